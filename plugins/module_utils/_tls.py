@@ -1,0 +1,413 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificates for mutual TLS with Docker Engines: certificate authorities, signing and expiry.
+
+Pure functions over PEM text. Nothing here knows where keys are kept; the only function that writes
+files is :func:`make_ca_folder`, into a folder that its caller has made and locked.
+
+Servers and clients have certificate authorities of their own, so that a host's certificate is never
+accepted as a client's. Of a signing request only the public key counts: subject, names, key usage and
+basic constraints are decided here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import ipaddress
+import os
+import re
+import traceback
+import typing as t
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    CRYPTOGRAPHY_ERROR: str | None = None
+except ImportError:
+    CRYPTOGRAPHY_ERROR = traceback.format_exc()
+
+if t.TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+# A certificate that starts later than the other side's clock is refused, and fresh hosts' clocks are often behind.
+BACKDATE = datetime.timedelta(hours=48)
+CA_LIFE = datetime.timedelta(days=3650)
+CERTIFICATE_LIFE = datetime.timedelta(days=365)
+RENEW_BELOW = 1 / 3  # of the certificate's whole life
+
+CA_FILES = ("server-ca.pem", "server-ca-key.pem", "client-ca.pem", "client-ca-key.pem")
+
+_DNS_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_DNS_NAME = re.compile(r"(\*\.)?%s(\.%s)*" % (_DNS_LABEL, _DNS_LABEL))
+
+
+class TlsError(ValueError):
+    """A key, certificate or name that can't be used; the message says which and why."""
+
+
+def missing_library() -> str | None:
+    """What to tell the user if the library that everything here needs is missing, else None."""
+    if CRYPTOGRAPHY_ERROR is None:
+        return None
+    return (
+        "The Python library cryptography is needed on the controller to make certificates. "
+        "Install it for Ansible's Python, for example with: pip install cryptography"
+    )
+
+
+def _need_library() -> None:
+    message = missing_library()
+    if message:
+        raise TlsError(message)
+
+
+# -- keys
+
+
+def new_key() -> str:
+    """A new private key (EC P-256) as unencrypted PKCS#8 PEM."""
+    _need_library()
+    return _key_pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def _load_signing_key(pem: str, what: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        # The library's own message may quote the input, and that is a private key.
+        raise TlsError("%s is not an unencrypted PEM private key (%s)" % (what, type(error).__name__)) from None
+    if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+        raise TlsError("%s is neither an EC nor an RSA key" % what)
+    return key
+
+
+def _load_certificate(pem: str, what: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except ValueError as error:
+        raise TlsError("%s is not a PEM certificate: %s" % (what, error)) from error
+
+
+def _load_certificates(pem: str, what: str) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())
+    except ValueError as error:
+        raise TlsError("%s is not a PEM certificate: %s" % (what, error)) from error
+
+
+def _load_public_key(pem: str) -> CertificatePublicKeyTypes:
+    """The public key of a signing request (whose signature must be right), a public key, or a private key."""
+    try:
+        if "CERTIFICATE REQUEST-----" in pem:
+            request = x509.load_pem_x509_csr(pem.encode())
+            if not request.is_signature_valid:
+                raise TlsError("The signing request's signature does not match its own public key")
+            key: t.Any = request.public_key()
+        elif "PRIVATE KEY-----" in pem:
+            key = _load_signing_key(pem, "The key").public_key()
+        else:
+            key = serialization.load_pem_public_key(pem.encode())
+    except TlsError:
+        raise
+    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+        raise TlsError("Neither a PEM signing request nor a PEM public key (%s)" % type(error).__name__) from None
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
+        raise TlsError("An RSA key of %d bits is too short: 2048 at least" % key.key_size)
+    if not isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
+        raise TlsError("The public key is neither EC nor RSA")
+    return key
+
+
+def public_key_sha256(pem: str) -> str:
+    """Fingerprint of the public key in a signing request, public key, private key or certificate."""
+    _need_library()
+    if "-----BEGIN CERTIFICATE-----" in pem:
+        key = _load_certificate(pem, "The certificate").public_key()
+    else:
+        key = _load_public_key(pem)
+    return _fingerprint(key)
+
+
+def _fingerprint(key: CertificatePublicKeyTypes) -> str:
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
+
+
+# -- certificate authorities
+
+
+def new_ca(common_name: str) -> tuple[str, str]:
+    """A certificate authority of ten years: its private key and its certificate, both PEM.
+
+    The subject carries a random serial number, since Go picks an issuer by subject: two authorities of
+    the same name would shadow each other in a bundle.
+    """
+    _need_library()
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64]),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, os.urandom(8).hex()),
+        ]
+    )
+    public = key.public_key()
+    builder = (
+        _builder(subject, subject, public, CA_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(ca=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+    )
+    return _key_pem(key), _pem(builder.sign(key, hashes.SHA256()))
+
+
+def make_ca_folder(folder: str) -> None:
+    """Write a server CA and a client CA into an existing, empty folder: all files 0600 and on disk on return."""
+    if os.listdir(folder):
+        raise TlsError("The folder %s is not empty: no certificate authority is written over another" % folder)
+    server_key, server_cert = new_ca("dockyard server CA")
+    client_key, client_cert = new_ca("dockyard client CA")
+    for name, content in zip(CA_FILES, (server_cert, server_key, client_cert, client_key)):
+        handle = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# -- certificates
+
+
+def issue_client(ca_cert_pem: str, ca_key_pem: str, common_name: str, public_key_pem: str) -> str:
+    """A client's certificate of one year. The key is given as public key, signing request or private key."""
+    return _issue(ca_cert_pem, ca_key_pem, common_name, public_key_pem, None)
+
+
+def issue_server(ca_cert_pem: str, ca_key_pem: str, csr_or_public_key_pem: str, names: t.Iterable[str]) -> str:
+    """A server's certificate of one year for these names; what is an IP address becomes one in the certificate."""
+    wanted = normal_names(names)
+    if not wanted:
+        raise TlsError("A server's certificate needs at least one name or address")
+    return _issue(ca_cert_pem, ca_key_pem, wanted[0], csr_or_public_key_pem, wanted)
+
+
+def _issue(ca_cert_pem: str, ca_key_pem: str, common_name: str, key_pem: str, names: list[str] | None) -> str:
+    _need_library()
+    ca_cert = _load_certificate(ca_cert_pem, "The CA certificate")
+    ca_key = _load_signing_key(ca_key_pem, "The CA key")
+    if _fingerprint(ca_cert.public_key()) != _fingerprint(ca_key.public_key()):
+        raise TlsError("The CA key does not belong to the CA certificate %s" % ca_cert.subject.rfc4514_string())
+    public = _load_public_key(key_pem)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
+    usage = ExtendedKeyUsageOID.CLIENT_AUTH if names is None else ExtendedKeyUsageOID.SERVER_AUTH
+    # A certificate must not outlive its issuer, else the chain breaks before anything renews it.
+    builder = (
+        _builder(subject, ca_cert.subject, public, CERTIFICATE_LIFE, _not_after(ca_cert))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(ca=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(_authority(ca_cert), critical=False)
+    )
+    if names is not None:
+        builder = builder.add_extension(x509.SubjectAlternativeName([_general(n) for n in names]), critical=False)
+    return _pem(builder.sign(ca_key, hashes.SHA256()))
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public: CertificatePublicKeyTypes,
+    life: datetime.timedelta,
+    limit: datetime.datetime | None = None,
+) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    end = now + life
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(min(end, limit) if limit else end)
+    )
+
+
+def _key_usage(ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _authority(ca_cert: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    try:
+        own = ca_cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(t.cast("t.Any", ca_cert.public_key()))
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+# -- names
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return None
+
+
+def normal_names(names: t.Iterable[str]) -> list[str]:
+    """Names and addresses in the spelling a certificate has them, in order and without repetitions."""
+    seen: dict[str, None] = {}
+    for name in names:
+        address = _address(name)
+        if address is not None:
+            seen.setdefault(str(address))
+        elif len(name) <= 253 and _DNS_NAME.fullmatch(name):
+            seen.setdefault(name.lower())
+        else:
+            raise TlsError("%r is neither a host name nor an IP address: it can't be in a certificate" % (name,))
+    return list(seen)
+
+
+def _general(name: str) -> x509.GeneralName:
+    address = _address(name)
+    return x509.DNSName(name) if address is None else x509.IPAddress(address)
+
+
+# -- looking
+
+
+def _not_after(certificate: x509.Certificate) -> datetime.datetime:
+    # The properties that know their time zone came with version 42; older ones are still in use.
+    try:
+        return certificate.not_valid_after_utc
+    except AttributeError:
+        return certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+
+
+def _not_before(certificate: x509.Certificate) -> datetime.datetime:
+    try:
+        return certificate.not_valid_before_utc
+    except AttributeError:
+        return certificate.not_valid_before.replace(tzinfo=datetime.timezone.utc)
+
+
+def _iso(moment: datetime.datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    names = [str(name) for name in found.get_values_for_type(x509.DNSName)]
+    return names + [str(address) for address in found.get_values_for_type(x509.IPAddress)]
+
+
+def _key_id(certificate: x509.Certificate, kind: t.Any, attribute: str) -> str | None:
+    try:
+        value = getattr(certificate.extensions.get_extension_for_class(kind).value, attribute)
+    except x509.ExtensionNotFound:
+        return None
+    return value.hex() if value else None
+
+
+def inspect(cert_pem: str) -> dict[str, t.Any]:
+    """What a certificate says, as plain data: validity, names, key, issuer and purposes."""
+    _need_library()
+    certificate = _load_certificate(cert_pem, "The certificate")
+    try:
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        usage = [
+            name
+            for name, oid in (("server", ExtendedKeyUsageOID.SERVER_AUTH), ("client", ExtendedKeyUsageOID.CLIENT_AUTH))
+            if oid in purposes
+        ]
+    except x509.ExtensionNotFound:
+        usage = []
+    return {
+        "not_before": _iso(_not_before(certificate)),
+        "not_after": _iso(_not_after(certificate)),
+        "names": _names(certificate),
+        "usage": usage,
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "key_id": _key_id(certificate, x509.SubjectKeyIdentifier, "digest"),
+        "issuer_key_id": _key_id(certificate, x509.AuthorityKeyIdentifier, "key_identifier"),
+        "public_key_sha256": _fingerprint(certificate.public_key()),
+    }
+
+
+def issued_by(cert_pem: str, ca_bundle_pem: str) -> bool:
+    """Whether one of the bundle's authorities has signed this certificate (its signature is checked)."""
+    _need_library()
+    certificate = _load_certificate(cert_pem, "The certificate")
+    for ca_cert in _load_certificates(ca_bundle_pem, "The CA certificate"):
+        try:
+            certificate.verify_directly_issued_by(ca_cert)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return False
+
+
+def needs_renewal(
+    cert_pem: str, names: t.Iterable[str] | None = None, now: datetime.datetime | None = None
+) -> str | None:
+    """Why this certificate has to be issued anew, or None while it will do.
+
+    It is renewed when a third of its life is left, when its names are not these, or when it is not yet valid.
+    """
+    _need_library()
+    certificate = _load_certificate(cert_pem, "The certificate")
+    moment = now or datetime.datetime.now(datetime.timezone.utc)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.timezone.utc)
+    start, end = _not_before(certificate), _not_after(certificate)
+    if moment >= end:
+        return "it expired on %s" % _iso(end)
+    if moment < start:
+        return "it is valid from %s only" % _iso(start)
+    if (end - moment) / (end - start) < RENEW_BELOW:
+        return "it expires on %s: less than a third of its life is left" % _iso(end)
+    if names is not None:
+        wanted, has = set(normal_names(names)), set(_names(certificate))
+        if wanted != has:
+            said = ["%s missing" % name for name in sorted(wanted - has)]
+            said += ["%s no longer wanted" % name for name in sorted(has - wanted)]
+            return "its names differ: " + ", ".join(said)
+    return None
