@@ -30,6 +30,8 @@ try:
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     CRYPTOGRAPHY_ERROR: str | None = None
+    if not hasattr(x509.Certificate, "not_valid_after_utc"):
+        CRYPTOGRAPHY_ERROR = "The installed version is older than 42"
 except ImportError:
     CRYPTOGRAPHY_ERROR = traceback.format_exc()
 
@@ -45,7 +47,7 @@ RENEW_BELOW = 1 / 3  # of the certificate's whole life
 CA_FILES = ("server-ca.pem", "server-ca-key.pem", "client-ca.pem", "client-ca-key.pem")
 
 _DNS_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_DNS_NAME = re.compile(r"(\*\.)?%s(\.%s)*" % (_DNS_LABEL, _DNS_LABEL))
+_DNS_NAME = re.compile(rf"(\*\.)?{_DNS_LABEL}(\.{_DNS_LABEL})*")
 
 
 class TlsError(ValueError):
@@ -57,8 +59,8 @@ def missing_library() -> str | None:
     if CRYPTOGRAPHY_ERROR is None:
         return None
     return (
-        "The Python library cryptography is needed on the controller to make certificates. "
-        "Install it for Ansible's Python, for example with: pip install cryptography"
+        "The Python library cryptography, 42 or newer, is needed on the controller to make certificates. "
+        "Install it for Ansible's Python, for example with: pip install 'cryptography>=42'"
     )
 
 
@@ -88,9 +90,9 @@ def _load_signing_key(pem: str, what: str) -> ec.EllipticCurvePrivateKey | rsa.R
         key = serialization.load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         # The library's own message may quote the input, and that is a private key.
-        raise TlsError("%s is not an unencrypted PEM private key (%s)" % (what, type(error).__name__)) from None
+        raise TlsError(f"{what} is not an unencrypted PEM private key ({type(error).__name__})") from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
-        raise TlsError("%s is neither an EC nor an RSA key" % what)
+        raise TlsError(f"{what} is neither an EC nor an RSA key")
     return key
 
 
@@ -98,14 +100,14 @@ def _load_certificate(pem: str, what: str) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem.encode())
     except ValueError as error:
-        raise TlsError("%s is not a PEM certificate: %s" % (what, error)) from error
+        raise TlsError(f"{what} is not a PEM certificate: {error}") from error
 
 
 def _load_certificates(pem: str, what: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
-        raise TlsError("%s is not a PEM certificate: %s" % (what, error)) from error
+        raise TlsError(f"{what} is not a PEM certificate: {error}") from error
 
 
 def _load_public_key(pem: str) -> CertificatePublicKeyTypes:
@@ -123,9 +125,9 @@ def _load_public_key(pem: str) -> CertificatePublicKeyTypes:
     except TlsError:
         raise
     except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
-        raise TlsError("Neither a PEM signing request nor a PEM public key (%s)" % type(error).__name__) from None
+        raise TlsError(f"Neither a PEM signing request nor a PEM public key ({type(error).__name__})") from None
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
-        raise TlsError("An RSA key of %d bits is too short: 2048 at least" % key.key_size)
+        raise TlsError(f"An RSA key of {key.key_size} bits is too short: 2048 at least")
     if not isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
         raise TlsError("The public key is neither EC nor RSA")
     return key
@@ -177,10 +179,10 @@ def new_ca(common_name: str) -> tuple[str, str]:
 def make_ca_folder(folder: str) -> None:
     """Write a server CA and a client CA into an existing, empty folder: all files 0600 and on disk on return."""
     if os.listdir(folder):
-        raise TlsError("The folder %s is not empty: no certificate authority is written over another" % folder)
+        raise TlsError(f"The folder {folder} is not empty: no certificate authority is written over another")
     server_key, server_cert = new_ca("dockyard server CA")
     client_key, client_cert = new_ca("dockyard client CA")
-    for name, content in zip(CA_FILES, (server_cert, server_key, client_cert, client_key)):
+    for name, content in zip(CA_FILES, (server_cert, server_key, client_cert, client_key), strict=True):
         handle = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as stream:
             stream.write(content)
@@ -214,13 +216,13 @@ def _issue(ca_cert_pem: str, ca_key_pem: str, common_name: str, key_pem: str, na
     ca_cert = _load_certificate(ca_cert_pem, "The CA certificate")
     ca_key = _load_signing_key(ca_key_pem, "The CA key")
     if _fingerprint(ca_cert.public_key()) != _fingerprint(ca_key.public_key()):
-        raise TlsError("The CA key does not belong to the CA certificate %s" % ca_cert.subject.rfc4514_string())
+        raise TlsError(f"The CA key does not belong to the CA certificate {ca_cert.subject.rfc4514_string()}")
     public = _load_public_key(key_pem)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
     usage = ExtendedKeyUsageOID.CLIENT_AUTH if names is None else ExtendedKeyUsageOID.SERVER_AUTH
     # A certificate must not outlive its issuer, else the chain breaks before anything renews it.
     builder = (
-        _builder(subject, ca_cert.subject, public, CERTIFICATE_LIFE, _not_after(ca_cert))
+        _builder(subject, ca_cert.subject, public, CERTIFICATE_LIFE, ca_cert.not_valid_after_utc)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -298,7 +300,7 @@ def normal_names(names: t.Iterable[str]) -> list[str]:
         elif len(name) <= 253 and _DNS_NAME.fullmatch(name):
             seen.setdefault(name.lower())
         else:
-            raise TlsError("%r is neither a host name nor an IP address: it can't be in a certificate" % (name,))
+            raise TlsError(f"{name!r} is neither a host name nor an IP address: it can't be in a certificate")
     return list(seen)
 
 
@@ -308,21 +310,6 @@ def _general(name: str) -> x509.GeneralName:
 
 
 # -- looking
-
-
-def _not_after(certificate: x509.Certificate) -> datetime.datetime:
-    # The properties that know their time zone came with version 42; older ones are still in use.
-    try:
-        return certificate.not_valid_after_utc
-    except AttributeError:
-        return certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
-
-
-def _not_before(certificate: x509.Certificate) -> datetime.datetime:
-    try:
-        return certificate.not_valid_before_utc
-    except AttributeError:
-        return certificate.not_valid_before.replace(tzinfo=datetime.timezone.utc)
 
 
 def _iso(moment: datetime.datetime) -> str:
@@ -360,8 +347,8 @@ def inspect(cert_pem: str) -> dict[str, t.Any]:
     except x509.ExtensionNotFound:
         usage = []
     return {
-        "not_before": _iso(_not_before(certificate)),
-        "not_after": _iso(_not_after(certificate)),
+        "not_before": _iso(certificate.not_valid_before_utc),
+        "not_after": _iso(certificate.not_valid_after_utc),
         "names": _names(certificate),
         "usage": usage,
         "subject": certificate.subject.rfc4514_string(),
@@ -397,17 +384,17 @@ def needs_renewal(
     moment = now or datetime.datetime.now(datetime.timezone.utc)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.timezone.utc)
-    start, end = _not_before(certificate), _not_after(certificate)
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if moment >= end:
-        return "it expired on %s" % _iso(end)
+        return f"it expired on {_iso(end)}"
     if moment < start:
-        return "it is valid from %s only" % _iso(start)
+        return f"it is valid from {_iso(start)} only"
     if (end - moment) / (end - start) < RENEW_BELOW:
-        return "it expires on %s: less than a third of its life is left" % _iso(end)
+        return f"it expires on {_iso(end)}: less than a third of its life is left"
     if names is not None:
         wanted, has = set(normal_names(names)), set(_names(certificate))
         if wanted != has:
-            said = ["%s missing" % name for name in sorted(wanted - has)]
-            said += ["%s no longer wanted" % name for name in sorted(has - wanted)]
+            said = [f"{name} missing" for name in sorted(wanted - has)]
+            said += [f"{name} no longer wanted" for name in sorted(has - wanted)]
             return "its names differ: " + ", ".join(said)
     return None

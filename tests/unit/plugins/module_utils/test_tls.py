@@ -12,11 +12,12 @@ import stat
 import threading
 
 import pytest
-from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 
 NAMES = ["web1", "10.0.0.7", "fd00::1", "web1.example.org"]
 
@@ -181,8 +182,8 @@ def test_ca_folder_is_private_and_complete(tmp_path):
     for name in _tls.CA_FILES:
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     for kind in ("server", "client"):
-        certificate = (tmp_path / ("%s-ca.pem" % kind)).read_text()
-        key = (tmp_path / ("%s-ca-key.pem" % kind)).read_text()
+        certificate = (tmp_path / (f"{kind}-ca.pem")).read_text()
+        key = (tmp_path / (f"{kind}-ca-key.pem")).read_text()
         assert _tls.public_key_sha256(key) == _tls.public_key_sha256(certificate)
     with pytest.raises(_tls.TlsError, match="not empty"):
         _tls.make_ca_folder(str(tmp_path))
@@ -190,7 +191,7 @@ def test_ca_folder_is_private_and_complete(tmp_path):
 
 def test_missing_library_is_named(monkeypatch):
     monkeypatch.setattr(_tls, "CRYPTOGRAPHY_ERROR", "Traceback ...")
-    with pytest.raises(_tls.TlsError, match="pip install cryptography"):
+    with pytest.raises(_tls.TlsError, match="pip install .cryptography"):
         _tls.new_key()
 
 
@@ -227,9 +228,11 @@ def handshake(tmp_path, server_ca, client_ca, client):
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        with socket.create_connection(listener.getsockname(), timeout=10) as raw:
-            with connect.wrap_socket(raw, server_hostname="127.0.0.1") as stream:
-                stream.send(b"ping")
+        with (
+            socket.create_connection(listener.getsockname(), timeout=10) as raw,
+            connect.wrap_socket(raw, server_hostname="127.0.0.1") as stream,
+        ):
+            stream.send(b"ping")
     except OSError:
         pass
     finally:
