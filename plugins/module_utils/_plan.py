@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a machine: plain data, made by running a driver's recipe on paper."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ._errors import MachineError
+
+Request = dict[str, t.Any]
+
+
+@dataclasses.dataclass
+class Want:
+    """One thing that a machine needs. ``requests`` are tried in turn; ``existing`` is the id of the user's own."""
+
+    key: str
+    kind: str
+    requests: list[Request]
+    existing: t.Optional[str] = None
+
+
+class Reference:
+    """A thing of the same plan: ``ref.id`` and ``ref.<fact>`` may stand in later requests, filled in at the call."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __getattr__(self, fact: str) -> t.Any:
+        if fact.startswith("_"):
+            raise AttributeError(fact)
+        return {"$of": self._key, "fact": fact}
+
+
+class Recipe:
+    """What a recipe is handed as ``m``: it reads the options and says what the machine needs.
+
+    A recipe is pure: run twice with the same ``kept``, it says the same. Its reads and picks go through
+    look(), once() and choose(), whose answers are kept in the record.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: dict[str, t.Any],
+        digests: t.Optional[dict[str, str]] = None,
+        kept: t.Optional[dict[str, t.Any]] = None,
+        taken: t.Optional[t.Callable[[str], set[t.Any]]] = None,
+        public_key: str = "",
+    ) -> None:
+        self.name = name
+        self._digests = digests or {}
+        # A secret never stands in a request: its digest does, and the value is filled in at the call.
+        self.options = {k: self._secret(k) if k in self._digests else v for k, v in options.items()}
+        self.public_key = public_key
+        self.kept: dict[str, t.Any] = {"looks": {}, "picks": {}, "choices": {}} if kept is None else kept
+        self.wants: list[Want] = []
+        self.candidates: dict[str, int] = {}
+        self.injects_host_key = False
+        self._taken = taken or (lambda key: set())
+
+    def want(self, kind: type, request: t.Union[Request, list[Request]], name: str = "") -> Reference:
+        """Let this exist. A list of requests is tried in turn while there is no capacity."""
+        return self._add(kind, list(request) if isinstance(request, (list, tuple)) else [request], name, None)
+
+    def existing(self, kind: type, id: str, request: t.Optional[Request] = None) -> Reference:  # noqa: A002
+        """The user's own thing: read and checked, never touched. Nothing at all if there is no id."""
+        return self._add(kind, [request or {}], id, id)
+
+    def look(self, ask: t.Callable[..., t.Any], *args: t.Any) -> t.Any:
+        """A read of the provider ("the newest image"): asked once, kept until its arguments change."""
+        name = ask.__name__
+        answer = self.kept["looks"].get(name)
+        if answer is None or answer["args"] != list(args):
+            answer = self.kept["looks"][name] = {"args": list(args), "answer": ask(*args)}
+        return answer["answer"]
+
+    def once(self, key: str, pick: t.Callable[[set[t.Any]], t.Any]) -> t.Any:
+        """Picked at first, kept ever after. ``pick`` is told what other machines of the store have picked."""
+        if key not in self.kept["picks"]:
+            self.kept["picks"][key] = pick(self._taken(key))
+        return self.kept["picks"][key]
+
+    def choose(self, key: str, candidates: t.Sequence[t.Any]) -> t.Any:
+        """One choice that several wants depend on; where there is no capacity it moves on to the next."""
+        if not candidates:
+            raise MachineError(f"There is no {key} to choose from", code="no_choice")
+        self.candidates[key] = len(candidates)
+        return candidates[min(self.kept["choices"].get(key, 0), len(candidates) - 1)]
+
+    def user_data(self) -> Request:
+        """The user data (cloud-init) that carries our keys and the user's own ``user_data`` option."""
+        self.injects_host_key = True
+        return {"$user_data": self._digests.get("user_data", "")}
+
+    def host_key(self) -> Request:
+        """The host's own private key (OpenSSH), for drivers with a channel of their own into the machine."""
+        self.injects_host_key = True
+        return {"$host_key": True}
+
+    def _secret(self, option: str) -> Request:
+        return {"$secret": option, "digest": self._digests[option]}
+
+    def _add(self, kind: type, requests: list[Request], name: str, existing: t.Optional[str]) -> Reference:
+        key = f"{kind.__name__}/{name}" if name else kind.__name__
+        if any(want.key == key for want in self.wants):
+            raise MachineError(f"The recipe wants {key} twice", code="driver")
+        # Through JSON, so that the plan compares equal to what a record says of it.
+        self.wants.append(Want(key, kind.__name__, json.loads(json.dumps(requests)), existing))
+        return Reference(key)
+
+
+def fill(request: t.Any, resolve: t.Callable[[str, Request], t.Any]) -> t.Any:
+    """A request with its placeholders ({"$name": ...}) replaced by what ``resolve(name, placeholder)`` says."""
+    if isinstance(request, dict):
+        name = next(iter(request), "")
+        if isinstance(name, str) and name.startswith("$"):
+            return resolve(name[1:], request)
+        return {key: fill(value, resolve) for key, value in request.items()}
+    if isinstance(request, list):
+        return [fill(value, resolve) for value in request]
+    return request
+
+
+def refers_to(request: t.Any) -> set[str]:
+    """The keys of the plan that a request refers to."""
+    found: set[str] = set()
+
+    def note(name: str, placeholder: Request) -> None:
+        if name == "of":
+            found.add(placeholder["$of"])
+
+    fill(request, note)
+    return found
+
+
+@dataclasses.dataclass
+class Changes:
+    """What leads from an old plan to a new one."""
+
+    adjust: dict[str, Request] = dataclasses.field(default_factory=dict)  # key -> the part of the request that changes
+    new: list[Want] = dataclasses.field(default_factory=list)
+    surplus: list[str] = dataclasses.field(default_factory=list)
+    drift: dict[str, list[str]] = dataclasses.field(
+        default_factory=dict
+    )  # key -> fields that can't be changed in place
+
+    def __bool__(self) -> bool:
+        return bool(self.adjust or self.new or self.surplus or self.drift)
+
+
+def compare(
+    old: list[Want], new: list[Want], adjustable: t.Callable[[str], t.Iterable[str]], choice: t.Callable[[str], int]
+) -> Changes:
+    """Both plans made now, of the old options and of the new ones: so a newer image is no change."""
+    changes = Changes()
+    before = {want.key: want for want in old}
+    after = {want.key: want for want in new}
+    for key, want in after.items():
+        if key not in before:
+            changes.new.append(want)
+            continue
+        one, two = (plan[key].requests[min(choice(key), len(plan[key].requests) - 1)] for plan in (before, after))
+        differing = sorted(field for field in {**one, **two} if one.get(field) != two.get(field))
+        stuck = [field for field in differing if field not in adjustable(want.kind)]
+        if stuck:
+            changes.drift[key] = stuck
+        elif differing:
+            changes.adjust[key] = {field: two.get(field) for field in differing}
+    changes.surplus = [key for key in before if key not in after]
+    return changes
+
+
+def covers(has: t.Any, request: t.Any) -> bool:
+    """Whether what is there covers what was asked for: services return more than was sent."""
+    if isinstance(request, dict) and isinstance(has, dict):
+        return all(key in has and covers(has[key], value) for key, value in request.items())
+    if isinstance(request, list) and isinstance(has, (list, tuple)):
+        return all(any(covers(one, value) for one in has) for value in request)
+    return bool(has == request)

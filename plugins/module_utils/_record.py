@@ -1,0 +1,242 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One machine's data, and the host variables made from it. Knows nothing of where it is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import re
+import shlex
+import typing as t
+
+from ._errors import BadOption, MachineError
+
+SCHEMA = 1
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
+DOCKER_PORT = 2376
+
+MADE, BEING_CREATED, BEING_REMOVED = "made", "creating", "removing"
+
+
+def check_name(name: str) -> None:
+    if not NAME.match(name):
+        raise BadOption(
+            "name",
+            name,
+            "is no machine name",
+            "Use a-z, 0-9 and '-', a letter first, no '-' last, at most 40 characters",
+        )
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclasses.dataclass
+class Resource:
+    """One thing that belongs to a machine, as far as we know it."""
+
+    key: str
+    kind: str
+    name: str = ""
+    id: t.Optional[str] = None
+    status: str = "planned"  # planned, creating, created, made, removing
+    generation: int = 1
+    attempt: int = 1
+    choice: int = 0
+    requests: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)  # frozen, references not filled in
+    last_try: float = 0.0  # UNIX time
+    existing: bool = False  # the user's own: never touched
+
+    @property
+    def request(self) -> dict[str, t.Any]:
+        return self.requests[min(self.choice, len(self.requests) - 1)]
+
+
+@dataclasses.dataclass
+class Record:
+    """What must survive anything: how to reach the machine, and each thing that was made for it."""
+
+    id: str
+    name: str
+    driver: str
+    schema: int = SCHEMA
+    revision: int = 0
+    fleet: t.Optional[str] = None
+    role: t.Optional[str] = None
+    status: str = BEING_CREATED
+    options: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # as given, without secrets
+    secrets: dict[str, str] = dataclasses.field(default_factory=dict)  # option -> HMAC of its value
+    labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    account: str = ""
+    place: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    kept: dict[str, t.Any] = dataclasses.field(default_factory=lambda: {"looks": {}, "picks": {}, "choices": {}})
+    resources: list[Resource] = dataclasses.field(default_factory=list)
+    machine: t.Optional[str] = None  # key of the resource with power
+    ssh: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # user, key, args, policy, host_keys, reached
+    tls_san: list[str] = dataclasses.field(default_factory=list)
+    created: str = ""
+    updated: str = ""
+    unknown: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # keys of a later release: kept
+
+    def to_json(self) -> str:
+        data = dataclasses.asdict(self)
+        data.update(data.pop("unknown"))
+        return json.dumps(data, indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: t.Union[str, bytes], path: str = "") -> Record:
+        try:
+            data = json.loads(text)
+            schema = data["schema"]
+            if schema > SCHEMA:
+                raise MachineError(
+                    f"{path} has schema {schema}, and this release knows up to {SCHEMA}",
+                    code="newer_record",
+                    remedy="Use the release of dockyard.machine that wrote it, or a later one",
+                )
+            data["unknown"] = {key: data.pop(key) for key in list(data) if key not in _RECORD_KEYS}
+            data["resources"] = [
+                Resource(**{key: value for key, value in one.items() if key in _RESOURCE_KEYS})
+                for one in data["resources"]
+            ]
+            return cls(**data)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise MachineError(
+                f"The record {path} is damaged ({error})",
+                code="damaged_record",
+                remedy="Restore it from a backup; don't delete it as long as the machine may exist",
+            ) from error
+
+    def resource(self, key: t.Optional[str]) -> t.Optional[Resource]:
+        return next((one for one in self.resources if one.key == key), None)
+
+
+_RECORD_KEYS = {field.name for field in dataclasses.fields(Record)} - {"unknown"}
+_RESOURCE_KEYS = {field.name for field in dataclasses.fields(Resource)}
+
+
+def state(record: Record, observed: dict[str, t.Any]) -> str:
+    """The state that everybody shows: a half-made machine is "creating", whatever runs already."""
+    if record.status == BEING_CREATED:
+        return "creating"
+    if record.status == BEING_REMOVED:
+        return "stopping"
+    return str(observed.get("state") or "unknown")
+
+
+def docker_host(record: Record, observed: dict[str, t.Any]) -> t.Optional[str]:
+    if observed.get("docker_host"):
+        return str(observed["docker_host"])
+    if not observed.get("address"):
+        return None
+    address = observed["address"]
+    host = f"[{address}]" if ":" in address else address
+    return f"tcp://{host}:{observed.get('docker_port') or DOCKER_PORT}"
+
+
+def ssh_arguments(record: Record, folder: str) -> list[str]:
+    """The arguments for ssh that pin the host's key. Its alias is the record's id: a new address is no new host."""
+    arguments = shlex.split(record.ssh.get("args") or "")
+    arguments += ["-o", f"HostKeyAlias={record.id}", "-o", f"UserKnownHostsFile={folder}/known_hosts"]
+    arguments += ["-o", "StrictHostKeyChecking=yes"]
+    if private_key(record, folder):
+        arguments += ["-o", "IdentitiesOnly=yes"]
+    return arguments
+
+
+def private_key(record: Record, folder: str) -> t.Optional[str]:
+    """Path of the private key; None: the user's agent and default keys."""
+    if record.ssh.get("key") == "":
+        return None
+    return record.ssh.get("key") or f"{folder}/id_ed25519"
+
+
+def known_hosts(record: Record) -> str:
+    return "".join(f"{record.id} {key}\n" for key in record.ssh.get("host_keys", []))
+
+
+def host_vars(record: Record, observed: dict[str, t.Any], folder: str) -> dict[str, t.Any]:
+    """All that plays and Docker clients need to reach the machine. Values are plain; callers mark them unsafe."""
+    engine = observed.get("engine") or {}
+    values: dict[str, t.Any] = {
+        "machine_name": record.name,
+        "machine_id": record.id,
+        "machine_state": state(record, observed),
+        "machine_driver": record.driver,
+        "machine_fleet": record.fleet,
+        "machine_role": record.role,
+        "machine_labels": record.labels,
+        "machine_tls_san": record.tls_san,
+        "machine_engine_version": engine.get("version"),
+        "machine_certificate_not_after": engine.get("certificate_not_after"),
+    }
+    if observed.get("error"):
+        values["machine_error"] = observed["error"]
+    if record.ssh and observed.get("address"):
+        values["ansible_host"] = observed["address"]
+        values["ansible_port"] = observed.get("ssh_port") or 22
+        values["ansible_user"] = record.ssh.get("user") or "root"
+        values["ansible_become"] = values["ansible_user"] != "root"
+        key = private_key(record, folder)
+        if key:
+            values["ansible_ssh_private_key_file"] = key
+        extra = shlex.join(ssh_arguments(record, folder))
+        for program in ("ssh", "sftp", "scp"):
+            values[f"ansible_{program}_extra_args"] = extra
+    url = docker_host(record, observed)
+    if url:
+        values["docker_host"] = url
+        client: dict[str, t.Any] = {"docker_host": url, "tls_verify": False}
+        if record.ssh:
+            client.update(
+                tls_verify=True,
+                ca_path=f"{folder}/ca.pem",
+                client_cert=f"{folder}/cert.pem",
+                client_key=f"{folder}/key.pem",
+            )
+        values.update(client)
+        values["machine_docker"] = {
+            "validate_certs" if name == "tls_verify" else name: value for name, value in client.items()
+        }
+        values["ansible_docker_docker_host"] = url
+        if record.ssh:
+            values["ansible_docker_validate_certs"] = True
+            values["ansible_docker_ca_cert"] = client["ca_path"]
+            values["ansible_docker_client_cert"] = client["client_cert"]
+            values["ansible_docker_client_key"] = client["client_key"]
+    return values
+
+
+def public(record: Record, observed: dict[str, t.Any], folder: str) -> dict[str, t.Any]:
+    """A machine as modules return it."""
+    engine = observed.get("engine") or {}
+    return {
+        "id": record.id,
+        "name": record.name,
+        "driver": record.driver,
+        "fleet": record.fleet,
+        "role": record.role,
+        "state": state(record, observed),
+        "address": observed.get("address"),
+        "addresses": observed.get("addresses") or [],
+        "docker_host": docker_host(record, observed),
+        "engine_version": engine.get("version"),
+        "certificate_not_after": engine.get("certificate_not_after"),
+        "labels": record.labels,
+        "options": record.options,
+        "account": record.account,
+        "place": record.place,
+        "resources": [
+            {"kind": one.kind, "id": one.id, "status": one.status} for one in record.resources if not one.existing
+        ],
+        "created": record.created,
+        "updated": record.updated,
+        "refreshed": observed.get("refreshed"),
+        "error": observed.get("error"),
+        "folder": folder,
+        "host_vars": host_vars(record, observed, folder),
+    }

@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are whole or not there, also after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+
+def write_file(path: str, text: t.Union[str, bytes], replace: bool = True, durable: bool = True) -> None:
+    """Write with mode 0600: under a temporary name first, renamed when it is safe on disk."""
+    data = text.encode() if isinstance(text, str) else text
+    temporary = f"{path}.new.{os.getpid()}" if replace else path
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL), 0o600)
+    try:
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(descriptor, data[written:])
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if replace:
+            os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    if durable:
+        fsync_folder(os.path.dirname(path))
+
+
+def copy_file(source: str, target: str) -> bool:
+    """Make the target equal to the source, if it isn't."""
+    with open(source, "rb") as file:
+        data = file.read()
+    try:
+        with open(target, "rb") as file:
+            if file.read() == data:
+                return False
+    except FileNotFoundError:
+        pass
+    write_file(target, data)
+    return True
+
+
+def make_folder(path: str) -> None:
+    """Make a folder with mode 0700, durably, if it isn't there."""
+    if os.path.isdir(path):
+        return
+    missing = path
+    while not os.path.isdir(os.path.dirname(missing)) and os.path.dirname(missing) != missing:
+        missing = os.path.dirname(missing)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    fsync_folder(os.path.dirname(missing))
+
+
+def fsync_folder(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contract: what a driver must and may define.
+
+A driver is a recipe and its kinds. The recipe says what, the kinds say how, the lifecycle says when.
+The life of a machine, in the order in which the lifecycle calls a driver:
+
+  present     connect(), account()       who we are to the provider
+              recipe(m), on paper        what the machine needs, in creation order; the result is data
+              kind.get(it)               for each existing() of the recipe: the user's own, read, never touched
+              the plan is frozen: saved before the first call; check mode and diff end here and show it
+              kind.list(it)              for each want: is it there already, from an earlier try?
+              kind.create(it)            if not; its id is saved by the very next instruction
+              kind.get(it), adjust(it)   until ``seen`` covers the request
+              kind.start(it)             if the machine does not run
+  later       kind.get(it)               for each resource; only then recipe(old options) and recipe(new options)
+              kind.adjust(it)            are compared; what can't be adjusted is drift
+  power       kind.stop(it), ...         called until the state agrees; what isn't defined does not exist
+  gathered    kind.get(it) or list(it)   changes nothing
+  absent      account()                  must be the recorded one
+              kind.delete(it)            in reverse order, called until get() finds nothing
+
+A method makes one call. It does not wait, retry, log, catch or keep anything: what an exception means is
+looked up in ``verdicts``. Everything else happens once, in the core.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ._errors import BadOption, MachineError  # noqa: F401  (part of the public face)
+
+# What an error of the provider means.
+MISSING = "missing"  # it does not exist
+TAKEN = "taken"  # something with this identity exists already
+FULL = "full"  # no capacity here: the next choice may have some
+BUSY = "busy"  # not now: ask again
+REFUSED = "refused"  # surely not done, and never will be
+UNSURE = "unsure"  # may have been done, or not
+
+ABSENT, CREATING, RUNNING, STOPPED, PAUSED = "absent", "creating", "running", "stopped", "paused"
+STARTING, STOPPING, ERROR, UNKNOWN = "starting", "stopping", "error", "unknown"
+STATES = (ABSENT, CREATING, RUNNING, STOPPED, PAUSED, STARTING, STOPPING, ERROR, UNKNOWN)
+
+# As ``restart`` of a machine whose provider can't: the host reboots itself, and its new boot is waited for.
+OVER_SSH = "over ssh"
+
+
+@dataclasses.dataclass
+class Seen:
+    """What a provider's answer says of one thing."""
+
+    id: str
+    state: t.Optional[str] = RUNNING  # one of STATES; None: the provider can't tell, so SSH is asked
+    name: str = ""
+    tags: dict[str, str] = dataclasses.field(default_factory=dict)
+    has: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # what corresponds to the request
+    facts: dict[str, t.Any] = dataclasses.field(
+        default_factory=dict
+    )  # address, addresses, ssh_port, docker_port, host_keys
+    created: str = ""
+    verdict: t.Optional[str] = None  # with state ERROR: why
+
+
+@dataclasses.dataclass
+class It:
+    """One thing of one machine, as a kind's methods meet it."""
+
+    name: str  # ours alone: holds the machine's name, a short id and the generation
+    machine: str = ""
+    id: t.Optional[str] = None
+    request: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # references and placeholders filled in
+    token: str = ""  # the same for each repetition of one create
+    tags: dict[str, str] = dataclasses.field(default_factory=dict)
+    seen: t.Optional[Seen] = None
+    folder: str = ""  # on the controller, this machine's alone; made by a driver that needs it
+    first_boot: str = ""  # a folder for what only the first boot needs; goes once the machine was reached
+
+
+class Kind:
+    """How a provider handles one kind of thing. Knows the client and the place, no options, no other kind."""
+
+    identity: t.Optional[str] = None  # "name" or "token": what makes a repeated create harmless; None: nothing does
+    tagged = True  # False: no tags here, so the name is what tells that it is ours
+    lag = 10.0  # seconds until a new one surely shows in reads
+    adjustable: dict[str, str] = {}  # key of the request -> "any" or "stopped": when adjust() may change it
+    keeps_data = False  # never removed only because the recipe has no more use for it
+    lists_account = False  # list() returns all machines of the account, so that a refresh costs one call
+
+    def __init__(self, api: t.Any, place: dict[str, t.Any]) -> None:
+        self.api = api
+        self.place = place
+
+    def get(self, it: It) -> t.Any:
+        """The raw thing with ``it.id``, or None."""
+        return next((raw for raw in self.list(it) if self.seen(raw).id == it.id), None)
+
+    def list(self, it: It) -> list[t.Any]:
+        """Raw things with our tags (without tags: of our name); more than ours is harmless."""
+        return []
+
+    def seen(self, raw: t.Any) -> Seen:
+        raise MachineError(f"{type(self).__name__} does not say what it sees")
+
+    # May be defined: create(it) -> id, in one call, harmless to repeat as ``identity`` says;
+    # adjust(it), the next step from it.seen.has towards it.request; delete(it), the next step to its end.
+
+
+class Machine(Kind):
+    """The kind with power. May define start, stop, restart, kill, pause and unpause, each (it) -> None."""
+
+
+class Driver:
+    """One provider. The module's file ends in ``main = driver.module(ThisClass)`` behind the usual guard."""
+
+    kinds: tuple[type[Kind], ...] = ()
+    argument_spec: dict[str, dict[str, t.Any]] = {}  # its own options
+    place: tuple[str, ...] = ()  # options that say where: recorded, and used from the record ever after
+    required: tuple[str, ...] = ()  # options without which no machine can be made
+    verdicts: dict[str, str] = {}  # pattern of code(error) -> verdict; what matches none is UNSURE
+    ssh_user = "root"  # unless the option ssh_user says otherwise
+
+    def __init__(self, options: dict[str, t.Any]) -> None:
+        self.options = options
+        self.client: t.Any = None
+
+    def connect(self) -> t.Any:
+        """The provider's client, for ``Kind.api``."""
+        return None
+
+    def account(self) -> str:
+        """Who we are to the provider, read anew at each call."""
+        return ""
+
+    def code(self, error: Exception) -> str:
+        """The provider's code of an error, to be looked up in ``verdicts``."""
+        return str(getattr(error, "code", type(error).__name__))
+
+    def recipe(self, m: t.Any) -> None:
+        """Say what a machine needs, in creation order, by m.want() and m.existing(): see _plan.Recipe."""
+        raise MachineError(f"{type(self).__name__} has no recipe")
+
+
+def run(driver: type[Driver]) -> None:
+    """The whole of a driver module's main()."""
+    from ._module import run as run_module  # the lifecycle is no part of the contract
+
+    run_module(driver)
