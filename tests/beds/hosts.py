@@ -37,14 +37,19 @@ PACKAGES = (
     *("ca-certificates", "openssl", "procps", "curl"),
 )
 # What makes a container boot slower or fails in one
-MASKED = ["apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer", "e2scrub_all.timer", "systemd-timesyncd.service", "systemd-udevd.service", "systemd-udev-trigger.service", "systemd-modules-load.service", "getty.target", "console-getty.service", "systemd-logind.service", "sys-kernel-debug.mount", "modprobe@.service", "systemd-resolved.service", "systemd-networkd.service", "dev-hugepages.mount", "dev-mqueue.mount"]
+MASKED = (
+    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer "
+    "systemd-timesyncd.service systemd-udevd.service systemd-udev-trigger.service systemd-modules-load.service "
+    "getty.target console-getty.service systemd-logind.service sys-kernel-debug.mount modprobe@.service "
+    "systemd-resolved.service systemd-networkd.service dev-hugepages.mount dev-mqueue.mount"
+)
 CUSTOMIZE = "\n".join(
     (
         f'chroot "$1" useradd --create-home --shell /bin/bash {USER}',
         f'echo "{USER} ALL=(ALL) NOPASSWD: ALL" > "$1/etc/sudoers.d/{USER}"',
         'rm -f "$1"/etc/ssh/ssh_host_*',
         'printf "UseDNS no\\nGSSAPIAuthentication no\\n" > "$1/etc/ssh/sshd_config.d/bed.conf"',
-        f'for unit in {" ".join(MASKED)}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done',
+        f'for unit in {MASKED}; do ln -sf /dev/null "$1/etc/systemd/system/$unit"; done',
         ': > "$1/etc/machine-id"',
     )
 )
