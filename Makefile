@@ -1,0 +1,73 @@
+# Thin: each target calls a script in tests/tools/, which says what it does.
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+BIN := .venv/bin
+T := tests/tools
+# PACKAGES=given: the system's packages are there already, don't look
+PACKAGES ?=
+# The ansible-core that `make sanity` and `make units` run with, for example CORE=2.17; empty: the one in .venv
+CORE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run demo test check format units sanity integration system bench build docs lock hooks clean distclean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup-run ## Set up, make a machine, run a container on it over TLS, remove it (KEEP=1 leaves it)
+	@$(T)/demo
+
+test: setup ## Set up and run everything: check, other Ansible versions, system tests
+	@$(T)/test
+
+check: setup ## Format, lint, types, sanity, docs and unit tests
+	@$(BIN)/python $(T)/check.py
+
+format: setup ## Put all files into format and mend what the linter can
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+units: setup ## Unit tests alone (CORE=2.17 and the like: with that ansible-core)
+	@$(T)/units $(CORE)
+
+sanity: setup ## ansible-test sanity alone (CORE=2.21 and the like: with that ansible-core)
+	@$(T)/sanity $(CORE)
+
+system: setup ## System tests alone: machines, container hosts, faults
+	@$(T)/system
+
+bench: setup ## Measure, and print each goal's ratio
+	@$(T)/bench
+
+build: setup-run ## Build the collection and install it into .build/installed
+	@python3 $(T)/artifact.py
+
+docs: setup ## Write what is generated in the docs: the table of drivers
+	@$(BIN)/python $(T)/drivers_table.py --write
+
+setup: setup-run .venv/.installed-requirements ## Install what checks and tests need
+
+setup-run: .venv/.installed-requirements-run .build/src/ansible_collections/dockyard/machine
+	@$(if $(PACKAGES),,$(T)/packages $(if $(filter setup-run demo build,$(MAKECMDGOALS)),run,test))
+
+.venv/.installed-requirements-run: tests/requirements-run.txt tests/constraints.txt
+	@$(if $(PACKAGES),,$(T)/packages run)
+	@$(T)/venv .venv tests/requirements-run.txt
+
+.venv/.installed-requirements: tests/requirements.txt .venv/.installed-requirements-run
+	@$(T)/venv .venv tests/requirements.txt
+
+# The checkout as dockyard.machine, for whatever imports it from there
+.build/src/ansible_collections/dockyard/machine:
+	@mkdir -p $(@D) && ln -sfn ../../../.. $@
+
+lock: setup ## Write tests/constraints.txt anew, after a change of the requirements
+	@{ head -n 1 tests/constraints.txt; $(BIN)/pip freeze --exclude pip --exclude setuptools; } > .build/constraints && mv .build/constraints tests/constraints.txt
+
+hooks: setup ## Check before each commit (pre-commit, from PyPI)
+	@$(BIN)/pip install --quiet pre-commit && $(BIN)/pre-commit install
+
+clean: ## Remove what was built, not the virtualenv
+	@$(T)/clean
+
+distclean: clean ## Remove the virtualenv, too
+	@rm -rf .venv
