@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stands where ansible-test looks for its pip bootstrap, which it would download: Python's own ensurepip does as well."""
+"""Stands where ansible-test looks for a pip bootstrap that it would download: Python's own ensurepip does as well."""
 
 from __future__ import annotations
 
