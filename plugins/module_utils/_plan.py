@@ -21,7 +21,7 @@ class Want:
     key: str
     kind: str
     requests: list[Request]
-    existing: t.Optional[str] = None
+    existing: str | None = None
 
 
 class Reference:
@@ -47,29 +47,34 @@ class Recipe:
         self,
         name: str,
         options: dict[str, t.Any],
-        digests: t.Optional[dict[str, str]] = None,
-        kept: t.Optional[dict[str, t.Any]] = None,
-        taken: t.Optional[t.Callable[[str], set[t.Any]]] = None,
-        public_key: str = "",
+        digests: dict[str, str] | None = None,
+        kept: dict[str, t.Any] | None = None,
+        taken: t.Callable[[], set[t.Any]] | None = None,
+        public_key: t.Callable[[], str] | None = None,
     ) -> None:
         self.name = name
         self._digests = digests or {}
         # A secret never stands in a request: its digest does, and the value is filled in at the call.
         self.options = {k: self._secret(k) if k in self._digests else v for k, v in options.items()}
-        self.public_key = public_key
         self.kept: dict[str, t.Any] = {"looks": {}, "picks": {}, "choices": {}} if kept is None else kept
         self.wants: list[Want] = []
         self.candidates: dict[str, int] = {}
         self.injects_host_key = False
-        self._taken = taken or (lambda key: set())
+        self._taken = taken or set
+        self._public_key = public_key or str
 
-    def want(self, kind: type, request: t.Union[Request, list[Request]], name: str = "") -> Reference:
+    @property
+    def public_key(self) -> str:
+        """The SSH key that is to be let in, "type base64"."""
+        return self._public_key()
+
+    def want(self, kind: type, request: Request | list[Request], name: str = "") -> Reference:
         """Let this exist. A list of requests is tried in turn while there is no capacity."""
         return self._add(kind, list(request) if isinstance(request, (list, tuple)) else [request], name, None)
 
-    def existing(self, kind: type, id: str, request: t.Optional[Request] = None) -> Reference:  # noqa: A002
-        """The user's own thing: read and checked, never touched. Nothing at all if there is no id."""
-        return self._add(kind, [request or {}], id, id)
+    def existing(self, kind: type, id: str, request: Request | None = None, name: str = "") -> Reference:
+        """The user's own thing: read and checked, never touched."""
+        return self._add(kind, [request or {}], name, id)
 
     def look(self, ask: t.Callable[..., t.Any], *args: t.Any) -> t.Any:
         """A read of the provider ("the newest image"): asked once, kept until its arguments change."""
@@ -80,9 +85,9 @@ class Recipe:
         return answer["answer"]
 
     def once(self, key: str, pick: t.Callable[[set[t.Any]], t.Any]) -> t.Any:
-        """Picked at first, kept ever after. ``pick`` is told what other machines of the store have picked."""
+        """Picked at first (a free port, say), kept ever after; ``pick`` is told all that was picked in this store."""
         if key not in self.kept["picks"]:
-            self.kept["picks"][key] = pick(self._taken(key))
+            self.kept["picks"][key] = pick(self._taken() | set(self.kept["picks"].values()))
         return self.kept["picks"][key]
 
     def choose(self, key: str, candidates: t.Sequence[t.Any]) -> t.Any:
@@ -94,7 +99,7 @@ class Recipe:
 
     def user_data(self) -> Request:
         """The user data (cloud-init) that carries our keys and the user's own ``user_data`` option."""
-        self.injects_host_key = True
+        self.injects_host_key = bool(self.public_key)
         return {"$user_data": self._digests.get("user_data", "")}
 
     def host_key(self) -> Request:
@@ -105,7 +110,7 @@ class Recipe:
     def _secret(self, option: str) -> Request:
         return {"$secret": option, "digest": self._digests[option]}
 
-    def _add(self, kind: type, requests: list[Request], name: str, existing: t.Optional[str]) -> Reference:
+    def _add(self, kind: type, requests: list[Request], name: str, existing: str | None) -> Reference:
         key = f"{kind.__name__}/{name}" if name else kind.__name__
         if any(want.key == key for want in self.wants):
             raise MachineError(f"The recipe wants {key} twice", code="driver")
@@ -143,6 +148,7 @@ class Changes:
     """What leads from an old plan to a new one."""
 
     adjust: dict[str, Request] = dataclasses.field(default_factory=dict)  # key -> the part of the request that changes
+    existing: dict[str, Want] = dataclasses.field(default_factory=dict)  # another thing of the user's is meant
     new: list[Want] = dataclasses.field(default_factory=list)
     surplus: list[str] = dataclasses.field(default_factory=list)
     drift: dict[str, list[str]] = dataclasses.field(
@@ -150,7 +156,7 @@ class Changes:
     )  # key -> fields that can't be changed in place
 
     def __bool__(self) -> bool:
-        return bool(self.adjust or self.new or self.surplus or self.drift)
+        return bool(self.adjust or self.existing or self.new or self.surplus or self.drift)
 
 
 def compare(
@@ -163,6 +169,13 @@ def compare(
     for key, want in after.items():
         if key not in before:
             changes.new.append(want)
+            continue
+        if want.existing is not None and before[key].existing is not None:
+            if want != before[key]:
+                changes.existing[key] = want
+            continue
+        if want.existing != before[key].existing:
+            changes.drift[key] = ["existing"]
             continue
         one, two = (plan[key].requests[min(choice(key), len(plan[key].requests) - 1)] for plan in (before, after))
         differing = sorted(field for field in {**one, **two} if one.get(field) != two.get(field))

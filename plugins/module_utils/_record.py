@@ -42,7 +42,7 @@ class Resource:
     key: str
     kind: str
     name: str = ""
-    id: t.Optional[str] = None
+    id: str | None = None
     status: str = "planned"  # planned, creating, created, made, removing
     generation: int = 1
     attempt: int = 1
@@ -65,8 +65,8 @@ class Record:
     driver: str
     schema: int = SCHEMA
     revision: int = 0
-    fleet: t.Optional[str] = None
-    role: t.Optional[str] = None
+    fleet: str | None = None
+    role: str | None = None
     status: str = BEING_CREATED
     options: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # as given, without secrets
     secrets: dict[str, str] = dataclasses.field(default_factory=dict)  # option -> HMAC of its value
@@ -75,7 +75,7 @@ class Record:
     place: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     kept: dict[str, t.Any] = dataclasses.field(default_factory=lambda: {"looks": {}, "picks": {}, "choices": {}})
     resources: list[Resource] = dataclasses.field(default_factory=list)
-    machine: t.Optional[str] = None  # key of the resource with power
+    machine: str | None = None  # key of the resource with power
     ssh: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # user, key, args, policy, host_keys, reached
     tls_san: list[str] = dataclasses.field(default_factory=list)
     created: str = ""
@@ -88,7 +88,7 @@ class Record:
         return json.dumps(data, indent=1, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: t.Union[str, bytes], path: str = "") -> Record:
+    def from_json(cls, text: str | bytes, path: str = "") -> Record:
         try:
             data = json.loads(text)
             schema = data["schema"]
@@ -111,7 +111,7 @@ class Record:
                 remedy="Restore it from a backup; don't delete it as long as the machine may exist",
             ) from error
 
-    def resource(self, key: t.Optional[str]) -> t.Optional[Resource]:
+    def resource(self, key: str | None) -> Resource | None:
         return next((one for one in self.resources if one.key == key), None)
 
 
@@ -128,7 +128,7 @@ def state(record: Record, observed: dict[str, t.Any]) -> str:
     return str(observed.get("state") or "unknown")
 
 
-def docker_host(record: Record, observed: dict[str, t.Any]) -> t.Optional[str]:
+def docker_host(record: Record, observed: dict[str, t.Any]) -> str | None:
     if observed.get("docker_host"):
         return str(observed["docker_host"])
     if not observed.get("address"):
@@ -138,17 +138,21 @@ def docker_host(record: Record, observed: dict[str, t.Any]) -> t.Optional[str]:
     return f"tcp://{host}:{observed.get('docker_port') or DOCKER_PORT}"
 
 
-def ssh_arguments(record: Record, folder: str) -> list[str]:
+def ssh_arguments(record: Record, folder: str, **instead: str) -> list[str]:
     """The arguments for ssh that pin the host's key. Its alias is the record's id: a new address is no new host."""
-    arguments = shlex.split(record.ssh.get("args") or "")
-    arguments += ["-o", f"HostKeyAlias={record.id}", "-o", f"UserKnownHostsFile={folder}/known_hosts"]
-    arguments += ["-o", "StrictHostKeyChecking=yes"]
-    if private_key(record, folder):
-        arguments += ["-o", "IdentitiesOnly=yes"]
-    return arguments
+    settings = {
+        "HostKeyAlias": record.id,
+        "UserKnownHostsFile": f"{folder}/known_hosts",
+        "StrictHostKeyChecking": "yes",
+        **({"IdentitiesOnly": "yes"} if private_key(record, folder) else {}),
+        **instead,
+    }
+    return shlex.split(record.ssh.get("args") or "") + [
+        part for name, value in settings.items() for part in ("-o", f"{name}={value}")
+    ]
 
 
-def private_key(record: Record, folder: str) -> t.Optional[str]:
+def private_key(record: Record, folder: str) -> str | None:
     """Path of the private key; None: the user's agent and default keys."""
     if record.ssh.get("key") == "":
         return None

@@ -53,7 +53,7 @@ class Seen:
     """What a provider's answer says of one thing."""
 
     id: str
-    state: t.Optional[str] = RUNNING  # one of STATES; None: the provider can't tell, so SSH is asked
+    state: str | None = RUNNING  # one of STATES; None: the provider can't tell, so SSH is asked
     name: str = ""
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
     has: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # what corresponds to the request
@@ -61,7 +61,7 @@ class Seen:
         default_factory=dict
     )  # address, addresses, ssh_port, docker_port, host_keys
     created: str = ""
-    verdict: t.Optional[str] = None  # with state ERROR: why
+    verdict: str | None = None  # with state ERROR: why
 
 
 @dataclasses.dataclass
@@ -70,11 +70,11 @@ class It:
 
     name: str  # ours alone: holds the machine's name, a short id and the generation
     machine: str = ""
-    id: t.Optional[str] = None
+    id: str | None = None
     request: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # references and placeholders filled in
     token: str = ""  # the same for each repetition of one create
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
-    seen: t.Optional[Seen] = None
+    seen: Seen | None = None
     folder: str = ""  # on the controller, this machine's alone; made by a driver that needs it
     first_boot: str = ""  # a folder for what only the first boot needs; goes once the machine was reached
 
@@ -82,7 +82,7 @@ class It:
 class Kind:
     """How a provider handles one kind of thing. Knows the client and the place, no options, no other kind."""
 
-    identity: t.Optional[str] = None  # "name" or "token": what makes a repeated create harmless; None: nothing does
+    identity: str | None = None  # "name" or "token": what makes a repeated create harmless; None: nothing does
     tagged = True  # False: no tags here, so the name is what tells that it is ours
     lag = 10.0  # seconds until a new one surely shows in reads
     adjustable: dict[str, str] = {}  # key of the request -> "any" or "stopped": when adjust() may change it

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import typing as t
 
 from .._errors import BadOption
 from ._file import FileStore, Lock
@@ -17,12 +16,12 @@ DEFAULT = "~/.dockyard"
 VARIABLE = "DOCKYARD_STORE"
 
 
-def location(given: t.Optional[str]) -> str:
+def location(given: str | None) -> str:
     """The store that is meant: as given, else by the environment, else the default."""
     return given or os.environ.get(VARIABLE) or DEFAULT
 
 
-def open_store(given: t.Optional[str] = None) -> FileStore:
+def open_store(given: str | None = None) -> FileStore:
     """The store, whether it exists yet or not; FileStore.create() makes it."""
     where = location(given)
     if "://" in where:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import typing as t
 
 
-def write_file(path: str, text: t.Union[str, bytes], replace: bool = True, durable: bool = True) -> None:
+def write_file(path: str, text: str | bytes, replace: bool = True, durable: bool = True) -> None:
     """Write with mode 0600: under a temporary name first, renamed when it is safe on disk."""
     data = text.encode() if isinstance(text, str) else text
     temporary = f"{path}.new.{os.getpid()}" if replace else path

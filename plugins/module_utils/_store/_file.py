@@ -84,7 +84,7 @@ class Lock:
 class FileStore:
     def __init__(self, path: str) -> None:
         self.path = path
-        self._meta: t.Optional[dict[str, t.Any]] = None
+        self._meta: dict[str, t.Any] | None = None
 
     # The store itself
 
@@ -133,7 +133,7 @@ class FileStore:
     def folder(self, name: str) -> str:
         return self._path("machines", name)
 
-    def read(self, name: str) -> t.Optional[Record]:
+    def read(self, name: str) -> Record | None:
         path = self._machine(name, "machine.json")
         try:
             with open(path, "rb") as file:
@@ -260,7 +260,7 @@ class FileStore:
         names = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}
         with self._explained():
             # A list, not a generator: each of the files is to be looked at.
-            return any([copy_file(os.path.join(self.ca, old), self._machine(name, new)) for new, old in names.items()])
+            return any(copy_file(os.path.join(self.ca, old), self._machine(name, new)) for new, old in names.items())
 
     def _issue_client(self, folder: str) -> None:
         from .. import _tls

@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # What all drivers share; third parties' drivers use it, too.
+    DOCUMENTATION = r"""
+options:
+  name:
+    description:
+      - Name of the machine, its identity in the store. A second run never makes a second machine of that name.
+      - It consists of V(a-z), V(0-9) and V(-), begins with a letter, ends in no V(-), and has at most 40 characters.
+      - Needed unless O(scope=account).
+    type: str
+  state:
+    description:
+      - V(present) lets the machine exist as described, and finishes what an interrupted run has begun.
+      - V(absent) removes it and all that was made for it, as the record says, whatever the options say.
+      - V(started) lets it exist and run. V(stopped) asks it to shut down and after O(stop_timeout) forces it.
+      - V(restarted) always restarts it. V(killed) cuts its power. V(paused) halts its processors.
+      - V(gathered) reads how it is now and changes nothing.
+      - A driver that can't do one of these says which it can.
+    type: str
+    default: present
+    choices: [present, absent, started, stopped, restarted, killed, paused, gathered]
+  scope:
+    description:
+      - With O(state=gathered), whether to read one machine or all of the driver that the store knows.
+    type: str
+    default: machine
+    choices: [machine, account]
+  store:
+    description:
+      - Folder of the store, where records and keys are kept.
+      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+    type: path
+  fleet:
+    description:
+      - Id of the fleet that the machine belongs to.
+    type: str
+  role:
+    description:
+      - Role of the machine in its fleet.
+    type: str
+  labels:
+    description:
+      - Labels of the machine. Those given replace all former ones; without the option they stay as they are.
+    type: dict
+  tls_san:
+    description:
+      - Further names and addresses for the certificate of the machine's Engine.
+    type: list
+    elements: str
+  ssh_user:
+    description:
+      - Who logs in. The driver has a default.
+    type: str
+  ssh_key:
+    description:
+      - Path of the user's own private key. Without it, the machine gets an Ed25519 key of its own, kept in the store.
+      - On hosts that exist already, the user's agent and default keys are used without it.
+    type: path
+  ssh_args:
+    description:
+      - Further arguments for C(ssh), such as C(-J bastion.example.com).
+    type: str
+  host_key:
+    description:
+      - The host's public key, as in V(ssh-ed25519 AAAA...), where it is known before the first contact.
+      - Without it, and where the driver can't hand the host a key of ours, the key shown at the first contact is pinned.
+    type: str
+  recreate:
+    description:
+      - Replace the machine if what is asked for can't be reached by changing it in place. Its data are lost.
+    type: bool
+    default: false
+  allow_stop:
+    description:
+      - Stop and start the machine if a change needs it.
+    type: bool
+    default: false
+  timeout:
+    description:
+      - Seconds that each wait for the provider or the machine may last.
+    type: float
+    default: 600
+  stop_timeout:
+    description:
+      - Seconds that a machine may take to shut down before its power is cut.
+    type: float
+    default: 60
+  lock_timeout:
+    description:
+      - Seconds to wait for another run that works on the same machine.
+    type: float
+    default: 60
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be done, and touches nothing.
+  diff_mode:
+    support: full
+    description: Shows the machine and its resources before and after.
+  idempotent:
+    support: partial
+    description: Runs twice change nothing, but for O(state=restarted), which always restarts.
+"""

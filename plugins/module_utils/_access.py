@@ -1,0 +1,192 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may log in to a machine, and how its host key is known: chosen before the contact, never by its outcome."""
+
+from __future__ import annotations
+
+import email.mime.multipart
+import email.mime.text
+import json
+import os
+import typing as t
+
+from . import _ssh
+from ._errors import MachineError
+from ._record import Record
+from ._store._durable import make_folder
+
+if t.TYPE_CHECKING:
+    from ._lifecycle import Wish
+    from ._resources import Clock
+    from ._store import FileStore
+
+INJECTED = "injected"  # we made it and handed it over: strict from the first packet
+GIVEN = "given"  # the user says what it is
+PROVIDER = "provider"  # the provider's console or attributes say what it is
+FIRST_CONTACT = "first_contact"  # taken as shown at the first login, and pinned
+AGENT = ""  # as ``key``: whatever the user's agent and default keys are
+
+
+class Access:
+    """The ``ssh`` part of a record: made, kept and used."""
+
+    def __init__(self, record: Record, folder: str, wish: Wish) -> None:
+        self.record = record
+        self.folder = folder
+        self.first_boot = os.path.join(folder, "first-boot")
+        self.wish = wish
+
+    # Planning
+
+    def plan(self, default_user: str) -> None:
+        wish = self.wish
+        if wish.ssh_key:
+            _ssh.check_user_key(wish.ssh_key)
+        self.record.ssh = {
+            "user": wish.ssh_user or default_user,
+            "key": wish.ssh_key or None,
+            "args": wish.ssh_args or "",
+            "policy": None,
+            "host_keys": [],
+        }
+
+    def public_key(self) -> str:
+        """The key that is to be let in; the machine's own is made when a recipe first asks for it."""
+        ssh = self.record.ssh
+        if not ssh.get("public_key"):
+            if ssh["key"]:
+                ssh["public_key"] = _ssh.read_public_key(ssh["key"])
+            elif self.wish.check:
+                return "(made with the machine)"
+            else:
+                make_folder(self.folder)
+                ssh["public_key"] = _ssh.make_key(os.path.join(self.folder, "id_ed25519"), self.record.name)
+        return str(ssh["public_key"])
+
+    def choose_policy(self, injects_host_key: bool) -> None:
+        """Decide how the host key is known, now that the recipe has said what it can do."""
+        ssh, wish = self.record.ssh, self.wish
+        if not ssh:
+            return
+        if not ssh["key"] and not ssh.get("public_key") and not wish.check:
+            ssh["key"] = AGENT  # nothing lets a key of ours in
+        if injects_host_key:
+            ssh["policy"] = INJECTED
+            if not wish.check:
+                make_folder(self.folder)
+                make_folder(self.first_boot)
+                ssh["host_keys"] = [_ssh.make_key(self._host_key, self.record.id)]
+        elif wish.host_key:
+            ssh["policy"] = GIVEN
+            ssh["host_keys"] = [" ".join(wish.host_key.split()[:2])]
+
+    def note(self) -> None:
+        """Take over what a later task says of the login."""
+        ssh, wish = self.record.ssh, self.wish
+        if wish.ssh_key:
+            _ssh.check_user_key(wish.ssh_key)
+            ssh["key"] = wish.ssh_key
+        for name, value in (("user", wish.ssh_user), ("args", wish.ssh_args)):
+            if value is not None:
+                ssh[name] = value
+        if wish.host_key:
+            ssh["policy"], ssh["host_keys"] = GIVEN, [" ".join(wish.host_key.split()[:2])]
+
+    # What is handed to the machine
+
+    @property
+    def _host_key(self) -> str:
+        return os.path.join(self.first_boot, "host_ed25519")
+
+    def fill(self, name: str, placeholder: dict[str, t.Any]) -> t.Any:
+        """The value that a placeholder of a request stands for; it is never kept."""
+        if name == "secret":
+            return self.wish.options.get(placeholder["$secret"])
+        if name == "host_key":
+            return self._read_host_key()
+        if name == "user_data":
+            return self._user_data()
+        raise MachineError(f"The plan has an unknown placeholder {name}", code="driver")
+
+    def _read_host_key(self) -> str | None:
+        try:
+            with open(self._host_key, encoding="ascii") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None  # the machine was reached: it has its key, and ours is gone
+
+    def _user_data(self) -> str:
+        ssh = self.record.ssh
+        config: dict[str, t.Any] = {
+            "hostname": self.record.name,
+            "ssh_deletekeys": False,
+            "ssh_genkeytypes": [],
+            "merge_how": "list(append)+dict(recurse_list)+str()",
+        }
+        private = self._read_host_key()
+        if private:
+            config["ssh_keys"] = {"ed25519_private": private, "ed25519_public": ssh["host_keys"][0]}
+        if ssh["user"] == "root":
+            config.update(disable_root=False, ssh_authorized_keys=[ssh["public_key"]])
+        else:
+            user = {"name": ssh["user"], "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": True}
+            config["users"] = [{**user, "ssh_authorized_keys": [ssh["public_key"]]}]
+        ours = "#cloud-config\n" + json.dumps(config, indent=1)
+        theirs = self.wish.options.get("user_data")
+        if not theirs:
+            return ours
+        parts = email.mime.multipart.MIMEMultipart(boundary="==dockyard==")
+        for text in (theirs, ours):
+            part = email.mime.text.MIMEText(text, _subtype(text))
+            parts.attach(part)
+        return parts.as_string()
+
+    def make_files(self, store: FileStore) -> None:
+        """What clients need, in the machine's folder: known hosts, and the pair for Docker."""
+        if not os.path.isdir(store.ca):
+            store.make_ca(self.wish.lock_timeout)
+        store.give_client_pair(self.record.name)
+        _ssh.write_known_hosts(self.record, self.folder)
+
+    # Reaching it
+
+    def contact(self, facts: dict[str, t.Any], clock: Clock, patience: float = 0) -> None:
+        """Log in; where no host key could be known before, pin the one that is shown."""
+        ssh = self.record.ssh
+        if not ssh["host_keys"] and facts.get("host_keys"):
+            ssh["policy"], ssh["host_keys"] = PROVIDER, list(facts["host_keys"])
+        host = _ssh.Host(self.record, facts, self.folder)
+        for left in clock.poll(patience):
+            try:
+                keys = host.log_in()
+                break
+            except _ssh.Unreachable:
+                if left <= 0:
+                    raise
+        if not ssh["host_keys"]:
+            ssh["policy"], ssh["host_keys"] = FIRST_CONTACT, keys
+
+    def reboot(self, facts: dict[str, t.Any], clock: Clock) -> None:
+        """Reboot from inside, and wait for another boot id."""
+        host = _ssh.Host(self.record, facts, self.folder)
+        before = host.boot_id()
+        host.reboot()
+        said = "it still runs its former boot"
+        for _left in clock.poll(self.wish.timeout, first=1):
+            try:
+                if host.boot_id() != before:
+                    return
+            except _ssh.Unreachable as error:
+                said = error.message
+        raise MachineError(
+            f"{self.record.name} was asked to reboot and did not come back within {self.wish.timeout:g} s ({said})",
+            code="timeout",
+            remedy="Look at its console; run again, or raise timeout",
+        )
+
+
+def _subtype(text: str) -> str:
+    """The MIME type that cloud-init knows a part by, from its first line, as cloud-init itself does."""
+    kinds = {"#!": "x-shellscript", "#cloud-boothook": "cloud-boothook", "#include": "x-include-url"}
+    return next((kind for start, kind in kinds.items() if text.startswith(start)), "cloud-config")

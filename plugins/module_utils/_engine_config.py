@@ -1,0 +1,247 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine's configuration as text and data: daemon.json, unit files, environment file.
+
+Pure functions, used on the controller for the plan and on the host for applying it, so that both agree.
+Runs on Python 3.8.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import typing as t
+
+CONFIG_PATH = "/etc/docker/daemon.json"
+ENVIRONMENT_PATH = "/etc/docker/dockyard.env"
+TLS_FOLDER = "/etc/docker/tls"
+CA_PATH = TLS_FOLDER + "/ca.pem"
+CERTIFICATE_PATH = TLS_FOLDER + "/cert.pem"
+KEY_PATH = TLS_FOLDER + "/key.pem"
+STATE_PATH = "/var/lib/dockyard/engine.json"
+# Last by name: a later drop-in with an ExecStart of its own would take --tlsverify away.
+SERVICE_DROP_IN = "/etc/systemd/system/docker.service.d/zz-dockyard.conf"
+SOCKET_DROP_IN = "/etc/systemd/system/docker.socket.d/zz-dockyard.conf"
+
+TLS_ARGUMENTS = (
+    "--tlsverify",
+    "--tlscacert=" + CA_PATH,
+    "--tlscert=" + CERTIFICATE_PATH,
+    "--tlskey=" + KEY_PATH,
+)
+_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
+
+# What a running Engine takes over when it gets SIGHUP; a key that goes needs a restart nevertheless.
+RELOADABLE = frozenset(
+    (
+        *("allow-nondistributable-artifacts", "authorization-plugins", "debug", "default-runtime", "features"),
+        *("insecure-registries", "labels", "live-restore", "max-concurrent-downloads", "max-concurrent-uploads"),
+        *("max-download-attempts", "registry-mirrors", "runtimes", "shutdown-timeout"),
+    )
+)
+# Keys that say where the Engine listens and how: they belong to docker_engine_access and the unit.
+OWN_KEYS = ("hosts", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey")
+
+# Names of arguments where they differ from the key in daemon.json.
+_KEYS = {
+    "-H": "hosts",
+    "-D": "debug",
+    "-G": "group",
+    "-b": "bridge",
+    "-l": "log-level",
+    "-p": "pidfile",
+    "-s": "storage-driver",
+    "--host": "hosts",
+    "--label": "labels",
+    "--dns-opt": "dns-opts",
+    "--dns-option": "dns-opts",
+    "--exec-opt": "exec-opts",
+    "--log-opt": "log-opts",
+    "--storage-opt": "storage-opts",
+    "--add-runtime": "runtimes",
+    "--default-ulimit": "default-ulimits",
+    "--insecure-registry": "insecure-registries",
+    "--registry-mirror": "registry-mirrors",
+    "--default-address-pool": "default-address-pools",
+    "--authorization-plugin": "authorization-plugins",
+    "--cluster-store-opt": "cluster-store-opts",
+    "--node-generic-resource": "node-generic-resources",
+}
+
+
+# -- daemon.json
+
+
+def parse_config(text: str) -> dict[str, t.Any]:
+    """daemon.json as data; an empty file is an empty configuration, as for the Engine."""
+    if not text.strip():
+        return {}
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError("it is not a JSON object")
+    return content
+
+
+def render_config(content: dict[str, t.Any]) -> str:
+    return json.dumps(content, indent=4) + "\n"
+
+
+def config_changes(
+    current: dict[str, t.Any], wanted: dict[str, t.Any], remembered: dict[str, t.Any]
+) -> tuple[dict[str, t.Any], list[str]]:
+    """What to set and what to take out.
+
+    Taken out is only what an earlier run set and nobody has changed since: everything else is someone else's.
+    """
+    put = {key: value for key, value in wanted.items() if key not in current or current[key] != value}
+    out = [key for key in remembered if key not in wanted and key in current and current[key] == remembered[key]]
+    return put, out
+
+
+def apply_changes(current: dict[str, t.Any], put: dict[str, t.Any], out: t.Iterable[str]) -> dict[str, t.Any]:
+    gone = set(out)
+    merged = {key: value for key, value in current.items() if key not in gone}
+    merged.update(put)
+    return merged
+
+
+def effect_of(put: dict[str, t.Any], out: t.Iterable[str]) -> str | None:
+    """How a running Engine learns of the changes: ``restart``, ``reload``, or None if there are none."""
+    if list(out) or not set(put) <= RELOADABLE:
+        return "restart"
+    return "reload" if put else None
+
+
+_USERINFO = re.compile(r"(://)[^/@\s\"]+@")
+
+
+def masked(value: t.Any) -> t.Any:
+    """The same with user name and password taken out of URLs."""
+    if isinstance(value, str):
+        return _USERINFO.sub(r"\1********@", value)
+    if isinstance(value, dict):
+        return {key: masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return value
+
+
+# -- units
+
+
+def directives(text: str) -> t.Iterator[tuple[str, str, str]]:
+    """Section, name and value of each assignment in a unit file."""
+    section = ""
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;":
+            continue
+        if stripped.startswith("[") and stripped.endswith("]"):
+            section = stripped[1:-1]
+        elif "=" in stripped:
+            name, value = stripped.split("=", 1)
+            yield section, name.strip(), value.strip()
+
+
+def assigned(texts: t.Iterable[str], section: str, name: str) -> list[str]:
+    """A list setting's value over a unit and its drop-ins: an empty assignment starts anew."""
+    values: list[str] = []
+    for text in texts:
+        for where, what, value in directives(text):
+            if (where, what) == (section, name):
+                values = [*values, value] if value else []
+    return values
+
+
+def arguments_of(command: str, environment: t.Mapping[str, str] | None = None) -> list[str]:
+    """A unit's command line as words; ``$NAME`` is filled in from its environment files, split as systemd does."""
+    words: list[str] = []
+    for word in shlex.split(command):
+        if re.fullmatch(r"\$[A-Za-z_][A-Za-z0-9_]*", word):
+            words += shlex.split((environment or {}).get(word[1:], ""))
+        else:
+            words.append(word)
+    return words
+
+
+def keys_of(arguments: t.Sequence[str]) -> dict[str, str]:
+    """The daemon.json keys that a command line sets already, and the argument that does."""
+    found: dict[str, str] = {}
+    for word in arguments:
+        name = word.split("=", 1)[0]
+        short = name[:2]
+        if name.startswith("--"):
+            found[_KEYS.get(name, name[2:])] = word
+        elif short in _KEYS:
+            found[_KEYS[short]] = word
+    return found
+
+
+def host_arguments(arguments: t.Sequence[str]) -> list[str]:
+    """The addresses that a command line listens on."""
+    found = []
+    words = iter(arguments)
+    for word in words:
+        if word in ("-H", "--host"):
+            found.append(next(words, ""))
+        elif word.startswith("--host="):
+            found.append(word[7:])
+        elif word.startswith("-H") and not word.startswith("--"):
+            found.append(word[2:].lstrip("="))
+    return found
+
+
+def service_drop_in(exec_start: str | None, tls: bool, environment: bool) -> str | None:
+    """Our drop-in of docker.service: its own command with our arguments added. None where nothing is to be added."""
+    lines = []
+    if environment:
+        lines.append("EnvironmentFile=" + ENVIRONMENT_PATH)
+    if tls:
+        lines += ["ExecStart=", "ExecStart=" + " ".join([exec_start or "", *TLS_ARGUMENTS])]
+    return _HEADER + "[Service]\n" + "\n".join(lines) + "\n" if lines else None
+
+
+def socket_drop_in(listen: str | None, allowed: t.Sequence[str] = ()) -> str | None:
+    """Our drop-in of docker.socket. With sources given, systemd drops packets from all others (BPF, cgroup v2)."""
+    if listen is None:
+        return None
+    lines = ["ListenStream=" + listen]
+    if allowed:
+        lines += ["IPAddressDeny=any", "IPAddressAllow=" + " ".join(["localhost", *allowed])]
+    return _HEADER + "[Socket]\n" + "\n".join(lines) + "\n"
+
+
+# -- environment file
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def render_environment(variables: t.Mapping[str, t.Any]) -> str:
+    """An environment file that systemd reads back as these values."""
+    lines = []
+    for name, value in variables.items():
+        text = str(value)
+        if not _NAME.fullmatch(name):
+            raise ValueError("%r is not a name for an environment variable" % (name,))
+        if "\n" in text or "\x00" in text:
+            raise ValueError("The value of the environment variable %s has a line break" % name)
+        lines.append('%s="%s"' % (name, re.sub(r'([\\"`$])', r"\\\1", text)))
+    return _HEADER + "\n".join(lines) + "\n" if lines else ""
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """What systemd reads from an environment file, for the simple forms that occur."""
+    found: dict[str, str] = {}
+    for line in re.sub(r"\\\n", "", text).splitlines():
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;" or "=" not in stripped:
+            continue
+        name, value = stripped.split("=", 1)
+        try:
+            found[name.strip()] = " ".join(shlex.split(value)) if value[:1] in "\"'" else value
+        except ValueError:
+            found[name.strip()] = value
+    return found

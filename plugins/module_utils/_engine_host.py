@@ -1,0 +1,199 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the engine modules do on a host: commands, files, the Engine's API over its own socket.
+
+Runs on Python 3.8 and imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import typing as t
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
+
+
+class HostError(Exception):
+    """Something on the host did not work; the message is for a person."""
+
+
+def which(name: str) -> str | None:
+    return shutil.which(name, path=PATH)
+
+
+def run(
+    *command: str, limit: float = 60, check: bool = True, environment: dict[str, str] | None = None
+) -> tuple[int, str, str]:
+    """A command's status, output and errors, in plain English."""
+    variables = dict(os.environ, LC_ALL="C", LANGUAGE="C", PATH=PATH, SYSTEMD_PAGER="", **(environment or {}))
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=limit,
+            env=variables,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise HostError("%s is not installed" % command[0]) from None
+    except subprocess.TimeoutExpired:
+        raise HostError("'%s' did not end within %d s" % (" ".join(command), limit)) from None
+    out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    if check and done.returncode:
+        tail = "\n".join((err.strip() or out.strip()).splitlines()[-12:])
+        raise HostError("'%s' ended with %d: %s" % (" ".join(command), done.returncode, tail))
+    return done.returncode, out, err
+
+
+# -- files
+
+
+def read(path: str) -> str | None:
+    """A file's text, or None if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write(path: str, content: str, mode: int, folder_mode: int = 0o755) -> bool:
+    """Put a file in place whole or not at all. True if anything changed."""
+    if read(path) == content and os.stat(path).st_mode & 0o7777 == mode:
+        return False
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        os.makedirs(folder, mode=folder_mode, exist_ok=True)
+        os.chmod(folder, folder_mode)
+    handle, partial = tempfile.mkstemp(prefix=".dockyard-", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        raise
+    return True
+
+
+def remove(path: str) -> bool:
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+# -- systemd
+
+
+def show(*units: str) -> dict[str, dict[str, str]]:
+    """Properties of units, in one call."""
+    names = (
+        "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,"
+        "ExecMainStartTimestamp,Result"
+    )
+    found: dict[str, dict[str, str]] = {}
+    for paragraph in run("systemctl", "show", "--no-pager", "-p", names, *units)[1].split("\n\n"):
+        values = dict(line.split("=", 1) for line in paragraph.splitlines() if "=" in line)
+        if "Id" in values:
+            found[values["Id"]] = values
+    return found
+
+
+# -- the Engine's API
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: str, limit: float) -> None:
+        super().__init__("localhost", timeout=limit)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def ask(question: str, limit: float = 10) -> t.Any:
+    """What the Engine answers to a GET on its own socket, or None if it doesn't.
+
+    Ask only while docker.service is active: a question to the socket alone would start it.
+    """
+    for path in SOCKETS:
+        if os.path.exists(path):
+            connection = _Connection(path, limit)
+            try:
+                connection.request("GET", question)
+                answer = connection.getresponse()
+                content = answer.read()
+                return json.loads(content) if answer.status == 200 else None
+            except (OSError, ValueError, http.client.HTTPException):
+                return None
+            finally:
+                connection.close()
+    return None
+
+
+# -- waiting
+
+
+def until(question: t.Callable[[], t.Any], limit: float, first: float = 0.05, longest: float = 2.0) -> t.Any:
+    """The first true answer, or the last false one after the limit; asked ever more slowly."""
+    end = time.monotonic() + limit
+    pause = first
+    while True:
+        answer = question()
+        left = end - time.monotonic()
+        if answer or left <= 0:
+            return answer
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, longest)
+
+
+def lock_holder(paths: t.Iterable[str]) -> str | None:
+    """Who holds a package manager's lock, read from the kernel's list so that the lock itself isn't touched."""
+    inodes = {}
+    for path in paths:
+        try:
+            inodes[os.stat(path).st_ino] = path
+        except OSError:
+            continue
+    for line in (read("/proc/locks") or "").splitlines():
+        words = line.split()
+        if len(words) >= 8 and words[1] == "POSIX" and words[5].rsplit(":", 1)[-1].isdigit():
+            inode = int(words[5].rsplit(":", 1)[-1])
+            if inode in inodes:
+                name = (read("/proc/%s/comm" % words[4]) or "?").strip()
+                return "%s is held by process %s (%s)" % (inodes[inode], words[4], name)
+    return None
+
+
+def cloud_init_pending() -> str | None:
+    """What cloud-init still has to do, or None if it is done, off or not there."""
+    if not os.path.isdir("/run/cloud-init") or os.path.exists("/run/cloud-init/result.json"):
+        return None
+    if os.path.exists("/run/cloud-init/disabled") or not which("cloud-init"):
+        return None
+    try:
+        stages = json.loads(read("/run/cloud-init/status.json") or "{}").get("v1", {})
+    except ValueError:
+        stages = {}
+    return "cloud-init is in its stage %s" % (stages.get("stage") or "(not started)")

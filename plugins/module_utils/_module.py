@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A driver's module: its arguments, its one way in and its one way out."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ._errors import BadOption, MachineError
+from ._lifecycle import POWER, Lifecycle, Wish
+from ._record import check_name
+from ._store import VARIABLE, open_store
+from .driver import Driver
+
+# What all drivers share: documented in the fragment dockyard.machine.driver.
+SHARED: dict[str, dict[str, t.Any]] = {
+    "name": {"type": "str"},
+    "state": {"type": "str", "default": "present", "choices": ["present", "absent", *POWER, "gathered"]},
+    "scope": {"type": "str", "default": "machine", "choices": ["machine", "account"]},
+    "store": {"type": "path"},
+    "fleet": {"type": "str"},
+    "role": {"type": "str"},
+    "labels": {"type": "dict"},
+    "tls_san": {"type": "list", "elements": "str"},
+    "ssh_user": {"type": "str"},
+    "ssh_key": {"type": "path", "no_log": False},
+    "ssh_args": {"type": "str"},
+    "host_key": {"type": "str", "no_log": False},
+    "recreate": {"type": "bool", "default": False},
+    "allow_stop": {"type": "bool", "default": False},
+    "timeout": {"type": "float", "default": 600},
+    "stop_timeout": {"type": "float", "default": 60},
+    "lock_timeout": {"type": "float", "default": 60},
+}
+NEVER_KEPT = "user_data"  # may hold anything: of it, as of no_log options, only an HMAC is kept
+
+
+def secret_options(driver: type[Driver]) -> set[str]:
+    return {name for name, one in driver.argument_spec.items() if one.get("no_log") or name == NEVER_KEPT}
+
+
+class _Module(AnsibleModule):
+    """Knows which arguments were given, before defaults are filled in."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.given = {name for name, value in self.params.items() if value is not None}
+
+
+def fqcn(driver: type[Driver]) -> str:
+    """The driver's name: that of the module which defines it."""
+    parts = inspect.getmodule(driver).__spec__.name.split(".")  # type: ignore[union-attr]
+    return f"{parts[1]}.{parts[2]}.{parts[-1]}"
+
+
+def run(driver: type[Driver]) -> None:
+    module = _Module(
+        argument_spec={**SHARED, **driver.argument_spec},
+        supports_check_mode=True,
+        required_if=[("scope", "machine", ["name"])],
+    )
+    try:
+        module.exit_json(**_result(module, driver))
+    except MachineError as error:
+        module.fail_json(msg=error.text(), error=error.details())
+
+
+def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
+    params = module.params
+    state = params["state"]
+    store = open_store(params["store"])
+    if params["scope"] == "account":
+        if state != "gathered":
+            raise BadOption("scope", "account", f"goes with state gathered only, not with {state}")
+        return {"changed": False, "machines": _gather_account(module, driver, store)}
+    check_name(params["name"])
+    lifecycle = Lifecycle(driver, store, _wish(module, driver, params["name"]))
+    if state == "gathered":
+        return {"changed": False, "machine": lifecycle.gathered()}
+    if state in ("present", "started"):
+        outcome = lifecycle.present(start=state == "started")
+    elif state == "absent":
+        outcome = lifecycle.absent()
+    else:
+        outcome = lifecycle.power(state)
+    result: dict[str, t.Any] = {"changed": outcome.changed, "machine": outcome.machine}
+    if module._diff:
+        result["diff"] = {"before": outcome.before, "after": outcome.after}
+    return result
+
+
+def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> list[dict[str, t.Any]]:
+    """Each machine of this driver that the store knows in the place that the options say."""
+    place = {name: module.params.get(name) for name in driver.place if name in module.given}
+    found = []
+    for name in store.names():
+        record = store.read(name)
+        if record and record.driver == fqcn(driver) and place.items() <= record.place.items():
+            found.append(Lifecycle(driver, store, _wish(module, driver, name)).gathered())
+    return [machine for machine in found if machine]
+
+
+def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
+    params = module.params
+    spec = driver.argument_spec
+    noted = {field.name for field in dataclasses.fields(Wish)} & set(SHARED) - {"name"}
+    return Wish(
+        name=name,
+        driver=fqcn(driver),
+        options={option: params.get(option) for option in spec},
+        given=module.given & set(spec),
+        secret=secret_options(driver),
+        check=module.check_mode,
+        **{option: params[option] for option in noted},
+    )
+
+
+__all__ = ["SHARED", "VARIABLE", "fqcn", "run", "secret_options"]
