@@ -9,7 +9,7 @@ PACKAGES ?=
 CORE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check format units sanity integration system bench build docs lock hooks clean distclean
+.PHONY: help setup setup-run demo test check format units core sanity system bench build docs lock hooks clean distclean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ format: setup ## Put all files into format and mend what the linter can
 
 units: setup ## Unit tests alone (CORE=2.17 and the like: with that ansible-core)
 	@$(T)/units $(CORE)
+
+core: ## Sanity and unit tests alone, in a virtualenv of that ansible-core (CORE=2.17)
+	@$(T)/core $(CORE)
 
 sanity: setup ## ansible-test sanity alone (CORE=2.21 and the like: with that ansible-core)
 	@$(T)/sanity $(CORE)

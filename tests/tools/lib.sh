@@ -19,7 +19,9 @@ as_root() {
   fi
 }
 
-export ANSIBLE_COLLECTIONS_PATH="$PWD/.build/src"
+# Where everything goes that is built, downloaded or measured
+build=${DOCKYARD_BUILD:-$PWD/.build}
+export ANSIBLE_COLLECTIONS_PATH="$build/src"
 export ANSIBLE_NOCOWS=1
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -29,7 +31,7 @@ core_bin() {
     echo "$PWD/.venv/bin"
     return
   fi
-  local folder=$PWD/.build/core-$1
+  local folder=$build/core-$1
   [ "$folder/.installed-requirements-core" -nt tests/requirements-core.txt ] ||
     tests/tools/venv "$folder" tests/requirements-core.txt "ansible-core==$1.*" >&2
   echo "$folder/bin"

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fixtures of system and fault tests; those of the beds are in tests/beds/."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import tempfile
+import typing as t
+
+import pytest
+
+from tests.system._harness import Ansible, processes_of
+from tests.tools import artifact
+
+
+@pytest.fixture(scope="session")
+def collections() -> pathlib.Path:
+    """The collection as a user has it: the artifact, installed offline."""
+    return artifact.install()
+
+
+@pytest.fixture(scope="session")
+def session_ansible(collections: pathlib.Path) -> t.Iterator[Ansible]:
+    """For what is made once a session."""
+    with _short_folder() as folder:
+        yield Ansible(collections, folder)
+
+
+@pytest.fixture()
+def ansible(collections: pathlib.Path) -> t.Iterator[Ansible]:
+    """Runs playbooks, modules and ansible-inventory, with a HOME of this test's own."""
+    with _short_folder() as folder:
+        yield Ansible(collections, folder)
+
+
+@pytest.fixture()
+def playbook(ansible: Ansible) -> t.Callable[..., t.Any]:
+    return ansible.playbook
+
+
+@pytest.fixture()
+def run_module(ansible: Ansible) -> t.Callable[..., t.Any]:
+    return ansible.module
+
+
+@pytest.fixture()
+def store() -> t.Iterator[pathlib.Path]:
+    """A path for a store that does not exist yet. Machines that a failed test left in it go with it."""
+    with _short_folder() as folder:
+        yield folder / "store"
+
+
+@pytest.fixture(scope="session")
+def baked_image(session_ansible: Ansible) -> pathlib.Path:
+    """The folder of the default machine image, baked unless the cache has it."""
+    session_ansible.playbook("bake_image", timeout=900).ok()
+    cache = pathlib.Path(session_ansible.environment["XDG_CACHE_HOME"]) / "dockyard" / "images"
+    return (cache / "default").resolve(strict=True)
+
+
+@contextlib.contextmanager
+def _short_folder() -> t.Iterator[pathlib.Path]:
+    """A private folder with a short path, since a socket's has at most 107 characters; processes that use it go first."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dy-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        for pid in processes_of(f"{folder}/"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)

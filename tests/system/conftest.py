@@ -1,0 +1,16 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from tests.beds.hosts import bed, new_host  # noqa: F401
+from tests.system._fixtures import (  # noqa: F401
+    ansible,
+    baked_image,
+    collections,
+    playbook,
+    run_module,
+    session_ansible,
+    store,
+)
