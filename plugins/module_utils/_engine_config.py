@@ -225,10 +225,10 @@ def render_environment(variables: t.Mapping[str, t.Any]) -> str:
     for name, value in variables.items():
         text = str(value)
         if not _NAME.fullmatch(name):
-            raise ValueError("%r is not a name for an environment variable" % (name,))
+            raise ValueError(f"{name!r} is not a name for an environment variable")
         if "\n" in text or "\x00" in text:
-            raise ValueError("The value of the environment variable %s has a line break" % name)
-        lines.append('%s="%s"' % (name, re.sub(r'([\\"`$])', r"\\\1", text)))
+            raise ValueError(f"The value of the environment variable {name} has a line break")
+        lines.append('{}="{}"'.format(name, re.sub(r'([\\"`$])', r"\\\1", text)))
     return _HEADER + "\n".join(lines) + "\n" if lines else ""
 
 

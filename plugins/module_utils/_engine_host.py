@@ -41,14 +41,13 @@ def run(
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=limit,
             env=variables,
             check=False,
         )
     except FileNotFoundError:
-        raise HostError("%s is not installed" % command[0]) from None
+        raise HostError(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
         raise HostError("'%s' did not end within %d s" % (" ".join(command), limit)) from None
     out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
@@ -181,8 +180,8 @@ def lock_holder(paths: t.Iterable[str]) -> str | None:
         if len(words) >= 8 and words[1] == "POSIX" and words[5].rsplit(":", 1)[-1].isdigit():
             inode = int(words[5].rsplit(":", 1)[-1])
             if inode in inodes:
-                name = (read("/proc/%s/comm" % words[4]) or "?").strip()
-                return "%s is held by process %s (%s)" % (inodes[inode], words[4], name)
+                name = (read(f"/proc/{words[4]}/comm") or "?").strip()
+                return f"{inodes[inode]} is held by process {words[4]} ({name})"
     return None
 
 

@@ -4,8 +4,7 @@
 
 """Certificates for mutual TLS with Docker Engines: certificate authorities, signing and expiry.
 
-Pure functions over PEM text. Nothing here knows where keys are kept; the only function that writes
-files is :func:`make_ca_folder`, into a folder that its caller has made and locked.
+Pure functions over PEM text. Only :func:`make_ca_folder` writes files, into a folder that its caller made.
 
 Servers and clients have certificate authorities of their own, so that a host's certificate is never
 accepted as a client's. Of a signing request only the public key counts: subject, names, key usage and
@@ -377,7 +376,8 @@ def needs_renewal(
 ) -> str | None:
     """Why this certificate has to be issued anew, or None while it will do.
 
-    It is renewed when a third of its life is left, when its names are not these, or when it is not yet valid.
+    It is renewed when a third of its life is left, when one of these names is missing, or when it is not yet
+    valid. A name too many is no reason: it goes with the next certificate, and a restart is not made for it.
     """
     _need_library()
     certificate = _load_certificate(cert_pem, "The certificate")
@@ -392,9 +392,7 @@ def needs_renewal(
     if (end - moment) / (end - start) < RENEW_BELOW:
         return f"it expires on {_iso(end)}: less than a third of its life is left"
     if names is not None:
-        wanted, has = set(normal_names(names)), set(_names(certificate))
-        if wanted != has:
-            said = [f"{name} missing" for name in sorted(wanted - has)]
-            said += [f"{name} no longer wanted" for name in sorted(has - wanted)]
-            return "its names differ: " + ", ".join(said)
+        missing = sorted(set(normal_names(names)) - set(_names(certificate)))
+        if missing:
+            return "it lacks the names " + ", ".join(missing)
     return None
