@@ -5,14 +5,23 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # What all drivers share; third parties' drivers use it, too.
-    DOCUMENTATION = r"""
+    # What the module machine shares with all drivers
+    MACHINE = r"""
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be done, and touches nothing.
+  diff_mode:
+    support: full
+    description: Shows the machine and its resources before and after.
+  idempotent:
+    support: partial
+    description: Runs twice change nothing, but for O(state=restarted), which always restarts.
 options:
   name:
     description:
       - Name of the machine, its identity in the store. A second run never makes a second machine of that name.
       - It consists of V(a-z), V(0-9) and V(-), begins with a letter, ends in no V(-), and has at most 40 characters.
-      - Needed unless O(scope=account).
     type: str
   state:
     description:
@@ -25,12 +34,6 @@ options:
     type: str
     default: present
     choices: [present, absent, started, stopped, restarted, killed, paused, gathered]
-  scope:
-    description:
-      - With O(state=gathered), whether to read one machine or all of the driver that the store knows.
-    type: str
-    default: machine
-    choices: [machine, account]
   store:
     description:
       - Folder of the store, where records and keys are kept.
@@ -96,14 +99,17 @@ options:
       - Seconds to wait for another run that works on the same machine.
     type: float
     default: 60
-attributes:
-  check_mode:
-    support: full
-    description: Says what would be done, and touches nothing.
-  diff_mode:
-    support: full
-    description: Shows the machine and its resources before and after.
-  idempotent:
-    support: partial
-    description: Runs twice change nothing, but for O(state=restarted), which always restarts.
 """
+
+    # What all drivers share; third parties' drivers use it, too
+    DOCUMENTATION = (
+        MACHINE
+        + r"""
+  scope:
+    description:
+      - With O(state=gathered), whether to read one machine or all of the driver that the store knows.
+    type: str
+    default: machine
+    choices: [machine, account]
+"""
+    )

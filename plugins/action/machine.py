@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
+from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+
+GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
+OWN = {
+    **{name: {**one, "default": None} for name, one in SHARED.items() if name != "scope"},
+    "driver": {"type": "str"},
+    "options": {"type": "dict"},
+    "max_age": {"type": "float", "default": 0},
+}
+OWN["name"]["required"] = True
+NOTED = ("fleet", "role", "labels", "tls_san")  # what the record notes, beside the driver's options
+
+
+class ActionModule(ControllerAction):
+    """Run the driver's module; where the record shows that nothing is to be done, answer without it."""
+
+    _supports_async = True
+    spec = OWN
+
+    def arguments(self) -> dict[str, t.Any]:
+        # A driver's options may stand beside ours, where module_defaults put them, too.
+        flat = {name: self._task.args[name] for name in list(self._task.args) if name not in OWN}
+        everything = self._task.args
+        try:
+            self._task.args = {name: value for name, value in everything.items() if name not in flat}
+            args = super().arguments()
+        finally:
+            self._task.args = everything
+        args["options"] = {**flat, **(args["options"] or {})}
+        return args
+
+    def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        _record.check_name(args["name"])
+        store = open_store(args["store"])
+        driver = self._driver(args, store)
+        if driver is None:
+            return {"changed": False, "machine": None}
+        options = _drivers.check_options(driver, self._with_defaults(driver, args["options"]), args["name"])
+        known = self._answer(args, store, driver, options) if args["max_age"] else None
+        if known:
+            return {"changed": False, "machine": known}
+        shared = {name: args[name] for name in SHARED if args.get(name) is not None}
+        module_args = {**self._with_defaults(driver, shared, SHARED), **options}
+        return self.run_module(driver, module_args, task_vars)
+
+    def _driver(self, args: dict[str, t.Any], store: FileStore) -> str | None:
+        """The driver that is said, else the recorded one; None if there is neither, and nothing to remove."""
+        if args["driver"]:
+            return _drivers.resolve(args["driver"])
+        record = store.read(args["name"])
+        if record:
+            return _drivers.resolve(record.driver)
+        if args["state"] in ("absent", "gathered"):
+            return None
+        drivers = ", ".join(sorted(_drivers.installed()))
+        raise BadOption("driver", None, f"is needed: there is no machine {args['name']} yet", f"There are {drivers}")
+
+    def _with_defaults(
+        self, driver: str, said: dict[str, t.Any], among: t.Container[str] | None = None
+    ) -> dict[str, t.Any]:
+        """The task's own word first, then the defaults of the driver's module, then those of the group."""
+        among = _drivers.load(driver).argument_spec if among is None else among
+        defaults = {name: value for name, value in self.defaults(driver).items() if name in among}
+        # The group's defaults were merged into this task's arguments, too: they must not win over the driver's.
+        group = self.defaults(GROUPED)
+        said = {name: value for name, value in said.items() if name not in defaults or value != group.get(name)}
+        return {**defaults, **said}
+
+    def _answer(
+        self, args: dict[str, t.Any], store: FileStore, driver: str, options: dict[str, t.Any]
+    ) -> dict[str, t.Any] | None:
+        """The machine as recorded, if it was seen lately, runs, and is as asked for."""
+        if args["state"] not in (None, "present", "started"):
+            return None
+        record = store.read(args["name"])
+        if record is None or record.status != _record.MADE or record.driver != driver:
+            return None
+        observed = store.observed(record.name)
+        if observed.get("state") != "running" or time.time() - (observed.get("refreshed") or 0) > args["max_age"]:
+            return None
+        secret = secret_options(_drivers.load(driver))
+        if {name: value for name, value in options.items() if name not in secret} != record.options:
+            return None
+        if {name: store.digest(value) for name, value in options.items() if name in secret} != record.secrets:
+            return None
+        if any(args[name] is not None and args[name] != getattr(record, name) for name in NOTED):
+            return None
+        said = {"user": args["ssh_user"], "key": args["ssh_key"], "args": args["ssh_args"]}
+        if any(value is not None and value != record.ssh.get(name) for name, value in said.items()):
+            return None
+        if args["host_key"] and args["host_key"].split()[:2] not in [key.split() for key in record.ssh["host_keys"]]:
+            return None
+        return _record.public(record, observed, store.folder(record.name))

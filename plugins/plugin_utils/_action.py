@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What our actions share: they run on the controller, whatever connection the host of the task has."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+
+Result = dict[str, t.Any]
+
+
+class ControllerAction(ActionBase):
+    """Subclasses define ``spec`` and ``perform(args, task_vars) -> result``; a MachineError becomes a failure."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = True
+    spec: t.ClassVar[dict[str, t.Any]] = {}
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        try:
+            self._refuse_other_targets()
+            result.update(self.perform(self.arguments(), task_vars))
+        except MachineError as error:
+            result.update(failed=True, changed=False, msg=error.text(), error=error.details())
+        return result
+
+    def arguments(self) -> dict[str, t.Any]:
+        """The task's arguments, checked and converted."""
+        _result, arguments = self.validate_argument_spec(argument_spec=self.spec)
+        return arguments
+
+    def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        raise AnsibleActionFail("This action does nothing")
+
+    def run_module(
+        self, name: str, args: dict[str, t.Any], task_vars: dict[str, t.Any], check: bool | None = None
+    ) -> Result:
+        """Run a module on the controller, with no arguments left in files."""
+        connection, context = self._connection, self._play_context
+        # Our own Python: a host's interpreter setting is for the host.
+        interpreter = {"ansible_python_interpreter": sys.executable}
+        task_vars = {**task_vars, **interpreter}
+        if self._task.delegate_to:
+            delegated = task_vars.get("ansible_delegated_vars") or {}
+            mine = {**(delegated.get(self._task.delegate_to) or {}), **interpreter}
+            task_vars["ansible_delegated_vars"] = {**delegated, self._task.delegate_to: mine}
+        local = self._shared_loader_obj.connection_loader.get("ansible.builtin.local", context, "/dev/null")
+        local.set_option("pipelining", True)
+        was_check = self._task.check_mode
+        self._connection = local
+        try:
+            if check is not None:
+                self._task.check_mode = check
+            return dict(
+                self._execute_module(
+                    module_name=name, module_args=args, task_vars=task_vars, wrap_async=self._task.async_val
+                )
+            )
+        finally:
+            self._connection = connection
+            self._task.check_mode = was_check
+
+    def defaults(self, action: str) -> dict[str, t.Any]:
+        """module_defaults of a module that this task dispatches to, those of its groups included."""
+        try:
+            from ansible.executor.module_common import _apply_action_arg_defaults  # core >= 2.19
+        except ImportError:
+            from ansible.executor.module_common import get_action_args_with_defaults
+
+            groups = self._task._parent._play._action_groups
+            return dict(
+                get_action_args_with_defaults(
+                    action, {}, self._task.module_defaults, self._templar, action_groups=groups
+                )
+            )
+        return dict(_apply_action_arg_defaults(action, self._task, {}, self._templar))
+
+    def _refuse_other_targets(self) -> None:
+        target = self._task.delegate_to
+        if target and target not in C.LOCALHOST:
+            raise BadOption(
+                "delegate_to", target, "can't be had: this runs on the controller", "Leave it out, or say localhost"
+            )
