@@ -7,6 +7,8 @@ T := tests/tools
 PACKAGES ?=
 # The ansible-core that `make sanity` and `make units` run with, for example CORE=2.17; empty: the one in .venv
 CORE ?=
+# The benchmarks that `make bench` runs; empty: all
+BENCH ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run demo test check format units core sanity system bench build docs lock hooks clean distclean
@@ -38,8 +40,8 @@ sanity: setup ## ansible-test sanity alone (CORE=2.21 and the like: with that an
 system: setup ## System tests alone: machines, container hosts, faults
 	@$(T)/system
 
-bench: setup ## Measure, and print each goal's ratio
-	@$(T)/bench
+bench: setup ## Measure, and print each goal's ratio (BENCH=inventory: that one)
+	@$(T)/bench $(BENCH)
 
 build: setup-run ## Build the collection and install it into .build/installed
 	@python3 $(T)/artifact.py

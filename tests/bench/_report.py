@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How benchmarks run things, take times, and say what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+
+from tests.system._harness import Ansible
+from tests.tools import artifact
+
+
+@contextlib.contextmanager
+def ansible() -> t.Iterator[Ansible]:
+    """The installed artifact, in a folder of the benchmark's own that goes at its end."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dy-", dir="/tmp"))
+    try:
+        runs = Ansible(artifact.install(), folder)
+        del runs.environment["ANSIBLE_CALLBACKS_ENABLED"]  # nobody reads events here
+        yield runs
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def seconds(command: list[str], environment: t.Mapping[str, str]) -> float:
+    """One run, its output thrown away; a failure ends the benchmark."""
+    started = time.monotonic()
+    subprocess.run(command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    return time.monotonic() - started
+
+
+def in_turn(runs: int, *commands: t.Callable[[], float]) -> list[float]:
+    """The median of each, taken in turn, so that a busy moment hits all alike."""
+    taken: list[list[float]] = [[] for _command in commands]
+    for _run in range(runs):
+        for one, command in zip(taken, commands, strict=True):
+            one.append(command())
+    return [statistics.median(one) for one in taken]
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def report(what: str, value: float, goal: float, taken: str, unit: str = "") -> None:
+    """The line that goes to docs/performance.md."""
+    verdict = "met" if value <= goal else "missed"
+    print(f"{what}: {value:.3g}{unit} (goal: {goal:g}{unit}, {verdict}; {taken})", flush=True)
