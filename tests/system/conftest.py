@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
-from tests.beds.hosts import bed, new_host  # noqa: F401
-from tests.system._fixtures import (  # noqa: F401
-    ansible,
-    baked_image,
-    collections,
-    playbook,
-    run_module,
-    session_ansible,
-    store,
-)
+from tests.beds.hosts import bed, new_host
+from tests.system._fixtures import ansible, baked_image, collections, playbook, run_module, session_ansible, store
+
+__all__ = [
+    "ansible",
+    "baked_image",
+    "bed",
+    "collections",
+    "new_host",
+    "playbook",
+    "run_module",
+    "session_ansible",
+    "store",
+]

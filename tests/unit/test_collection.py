@@ -40,9 +40,10 @@ def options(path: pathlib.Path) -> set[str]:
     found = set(said.get("options") or {})
     for name in said.get("extends_documentation_fragment", []):
         if name.startswith("dockyard.machine."):
-            fragment = FRAGMENTS / f"{name.split('.')[2]}.py"
-            part = name.split(".")[3].upper() if name.count(".") > 2 else "DOCUMENTATION"
-            found |= set(yaml.safe_load(constants(fragment)[part]).get("options") or {})
+            _namespace, _collection, file, *part = name.split(".")
+            fragment = drivers_table.load(f"doc_fragments.{file}").ModuleDocFragment
+            text = getattr(fragment, part[0].upper() if part else "DOCUMENTATION")
+            found |= set(yaml.safe_load(text).get("options") or {})
     return found
 
 
