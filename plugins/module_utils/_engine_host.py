@@ -49,11 +49,11 @@ def run(
     except FileNotFoundError:
         raise HostError(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
-        raise HostError("'%s' did not end within %d s" % (" ".join(command), limit)) from None
+        raise HostError(f"'{' '.join(command)}' did not end within {limit:.0f} s") from None
     out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     if check and done.returncode:
         tail = "\n".join((err.strip() or out.strip()).splitlines()[-12:])
-        raise HostError("'%s' ended with %d: %s" % (" ".join(command), done.returncode, tail))
+        raise HostError(f"'{' '.join(command)}' ended with {done.returncode}: {tail}")
     return done.returncode, out, err
 
 
@@ -98,6 +98,19 @@ def remove(path: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
+
+
+def public_key(path: str) -> str | None:
+    """The public half of a private key, worked out from the key itself; None if that key can't be used."""
+    for command in (
+        ("openssl", "pkey", "-in", path, "-pubout", "-passin", "pass:"),
+        ("ssh-keygen", "-e", "-m", "PKCS8", "-P", "", "-f", path),
+    ):
+        if which(command[0]):
+            status, out, dummy = run(*command, check=False)
+            if status == 0 and "BEGIN PUBLIC KEY" in out:
+                return out
+    return None
 
 
 # -- systemd

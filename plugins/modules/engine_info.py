@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: engine_info
 short_description: Reads all that matters about the Docker Engine of a host in one look
-version_added: "1.0.0"
+version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
@@ -284,7 +284,7 @@ def about_tls() -> dict[str, t.Any]:
     public, mode = None, None
     if os.path.exists(cfg.KEY_PATH):
         mode = f"{stat.S_IMODE(os.stat(cfg.KEY_PATH).st_mode):04o}"
-        public = public_key()
+        public = host.public_key(cfg.KEY_PATH)
     return {
         "ca": host.read(cfg.CA_PATH),
         "certificate": host.read(cfg.CERTIFICATE_PATH),
@@ -292,19 +292,6 @@ def about_tls() -> dict[str, t.Any]:
         "key_mode": mode,
         "key_tool": host.which("openssl") or host.which("ssh-keygen"),
     }
-
-
-def public_key() -> t.Optional[str]:
-    """The public half of the Engine's key, worked out from the key itself; None if that key can't be used."""
-    for command in (
-        ("openssl", "pkey", "-in", cfg.KEY_PATH, "-pubout", "-passin", "pass:"),
-        ("ssh-keygen", "-e", "-m", "PKCS8", "-P", "", "-f", cfg.KEY_PATH),
-    ):
-        if host.which(command[0]):
-            status, out, dummy = host.run(*command, check=False)
-            if status == 0 and "BEGIN PUBLIC KEY" in out:
-                return out
-    return None
 
 
 def about_environment(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -351,9 +338,10 @@ def wait(module: AnsibleModule, question: t.Callable[[], t.Optional[str]], waite
         host.until(lambda: not question(), max(0.0, end - time.monotonic()))
         pending = question()
     if pending:
+        limit = module.params["wait_timeout"]
         module.fail_json(
-            msg="%s, and that did not end within %d s. Look at what it does, or set a longer docker_engine_wait_timeout"
-            % (pending, module.params["wait_timeout"])
+            msg=f"{pending}, and that did not end within {limit} s. "
+            "Look at what it does, or set a longer docker_engine_wait_timeout"
         )
 
 

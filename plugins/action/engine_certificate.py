@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
+
+SPEC: dict[str, t.Any] = {
+    "public_key": {"type": "str", "required": True, "no_log": False},
+    "names": {"type": "list", "elements": "str", "required": True},
+    "server_ca_cert": {"type": "str", "required": True},
+    "server_ca_key": {"type": "str", "required": True, "no_log": True},
+}
+
+
+class ActionModule(ActionBase):
+    """Issues a host's certificate, on the controller."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        dummy, arguments = self.validate_argument_spec(SPEC)
+        arguments = plain(arguments)
+        try:
+            certificate = _tls.issue_server(
+                read_pem(self._loader, "server_ca_cert", arguments["server_ca_cert"]),
+                read_pem(self._loader, "server_ca_key", arguments["server_ca_key"]),
+                arguments["public_key"],
+                arguments["names"],
+            )
+            look = _tls.inspect(certificate)
+        except _tls.TlsError as error:
+            raise AnsibleActionFail(str(error)) from error
+        # Nothing changes by issuing it: it is not in place yet.
+        return {
+            "changed": False,
+            "certificate": certificate,
+            "not_after": look["not_after"],
+            "names": look["names"],
+        }

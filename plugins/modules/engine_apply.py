@@ -1,0 +1,218 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: engine_apply
+short_description: Brings the Docker Engine of a host to its plan
+version_added: "0.1.0"
+author:
+  - Dockyard contributors (@dockyard)
+description:
+  - Does on the host what M(dockyard.machine.engine_plan) has planned, in one round trip.
+  - The Engine's private key is made on the host and stays there. Files are put in place whole, and are put back if the Engine
+    does not come up with them.
+  - This is a part of the role P(dockyard.machine.docker_engine#role), which is what to use.
+attributes:
+  check_mode:
+    description: Changes nothing and says that it would.
+    support: full
+  diff_mode:
+    description: The plan of M(dockyard.machine.engine_plan) is the difference.
+    support: none
+  idempotent:
+    description: Files that are as wanted stay as they are. A restart that the plan asks for is made.
+    support: partial
+    details:
+      - The plan has nothing to do on a host that is as wanted.
+  platform:
+    description: Where the module runs.
+    platforms: posix
+    support: full
+options:
+  prepare:
+    description: Packages to install and whether a key is to be made.
+    type: dict
+    default: {}
+  apply:
+    description: Files, users, units and what to do with the service.
+    type: dict
+    default: {}
+  certificate:
+    description: The Engine's certificate as PEM, if there is a new one.
+    type: str
+  environment:
+    description: Environment variables of the Engine as a JSON object.
+    type: str
+    default: "{}"
+  port:
+    description: The port on which plain HTTP must be refused afterwards.
+    type: int
+  start_timeout:
+    description: How many seconds the Engine may take to start or stop.
+    type: int
+    default: 120
+  wait_timeout:
+    description: How many seconds to wait for package locks.
+    type: int
+    default: 300
+"""
+
+EXAMPLES = r"""
+- name: Do what is planned
+  dockyard.machine.engine_apply:
+    prepare: "{{ plan.prepare }}"
+    apply: "{{ plan.apply }}"
+  when: plan.needed
+"""
+
+RETURN = r"""
+public_key:
+  description: The public half of the Engine's key, as PEM.
+  returned: when a key was made
+  type: str
+version:
+  description: Version of the Engine that answers.
+  returned: when it was looked at
+  type: str
+  sample: 20.10.24+dfsg1
+api_version:
+  description: Version of its API.
+  returned: when it was looked at
+  type: str
+  sample: "1.41"
+action:
+  description: What was done to the service, one of V(start), V(reload), V(restart), V(cycle), or nothing.
+  returned: success
+  type: str
+"""
+
+import json
+import os
+import stat
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_steps as steps
+
+
+class Apply:
+    """One run of the apply part of a plan."""
+
+    def __init__(self, plan: dict[str, t.Any], params: dict[str, t.Any]) -> None:
+        self.plan = plan
+        self.params = params
+        self.files = steps.Files()
+        self.action: t.Optional[str] = plan.get("action")
+        self.limit: float = params["start_timeout"]
+        self.was_active = False
+        self.acted: t.Optional[str] = None
+
+    def run(self) -> dict[str, t.Any]:
+        units = host.show(*steps.UNITS)
+        self.was_active = units.get("docker.service", {}).get("ActiveState") == "active"
+        before = steps.remembered()
+        if self.action:
+            # Should this run be cut off, the next one knows what the Engine still has to take over.
+            steps.remember(before, self.action)
+        try:
+            self.place()
+            version = self.settle()
+        except (host.HostError, OSError, ValueError) as error:
+            kept = self.acted is not None and bool(self.plan.get("live_restore_first"))
+            outcome = steps.put_back(self.files, self.acted, self.was_active, kept, self.limit)
+            steps.remember({**before, "live-restore": True} if kept else before, None)
+            raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
+        steps.remember(self.plan.get("remember", before), None)
+        if self.plan.get("remove_tls"):
+            for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
+                host.remove(path)
+        return version
+
+    def place(self) -> None:
+        """Everything in its place before the Engine hears of it."""
+        plan, files = self.plan, self.files
+        if plan.get("config_set") or plan.get("config_unset"):
+            old = host.read(cfg.CONFIG_PATH)
+            merged = cfg.apply_changes(cfg.parse_config(old or ""), plan["config_set"], plan["config_unset"])
+            text = cfg.render_config(merged)
+            steps.validate(text)
+            files.put(
+                cfg.CONFIG_PATH, text, stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if old is not None else 0o644
+            )
+        if plan.get("ca"):
+            files.put(cfg.CA_PATH, plan["ca"], 0o644, 0o700)
+        if self.params["certificate"]:
+            files.put(cfg.CERTIFICATE_PATH, self.params["certificate"], 0o644, 0o700)
+        if plan.get("environment"):
+            files.put(
+                cfg.ENVIRONMENT_PATH, cfg.render_environment(json.loads(self.params["environment"])) or None, 0o600
+            )
+        service = plan["service"]
+        command = steps.own_command()
+        if command is None:
+            raise host.HostError("There is no docker.service on this host")
+        changed = files.put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, service["tls"], service["environment"]))
+        changed = files.put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
+        if steps.lift_hold() or changed:
+            host.run("systemctl", "daemon-reload", limit=self.limit)
+        for user in plan.get("users", []):
+            host.run("usermod", "-aG", "docker", user)
+        if plan.get("enable"):
+            host.run("systemctl", "enable", "--quiet", *plan["enable"], limit=self.limit)
+
+    def settle(self) -> dict[str, t.Any]:
+        """Let the Engine take it over, and look whether it did."""
+        if not self.action:
+            return {}
+        self.acted = self.action
+        steps.act(self.action, bool(self.plan.get("live_restore_first")), self.limit)
+        version = steps.version(min(30.0, self.limit))
+        if self.params["port"] and self.plan["service"]["tls"]:
+            steps.check_refusal(self.params["port"], self.params["certificate"])
+        return {"version": version.get("Version"), "api_version": version.get("ApiVersion")}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "prepare": {"type": "dict", "default": {}},
+            "apply": {"type": "dict", "default": {}},
+            "certificate": {"type": "str"},
+            "environment": {"type": "str", "default": "{}", "no_log": True},
+            "port": {"type": "int"},
+            "start_timeout": {"type": "int", "default": 120},
+            "wait_timeout": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    prepare, plan = module.params["prepare"], module.params["apply"]
+    result: dict[str, t.Any] = {"changed": bool(prepare or plan), "action": plan.get("action")}
+    if module.check_mode:
+        module.exit_json(**result)
+    try:
+        if prepare.get("key"):
+            steps.make_key()
+            result["public_key"] = host.public_key(cfg.KEY_PATH)
+        if prepare.get("packages"):
+            steps.install(
+                prepare["packages"],
+                prepare.get("optional", []),
+                prepare["update"],
+                module.params["wait_timeout"],
+            )
+        if plan:
+            result.update(Apply(plan, module.params).run())
+    except (host.HostError, OSError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

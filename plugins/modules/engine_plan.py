@@ -1,0 +1,143 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: engine_plan
+short_description: Plans what is to be done for the Docker Engine of a host
+version_added: "0.1.0"
+author:
+  - Dockyard contributors (@dockyard)
+description:
+  - From what M(dockyard.machine.engine_info) has seen and from what is wanted makes the plan, on the controller, without a
+    connection to the host. The plan is also the difference that check mode shows.
+  - Bad input is an error here, before anything is touched.
+  - This is a part of the role P(dockyard.machine.docker_engine#role), which is what to use.
+attributes:
+  check_mode:
+    description: Only plans. In check mode it says that something would change.
+    support: full
+  diff_mode:
+    description: Shows files, packages and certificate before and after. Values of environment variables are not shown.
+    support: full
+  idempotent:
+    description: The same input gives the same plan.
+    support: full
+  action:
+    description: It is an action that runs on the controller.
+    support: full
+  platform:
+    description: Where it runs.
+    platforms: posix
+    support: full
+options:
+  info:
+    description: What M(dockyard.machine.engine_info) returned.
+    type: dict
+    required: true
+  source:
+    description: Where the Engine comes from.
+    type: str
+    default: distro
+  access:
+    description: How clients reach it, V(tls), V(ssh) or V(local).
+    type: str
+    default: tls
+  port:
+    description: The port for TLS.
+    type: int
+    default: 2376
+  allow:
+    description: Addresses and networks that may reach the port. Empty means all.
+    type: list
+    elements: str
+    default: []
+  config:
+    description: Wanted keys of C(daemon.json).
+    type: dict
+    default: {}
+  environment:
+    description: Environment variables of the Engine.
+    type: dict
+    default: {}
+  live_restore:
+    description: Whether containers outlive the Engine.
+    type: bool
+    default: true
+  interrupt:
+    description: Whether containers may be stopped by a restart of the Engine.
+    type: bool
+    default: false
+  users:
+    description: Users that belong into the group C(docker).
+    type: list
+    elements: str
+    default: []
+  names:
+    description: Names and addresses for the certificate. What is neither is left out.
+    type: list
+    elements: str
+    default: []
+  tls_san:
+    description: Further names and addresses for the certificate.
+    type: list
+    elements: str
+    default: []
+  server_ca_cert:
+    description: Certificate of the CA of servers, as path or content.
+    type: str
+  server_ca_key:
+    description: Key of the CA of servers, as path or content.
+    type: str
+  client_ca_cert:
+    description: Certificate of the CA of clients, as path or content.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  dockyard.machine.engine_info:
+  register: look
+
+- name: Plan
+  dockyard.machine.engine_plan:
+    info: "{{ look }}"
+    access: local
+  register: plan
+"""
+
+RETURN = r"""
+needed:
+  description: Whether there is anything to do.
+  returned: success
+  type: bool
+changes:
+  description: What is to be done, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: ["install docker.io", "make a private key, /etc/docker/tls/key.pem"]
+action:
+  description: What the Engine has to do for it, one of V(start), V(reload), V(restart), V(cycle), or nothing.
+  returned: success
+  type: str
+prepare:
+  description: What M(dockyard.machine.engine_apply) does before there is a certificate.
+  returned: success
+  type: dict
+certificate:
+  description: Names of and reason for a new certificate.
+  returned: success
+  type: dict
+apply:
+  description: What M(dockyard.machine.engine_apply) does then.
+  returned: success
+  type: dict
+engine:
+  description: The Engine as it was seen.
+  returned: success
+  type: dict
+"""

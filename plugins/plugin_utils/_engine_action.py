@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the engine actions share: arguments checked, and PEM given as content or as a path on the controller."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.parsing.dataloader import DataLoader
+
+
+def read_pem(loader: DataLoader, option: str, value: str | None) -> str:
+    """The PEM text itself, or that of the file named, which may be encrypted with Ansible Vault."""
+    if not value:
+        return ""
+    if "-----BEGIN " in value:
+        return value.strip() + "\n"
+    path = os.path.expanduser(value)
+    try:
+        with open(loader.get_real_file(loader.path_dwim(path), decrypt=True), encoding="utf-8") as stream:
+            content = stream.read()
+    except (AnsibleError, OSError, UnicodeDecodeError) as error:
+        raise AnsibleActionFail(f"{option} is {value!r}, which can't be read on the controller: {error}") from error
+    if "-----BEGIN " not in content:
+        raise AnsibleActionFail(f"{option} is {value!r}, but that file has no PEM in it")
+    return content
+
+
+def plain(value: t.Any) -> t.Any:
+    """Ordinary dicts, lists and strings, so that comparing and JSON work on any version of Ansible."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
