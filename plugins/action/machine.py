@@ -92,9 +92,7 @@ class ActionModule(ControllerAction):
         if observed.get("state") != "running" or time.time() - (observed.get("refreshed") or 0) > args["max_age"]:
             return None
         secret = secret_options(_drivers.load(driver))
-        if {name: value for name, value in options.items() if name not in secret} != record.options:
-            return None
-        if {name: store.digest(value) for name, value in options.items() if name in secret} != record.secrets:
+        if not _record.has_options(record, options, secret, store.digest):
             return None
         if any(args[name] is not None and args[name] != getattr(record, name) for name in NOTED):
             return None

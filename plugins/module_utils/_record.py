@@ -128,6 +128,13 @@ def state(record: Record, observed: dict[str, t.Any]) -> str:
     return str(observed.get("state") or "unknown")
 
 
+def has_options(record: Record, options: dict[str, t.Any], secret: set[str], digest: t.Callable[[t.Any], str]) -> bool:
+    """Whether the record was made with these options (as given, without defaults)."""
+    plain = {name: value for name, value in options.items() if name not in secret}
+    hidden = {name: digest(value) for name, value in options.items() if name in secret}
+    return plain == record.options and hidden == record.secrets
+
+
 def docker_host(record: Record, observed: dict[str, t.Any]) -> str | None:
     if observed.get("docker_host"):
         return str(observed["docker_host"])

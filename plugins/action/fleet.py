@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+
+
+class ActionModule(ControllerAction):
+    """Make the plan: what is wanted, what is there, what is to be done. Bad input fails here, for all machines."""
+
+    spec: t.ClassVar[dict[str, t.Any]] = {
+        "store": {"type": "path"},
+        "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+        "names": {"type": "raw"},
+        "driver": {"type": "str"},
+        "options": {"type": "dict"},
+        "fleet": {"type": "raw"},
+        "counts": {"type": "dict"},
+        "limit": {"type": "raw"},
+        "refresh": {"type": "bool", "default": True},
+        "remove_surplus": {"type": "bool", "default": False},
+        "remove_max": {"type": "str"},
+    }
+
+    def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        store = open_store(args["store"])
+        names = _fleet.as_names(args["names"])
+        fleet = _fleet.check_fleet(args["fleet"], args["counts"] or {}) if args["fleet"] else None
+        if not names and not fleet:
+            raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
+        limit = args["limit"].split(",") if isinstance(args["limit"], str) else args["limit"] or []
+        records = {name: record for name in store.names() if (record := store.read(name))}
+        if args["state"] == "absent":
+            return self._removal(names, fleet, records, limit)
+        wanted = self._wanted(args, names, fleet, records)
+        surplus = _fleet.surplus_of_fleet(fleet, records) if fleet else []
+
+        def has_options(record: Record, options: dict[str, t.Any]) -> bool:
+            return _record.has_options(record, options, secret_options(_drivers.load(record.driver)), store.digest)
+
+        plan = _fleet.make(wanted, surplus, records, limit, has_options)
+        if args["remove_surplus"] and fleet:
+            mine = sum(1 for record in records.values() if record.fleet == fleet["id"])
+            _fleet.check_surplus(plan.surplus, mine, args["remove_max"])
+        made = False
+        uses_ssh = any(_drivers.load(one["driver"]).ssh_user for one in plan.wanted)
+        if not self._task.check_mode:
+            store.create()
+            if uses_ssh:
+                made = store.make_ca()
+            if args["refresh"]:
+                self._refresh(args, plan, records, task_vars)
+        return {
+            "changed": made,
+            "diff": plan.diff(),
+            "wanted": plan.wanted,
+            "create": plan.create,
+            "change": plan.change,
+            "keep": plan.keep,
+            "surplus": plan.surplus,
+            "ca": self._ca(store),
+        }
+
+    def _wanted(
+        self,
+        args: dict[str, t.Any],
+        names: list[str],
+        fleet: dict[str, t.Any] | None,
+        records: dict[str, Record],
+    ) -> list[dict[str, t.Any]]:
+        wanted = _fleet.wanted_of_fleet(fleet) if fleet else []
+        for name in names:
+            one: dict[str, t.Any] = {"name": name}
+            recorded = records.get(name)
+            if not args["driver"] and recorded:
+                one.update(driver=recorded.driver, options=recorded.options)
+            elif not args["driver"]:
+                known = ", ".join(sorted(_drivers.installed()))
+                raise BadOption("machine_driver", None, f"is needed to create {name}", f"There are {known}")
+            else:
+                one.update(driver=args["driver"], options=args["options"] or {})
+            wanted.append(one)
+        for one in wanted:
+            driver = one["driver"] = _drivers.resolve(one["driver"])
+            self._refuse_secrets(one)
+            one["options"] = _drivers.check_options(driver, one.get("options") or {}, one["name"])
+            can_start = any(hasattr(kind, "start") for kind in _drivers.load(driver).kinds)
+            one["state"] = "started" if can_start else "present"
+        doubled = set(names) & {one["name"] for one in wanted[: len(wanted) - len(names)]}
+        if doubled:
+            raise BadOption("machine_names", ", ".join(sorted(doubled)), "is in machine_fleet, too", "Say it once")
+        return wanted
+
+    @staticmethod
+    def _refuse_secrets(one: dict[str, t.Any]) -> None:
+        for option in (one.get("options") or {}).keys() & secret_options(_drivers.load(one["driver"])) - {"user_data"}:
+            raise BadOption(
+                f"{one['name']}: {option}",
+                "********",
+                "is a secret, and may not stand in a fleet",
+                "Give it by the provider's environment variables, or by module_defaults of the driver's module",
+            )
+
+    def _refresh(
+        self, args: dict[str, t.Any], plan: _fleet.Plan, records: dict[str, Record], task_vars: dict[str, t.Any]
+    ) -> None:
+        """One module run a driver and place, so that unchanged machines need none of their own."""
+        kept = set(plan.keep)
+        runs = {
+            (one["driver"], tuple(sorted(records[one["name"]].place.items())))
+            for one in plan.wanted
+            if one["name"] in kept
+        }
+        for driver, place in runs:
+            module_args = {**dict(place), "state": "gathered", "scope": "account", "store": args["store"]}
+            result = self.run_module(driver, module_args, task_vars)
+            if result.get("failed"):
+                raise MachineError(
+                    f"{driver} can't be asked for its machines: {result.get('msg')}",
+                    code="refresh",
+                    remedy="Mend that first: nothing was changed",
+                )
+
+    @staticmethod
+    def _removal(
+        names: list[str], fleet: dict[str, t.Any] | None, records: dict[str, Record], limit: list[str]
+    ) -> Result:
+        of_fleet = [name for name, record in records.items() if fleet and record.fleet == fleet["id"]]
+        remove = [name for name in sorted({*names, *of_fleet}) if not limit or _fleet.matches(name, limit)]
+        there = [name for name in remove if name in records]
+        diff = {"before": "".join(f"{name}\n" for name in there), "after": ""}
+        return {"changed": False, "diff": diff, "remove": remove, "existing": there}
+
+    @staticmethod
+    def _ca(store: FileStore) -> dict[str, str]:
+        """Paths for the role docker_engine."""
+        return {
+            "server_ca_cert": f"{store.ca}/server-ca.pem",
+            "server_ca_key": f"{store.ca}/server-ca-key.pem",
+            "client_ca_cert": f"{store.ca}/client-ca.pem",
+        }

@@ -1,0 +1,144 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet
+short_description: Plan which machines are to be created, changed and removed
+version_added: 0.1.0
+description:
+  - Compares the machines that are wanted with those that the store knows, and checks all that is said of them.
+    A mistake in one of them fails here, before anything is touched.
+  - Makes the store and its certificate authorities if there are none. No machine is changed by this module.
+  - Runs on the controller, whatever the connection of the task's host, and never with become.
+author:
+  - Dockyard contributors (@dockyard)
+options:
+  store:
+    description:
+      - Folder of the store.
+      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+    type: path
+  state:
+    description:
+      - V(present) plans to let the machines exist. V(absent) plans to remove the machines named, or all of the fleet.
+    type: str
+    default: present
+    choices: [present, absent]
+  names:
+    description:
+      - Names of machines, a list or a string with commas.
+    type: raw
+  driver:
+    description:
+      - Driver of the machines in O(names). Without it, they must exist, and keep their options.
+    type: str
+  options:
+    description:
+      - The driver's options for the machines in O(names).
+    type: dict
+  fleet:
+    description:
+      - The wanted fleet, a dictionary of V(id) and V(roles). Each role has V(driver), V(count), and what else
+        the module M(dockyard.machine.machine) takes for its machines.
+      - Its machines are called ID-ROLE-INDEX, the index counting from 0.
+    type: raw
+  counts:
+    description:
+      - Numbers of machines by role, in place of those in O(fleet). A role that the fleet no longer has may be set to 0.
+    type: dict
+  limit:
+    description:
+      - Names or patterns (V(shop-web-*)); other machines are left out of the plan.
+    type: raw
+  refresh:
+    description:
+      - Read how the machines are that are to stay as they are, by one run of each driver's module.
+    type: bool
+    default: true
+  remove_surplus:
+    description:
+      - Whether surplus machines are to be removed, so that their number is checked against O(remove_max).
+    type: bool
+    default: false
+  remove_max:
+    description:
+      - How many machines may be surplus, as V(10) or V(50%). Without it 5, or 20 % of the fleet if that is more.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be done, and touches nothing.
+  diff_mode:
+    support: full
+    description: Shows the names of the machines before and after.
+"""
+
+EXAMPLES = r"""
+- name: See what would be done for a fleet
+  dockyard.machine.fleet:
+    fleet:
+      id: shop
+      roles:
+        web:
+          driver: qemu
+          count: 3
+          options:
+            memory: 2048
+  check_mode: true
+  register: plan
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "To be created: {{ plan.create | join(', ') }}"
+"""
+
+RETURN = r"""
+wanted:
+  description: Arguments for the module machine, for each machine that is wanted.
+  returned: with O(state=present)
+  type: list
+  elements: dict
+  sample: [{"name": "shop-web-0", "driver": "dockyard.machine.qemu", "fleet": "shop", "role": "web", "state": "started"}]
+create:
+  description: Names of the machines that don't exist.
+  returned: with O(state=present)
+  type: list
+  elements: str
+change:
+  description: Names of the machines that are recorded differently, or half made.
+  returned: with O(state=present)
+  type: list
+  elements: str
+keep:
+  description: Names of the machines that are recorded as they are wanted.
+  returned: with O(state=present)
+  type: list
+  elements: str
+surplus:
+  description: Names of the machines of the fleet beyond the count of their role.
+  returned: with O(state=present)
+  type: list
+  elements: str
+ca:
+  description: Paths of the certificate authorities, as the role docker_engine takes them.
+  returned: with O(state=present)
+  type: dict
+remove:
+  description: Names of the machines that are to be absent.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+existing:
+  description: Those of them that exist.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+error:
+  description: What failed, for programs.
+  returned: failure
+  type: dict
+  sample: {"code": "bad_option", "left_behind": [], "remedy": "Give machine_names or machine_fleet"}
+"""

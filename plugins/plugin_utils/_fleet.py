@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a fleet, made from what is wanted and what is recorded. Pure: reads nothing, changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import re
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record, check_name
+
+FLEET_KEYS = ("id", "roles")
+# What a role may say, beside its count: what the module machine takes.
+PASSED = ("driver", "options", "labels", "tls_san", "ssh_user", "ssh_key", "ssh_args", "host_key")
+ROLE_KEYS = ("count", *PASSED)
+
+
+@dataclasses.dataclass
+class Plan:
+    wanted: list[dict[str, t.Any]]  # arguments for the module machine, the driver's FQCN among them
+    create: list[str] = dataclasses.field(default_factory=list)
+    change: list[str] = dataclasses.field(default_factory=list)
+    keep: list[str] = dataclasses.field(default_factory=list)
+    surplus: list[str] = dataclasses.field(default_factory=list)
+
+    def diff(self) -> dict[str, str]:
+        before = [*self.change, *self.keep, *self.surplus]
+        after = [*self.create, *self.change, *self.keep]
+        marks = {**dict.fromkeys(self.change, " (to be changed)")}
+        return {
+            "before": "".join(f"{name}\n" for name in sorted(before)),
+            "after": "".join(f"{name}{marks.get(name, '')}\n" for name in sorted(after)),
+        }
+
+
+def as_names(value: t.Any, option: str = "machine_names") -> list[str]:
+    """A list, or a string with commas."""
+    if value is None:
+        return []
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list):
+        raise BadOption(option, value, "is neither a list nor a string of names", "Give [web1, web2] or web1,web2")
+    names = [str(name).strip() for name in names if str(name).strip()]
+    for name in names:
+        check_name(name)
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise BadOption(option, ", ".join(doubled), "is named twice", "Name each machine once")
+    return names
+
+
+def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The variable machine_fleet, with the counts of machine_counts put in; what is wrong is named."""
+    if not isinstance(fleet, dict):
+        raise BadOption("machine_fleet", fleet, "is no dictionary", "Give id and roles")
+    _refuse_unknown("machine_fleet", fleet, FLEET_KEYS)
+    if not fleet.get("id"):
+        raise BadOption(
+            "machine_fleet.id", fleet.get("id"), "is needed: it says whose machines these are", "Give a name"
+        )
+    check_name(str(fleet["id"]))
+    roles = fleet.get("roles") or {}
+    if not isinstance(roles, dict):
+        raise BadOption("machine_fleet.roles", roles, "is no dictionary", "Give a dictionary from role to its machines")
+    for role, one in roles.items():
+        where = f"machine_fleet.roles.{role}"
+        check_name(str(role))
+        if not isinstance(one, dict):
+            raise BadOption(where, one, "is no dictionary", f"It may have {', '.join(ROLE_KEYS)}")
+        _refuse_unknown(where, one, ROLE_KEYS)
+    merged = {str(role): {**one, "count": counts.get(role, one.get("count", 1))} for role, one in roles.items()}
+    for role, count in counts.items():
+        if role not in merged:
+            if _count(f"machine_counts.{role}", count):
+                raise BadOption(f"machine_counts.{role}", count, "is for a role that the fleet doesn't have")
+            merged[str(role)] = {"count": 0}
+    for role, one in merged.items():
+        one["count"] = _count(f"count of role {role}", one["count"])
+        if one["count"] and not one.get("driver"):
+            raise BadOption(f"machine_fleet.roles.{role}.driver", None, "is needed", "Name the driver of this role")
+    return {"id": str(fleet["id"]), "roles": merged}
+
+
+def wanted_of_fleet(fleet: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The arguments of each machine of a checked fleet."""
+    return [
+        {
+            "name": f"{fleet['id']}-{role}-{index}",
+            "fleet": fleet["id"],
+            "role": role,
+            **{key: one[key] for key in PASSED if one.get(key) is not None},
+        }
+        for role, one in fleet["roles"].items()
+        for index in range(one["count"])
+    ]
+
+
+def surplus_of_fleet(fleet: dict[str, t.Any], records: dict[str, Record]) -> list[str]:
+    """Machines of the fleet beyond the count of their role. A role that vanished is no surplus but an error."""
+    surplus = []
+    for name, record in records.items():
+        if record.fleet != fleet["id"]:
+            continue
+        role = fleet["roles"].get(record.role)
+        if role is None:
+            raise MachineError(
+                f"machine_fleet.roles: role {record.role!r} has machines ({name}) and is not in fleet {fleet['id']}",
+                code="role_vanished",
+                remedy=f"Put the role back, or say that its machines are to go: machine_counts: {{{record.role}: 0}}",
+            )
+        index = re.fullmatch(f"{re.escape(fleet['id'])}-{re.escape(str(record.role))}-([0-9]+)", name)
+        if index and int(index.group(1)) >= role["count"]:
+            surplus.append(name)
+    return sorted(surplus, key=lambda name: (name.rpartition("-")[0], int(name.rpartition("-")[2])))
+
+
+def make(
+    wanted: list[dict[str, t.Any]],
+    surplus: list[str],
+    records: dict[str, Record],
+    limit: list[str],
+    has_options: t.Callable[[Record, dict[str, t.Any]], bool],
+) -> Plan:
+    """Compare what is wanted with what is recorded."""
+    if limit:
+        wanted = [one for one in wanted if matches(one["name"], limit)]
+        surplus = [name for name in surplus if matches(name, limit)]
+    plan = Plan(wanted, surplus=surplus)
+    for one in wanted:
+        record = records.get(one["name"])
+        if record is None:
+            plan.create.append(one["name"])
+            continue
+        for key in ("fleet", "role"):
+            if getattr(record, key) != one.get(key) and getattr(record, key) is not None:
+                raise MachineError(
+                    f"{record.name} belongs to {key} {getattr(record, key)!r}, not to {one.get(key)!r}",
+                    code="foreign",
+                    remedy="Use another name, or another fleet id",
+                )
+        (plan.keep if _is_as_wanted(one, record, has_options) else plan.change).append(one["name"])
+    return plan
+
+
+def check_surplus(surplus: list[str], of_fleet: int, limit: str | None) -> None:
+    """The brake on removals: at most ``limit`` ("10" or "50%"; without it 5 or 20 %, whichever is more)."""
+    most = max(5, of_fleet // 5)
+    if limit not in (None, ""):
+        number = re.fullmatch(r"([0-9]+)(%?)", str(limit))
+        if not number:
+            raise BadOption("machine_remove_max", limit, "is no number and no percentage", "Give 10 or '50%'")
+        most = of_fleet * int(number.group(1)) // 100 if number.group(2) else int(number.group(1))
+    if len(surplus) > most:
+        raise MachineError(
+            f"{len(surplus)} of {of_fleet} machines are surplus, and at most {most} may be removed in one run",
+            code="too_many",
+            remedy="If that is meant, raise machine_remove_max",
+        )
+
+
+def _is_as_wanted(
+    one: dict[str, t.Any], record: Record, has_options: t.Callable[[Record, dict[str, t.Any]], bool]
+) -> bool:
+    # Only what can be told without asking the provider: the rest is the driver's to compare.
+    if record.status != MADE or record.driver != one["driver"] or not has_options(record, one.get("options") or {}):
+        return False
+    return all(
+        one.get(key) is None or one[key] == getattr(record, key) for key in ("labels", "tls_san", "fleet", "role")
+    )
+
+
+def matches(name: str, limit: list[str]) -> bool:
+    """Whether one of the patterns of machine_limit means this machine."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in limit)
+
+
+def _count(where: str, value: t.Any) -> int:
+    try:
+        count = int(str(value))
+    except ValueError:
+        count = -1
+    if count < 0:
+        raise BadOption(where, value, "is no number of machines", "Give 0 or more")
+    return count
+
+
+def _refuse_unknown(where: str, given: dict[str, t.Any], known: tuple[str, ...]) -> None:
+    for key in given:
+        if key not in known:
+            raise BadOption(f"{where}.{key}", given[key], "is unknown", f"There are {', '.join(known)}")
