@@ -148,13 +148,22 @@ class Lifecycle:
             self._bury(record)
             return Outcome(True, before, after, None)
 
-    def gathered(self) -> dict[str, t.Any] | None:
-        """The machine as it is now. Changes nothing but what was observed."""
+    def gathered(self, over_ssh: bool = True) -> dict[str, t.Any] | None:
+        """The machine as it is now; None if only SSH could tell, and may not be asked.
+
+        Changes nothing but what was observed. What can't be asked is in state unknown.
+        """
         record = self._read()
         if record is None:
-            return None
-        self._begin(record)
-        self._observe(record, raise_errors=False)
+            return {"name": self.wish.name, "state": contract.ABSENT}
+        try:
+            self._begin(record)
+            if not over_ssh and self._machine_seen(record).state is None:
+                return None
+            self._observe(record)
+        except MachineError as error:
+            self.observed.update(state=contract.UNKNOWN, error=error.message, refreshed=self.clock.time())
+            self.store.save_observed(record.name, self.observed)
         return self._public(record)
 
     def actions(self) -> set[str]:
@@ -450,19 +459,14 @@ class Lifecycle:
         known = ("address", "addresses", "ssh_port", "docker_port", "docker_host", "host_keys")
         return {key: value for key, value in seen.facts.items() if key in known}
 
-    def _observe(self, record: Record, raise_errors: bool = True) -> None:
+    def _observe(self, record: Record) -> None:
         """Note what is seen now, beside the record and never in it."""
-        observed: dict[str, t.Any] = {"engine": self.store.observed(record.name).get("engine")}
-        try:
-            seen = self._machine_seen(record)
-            observed.update(self._facts(seen), state=seen.state)
-            if seen.state is None:
-                observed["state"] = contract.RUNNING
-                Access(record, self.folder, self.wish).contact(self._facts(seen), self.clock)
-        except MachineError as error:
-            if raise_errors:
-                raise
-            observed.update(self.store.observed(record.name), state=contract.UNKNOWN, error=error.message)
+        seen = self._machine_seen(record)
+        facts = self._facts(seen)
+        observed = {"engine": self.store.observed(record.name).get("engine"), "state": seen.state, **facts}
+        if seen.state is None:
+            Access(record, self.folder, self.wish).contact(facts, self.clock)
+            observed["state"] = contract.RUNNING
         observed["refreshed"] = self.clock.time()
         self.observed = observed
         if record.revision:

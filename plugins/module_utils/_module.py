@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import inspect
 import typing as t
@@ -37,6 +38,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
     "stop_timeout": {"type": "float", "default": 60},
     "lock_timeout": {"type": "float", "default": 60},
 }
+AT_ONCE = 16  # hosts that are asked over SSH at the same time
 NEVER_KEPT = "user_data"  # may hold anything: of it, as of no_log options, only an HMAC is kept
 
 
@@ -97,12 +99,15 @@ def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
 def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> list[dict[str, t.Any]]:
     """Each machine of this driver that the store knows in the place that the options say."""
     place = {name: module.params.get(name) for name in driver.place if name in module.given}
-    found = []
+    lifecycles = []
     for name in store.names():
         record = store.read(name)
         if record and record.driver == fqcn(driver) and place.items() <= record.place.items():
-            found.append(Lifecycle(driver, store, _wish(module, driver, name)).gathered())
-    return [machine for machine in found if machine]
+            lifecycles.append(Lifecycle(driver, store, _wish(module, driver, name)))
+    found = [lifecycle.gathered(over_ssh=False) for lifecycle in lifecycles]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = pool.map(lambda one, machine: machine or one.gathered(), lifecycles, found)
+    return [machine for machine in asked if machine]
 
 
 def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
