@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+import typing as t
+
+from ansible import constants as C
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
+
+GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
+TIMED_OUT = 124
+COLUMNS = ("NAME", "FLEET/ROLE", "DRIVER", "STATE", "ADDRESS", "ENGINE", "CERT DAYS")
+
+
+class ActionModule(ControllerAction):
+    """Tell what the store knows; with ``refresh``, let each driver's module look first, once a place."""
+
+    spec: t.ClassVar[dict[str, t.Any]] = {
+        "name": {"type": "list", "elements": "str", "aliases": ["names"]},
+        "fleet": {"type": "str"},
+        "filter": {"type": "str"},
+        "store": {"type": "path"},
+        "refresh": {"type": "bool", "default": False},
+        "timeout": {"type": "float", "default": 30},
+    }
+
+    def arguments(self) -> dict[str, t.Any]:
+        # module_defaults of the action group are merged into our arguments; what isn't ours is for the drivers.
+        group, everything = self.defaults(GROUPED), self._task.args
+        foreign = {name for name in everything if name not in self.spec and everything[name] == group.get(name)}
+        try:
+            self._task.args = {name: value for name, value in everything.items() if name not in foreign}
+            return super().arguments()
+        finally:
+            self._task.args = everything
+
+    def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        store = open_store(args["store"])
+        matches = _machines.Filter(args["filter"]).matches if args["filter"] else None
+        names = None if args["name"] is None else list(dict.fromkeys(args["name"]))
+        for name in names or ():
+            _record.check_name(name)
+        machines = [one for one in _machines.read(store, names) if self._in_fleet(one, args["fleet"])]
+        warnings = [f"{one.name}: {one.damage}" for one in machines if one.damage]
+        if args["refresh"]:
+            warnings += self._refresh(args, store, machines, task_vars)
+        shown = [one.public() for one in machines]
+        if matches:
+            shown = [one for one in shown if matches(one)]
+        missing = [name for name in names or () if name not in {one.name for one in machines}]
+        result: Result = {"changed": False, "machines": shown, "missing": missing, "table": _table(shown, missing)}
+        if warnings:
+            result["warnings"] = warnings
+        return result
+
+    @staticmethod
+    def _in_fleet(machine: Machine, fleet: str | None) -> bool:
+        # Whose it is, a damaged record can't say: it is shown rather than lost.
+        return fleet is None or machine.record is None or machine.record.fleet == fleet
+
+    # The live refresh
+
+    def _refresh(
+        self, args: dict[str, t.Any], store: FileStore, machines: list[Machine], task_vars: dict[str, t.Any]
+    ) -> list[str]:
+        """One module run a driver and place. Who can't be seen is unknown, and that is a warning, no failure."""
+        places: dict[tuple[str, str], list[Machine]] = {}
+        for one in machines:
+            if one.record:
+                where = (one.record.driver, repr(sorted(one.record.place.items())))
+                places.setdefault(where, []).append(one)
+        warnings = []
+        for members in places.values():
+            started = time.time()
+            why = self._ask(args, store, members, task_vars)
+            unseen = []
+            for one in members:
+                one.observed = store.observed(one.name)
+                with contextlib.suppress(MachineError):
+                    one.record = store.read(one.name) or one.record
+                # A module that failed half-way has seen some of them.
+                if why and (one.observed.get("refreshed") or 0) < started:
+                    one.unseen(why)
+                    unseen.append(one.name)
+            if unseen:
+                warnings.append(f"{why} Not seen: {', '.join(unseen)}.")
+            warnings += [
+                f"{one.name} can't be seen: {one.observed['error']}"
+                for one in members
+                if one.name not in unseen
+                and one.observed.get("state") == _machines.UNKNOWN
+                and one.observed.get("error")
+            ]
+        return warnings
+
+    def _ask(
+        self, args: dict[str, t.Any], store: FileStore, members: list[Machine], task_vars: dict[str, t.Any]
+    ) -> str | None:
+        """Run the driver's module over these machines; why it failed, if it did."""
+        record = members[0].record
+        assert record is not None
+        try:
+            driver = _drivers.resolve(record.driver)
+            known = {**SHARED, **_drivers.load(driver).argument_spec}
+            defaults = {**self.defaults(GROUPED), **self.defaults(driver)}
+        except MachineError as error:
+            return error.text()
+        module_args = {name: value for name, value in defaults.items() if name in known}
+        module_args.update((name, value) for name, value in record.place.items() if value is not None)
+        module_args.update(state="gathered", scope="account", store=store.path)
+        if len(members) == 1:
+            module_args.update(scope="machine", name=record.name)
+        self._limit = args["timeout"]
+        result = self.run_module(driver, module_args, task_vars)
+        if result.get("rc") == TIMED_OUT and result.get("failed"):
+            return f"{driver} has not answered within {args['timeout']:g} s."
+        if result.get("failed"):
+            return f"{driver} can't be asked: {str(result.get('msg')).rstrip('.')}."
+        return None
+
+    def _low_level_execute_command(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        self._connection.exec_command = self._execute  # it would wait for ever
+        return super()._low_level_execute_command(*args, **kwargs)
+
+    def _execute(self, cmd: t.Any, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        """As the local connection does it, with a time limit for all that the command has started."""
+        shell = self._play_context.executable or C.DEFAULT_EXECUTABLE
+        process = subprocess.Popen(
+            cmd,
+            shell=isinstance(cmd, (str, bytes)),
+            executable=shell if isinstance(cmd, (str, bytes)) else None,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            out, err = process.communicate(in_data, timeout=self._limit)
+        except subprocess.TimeoutExpired:
+            return TIMED_OUT, b"", b"timed out"
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        return process.returncode, out, err
+
+
+def _table(machines: list[dict[str, t.Any]], missing: list[str]) -> list[str]:
+    """Aligned lines, for people."""
+    rows: list[tuple[str, ...]] = [COLUMNS]
+    for one in machines:
+        owner = "/".join(part for part in (one["fleet"], one["role"]) if part)
+        driver = (one["driver"] or "").removeprefix(f"{_drivers.OWN}.")
+        days = one["certificate_days_left"]
+        where = one["address"] or one["docker_host"]
+        cells = (one["name"], owner, driver, one["state"], where, one["engine_version"], days)
+        rows.append(tuple("-" if cell in (None, "") else str(cell) for cell in cells))
+    rows += [(name, "-", "-", "absent", "-", "-", "-") for name in missing]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

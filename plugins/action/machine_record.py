@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import shutil
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+
+ENGINE = ("version", "api_version", "certificate_not_after")
+
+
+class ActionModule(ControllerAction):
+    """Note what the play on a machine has learnt of it."""
+
+    spec: t.ClassVar[dict[str, t.Any]] = {
+        "name": {"type": "str", "required": True},
+        "store": {"type": "path"},
+        "engine": {"type": "dict"},
+        "reached": {"type": "bool", "default": False},
+        "lock_timeout": {"type": "float", "default": 60},
+    }
+
+    def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        name = args["name"]
+        _record.check_name(name)
+        store = open_store(args["store"])
+        if store.read(name) is None:
+            raise MachineError(
+                f"There is no machine {name} in the store {store.path}",
+                code="not_found",
+                remedy="Check the name and the option store",
+            )
+        before, after = self._compare(store, args)
+        changed = before != after
+        if changed and not self._task.check_mode:
+            with store.lock(name, args["lock_timeout"]) as lock:
+                self._note(store, args, lock)
+        return {"changed": changed, "diff": {"before": before, "after": after}}
+
+    @staticmethod
+    def _compare(store: FileStore, args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+        record = store.read(args["name"])
+        if record is None:
+            raise MachineError(f"The machine {args['name']} was removed meanwhile", code="not_found")
+        engine = store.observed(record.name).get("engine") or {}
+        before = {
+            "engine": engine,
+            "reached": bool(record.ssh.get("reached")),
+            "first_boot": os.path.lexists(_first_boot(store, record.name)),
+        }
+        after = dict(before)
+        given = args["engine"] or {}
+        after["engine"] = {**engine, **{key: given[key] for key in ENGINE if given.get(key) is not None}}
+        if args["reached"]:
+            # A record without SSH can't have been reached; of what the first boot needed, nothing may stay.
+            after.update(reached=bool(record.ssh), first_boot=False)
+        return before, after
+
+    def _note(self, store: FileStore, args: dict[str, t.Any], lock: t.Any) -> None:
+        before, after = self._compare(store, args)  # anew, now that nobody else works on it
+        name = args["name"]
+        if before["reached"] != after["reached"]:
+            record = store.read(name)
+            assert record is not None
+            record.ssh["reached"] = True
+            store.save(record, lock)
+        if before["first_boot"] and not after["first_boot"]:
+            try:
+                shutil.rmtree(_first_boot(store, name))
+            except OSError as error:
+                raise MachineError(
+                    f"{_first_boot(store, name)} can't be removed: {error.strerror}",
+                    code="store",
+                    remedy="Remove it: it holds the host's private key",
+                ) from error
+        if before["engine"] != after["engine"]:
+            store.save_observed(name, {**store.observed(name), "engine": after["engine"]})
+
+
+def _first_boot(store: FileStore, name: str) -> str:
+    return os.path.join(store.folder(name), "first-boot")

@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machines of a store as people look at them: none left out, and those that can't be read say why."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
+
+try:
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+except ImportError:
+    jmespath = None
+
+UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass
+class Machine:
+    """One machine of a store; without a record, ``damage`` says why it can't be read."""
+
+    name: str
+    folder: str
+    record: Record | None = None
+    observed: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    damage: str | None = None
+
+    def host_vars(self) -> dict[str, t.Any]:
+        record, observed = self._shown()
+        values = _record.host_vars(record, observed, self.folder)
+        if self.damage:
+            values.update(machine_id=None, machine_driver=None)
+        if "ansible_host" not in values and (self.damage or record.ssh):
+            # Without this a play would log in to whatever host has the machine's name elsewhere.
+            values["ansible_host"] = f"{self.name}.{'damaged' if self.damage else 'no-address'}.invalid"
+        return values
+
+    def public(self) -> dict[str, t.Any]:
+        record, observed = self._shown()
+        values = _record.public(record, observed, self.folder)
+        if self.damage:
+            values.update(id=None, driver=None)
+        values["host_vars"] = self.host_vars()
+        values["certificate_days_left"] = days_left(values["certificate_not_after"])
+        return values
+
+    def unseen(self, why: str) -> None:
+        """Its present state can't be told."""
+        self.observed = {**self.observed, "state": UNKNOWN, "error": why}
+
+    def _shown(self) -> tuple[Record, dict[str, t.Any]]:
+        if self.record:
+            return self.record, self.observed
+        nothing = Record(id="", name=self.name, driver="", status=_record.MADE)
+        return nothing, {"state": UNKNOWN, "error": self.damage}
+
+
+def read(store: FileStore, names: t.Iterable[str] | None = None) -> list[Machine]:
+    """All machines of the store, or those of the names that exist."""
+    found = []
+    for name in store.names() if names is None else names:
+        machine = Machine(name, store.folder(name))
+        try:
+            machine.record = store.read(name)
+            if machine.record is None:
+                continue
+            machine.observed = store.observed(name)
+        except MachineError as error:
+            if error.code not in ("damaged_record", "newer_record", "store"):
+                raise
+            machine.damage = error.text()
+        found.append(machine)
+    return found
+
+
+class Filter:
+    """A JMESPath expression over a machine as modules return it."""
+
+    def __init__(self, expression: str) -> None:
+        if jmespath is None:
+            raise MachineError(
+                "filter needs the Python library jmespath",
+                code="missing_library",
+                remedy="Install it beside Ansible: pip install jmespath",
+            )
+        self.expression = expression
+        try:
+            self._compiled = jmespath.compile(expression)
+        except JMESPathError as error:
+            raise BadOption(
+                "filter", expression, f"is no JMESPath expression ({_one_line(error)})", "Write it like: role == 'web'"
+            ) from error
+
+    def matches(self, public: dict[str, t.Any]) -> bool:
+        try:
+            result = self._compiled.search(public)
+        except JMESPathError as error:
+            raise BadOption(
+                "filter", self.expression, f"fails for {public['name']} ({_one_line(error)})", "Mend the expression"
+            ) from error
+        # What JMESPath holds for true: the number 0, too
+        return result is not None and result is not False and result not in ("", [], {})
+
+
+def days_left(not_after: str | None, now: datetime.datetime | None = None) -> int | None:
+    """Whole days until a certificate ends; negative if it has ended."""
+    if not not_after:
+        return None
+    try:
+        end = datetime.datetime.fromisoformat(not_after.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if end.tzinfo is None:
+        end = end.replace(tzinfo=datetime.timezone.utc)
+    return (end - (now or datetime.datetime.now(datetime.timezone.utc))).days
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

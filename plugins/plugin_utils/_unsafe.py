@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Marks values that came from records, hosts and providers, so that no template in them is ever evaluated."""
+
+from __future__ import annotations
+
+import typing as t
+
+try:
+    # From 2.19 on, only what is marked as trusted is evaluated: a plain string never is.
+    from ansible.template import trust_as_template  # noqa: F401
+
+    MARKED_BY_CORE = True
+except ImportError:
+    from ansible.utils.unsafe_proxy import wrap_var
+
+    MARKED_BY_CORE = False
+
+
+def unsafe(value: t.Any) -> t.Any:
+    """The value, its strings marked where the core would evaluate them."""
+    return value if MARKED_BY_CORE else _marked(value)
+
+
+def _marked(value: t.Any) -> t.Any:
+    """Only strings that could hold a template or a part of one cost anything."""
+    if isinstance(value, str):
+        return wrap_var(value) if "{" in value or "}" in value else value
+    if isinstance(value, dict):
+        return {_marked(key): _marked(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_marked(one) for one in value]
+    return value
