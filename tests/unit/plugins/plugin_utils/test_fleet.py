@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a fleet, on paper."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet
+
+NONE = "dockyard.machine.none"
+
+
+def fleet(**roles):
+    return {"id": "shop", "roles": roles}
+
+
+def record(name, **fields):
+    return Record(**{"id": "0" * 12, "name": name, "driver": NONE, "fleet": "shop", "status": "made", **fields})
+
+
+def recorded(*records):
+    return {one.name: one for one in records}
+
+
+def plan(wanted, surplus, records, limit=()):
+    wanted = [{"driver": NONE, **one} for one in wanted]
+    return _fleet.make(wanted, surplus, records, list(limit), lambda one, options: one.options == options)
+
+
+def test_names_come_as_list_or_string():
+    assert _fleet.as_names("web1, web2,") == ["web1", "web2"]
+    assert _fleet.as_names(["web1", "web2"]) == ["web1", "web2"]
+    assert _fleet.as_names(None) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "part"),
+    [({"a": 1}, "neither a list"), ("Web1", "no machine name"), ("a,a", "named twice"), ("a_b", "no machine name")],
+)
+def test_bad_names_are_named(names, part):
+    with pytest.raises(MachineError, match=part):
+        _fleet.as_names(names)
+
+
+def test_machines_are_named_after_fleet_role_and_index():
+    checked = _fleet.check_fleet(fleet(web={"driver": "none", "count": 2, "labels": {"tier": "front"}}), {})
+    assert _fleet.wanted_of_fleet(checked) == [
+        {"name": f"shop-web-{index}", "fleet": "shop", "role": "web", "driver": "none", "labels": {"tier": "front"}}
+        for index in range(2)
+    ]
+
+
+def test_counts_win_over_the_fleet():
+    checked = _fleet.check_fleet(fleet(web={"driver": "none", "count": 2}), {"web": "3"})
+    assert len(_fleet.wanted_of_fleet(checked)) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "counts", "part"),
+    [
+        ("shop", {}, "machine_fleet: 'shop' is no dictionary"),
+        ({"roles": {}}, {}, "machine_fleet.id"),
+        ({"id": "shop", "role": {}}, {}, "machine_fleet.role"),
+        (fleet(web={"driver": "none", "cuont": 1}), {}, "machine_fleet.roles.web.cuont"),
+        (fleet(web={"driver": "none", "count": "many"}), {}, "count of role web: 'many'"),
+        (fleet(web={"driver": "none", "count": -1}), {}, "count of role web: -1"),
+        (fleet(web={"count": 1}), {}, "machine_fleet.roles.web.driver"),
+        (fleet(web={"driver": "none"}), {"db": 2}, "machine_counts.db: 2"),
+        (fleet(Web={"driver": "none"}), {}, "'Web' is no machine name"),
+    ],
+)
+def test_mistakes_in_a_fleet_are_named(value, counts, part):
+    with pytest.raises(MachineError) as failure:
+        _fleet.check_fleet(value, counts)
+    assert part in failure.value.text()
+
+
+def test_surplus_is_what_has_an_index_beyond_the_count():
+    checked = _fleet.check_fleet(fleet(web={"driver": "none", "count": 1}), {})
+    records = recorded(
+        *(record(f"shop-web-{index}", role="web") for index in (0, 2, 10)),
+        record("other-web-7", role="web", fleet="other"),
+        record("byhand", role="web"),
+    )
+    assert _fleet.surplus_of_fleet(checked, records) == ["shop-web-2", "shop-web-10"]
+
+
+def test_a_vanished_role_is_an_error_unless_its_count_is_0():
+    records = recorded(record("shop-db-0", role="db"))
+    with pytest.raises(MachineError) as failure:
+        _fleet.surplus_of_fleet(_fleet.check_fleet(fleet(), {}), records)
+    assert failure.value.code == "role_vanished"
+    assert "machine_counts: {db: 0}" in failure.value.remedy
+    assert _fleet.surplus_of_fleet(_fleet.check_fleet(fleet(), {"db": 0}), records) == ["shop-db-0"]
+
+
+def test_the_plan_tells_new_changed_and_kept_machines():
+    wanted = [
+        {"name": "a", "options": {"url": "1"}, "fleet": "shop"},
+        {"name": "b", "options": {"url": "2"}, "fleet": "shop"},
+        {"name": "c", "fleet": "shop", "labels": {"x": "y"}},
+        {"name": "d", "fleet": "shop"},
+        {"name": "e", "fleet": "shop"},
+    ]
+    records = recorded(record("b", options={"url": "1"}), record("c"), record("d"), record("e", status="creating"))
+    made = plan(wanted, ["f"], records)
+    assert (made.create, made.change, made.keep, made.surplus) == (["a"], ["b", "c", "e"], ["d"], ["f"])
+
+
+def test_a_limit_leaves_the_others_out():
+    made = plan([{"name": "shop-web-0"}, {"name": "shop-db-0"}], ["shop-web-1", "shop-db-1"], {}, ["shop-web-*"])
+    assert (made.create, made.surplus) == (["shop-web-0"], ["shop-web-1"])
+
+
+def test_a_name_of_another_fleet_is_refused():
+    with pytest.raises(MachineError) as failure:
+        plan([{"name": "a", "fleet": "shop"}], [], recorded(record("a", fleet="other")))
+    assert failure.value.code == "foreign"
+
+
+@pytest.mark.parametrize(
+    ("surplus", "of_fleet", "limit", "fine"),
+    [(5, 8, None, True), (6, 8, None, False), (20, 100, None, True), (21, 100, "", False)]
+    + [(3, 4, "50%", False), (2, 4, "50%", True), (1, 4, "0", False), (1, 4, "1", True)],
+)
+def test_the_brake_on_removals(surplus, of_fleet, limit, fine):
+    names = [str(one) for one in range(surplus)]
+    if fine:
+        _fleet.check_surplus(names, of_fleet, limit)
+    else:
+        with pytest.raises(MachineError, match="machine_remove_max"):
+            try:
+                _fleet.check_surplus(names, of_fleet, limit)
+            except MachineError as error:
+                raise MachineError(error.text()) from error
+
+
+def test_a_wrong_brake_is_named():
+    with pytest.raises(MachineError, match="machine_remove_max: 'half'"):
+        _fleet.check_surplus([], 1, "half")
