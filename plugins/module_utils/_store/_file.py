@@ -259,8 +259,8 @@ class FileStore:
         """Make the machine's folder a DOCKER_CERT_PATH."""
         names = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}
         with self._explained():
-            # A list, not a generator: each of the files is to be looked at.
-            return any(copy_file(os.path.join(self.ca, old), self._machine(name, new)) for new, old in names.items())
+            copied = [copy_file(os.path.join(self.ca, old), self._machine(name, new)) for new, old in names.items()]
+            return any(copied)
 
     def _issue_client(self, folder: str) -> None:
         from .. import _tls
@@ -309,7 +309,8 @@ class FileStore:
         return self._meta
 
     def _refuse_vanished(self) -> None:
-        if self._meta is None and not os.path.exists(self._path("store.json")) and self._folders():
+        # Folders first: in a store that is just being made, store.json is there before any of them.
+        if self._meta is None and self._folders() and not os.path.exists(self._path("store.json")):
             raise MachineError(
                 f"{self._path('store.json')} is gone, though machines exist in {self._path('machines')}",
                 code="store_vanished",
