@@ -240,6 +240,10 @@ def parse_environment(text: str) -> dict[str, str]:
         if not stripped or stripped[0] in "#;" or "=" not in stripped:
             continue
         name, value = stripped.split("=", 1)
+        quoted = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', value)
+        if quoted:
+            found[name.strip()] = re.sub(r"\\([\\\"`$])", r"\1", quoted.group(1))
+            continue
         try:
             found[name.strip()] = " ".join(shlex.split(value)) if value[:1] in "\"'" else value
         except ValueError:

@@ -81,6 +81,8 @@ def lift_hold() -> bool:
     lifted = False
     for path in HOLDS:
         lifted = host.remove(path) or lifted
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(path))
     return lifted
 
 

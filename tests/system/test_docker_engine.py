@@ -1,0 +1,375 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role docker_engine on container hosts, by real runs of ansible-playbook."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import threading
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from tests.beds._base import run, until
+from tests.beds.engine import Authority, Player, container_pid, docker, engine_pid, start_container
+
+DAEMON_JSON = "/etc/docker/daemon.json"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """CAs for servers and clients, and a client."""
+    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
+
+
+@pytest.fixture(scope="module")
+def client(authority):
+    """A folder for DOCKER_CERT_PATH."""
+    return authority.folder / "client"
+
+
+@pytest.fixture(scope="module")
+def play(tmp_path_factory, collections, authority):
+    """Runs the role on hosts."""
+    return Player(tmp_path_factory.mktemp("play"), collections, authority.variables())
+
+
+@pytest.fixture(scope="module")
+def engine_host(bed, play):
+    """A host on which the role has run."""
+    host = bed.host()
+    play(host)
+    yield host
+    bed.remove(host)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return tmp_path_factory.mktemp("image") / "busybox.tar"
+
+
+@pytest.fixture
+def container(engine_host, play, client, archive):
+    """A container on the engine host, over TLS, that goes at the test's end."""
+    play(engine_host)
+    name = start_container(engine_host, client, archive)
+    yield name
+    docker(engine_host, client, "rm", "-f", name)
+
+
+def config_of(host):
+    return json.loads(host.out(f"cat {DAEMON_JSON}"))
+
+
+def ping(host, context=None):
+    """What the port answers to /_ping: a status, or the error's name."""
+    try:
+        if context is None:
+            connection = http.client.HTTPConnection(host.address, 2376, timeout=20)
+        else:
+            connection = http.client.HTTPSConnection(host.address, 2376, timeout=20, context=context)
+        connection.request("GET", "/_ping")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return type(error).__name__
+
+
+def tls(authority, client=None):
+    context = ssl.create_default_context(cafile=str(authority.folder / "server-ca.pem"))
+    if client:
+        context.load_cert_chain(client / "cert.pem", client / "key.pem")
+    return context
+
+
+def served_names(host, authority, client):
+    """The names in the certificate that the Engine really shows."""
+    import socket
+
+    with (
+        socket.create_connection((host.address, 2376), timeout=20) as raw,
+        tls(authority, client).wrap_socket(raw, server_hostname=host.address) as stream,
+    ):
+        return _tls.inspect(ssl.DER_cert_to_PEM_cert(stream.getpeercert(binary_form=True)))
+
+
+# -- the first run and the second
+
+
+def test_first_run_second_run_and_check_mode(new_host, play, client, authority):
+    host = new_host()
+    planned = play(host, arguments=["--check", "--diff"])
+    assert planned.changed == 1
+    headers = [part["after_header"] for part in planned.result("Plan")["diff"]]
+    assert "packages" in headers and DAEMON_JSON in headers
+    assert host.ssh("test -e /etc/docker || command -v dockerd", check=False).returncode, "check mode changed the host"
+
+    first = play(host, arguments=["-vvv", "--diff"])
+    assert first.facts["changed"] and first.facts["version"] and first.facts["certificate_not_after"]
+    assert "PRIVATE KEY" not in first.text
+    assert docker(host, client, "version", "-f", "{{.Server.Version}}").stdout.strip() == first.facts["version"]
+    started = host.out("journalctl -u docker.service -o cat | grep -c '^Started docker.service'")
+    assert started == "1", "the Engine was started more than once"
+    assert host.out("stat -c '%a %U' /etc/docker/tls /etc/docker/tls/key.pem").split("\n") == ["700 root", "600 root"]
+    assert not host.out("dpkg -l git needrestart 2>/dev/null | grep ^ii || true"), "a recommended package was installed"
+    assert host.address in served_names(host, authority, client)["names"]
+
+    pid = engine_pid(host)
+    second = play(host)
+    assert (second.changed, second.facts["changed"]) == (0, False)
+    assert second.facts["certificate_not_after"] == first.facts["certificate_not_after"]
+    assert play(host, arguments=["--check"]).changed == 0
+    assert engine_pid(host) == pid
+
+
+# -- who is let in
+
+
+def test_without_a_certificate_nobody_is_let_in(engine_host, play, authority, client):
+    play(engine_host)
+    stranger = authority.client("stranger", *reversed(_tls.new_ca("elsewhere")))
+    server = authority.client("server", authority.pem("server-ca.pem"), authority.pem("server-ca-key.pem"))
+    for state in ("running", "only the socket is up"):
+        for context in (None, tls(authority), tls(authority, stranger), tls(authority, server)):
+            if state != "running":
+                # Each knock starts the Engine, so the next one has to find it stopped again.
+                engine_host.ssh("systemctl stop docker.service && systemctl reset-failed docker.service")
+                assert engine_host.out("systemctl is-active docker.socket") == "active"
+            answer = ping(engine_host, context)
+            assert answer == (400 if context is None else "SSLError"), (state, answer)
+        assert ping(engine_host, tls(authority, client)) == 200
+
+
+# -- configuration
+
+
+def test_configuration_is_merged_and_remembered(engine_host, play):
+    play(engine_host)
+    content = config_of(engine_host)
+    content["max-concurrent-uploads"] = 3
+    engine_host.ssh(f"cat > {DAEMON_JSON} <<'END'\n{json.dumps(content)}\nEND")
+    pid = engine_pid(engine_host)
+
+    played = play(engine_host, docker_engine_config={"labels": ["tier=front"], "max-download-attempts": 4})
+    assert played.facts["action"] == "reload"
+    assert engine_pid(engine_host) == pid, "what can be reloaded needs no restart"
+    assert engine_host.out("docker info -f '{{.Labels}}'") == "[tier=front]"
+    assert config_of(engine_host)["max-concurrent-uploads"] == 3
+
+    played = play(engine_host, docker_engine_config={"max-download-attempts": 4})
+    assert played.facts["action"] == "restart", "a key that goes can't be reloaded"
+    assert "labels" not in config_of(engine_host)
+    assert engine_host.out("docker info -f '{{.Labels}}'") == "[]"
+    assert config_of(engine_host)["max-concurrent-uploads"] == 3, "someone else's key stays"
+    assert play(engine_host, docker_engine_config={"max-download-attempts": 4}).changed == 0
+
+
+def test_what_someone_else_changed_since_is_theirs(engine_host, play):
+    play(engine_host, docker_engine_config={"max-download-attempts": 4})
+    content = config_of(engine_host) | {"max-download-attempts": 9}
+    engine_host.ssh(f"cat > {DAEMON_JSON} <<'END'\n{json.dumps(content)}\nEND")
+    play(engine_host)
+    assert config_of(engine_host)["max-download-attempts"] == 9
+
+
+def test_conflict_with_arguments_is_named_and_nothing_touched(engine_host, play):
+    play(engine_host)
+    drop_in = "/etc/systemd/system/docker.service.d/10-own.conf"
+    engine_host.ssh(
+        f"printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd -H fd:// --log-level=info\\n' > {drop_in}"
+        " && systemctl daemon-reload"
+    )
+    before = engine_host.out("find /etc/docker /etc/systemd -type f -printf '%p %T@\\n' | sort")
+    try:
+        failed = play(engine_host, ok=False, docker_engine_config={"log-level": "warn"})
+        assert "'log-level'" in failed.message and drop_in in failed.message and "--log-level=info" in failed.message
+        assert engine_host.out("find /etc/docker /etc/systemd -type f -printf '%p %T@\\n' | sort") == before
+        # Another's arguments stay, and ours are added to them.
+        play(engine_host)
+        assert "--log-level=info --tlsverify" in engine_host.out("systemctl show -P ExecStart docker.service")
+    finally:
+        engine_host.ssh(f"rm {drop_in} && systemctl daemon-reload")
+    play(engine_host)
+    assert "--containerd=" in engine_host.out("systemctl show -P ExecStart docker.service")
+
+
+def test_broken_daemon_json_is_not_overwritten(engine_host, play):
+    play(engine_host)
+    engine_host.ssh(f"cp {DAEMON_JSON} /root/kept && echo '{{,}}' > {DAEMON_JSON}")
+    try:
+        assert f"{DAEMON_JSON} on the host is not valid" in play(engine_host, ok=False).message
+        assert engine_host.out(f"cat {DAEMON_JSON}") == "{,}"
+    finally:
+        engine_host.ssh(f"mv /root/kept {DAEMON_JSON}")
+
+
+# -- containers outlive what the role does
+
+
+def test_rollback_keeps_engine_and_containers(engine_host, play, client, container):
+    before, alive = config_of(engine_host), container_pid(engine_host, client, container)
+    failed = play(engine_host, ok=False, docker_engine_config={"storage-driver": "no-such-driver"})
+    assert "no-such-driver" in failed.message, "the daemon's own words are missing"
+    assert "former configuration is back" in failed.message
+    assert config_of(engine_host) == before
+    assert container_pid(engine_host, client, container) == alive
+    assert play(engine_host).changed == 0
+
+
+def test_new_names_renew_the_certificate_and_nothing_is_refused(engine_host, play, authority, client, container):
+    pid, alive = engine_pid(engine_host), container_pid(engine_host, client, container)
+    over, answers = threading.Event(), []
+
+    def knock():
+        while not over.is_set():
+            answers.append(ping(engine_host, tls(authority, client)))
+
+    thread = threading.Thread(target=knock)
+    thread.start()
+    try:
+        played = play(engine_host, docker_engine_tls_san=["web.example.org", "192.0.2.99"])
+    finally:
+        over.set()
+        thread.join()
+    assert played.facts["action"] == "restart"
+    assert {"web.example.org", "192.0.2.99"} <= set(served_names(engine_host, authority, client)["names"])
+    assert engine_pid(engine_host) != pid
+    assert container_pid(engine_host, client, container) == alive, "the container did not outlive the restart"
+    assert len(answers) > 3 and set(answers) == {200}, "a call was refused during the restart"
+    assert play(engine_host, docker_engine_tls_san=["web.example.org"]).changed == 0, "fewer names need no restart"
+
+
+def test_a_certificate_near_its_end_is_renewed(engine_host, play, authority, client, container, monkeypatch):
+    alive = container_pid(engine_host, client, container)
+    import datetime
+
+    monkeypatch.setattr(_tls, "CERTIFICATE_LIFE", datetime.timedelta(hours=20))  # of 68 hours with what is backdated
+    old = _tls.issue_server(
+        authority.pem("server-ca.pem"),
+        authority.pem("server-ca-key.pem"),
+        engine_host.out("openssl pkey -in /etc/docker/tls/key.pem -pubout"),
+        served_names(engine_host, authority, client)["names"],
+    )
+    engine_host.ssh(f"cat > /etc/docker/tls/cert.pem <<'END'\n{old}END")
+    played = play(engine_host)
+    assert "less than a third" in " ".join(played.result("Plan")["changes"])
+    assert served_names(engine_host, authority, client)["not_after"] == played.facts["certificate_not_after"]
+    assert container_pid(engine_host, client, container) == alive
+
+
+def test_live_restore_is_on_before_the_first_restart(engine_host, play, client, container):
+    """On an Engine that did not have it: written and restarted at once, the container would die."""
+    play(engine_host, docker_engine_live_restore=False)
+    assert engine_host.out("docker info -f '{{.LiveRestoreEnabled}}'") == "false"
+    alive = container_pid(engine_host, client, container)
+    refused = play(engine_host, ok=False, docker_engine_live_restore=False, docker_engine_config={"log-level": "warn"})
+    assert "docker_engine_interrupt" in refused.message and "live-restore is off" in refused.message
+    assert "log-level" not in config_of(engine_host)
+    played = play(engine_host, docker_engine_config={"log-level": "warn"})
+    assert played.facts["action"] == "restart"
+    assert container_pid(engine_host, client, container) == alive
+
+
+def test_an_interrupted_run_is_finished(engine_host, play):
+    play(engine_host)
+    pid = engine_pid(engine_host)
+    engine_host.ssh('sed -i \'s/"pending": null/"pending": "restart"/\' /var/lib/dockyard/engine.json')
+    assert play(engine_host).facts["action"] == "restart"
+    assert engine_pid(engine_host) != pid
+    assert play(engine_host).changed == 0
+
+
+# -- secrets and access
+
+
+def test_environment_is_private(engine_host, play):
+    secret = 'http://jo:s3cr$t\\"`x@proxy.example.org:3128'
+    variables = {"docker_engine_environment": {"HTTPS_PROXY": secret, "NO_PROXY": "localhost,.example.org"}}
+    played = play(engine_host, arguments=["-vvv", "--diff"], **variables)
+    assert "s3cr" not in played.text
+    assert engine_host.out("stat -c %a /etc/docker/dockyard.env") == "600"
+    running = engine_host.out(f"tr '\\0' '\\n' < /proc/{engine_pid(engine_host)}/environ")
+    assert f"HTTPS_PROXY={secret}" in running.splitlines()
+    assert "s3cr" not in engine_host.out("systemctl show docker.service")
+    assert play(engine_host, **variables).changed == 0
+    play(engine_host)
+    assert engine_host.ssh("test -e /etc/docker/dockyard.env", check=False).returncode
+
+
+def test_access_can_change_under_a_running_container(engine_host, play, client, container):
+    alive = container_pid(engine_host, client, container)
+    play(engine_host, docker_engine_access="ssh")
+    assert ping(engine_host) == "ConnectionRefusedError"
+    assert engine_host.ssh("test -e /etc/docker/tls/key.pem", check=False).returncode
+    # The group counts from the next login on.
+    listed = run(*engine_host.ssh_command("-o", "ControlPath=none"), "docker ps -q --no-trunc").stdout
+    assert container in listed
+    assert play(engine_host, docker_engine_access="ssh").changed == 0
+    assert play(engine_host, docker_engine_access="local").changed == 0
+    play(engine_host)
+    assert container_pid(engine_host, client, container) == alive
+
+
+def test_swarm_node_has_no_live_restore(engine_host, play):
+    play(engine_host, docker_engine_live_restore=False)
+    engine_host.ssh(f"docker swarm init --advertise-addr {engine_host.address}")
+    try:
+        assert play(engine_host).changed == 0
+        assert config_of(engine_host)["live-restore"] is False
+    finally:
+        engine_host.ssh("docker swarm leave --force")
+    assert play(engine_host).facts["action"] == "reload"
+
+
+# -- hosts that are not ready
+
+
+def test_waits_for_package_lock_and_cloud_init(new_host, play):
+    host = new_host()
+    holder = (
+        'import fcntl,sys,time; f=open(sys.argv[1],"w"); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(float(sys.argv[2]))'
+    )
+    host.ssh(f"systemd-run --unit=holder python3 -c '{holder}' /var/lib/dpkg/lock-frontend 300")
+    until(lambda: "POSIX" in host.out("cat /proc/locks"), "the lock is held")
+    refused = play(host, ok=False, docker_engine_wait_timeout=1, docker_engine_access="local")
+    assert "/var/lib/dpkg/lock-frontend is held by process" in refused.message and "python3" in refused.message
+
+    host.ssh("mkdir /run/cloud-init && printf '#!/bin/sh\\n' > /usr/bin/cloud-init && chmod 755 /usr/bin/cloud-init")
+    host.ssh("systemctl stop holder")
+    refused = play(host, ok=False, docker_engine_wait_timeout=1, docker_engine_access="local")
+    assert "cloud-init is in its stage" in refused.message
+    host.ssh("systemd-run --on-active=3 touch /run/cloud-init/result.json")
+    looked = play(host, docker_engine_access="local", arguments=["--check"])
+    assert "cloud-init" in looked.result("Look at the host")["waited"][0]
+
+
+def test_host_without_python_and_without_sudo(new_host, play):
+    host = new_host(user="root")
+    host.ssh("dpkg --purge --force-all $(dpkg-query -W -f '${Package} ' 'python3*' 'libpython3*' sudo)", limit=60)
+    assert host.ssh("command -v python3 sudo", check=False).returncode
+    assert "Python is missing" in play(host, ok=False, arguments=["--check"], docker_engine_access="local").message
+    host.user = "debian"
+    assert "no sudo on this host" in play(host, ok=False, docker_engine_access="local").message
+    host.user = "root"
+    assert play(host, docker_engine_access="local").facts["version"]
+    assert play(host, docker_engine_access="local").changed == 0
+
+
+def test_present_without_an_engine_touches_nothing(new_host, play):
+    host = new_host()
+    failed = play(host, ok=False, docker_engine_source="present")
+    assert "docker_engine_source is 'present'" in failed.message
+    wrong = play(host, ok=False, docker_engine_server_ca_key="/nonexistent/key.pem")
+    assert "/nonexistent/key.pem" in wrong.message
+    assert host.ssh("test -e /etc/docker", check=False).returncode
+
+
+def test_one_private_file_tells_no_story(engine_host, play):
+    """What is left on the host: nothing temporary, and nothing that others can read but should not."""
+    play(engine_host)
+    left = engine_host.out("find /etc/docker /var/lib/dockyard /run/systemd/system -name '*dockyard*' -o -name '*.new'")
+    assert set(left.split()) <= {"/var/lib/dockyard"}
+    assert engine_host.out("stat -c %a /var/lib/dockyard /var/lib/dockyard/engine.json").split() == ["700", "600"]

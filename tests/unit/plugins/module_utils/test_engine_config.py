@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+
+DEBIAN = "/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock $DOCKER_OPTS"
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "remembered", "put", "out"),
+    [
+        ({}, {"debug": True}, {}, {"debug": True}, []),
+        ({"debug": True}, {"debug": True}, {}, {}, []),
+        ({"debug": True}, {}, {"debug": True}, {}, ["debug"]),
+        ({"debug": True}, {}, {}, {}, []),  # someone else's
+        ({"debug": False}, {}, {"debug": True}, {}, []),  # ours once, changed by someone since
+        ({}, {}, {"debug": True}, {}, []),  # taken out by hand already
+        ({"bip": "10.0.0.1/8"}, {"bip": "10.1.0.1/16"}, {"bip": "10.0.0.1/8"}, {"bip": "10.1.0.1/16"}, []),
+    ],
+)
+def test_what_is_set_and_taken_out(current, wanted, remembered, put, out):
+    assert cfg.config_changes(current, wanted, remembered) == (put, out)
+
+
+def test_foreign_keys_keep_their_place():
+    merged = cfg.apply_changes({"b": 1, "a": 2, "c": 3}, {"a": 5, "d": 6}, ["c"])
+    assert list(merged.items()) == [("b", 1), ("a", 5), ("d", 6)]
+
+
+@pytest.mark.parametrize(
+    ("put", "out", "effect"),
+    [
+        ({}, [], None),
+        ({"debug": True, "live-restore": True}, [], "reload"),
+        ({"debug": True, "log-driver": "local"}, [], "restart"),
+        ({}, ["debug"], "restart"),
+    ],
+)
+def test_effect(put, out, effect):
+    assert cfg.effect_of(put, out) == effect
+
+
+def test_daemon_json_that_is_no_object():
+    assert cfg.parse_config(" \n") == {}
+    for text in ("[]", "{,}", "1"):
+        with pytest.raises(ValueError):
+            cfg.parse_config(text)
+
+
+def test_passwords_in_urls_are_masked():
+    value = {"proxies": {"https-proxy": "http://jo:pw@proxy:3128"}, "registry-mirrors": ["https://m/x@y"]}
+    masked = cfg.masked(value)
+    assert "pw" not in str(masked) and "proxy:3128" in str(masked)
+    assert masked["registry-mirrors"] == ["https://m/x@y"]
+
+
+def test_an_empty_assignment_starts_a_list_anew():
+    unit = (
+        "[Service]\nExecStart=/usr/bin/dockerd -H fd:// \\\n  --debug\n# ExecStart=/no\n[Install]\nExecStart=/other\n"
+    )
+    assert cfg.assigned([unit], "Service", "ExecStart") == ["/usr/bin/dockerd -H fd://    --debug"]
+    assert cfg.assigned([unit, "[Service]\nExecStart=\nExecStart=/new\n"], "Service", "ExecStart") == ["/new"]
+
+
+def test_arguments_and_their_keys():
+    words = cfg.arguments_of(
+        DEBIAN, {"DOCKER_OPTS": "--log-driver=local -l warn --label 'a=b c' -H tcp://0.0.0.0:2376"}
+    )
+    keys = cfg.keys_of(words)
+    assert set(keys) == {"hosts", "containerd", "log-driver", "log-level", "labels"}
+    assert keys["log-driver"] == "--log-driver=local"
+    assert cfg.host_arguments(words) == ["fd://", "tcp://0.0.0.0:2376"]
+    assert cfg.host_arguments(["-Hfd://", "--host=unix:///x", "-H=fd://y"]) == ["fd://", "unix:///x", "fd://y"]
+    assert "DOCKER_OPTS" not in " ".join(cfg.arguments_of(DEBIAN))
+
+
+def test_drop_in_keeps_the_units_command():
+    text = cfg.service_drop_in(DEBIAN, tls=True, environment=True)
+    assert text is not None
+    commands = cfg.assigned([f"[Service]\nExecStart={DEBIAN}\n", text], "Service", "ExecStart")
+    assert commands == [" ".join([DEBIAN, *cfg.TLS_ARGUMENTS])]
+    assert cfg.service_drop_in(DEBIAN, tls=False, environment=False) is None
+    assert "ExecStart" not in (cfg.service_drop_in(DEBIAN, tls=False, environment=True) or "")
+
+
+def test_socket_drop_in():
+    assert cfg.socket_drop_in(None) is None
+    text = cfg.socket_drop_in("2376", ["10.0.0.0/8"])
+    assert cfg.assigned([text or ""], "Socket", "IPAddressAllow") == ["localhost 10.0.0.0/8"]
+    assert "IPAddress" not in (cfg.socket_drop_in("2376") or "")
+
+
+@pytest.mark.parametrize("value", ["plain", "a b", 'q"u', "back\\slash", "$HOME `x`", "#no comment", "it's"])
+def test_environment_file_is_read_back(value):
+    text = cfg.render_environment({"X": value})
+    assert cfg.parse_environment(text) == {"X": value}
+    # A shell reads double quotes by the same rules as systemd does.
+    shell = subprocess.run(["sh", "-c", f'{text}\nprintf %s "$X"'], capture_output=True, text=True, check=True)
+    assert shell.stdout == value
+
+
+@pytest.mark.parametrize("variables", [{"A B": "x"}, {"1A": "x"}, {"A": "x\ny"}])
+def test_bad_environment_is_refused(variables):
+    with pytest.raises(ValueError):
+        cfg.render_environment(variables)
+
+
+def test_no_environment_is_no_file():
+    assert cfg.render_environment({}) == ""

@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.modules import engine_info
+
+POLICY = """\
+docker.io:
+  Installed: (none)
+  Candidate: 20.10.24+dfsg1-1+deb12u1
+  Version table:
+     20.10.24+dfsg1-1+deb12u1 500
+docker-ce:
+  Installed: (none)
+  Candidate: (none)
+  Version table:
+"""
+
+
+def test_candidates():
+    assert engine_info.parse_policy(POLICY) == {"docker.io": "20.10.24+dfsg1-1+deb12u1"}
+    assert engine_info.parse_policy("") == {}
+
+
+def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
+    variables = tmp_path / "docker"
+    variables.write_text("# comment\nDOCKER_OPTS='--debug --mtu=1400'\n")
+    unit = f"[Service]\nEnvironmentFile=-{variables}\nExecStart=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS\n"
+    later, sooner = tmp_path / "zzz.conf", tmp_path / "override.conf"
+    for path in (later, sooner):
+        path.write_text("[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd\n")
+    found = engine_info.command_of([unit], [str(sooner), str(later)])
+    assert found["exec_start"] == "/usr/sbin/dockerd -H fd:// $DOCKER_OPTS"
+    assert found["arguments"][-2:] == ["--debug", "--mtu=1400"]
+    assert found["later_drop_ins"] == [str(later)]
+
+
+def test_no_unit_no_command():
+    assert engine_info.command_of([], [])["exec_start"] is None
+
+
+def test_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
+    path = tmp_path / "engine.json"
+    monkeypatch.setattr(cfg, "STATE_PATH", str(path))
+    assert engine_info.about_memory() == {"config": {}, "pending": None}
+    path.write_text("{")
+    assert engine_info.about_memory() == {"config": {}, "pending": None}
+    path.write_text(json.dumps({"schema": 1, "config": {"debug": True}, "pending": "restart", "later": 1}))
+    assert engine_info.about_memory() == {"config": {"debug": True}, "pending": "restart"}
+
+
+def test_public_key_is_worked_out_from_the_key(tmp_path, monkeypatch):
+    path = tmp_path / "key.pem"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", "", "-f", str(path)], check=True)
+    os.unlink(f"{path}.pub")  # ssh-keygen would read that instead
+    by_all = host.public_key(str(path))
+    assert by_all and by_all.startswith("-----BEGIN PUBLIC KEY-----")
+    which = host.which
+    monkeypatch.setattr(host, "which", lambda name: None if name == "openssl" else which(name))
+    assert host.public_key(str(path)) == by_all, "ssh-keygen says the same as openssl"
+    path.write_text("no key")
+    assert host.public_key(str(path)) is None
+
+
+def test_lock_holder_is_read_without_locking(tmp_path):
+    import fcntl
+
+    path = tmp_path / "lock"
+    assert host.lock_holder([str(path)]) is None
+    with open(path, "w", encoding="ascii") as stream:
+        assert host.lock_holder([str(path)]) is None
+        fcntl.lockf(stream, fcntl.LOCK_EX)
+        said = host.lock_holder([str(path)])
+        assert said and f"{path} is held by process {os.getpid()}" in said
+
+
+def test_files_are_whole_private_and_written_once(tmp_path):
+    path = tmp_path / "new" / "file"
+    assert host.write(str(path), "one", 0o600, 0o700) is True
+    assert host.write(str(path), "one", 0o600) is False
+    assert host.write(str(path), "one", 0o644) is True
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o644, 0o700)
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_a_command_that_fails_shows_its_last_words():
+    with pytest.raises(host.HostError, match="ended with 3: why"):
+        host.run("sh", "-c", "echo why >&2; exit 3")
+    with pytest.raises(host.HostError, match="is not installed"):
+        host.run("/nonexistent/program")
+    with pytest.raises(host.HostError, match="did not end within"):
+        host.run("sleep", "5", limit=0.1)

@@ -1,0 +1,297 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+import datetime
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, Wanted, make_plan
+
+NOW = datetime.datetime.now(datetime.timezone.utc)
+NAMES = ["192.0.2.7", "web1"]
+COMMAND = "/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock"
+SERVER_CA = _tls.new_ca("servers")
+CLIENT_CA = _tls.new_ca("clients")
+
+
+def unit(**more):
+    return {
+        "exists": False, "load": "not-found", "active": "inactive", "enabled": "", "stale": False, "pid": 0,
+        "fragment": "", "drop_ins": [], "own_drop_in": None, **more,
+    }  # fmt: skip
+
+
+def fresh():
+    """What engine_info sees on a host without an Engine."""
+    return {
+        "host": {
+            "hostname": "web1", "addresses": ["192.0.2.7"], "clock": NOW.timestamp(), "systemd": True, "cgroup": 2,
+            "apparmor": False, "architecture": "x86_64",
+            "os": {"id": "debian", "like": "", "version": "12", "codename": "bookworm", "name": "Debian 12"},
+        },
+        "packages": {"manager": "apt", "installed": {}, "candidates": {}, "lists_age": None},
+        "engine": {"program": None, "running": False},
+        "config": {"exists": False, "content": {}, "error": None},
+        "units": {
+            "docker.service": unit(exec_start=None, arguments=[], later_drop_ins=[]),
+            "docker.socket": unit(listen=[]),
+        },
+        "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
+        "environment": {"exists": False, "names": [], "matches": True},
+        "remembered": {"config": {}, "pending": None},
+        "groups": {"missing": [], "outside": []},
+    }  # fmt: skip
+
+
+def done(containers=0):
+    """What it sees after the role has run."""
+    info = fresh()
+    key = _tls.new_key()
+    info["packages"]["installed"] = {"docker.io": "20.10"}
+    info["engine"] = {
+        "program": "/usr/sbin/dockerd", "running": True, "version": "20.10", "api_version": "1.41",
+        "containers_running": containers, "live_restore": True, "swarm": "inactive",
+    }  # fmt: skip
+    info["config"] = {"exists": True, "content": {"live-restore": True}, "error": None}
+    info["remembered"]["config"] = {"live-restore": True}
+    up = {"exists": True, "load": "loaded", "active": "active", "enabled": "enabled", "fragment": "/lib/docker.service"}
+    info["units"] = {
+        "docker.service": unit(
+            **up, exec_start=COMMAND, arguments=COMMAND.split(), later_drop_ins=[],
+        ) | {"own_drop_in": cfg.service_drop_in(COMMAND, True, False)},
+        "docker.socket": unit(**up, listen=["/run/docker.sock"]) | {"own_drop_in": cfg.socket_drop_in("2376")},
+    }  # fmt: skip
+    public = _public(key)
+    info["tls"] = {
+        "ca": CLIENT_CA[1], "public_key": public, "key_mode": "0600",
+        "certificate": _tls.issue_server(SERVER_CA[1], SERVER_CA[0], public, NAMES),
+    }  # fmt: skip
+    return info
+
+
+def _public(key):
+    from cryptography.hazmat.primitives import serialization
+
+    loaded = serialization.load_pem_private_key(key.encode(), None)
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return loaded.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def wanted(**more):
+    return Wanted(**{"names": NAMES, "server_ca": SERVER_CA[1], "client_ca": CLIENT_CA[1], **more})
+
+
+def plan(info, **more):
+    return make_plan(wanted(**more), info, NOW)
+
+
+def test_fresh_host():
+    it = plan(fresh())
+    assert it.prepare == {
+        "key": True,
+        "packages": ["docker.io", "iptables", "ca-certificates"],
+        "optional": ["docker-cli"],
+        "update": True,
+    }
+    assert it.certificate["names"] == NAMES and it.certificate["reason"] == "there is none"
+    assert it.apply["config_set"] == {"live-restore": True}
+    assert it.apply["action"] == it.action == "start", "an Engine that does not run yet is started, once"
+
+
+def test_second_run_has_nothing_to_do():
+    it = plan(done())
+    assert (it.changes, it.diff, it.action, it.prepare, it.certificate) == ([], [], None, {}, {})
+
+
+def test_planning_changes_no_input():
+    info = done()
+    before = copy.deepcopy(info)
+    plan(info, config={"debug": True}, users=[])
+    assert info == before
+
+
+@pytest.mark.parametrize("access", ["ssh", "local"])
+def test_without_tls_nothing_listens(access):
+    it = plan(fresh(), access=access)
+    assert "key" not in it.prepare and not it.certificate and it.apply["socket"] is None
+    assert plan(done(), access=access).action == "cycle"
+    assert plan(done(), access=access).apply["remove_tls"]
+
+
+def test_package_lists_that_are_fresh_are_not_read_again():
+    info = fresh()
+    info["packages"].update(lists_age=60, candidates=dict.fromkeys(["docker.io", "iptables", "ca-certificates"], "1"))
+    assert plan(info).prepare["update"] is False
+    info["packages"]["lists_age"] = 90000
+    assert plan(info).prepare["update"] is True
+
+
+def test_apparmor_is_needed_where_the_kernel_has_it():
+    info = fresh()
+    info["host"]["apparmor"] = True
+    assert "apparmor" in plan(info).prepare["packages"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        ({"certificate": None}, "there is none"),
+        ({"certificate": "garbage"}, "can't be read"),
+        ({"public_key": _public(_tls.new_key())}, "does not belong"),
+        ({"certificate": "other CA"}, "not issued by this CA"),
+    ],
+)
+def test_reasons_for_a_certificate(seen, reason):
+    info = done()
+    if seen.get("certificate") == "other CA":
+        ca = _tls.new_ca("other")
+        seen = {"certificate": _tls.issue_server(ca[1], ca[0], info["tls"]["public_key"], NAMES)}
+    info["tls"].update(seen)
+    it = plan(info)
+    assert reason in it.certificate["reason"] and it.action == "restart"
+    assert "key" not in it.prepare, "the key stays when the certificate is renewed"
+
+
+def test_new_names_and_age_renew():
+    assert "192.0.2.8" in plan(done(), names=["web1", "192.0.2.8"]).certificate["reason"]
+    assert not plan(done(), names=["web1"]).certificate, "fewer names need no restart"
+    info = done()
+    later = NOW + datetime.timedelta(days=250)
+    info["host"]["clock"] = later.timestamp()
+    assert "third" in make_plan(wanted(), info, later).certificate["reason"]
+
+
+def test_a_key_that_others_can_read_is_made_private_and_stays():
+    info = done()
+    info["tls"]["key_mode"] = "0644"
+    it = plan(info)
+    assert it.prepare == {"key": True} and not it.certificate and it.action is None and it.changes
+
+
+def test_another_client_ca_needs_a_restart():
+    it = plan(done(), client_ca=_tls.new_ca("next")[1])
+    assert it.action == "restart" and "ca" in it.apply
+
+
+def test_reload_or_restart():
+    assert plan(done(), config={"debug": True}).action == "reload"
+    assert plan(done(), config={"log-driver": "local"}).action == "restart"
+    assert plan(done(), port=2377).action == "cycle"
+
+
+def test_containers_are_kept_by_live_restore():
+    info = done(containers=2)
+    info["config"]["content"], info["remembered"]["config"] = {}, {}
+    info["engine"]["live_restore"] = False
+    it = plan(info, config={"log-driver": "local"})
+    assert it.action == "restart" and it.apply["live_restore_first"] is True
+    assert plan(done(containers=2), config={"log-driver": "local"}).apply["live_restore_first"] is False
+
+
+def test_a_restart_that_would_stop_containers_is_refused():
+    with pytest.raises(PlanError, match="docker_engine_interrupt"):
+        plan(done(containers=2), live_restore=False, config={"log-driver": "local"})
+    it = plan(done(containers=2), live_restore=False, config={"log-driver": "local"}, interrupt=True)
+    assert it.action == "restart" and it.apply["config_set"]["live-restore"] is False
+    assert plan(done(containers=2), live_restore=False).action == "reload"
+
+
+def test_swarm_nodes_have_no_live_restore():
+    info = done(containers=1)
+    info["engine"]["swarm"] = "active"
+    assert plan(info).apply["config_set"] == {"live-restore": False}
+    with pytest.raises(PlanError, match="drain"):
+        plan(info, config={"log-driver": "local"})
+
+
+def test_what_an_interrupted_run_owes():
+    info = done()
+    info["remembered"]["pending"] = "restart"
+    assert plan(info).action == "restart"
+
+
+def test_an_engine_that_does_not_run_is_started():
+    info = done()
+    info["units"]["docker.service"]["active"] = "inactive"
+    assert plan(info).action == "start"
+    assert plan(info, config={"debug": True}).action == "start"
+    info["units"]["docker.service"]["enabled"] = info["units"]["docker.socket"]["enabled"] = "disabled"
+    assert plan(info).apply["enable"] == ["docker.service", "docker.socket"]
+
+
+def changed(path, value):
+    info = done()
+    at = info
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return info
+
+
+SERVICE = ("units", "docker.service")
+
+
+@pytest.mark.parametrize(
+    ("info", "more", "said"),
+    [
+        (done(), {"source": "snap"}, "docker_engine_source is 'snap'; it can be distro, present"),
+        (done(), {"access": "http"}, "docker_engine_access is 'http'"),
+        (done(), {"port": 0}, "docker_engine_port is 0"),
+        (done(), {"config": {"hosts": []}}, "'hosts'"),
+        (done(), {"config": {"proxies": {"https-proxy": "http://a:b@c"}}}, "docker_engine_environment"),
+        (done(), {"server_ca": ""}, "docker_engine_server_ca_cert"),
+        (done(), {"client_ca": ""}, "docker_engine_client_ca_cert"),
+        (done(), {"allow": ["10.0.0.0/33"]}, "10.0.0.0/33"),
+        (changed(("host", "cgroup"), 1), {"allow": ["10.0.0.0/8"]}, "cgroup v1"),
+        (changed(("host", "systemd"), False), {}, "systemd does not run"),
+        (changed(("host", "clock"), NOW.timestamp() - 49 * 3600), {}, "49 hours behind"),
+        (changed(("config", "error"), "Expecting value"), {}, "Expecting value"),
+        (changed(("config", "content"), {"tlsverify": True}), {}, "'tlsverify' is set in /etc/docker/daemon.json"),
+        (changed(("groups", "missing"), ["jo"]), {}, "jo"),
+        (changed((*SERVICE, "load"), "masked"), {}, "masked"),
+        (changed((*SERVICE, "later_drop_ins"), ["/etc/zzz.conf"]), {}, "/etc/zzz.conf"),
+        (changed((*SERVICE, "arguments"), ["dockerd"]), {}, "does not listen on fd://"),
+        (changed((*SERVICE, "arguments"), ["dockerd", "-H", "fd://", "-H", "tcp://:2376"]), {}, "listens on tcp://:2376"),
+        (changed((*SERVICE, "arguments"), ["dockerd", "-H", "fd://", "--tlsverify"]), {}, "'tlsverify'"),
+        (changed((*SERVICE, "arguments"), ["dockerd", "-H", "fd://", "-D"]), {"config": {"debug": True}}, "'debug'"),
+        (fresh(), {"source": "present"}, "no dockerd"),
+        (changed(("packages", "installed"), {"docker-ce": "1"}), {}, "docker-ce"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named_before_anything_is_touched(info, more, said):
+    with pytest.raises(PlanError) as caught:
+        plan(info, **more)
+    assert said in str(caught.value)
+
+
+def test_distro_knows_its_family():
+    info = fresh()
+    info["host"]["os"].update(id="fedora", name="Fedora Linux 42")
+    info["packages"]["manager"] = None
+    with pytest.raises(PlanError, match="Fedora Linux 42"):
+        plan(info)
+    info["host"]["os"].update(id="linuxmint", like="ubuntu debian")
+    info["packages"]["manager"] = "apt"
+    assert plan(info).prepare["packages"]
+
+
+def test_values_of_the_environment_are_in_no_difference():
+    info = done()
+    info["environment"] = {"exists": True, "names": ["A"], "matches": False}
+    it = plan(info, environment=["A", "HTTPS_PROXY"])
+    assert it.action == "restart"
+    assert any(part["after_header"] == cfg.ENVIRONMENT_PATH for part in it.diff)
+
+
+def test_actions_are_ordered():
+    it = _engine_plan.Plan()
+    for action in ("reload", "cycle", "restart", None):
+        it.act(action)
+    assert it.action == "cycle"
