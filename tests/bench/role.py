@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role docker_engine against a plain package installation over SSH, each on fresh container hosts.
+
+    python -m tests.bench.role [RUNS]
+
+The first run sets up TLS; the second finds nothing to do and must not restart the Engine.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import tempfile
+import time
+
+from tests.beds.engine import Authority, Player, engine_pid
+from tests.beds.hosts import Bed
+from tests.bench._report import in_turn, report, say
+from tests.tools import artifact
+
+PLAIN = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y docker.io"
+
+
+def main(runs: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="dy-", dir="/tmp") as scratch:
+        folder = pathlib.Path(scratch)
+        play = Player(folder, artifact.install(), Authority(folder / "ca").make().variables())
+        bed = Bed().enter()
+        second: list[float] = []
+
+        def plain() -> float:
+            host = bed.host()
+            started = time.monotonic()
+            host.ssh(PLAIN, limit=600)
+            taken = time.monotonic() - started
+            bed.remove(host)
+            say(f"plain installation: {taken:.1f} s")
+            return taken
+
+        def role() -> float:
+            host = bed.host()
+            started = time.monotonic()
+            play(host)
+            taken = time.monotonic() - started
+            pid = engine_pid(host)
+            started = time.monotonic()
+            again = play(host)
+            second.append(time.monotonic() - started)
+            if again.changed or engine_pid(host) != pid:
+                raise SystemExit("The second run changed something or restarted the Engine")
+            bed.remove(host)
+            say(f"role: {taken:.1f} s, second run: {second[-1]:.2f} s")
+            return taken
+
+        try:
+            floor, first = in_turn(runs, plain, role)
+        finally:
+            bed.leave()
+    again = sorted(second)[len(second) // 2]
+    taken = f"median of {runs}, plain installation {floor:.1f} s"
+    report("Role on a fresh host ÷ plain installation", first / floor, 0.8, f"{taken}, role with TLS {first:.1f} s")
+    report(
+        "Role's second run ÷ plain installation", again / floor, 0.1, f"{taken}, second run {again:.2f} s, no restart"
+    )
+
+
+if __name__ == "__main__":
+    main(int((sys.argv[1:] or ["3"])[0]))
