@@ -317,7 +317,7 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "down":
         it.leave()
         return 0
-    hosts = [it.host() for _ in range(int((arguments + ["1"])[1]))]
+    hosts = [it.host() for _number in range(int((arguments + ["1"])[1]))]
     print(json.dumps({"all": {"hosts": {host.name: host.variables() for host in hosts}}}, indent=2))
     # The lock goes with this process, and the Engine stays: the next one to leave stops it.
     return 0
