@@ -74,12 +74,23 @@ class Access:
         if injects_host_key:
             ssh["policy"] = INJECTED
             if not wish.check:
-                make_folder(self.folder)
-                make_folder(self.first_boot)
-                ssh["host_keys"] = [_ssh.make_key(self._host_key, self.record.id)]
+                ssh["host_keys"] = [self._make_host_key()]
         elif wish.host_key:
             ssh["policy"] = GIVEN
             ssh["host_keys"] = [" ".join(wish.host_key.split()[:2])]
+
+    def _make_host_key(self) -> str:
+        make_folder(self.folder)
+        make_folder(self.first_boot)
+        return _ssh.make_key(self._host_key, self.record.id)
+
+    def renew_host_key(self) -> None:
+        """For a machine that is made anew: the former key may have gone with its first boot."""
+        ssh = self.record.ssh
+        if ssh["policy"] == INJECTED:
+            ssh["host_keys"] = [self._make_host_key()]
+        elif ssh["policy"] in (PROVIDER, FIRST_CONTACT):
+            ssh["host_keys"] = []
 
     def note(self) -> None:
         """Take over what a later task says of the login."""

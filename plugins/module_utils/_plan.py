@@ -78,11 +78,15 @@ class Recipe:
 
     def look(self, ask: t.Callable[..., t.Any], *args: t.Any) -> t.Any:
         """A read of the provider ("the newest image"): asked once, kept until its arguments change."""
-        name = ask.__name__
-        answer = self.kept["looks"].get(name)
-        if answer is None or answer["args"] != list(args):
-            answer = self.kept["looks"][name] = {"args": list(args), "answer": ask(*args)}
-        return answer["answer"]
+        key = json.dumps([ask.__name__, *args])
+        if key not in self.kept["looks"]:
+            try:
+                self.kept["looks"][key] = json.loads(json.dumps(ask(*args)))  # as a record gives it back
+            except MachineError:
+                raise
+            except Exception as error:
+                raise MachineError(f"{ask.__name__} failed: {error}", code="look", remedy="Run again") from error
+        return self.kept["looks"][key]
 
     def once(self, key: str, pick: t.Callable[[set[t.Any]], t.Any]) -> t.Any:
         """Picked at first (a free port, say), kept ever after; ``pick`` is told all that was picked in this store."""
@@ -150,6 +154,7 @@ class Changes:
     adjust: dict[str, Request] = dataclasses.field(default_factory=dict)  # key -> the part of the request that changes
     existing: dict[str, Want] = dataclasses.field(default_factory=dict)  # another thing of the user's is meant
     new: list[Want] = dataclasses.field(default_factory=list)
+    order: list[str] = dataclasses.field(default_factory=list)  # keys of the new plan
     surplus: list[str] = dataclasses.field(default_factory=list)
     drift: dict[str, list[str]] = dataclasses.field(
         default_factory=dict
@@ -163,7 +168,7 @@ def compare(
     old: list[Want], new: list[Want], adjustable: t.Callable[[str], t.Iterable[str]], choice: t.Callable[[str], int]
 ) -> Changes:
     """Both plans made now, of the old options and of the new ones: so a newer image is no change."""
-    changes = Changes()
+    changes = Changes(order=[want.key for want in new])
     before = {want.key: want for want in old}
     after = {want.key: want for want in new}
     for key, want in after.items():
@@ -189,9 +194,12 @@ def compare(
 
 
 def covers(has: t.Any, request: t.Any) -> bool:
-    """Whether what is there covers what was asked for: services return more than was sent."""
+    """Whether what is there covers what was asked for: services return more fields than were sent.
+
+    Lists must agree one by one, else a port that is to be closed would stay open.
+    """
     if isinstance(request, dict) and isinstance(has, dict):
         return all(key in has and covers(has[key], value) for key, value in request.items())
     if isinstance(request, list) and isinstance(has, (list, tuple)):
-        return all(any(covers(one, value) for one in has) for value in request)
+        return len(has) == len(request) and all(any(covers(one, value) for one in has) for value in request)
     return bool(has == request)

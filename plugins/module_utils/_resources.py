@@ -12,6 +12,7 @@ The rules that keep anything from being lost or made twice:
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import time
 import typing as t
@@ -104,6 +105,7 @@ class Resources:
         folder: str,
         timeout: float,
         clock: Clock,
+        dead: t.Callable[[Resource], None] = lambda resource: None,
     ) -> None:
         self.driver = driver
         self.record = record
@@ -113,8 +115,10 @@ class Resources:
         self.folder = folder
         self.timeout = timeout
         self.clock = clock
+        self.dead = dead  # told of a resource that was there and is gone, before that is saved
         self.changed = False
         self._seen: dict[str, Seen] = {}
+        self._made: set[str] = set()
         self._account_checked = False
         self._complaint = ""  # the last error that did not end a wait
         self._kinds = {kind.__name__: kind(driver.client, record.place) for kind in driver.kinds}
@@ -132,14 +136,12 @@ class Resources:
             ) from None
 
     def it(self, resource: Resource) -> It:
-        suffix = resource.key.partition("/")[2] if not resource.existing else ""
-        name = f"{self.record.name}-{self.record.id[:6]}-{resource.generation}" + (f"-{suffix}" if suffix else "")
         return It(
-            name=name,
+            name=self._name(resource),
             machine=self.record.name,
             id=resource.id,
             request=fill(resource.request, self._resolve),
-            token=str(uuid.uuid5(NAMESPACE, "/".join(map(str, self._identity(resource))))),
+            token=self._token(resource),
             tags={
                 "store": self.store_id,
                 "id": self.record.id,
@@ -158,10 +160,12 @@ class Resources:
         kind = self.kind(resource)
         raw = self._read(kind.get, self.it(resource))
         seen = kind.seen(raw) if raw is not None else None
-        if seen is None or seen.state == contract.ABSENT:
+        if seen is not None and seen.state == contract.ABSENT:
+            seen = None
+        if seen is None:
             self._seen.pop(resource.key, None)
-            return None
-        self._seen[resource.key] = seen
+        else:
+            self._seen[resource.key] = seen
         return seen
 
     def look(self, resource: Resource, until: float) -> Seen | None:
@@ -196,7 +200,7 @@ class Resources:
         """Refuse to conclude or change anything in another account than the recorded one."""
         if self._account_checked:
             return
-        account = self.driver.account()
+        account = self.account()
         if account != self.record.account:
             raise MachineError(
                 f"{self.record.name} belongs to account {self.record.account!r}, and these credentials are "
@@ -207,10 +211,22 @@ class Resources:
             )
         self._account_checked = True
 
+    def account(self) -> str:
+        try:
+            return self.driver.account()
+        except MachineError:
+            raise
+        except Exception as error:
+            raise MachineError(
+                f"{self.record.driver} does not say whose account it is: {error}",
+                code="account",
+                remedy="Check the credentials and the network",
+            ) from error
+
     def left_behind(self) -> list[str]:
         """What may still exist, for messages."""
         return [
-            f"{one.kind} {one.id or self.it(one).name}"
+            f"{one.kind} {one.id or self._name(one)}"
             for one in self.record.resources
             if not one.existing and (one.id or one.status == "creating")
         ]
@@ -237,7 +253,15 @@ class Resources:
                 )
             return seen
         if resource.id and self.confirm(resource) is None:
+            if resource.key in self._made:
+                raise MachineError(
+                    f"{resource.kind} {resource.id} was made and can't be found",
+                    code="vanished",
+                    left_behind=self.left_behind(),
+                    remedy="See the provider's console, and run again: then it is looked for once more",
+                )
             # Seen dead: the next one is another attempt, since this one's token may still answer.
+            self.dead(resource)
             resource.id, resource.status, resource.attempt = None, "planned", resource.attempt + 1
             self.save()
         if not resource.id:
@@ -246,6 +270,7 @@ class Resources:
             resource.id = self._create(resource)
             resource.status = "created"
             self.save()
+            self._made.add(resource.key)
         return self._settle(resource)
 
     def _create(self, resource: Resource) -> str:
@@ -311,7 +336,9 @@ class Resources:
                 return self._replace_failed(resource, seen)
             request = self.it(resource).request
             missing = [
-                key for key in kind.adjustable if key in seen.has and not covers(seen.has[key], request.get(key))
+                key
+                for key in kind.adjustable
+                if key in request and key in seen.has and not covers(seen.has[key], request[key])
             ]
             if seen.state in PENDING:
                 continue
@@ -339,6 +366,7 @@ class Resources:
                 remedy="See the provider's console; recreate: true replaces it",
             )
         self.delete(resource)
+        self._made.discard(resource.key)
         cause = ProviderError(contract.FULL, MachineError("no capacity, said after the call"), resource.kind)
         resource.id = None
         self._next_choice(resource, cause)
@@ -358,6 +386,10 @@ class Resources:
                 resource.status = "removing"
                 self.save()
                 self.delete(resource)
+            gone = dataclasses.asdict(resource)
+            gone.update(name=self._name(resource), token=self._token(resource))
+            names = ("kind", "key", "id", "name", "token", "generation", "attempt")
+            self.record.kept.setdefault("gone", []).append({name: gone[name] for name in names})
         self.record.resources.remove(resource)
         self.save()
 
@@ -396,8 +428,13 @@ class Resources:
 
     # Helpers
 
-    def _identity(self, resource: Resource) -> tuple[t.Any, ...]:
-        return (self.store_id, self.record.id, resource.key, resource.generation, resource.attempt)
+    def _name(self, resource: Resource) -> str:
+        suffix = resource.key.partition("/")[2]
+        return f"{self.record.name}-{self.record.id[:6]}-{resource.generation}" + (f"-{suffix}" if suffix else "")
+
+    def _token(self, resource: Resource) -> str:
+        identity = (self.store_id, self.record.id, resource.key, resource.generation, resource.attempt)
+        return str(uuid.uuid5(NAMESPACE, "/".join(map(str, identity))))
 
     def _resolve(self, name: str, placeholder: dict[str, t.Any]) -> t.Any:
         if name != "of":

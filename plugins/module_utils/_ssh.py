@@ -74,6 +74,8 @@ class Host:
     def __init__(self, record: Record, observed: dict[str, t.Any], folder: str) -> None:
         self.record = record
         self.folder = folder
+        if not observed.get("address"):
+            raise MachineError(f"{record.name} has no address yet", code="no_address", remedy="Run again")
         self.address = observed["address"]
         self.port = observed.get("ssh_port") or 22
 
@@ -143,7 +145,7 @@ class Host:
             )
         if "Permission denied" in stderr:
             key = private_key(self.record, self.folder) or "the agent's and default keys"
-            return MachineError(
+            return Refused(
                 f"{where} refuses the login with {key}",
                 code="ssh_login",
                 remedy="Check ssh_user and ssh_key, and that the public key is in the user's authorized_keys",
@@ -155,6 +157,10 @@ class Host:
 
 class Unreachable(MachineError):
     """Nobody answered, or not for long enough."""
+
+
+class Refused(Unreachable):
+    """The login was refused; a host that is still booting may let us in later."""
 
 
 def _program(name: str) -> str:

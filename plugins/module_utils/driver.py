@@ -56,7 +56,7 @@ class Seen:
     state: str | None = RUNNING  # one of STATES; None: the provider can't tell, so SSH is asked
     name: str = ""
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
-    has: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # what corresponds to the request
+    has: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # what corresponds to the request, and no more
     facts: dict[str, t.Any] = dataclasses.field(
         default_factory=dict
     )  # address, addresses, ssh_port, docker_port, host_keys
@@ -113,7 +113,7 @@ class Machine(Kind):
 
 
 class Driver:
-    """One provider. The module's file ends in ``main = driver.module(ThisClass)`` behind the usual guard."""
+    """One provider. The module's main() calls ``driver.run(ThisClass)``, behind the usual guard."""
 
     kinds: tuple[type[Kind], ...] = ()
     argument_spec: dict[str, dict[str, t.Any]] = {}  # its own options

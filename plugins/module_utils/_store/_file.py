@@ -182,7 +182,7 @@ class FileStore:
             return {}
 
     def save_observed(self, name: str, observed: dict[str, t.Any]) -> None:
-        with self._explained():
+        with self._explained(), contextlib.suppress(FileNotFoundError):  # removed meanwhile
             write_file(self._machine(name, "observed.json"), json.dumps(observed, indent=1), durable=False)
 
     def remove(self, record: Record, lock: Lock) -> None:
@@ -194,11 +194,7 @@ class FileStore:
             "driver": record.driver,
             "account": record.account,
             "place": record.place,
-            "resources": [
-                {"kind": one.kind, "id": one.id, "name": one.name, "generation": one.generation, "attempt": one.attempt}
-                for one in record.resources
-                if not one.existing
-            ],
+            "resources": record.kept.get("gone", []),
             "removed": now(),
         }
         with self._explained():
@@ -210,12 +206,18 @@ class FileStore:
         if not (lock.held and lock.name == name):
             raise MachineError(f"The folder of {name} was to be removed without its lock", code="bug")
         folder, gone = self.folder(name), self._path("machines", f".removed-{name}")
+        self.sweep(name, lock)
         with self._explained():
-            if os.path.lexists(gone):
-                shutil.rmtree(gone)
             if os.path.lexists(folder):
                 os.rename(folder, gone)
                 fsync_folder(self._path("machines"))
+                shutil.rmtree(gone)
+
+    def sweep(self, name: str, lock: Lock) -> None:
+        """Remove what a removal that was killed has left."""
+        gone = self._path("machines", f".removed-{name}")
+        with self._explained():
+            if lock.held and os.path.lexists(gone):
                 shutil.rmtree(gone)
 
     @contextlib.contextmanager
