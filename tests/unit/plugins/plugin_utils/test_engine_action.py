@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
+
+PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def test_pem_as_content_or_path(tmp_path):
+    loader = DataLoader()
+    path = tmp_path / "ca.pem"
+    path.write_text(PEM)
+    assert read_pem(loader, "x", PEM) == read_pem(loader, "x", str(path)) == read_pem(loader, "x", PEM.strip())
+    loader.set_basedir(str(tmp_path))
+    assert read_pem(loader, "x", "ca.pem") == PEM, "a path is relative to the playbook"
+    assert read_pem(loader, "x", "") == read_pem(loader, "x", None) == ""
+
+
+def test_what_is_no_pem_is_named(tmp_path):
+    (tmp_path / "empty").touch()
+    for value, said in ((str(tmp_path / "none"), "can't be read"), (str(tmp_path / "empty"), "no PEM in it")):
+        with pytest.raises(AnsibleActionFail, match=said) as caught:
+            read_pem(DataLoader(), "docker_engine_server_ca_key", value)
+        assert "docker_engine_server_ca_key" in str(caught.value)
+
+
+def test_plain_values():
+    class Tagged(str):
+        pass
+
+    value = plain({"a": [Tagged("x"), 1, True, None, 1.5], Tagged("b"): ("y",)})
+    assert value == {"a": ["x", 1, True, None, 1.5], "b": ["y"]}
+    assert type(value["a"][0]) is str and value["a"][2] is True
