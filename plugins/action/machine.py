@@ -52,6 +52,8 @@ class ActionModule(ControllerAction):
         known = self._answer(args, store, driver, options) if args["max_age"] else None
         if known:
             return {"changed": False, "machine": known}
+        # Who names the driver describes the machine; who doesn't, means the machine that is there.
+        args["keep_options"] = not args["driver"] if args["keep_options"] is None else args["keep_options"]
         shared = {name: args[name] for name in SHARED if args.get(name) is not None}
         module_args = {**self._with_defaults(driver, shared, SHARED), **options}
         return self.run_module(driver, module_args, task_vars)

@@ -74,6 +74,12 @@ options:
       - The host's public key, as in V(ssh-ed25519 AAAA...), where it is known before the first contact.
       - Without it, and where the driver can't hand the host a key of ours, the key shown at the first contact is pinned.
     type: str
+  keep_options:
+    description:
+      - Whether the driver's own options stay as they are recorded if none of them is given.
+        Else those that are not given have their defaults.
+      - Without it, they stay with every O(state) but V(present).
+    type: bool
   recreate:
     description:
       - Replace the machine if what is asked for can't be reached by changing it in place. Its data are lost.

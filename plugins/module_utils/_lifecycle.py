@@ -48,6 +48,7 @@ class Wish:
     ssh_key: str | None = None
     ssh_args: str | None = None
     host_key: str | None = None
+    keep_options: bool = False  # if no option is given, all stay as they are recorded
     recreate: bool = False
     allow_stop: bool = False
     timeout: float = 600
@@ -83,6 +84,8 @@ class Lifecycle:
         """Let it exist as asked for; with ``start``, let it run."""
         if start and "start" not in self.actions():
             raise self._no_action("started")
+        if not self.store.exists and not self.wish.check:
+            self._dry().present(start)  # bad input must not even make a store
         with self._locked():
             record = self._read()
             before = self._shape(record)
@@ -95,6 +98,7 @@ class Lifecycle:
             if record is None:
                 return self._create(before)
             self._begin(record)
+            before = self._shape(record, self._machine_seen(record))
             if record.status == BEING_CREATED:
                 if self.wish.check:
                     return Outcome(True, before, {**before, "state": "present"}, self._public(record))
@@ -105,19 +109,24 @@ class Lifecycle:
         """Bring an existing machine to a state of power."""
         if state not in self.states():
             raise self._no_action(state)
+        if self._read() is None:
+            raise MachineError(
+                f"There is no machine {self.wish.name} that could be {state}",
+                code="not_found",
+                remedy="Create it first (state: present)",
+            )
         with self._locked():
             record = self._read()
             if record is None or record.status != MADE:
                 raise MachineError(
-                    f"There is no machine {self.wish.name} that could be {state}"
-                    + (": it is half made or half removed" if record else ""),
-                    code="not_found",
-                    remedy="Create it first (state: present)" if record is None else "Finish that first",
+                    f"{self.wish.name} is half made or half removed, so it can't be {state}",
+                    code="unfinished",
+                    remedy="Finish that first (state: present or absent)",
                 )
-            before = self._shape(record)
             self.changed = False
             self._begin(record)
             seen = self._machine_seen(record)
+            before = self._shape(record, seen)
             action, wanted = POWER[state]
             if self.wish.check:
                 changed = state == "restarted" or seen.state != wanted
@@ -238,6 +247,7 @@ class Lifecycle:
             access.make_files(self.store)
         record.status = MADE
         self._save(record)
+        self.changed = True
 
     def _choose_again(self, record: Record, full: Full) -> None:
         """Move a choice on that several resources share, and with it those that were made for the last one."""
@@ -267,7 +277,8 @@ class Lifecycle:
     def _update(self, record: Record, before: dict[str, t.Any], start: bool) -> Outcome:
         """Compare what was asked for with what is, and change what can be changed in place."""
         wish = self.wish
-        changes = self._compare(record) if wish.given or not start else Changes()
+        compares = bool(wish.given) or not wish.keep_options
+        changes = self._compare(record) if compares else Changes()
         drift = dict(changes.drift)
         place = (name for name in self.driver_class.place if name in wish.given)
         moved = [name for name in place if record.place.get(name) != wish.options[name]]
@@ -284,12 +295,13 @@ class Lifecycle:
         needs_stop = self._needs_stop(changes)
         running = start or bool(needs_stop)
         if wish.check:
-            changed = self.changed or bool(changes or drift or noted)
-            seen = self._machine_seen(record) if record.machine else None
-            changed = changed or bool(start and seen and seen.state != contract.RUNNING)
-            after = {**self._shape(record), **({"changes": self._describe(changes)} if changes else {})}
-            if start:
-                after["state"] = contract.RUNNING
+            seen = self._machine_seen(record)
+            gone = [one.key for one in record.resources if one.id and self.resources.get(one) is None]
+            stands = start and record.machine and seen.state not in (contract.RUNNING, None)
+            after = {**self._shape(record, seen), **({"changes": self._describe(changes)} if changes else {})}
+            if gone or stands:
+                after.update(state=contract.RUNNING)
+            changed = self.changed or bool(changes or drift or noted or gone or stands)
             return Outcome(changed, before, after, self._public(record))
         if drift:
             return self._recreate(record, before)
@@ -298,7 +310,8 @@ class Lifecycle:
             self._stop_for(record, needs_stop)
             self._apply(record, changes)
         if noted or changes:
-            self._keep_options(record)
+            if compares:
+                self._keep_options(record)
             self._save(record)
             self.changed = True
         self._stop_picking()
@@ -367,6 +380,7 @@ class Lifecycle:
         self._power_to(record, "stop", contract.STOPPED)
 
     def _recreate(self, record: Record, before: dict[str, t.Any]) -> Outcome:
+        self._dry()._create(before)  # what can't be made must not cost the machine that is there
         self._bury(record)
         outcome = self._create(before)
         return Outcome(True, before, outcome.after, outcome.machine)
@@ -582,11 +596,13 @@ class Lifecycle:
             "replace": changes.drift,
         }
 
-    def _shape(self, record: Record | None) -> dict[str, t.Any]:
-        """A machine as the diff shows it."""
+    def _shape(self, record: Record | None, seen: Seen | None = None) -> dict[str, t.Any]:
+        """A machine as the diff shows it: as it was just seen, else as it was seen last."""
         if record is None:
             return {"state": "absent"}
         observed = getattr(self, "observed", {})
+        if seen:
+            observed = {**observed, **self._facts(seen), "state": seen.state or observed.get("state")}
         return {
             "state": _record.state(record, observed) if record.revision else "present",
             "address": observed.get("address"),
@@ -602,7 +618,10 @@ class Lifecycle:
     def _public(self, record: Record) -> dict[str, t.Any]:
         return _record.public(record, getattr(self, "observed", {}), self.folder)
 
+    def _dry(self) -> Lifecycle:
+        """The same task as a check."""
+        return Lifecycle(self.driver_class, self.store, dataclasses.replace(self.wish, check=True), self.clock)
+
     def _done(self, record: Record, before: dict[str, t.Any]) -> Outcome:
         after = self._shape(record)
-        changed = self.changed or self.resources.changed or before != after
-        return Outcome(changed, before, after, self._public(record))
+        return Outcome(self.changed or self.resources.changed, before, after, self._public(record))

@@ -32,6 +32,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
     "ssh_key": {"type": "path", "no_log": False},
     "ssh_args": {"type": "str"},
     "host_key": {"type": "str", "no_log": False},
+    "keep_options": {"type": "bool"},
     "recreate": {"type": "bool", "default": False},
     "allow_stop": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 600},
@@ -113,6 +114,7 @@ def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> list
 def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
     params = module.params
     spec = driver.argument_spec
+    keeps = params["state"] != "present" if params["keep_options"] is None else params["keep_options"]
     noted = {field.name for field in dataclasses.fields(Wish)} & set(SHARED) - {"name"}
     return Wish(
         name=name,
@@ -121,7 +123,7 @@ def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
         given=module.given & set(spec),
         secret=secret_options(driver),
         check=module.check_mode,
-        **{option: params[option] for option in noted},
+        **{**{option: params[option] for option in noted}, "keep_options": keeps},
     )
 
 

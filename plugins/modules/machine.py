@@ -22,6 +22,8 @@ options:
     description:
       - The driver, as V(qemu), or by its full name, as V(acme.cloud.thing).
       - Needed to create a machine; later the record knows it.
+      - With it, the machine is described by O(options), and O(keep_options) is false if it isn't given. Without it,
+        its options stay as they are.
     type: str
   options:
     description:
