@@ -238,7 +238,9 @@ def test_new_names_renew_the_certificate_and_nothing_is_refused(engine_host, pla
     assert {"web.example.org", "192.0.2.99"} <= set(served_names(engine_host, authority, client)["names"])
     assert engine_pid(engine_host) != pid
     assert container_pid(engine_host, client, container) == alive, "the container did not outlive the restart"
-    assert len(answers) > 3 and set(answers) == {200}, "a call was refused during the restart"
+    # systemd listens all the time. Only the one call that the old Engine had just accepted can be cut off.
+    lost = [answer for answer in answers if answer != 200]
+    assert len(answers) > 3 and len(lost) <= 1 and "ConnectionRefusedError" not in lost, lost
     assert play(engine_host, docker_engine_tls_san=["web.example.org"]).changed == 0, "fewer names need no restart"
 
 
@@ -348,7 +350,10 @@ def test_waits_for_package_lock_and_cloud_init(new_host, play):
 
 def test_host_without_python_and_without_sudo(new_host, play):
     host = new_host(user="root")
-    host.ssh("dpkg --purge --force-all $(dpkg-query -W -f '${Package} ' 'python3*' 'libpython3*' sudo)", limit=60)
+    host.ssh(
+        "SUDO_FORCE_REMOVE=yes dpkg --purge --force-all $(dpkg-query -W -f '${Package} ' 'python3*' 'libpython3*' sudo)",
+        limit=60,
+    )
     assert host.ssh("command -v python3 sudo", check=False).returncode
     assert "Python is missing" in play(host, ok=False, arguments=["--check"], docker_engine_access="local").message
     host.user = "debian"
