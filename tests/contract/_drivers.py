@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The drivers that there are, ours and the third party's, and what each of its examples asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pathlib
+import types
+import typing as t
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.dockyard.machine.plugins.doc_fragments.driver import ModuleDocFragment
+from ansible_collections.dockyard.machine.plugins.module_utils import _module, driver
+from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COLLECTIONS = {
+    "dockyard.machine": ROOT / "plugins" / "modules",
+    "acme.cloud": ROOT / "tests" / "collections" / "ansible_collections" / "acme" / "cloud" / "plugins" / "modules",
+}
+
+
+@dataclasses.dataclass
+class Case:
+    """One driver."""
+
+    name: str  # FQCN
+    module: types.ModuleType
+    driver: type[driver.Driver]
+
+    @property
+    def options(self) -> dict[str, t.Any]:
+        return self.driver.argument_spec
+
+    def documentation(self) -> dict[str, t.Any]:
+        return yaml.safe_load(self.module.DOCUMENTATION)
+
+    def examples(self) -> list[dict[str, t.Any]]:
+        """The arguments of each example task of this driver."""
+        tasks = yaml.safe_load(self.module.EXAMPLES) or []
+        return [task[self.name] for task in tasks if self.name in task]
+
+    def create(self) -> dict[str, t.Any]:
+        """The driver's options in the first example that makes a machine, with defaults."""
+        arguments = next(one for one in self.examples() if one.get("state", "present") in ("present", "started"))
+        return self.validated({name: value for name, value in arguments.items() if name in self.options})
+
+    def validated(self, arguments: dict[str, t.Any], shared: bool = False) -> dict[str, t.Any]:
+        spec = {**(_module.SHARED if shared else {}), **self.options}
+        result = ArgumentSpecValidator(spec).validate(arguments)
+        assert not result.error_messages, f"{arguments}: {result.error_messages}"
+        return result.validated_parameters
+
+    def machine(self) -> type[driver.Machine]:
+        return next(kind for kind in self.driver.kinds if issubclass(kind, driver.Machine))
+
+    def on_paper(self, options: dict[str, t.Any], kept: dict[str, t.Any] | None = None, **more: t.Any) -> Recipe:
+        """The recipe, run without a client; a look is answered as far as that can be made up."""
+        recipe = PaperRecipe("web1", options, kept=kept, public_key=lambda: "ssh-ed25519 AAAA", **more)
+        it = self.driver(options)
+        it.client = Paper(recipe)
+        it.recipe(recipe)
+        return recipe
+
+
+class PaperRecipe(Recipe):
+    """Notes the looks, and whether one is being answered."""
+
+    looking = 0
+
+    def look(self, ask: t.Callable[..., t.Any], *args: t.Any) -> t.Any:
+        self.looking += 1
+        try:
+            return super().look(ask, *args)
+        finally:
+            self.looking -= 1
+
+
+class Paper:
+    """A client that may be asked by looks only."""
+
+    def __init__(self, recipe: PaperRecipe) -> None:
+        self._recipe = recipe
+
+    def __getattr__(self, call: str) -> t.Callable[..., str]:
+        if call.startswith("_"):
+            raise AttributeError(call)
+
+        def answer(*arguments: t.Any, **more: t.Any) -> str:
+            assert self._recipe.looking, f"the recipe calls {call} itself: reads go through m.look()"
+            return f"<{call}>"
+
+        answer.__name__ = call
+        return answer
+
+
+def discover() -> list[Case]:
+    found = []
+    for collection, folder in COLLECTIONS.items():
+        for path in sorted(folder.glob("*.py")):
+            if path.stem.startswith("_"):
+                continue
+            module = importlib.import_module(f"ansible_collections.{collection}.plugins.modules.{path.stem}")
+            for value in vars(module).values():
+                if isinstance(value, type) and issubclass(value, driver.Driver) and value.__module__ == module.__name__:
+                    found.append(Case(f"{collection}.{path.stem}", module, value))
+    return found
+
+
+def shared_documentation() -> dict[str, t.Any]:
+    return yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+
+
+CASES = discover()
