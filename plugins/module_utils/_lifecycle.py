@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import typing as t
 import uuid
 
@@ -20,6 +21,9 @@ from ._resources import PENDING, Clock, Full, Resources
 from ._store import FileStore, Lock
 from ._store._file import PICKS_LOCK
 from .driver import Driver, Seen
+
+REPLACED, SURPLUS = "replaced", "surplus"  # a resource's status: to be removed, and made anew or not
+START_AGAIN = "start_again"  # what was running before a change that needed a stop
 
 # state -> (the action that leads there, the state that is then seen)
 POWER = {
@@ -93,6 +97,7 @@ class Lifecycle:
             if record and record.status == BEING_REMOVED:
                 if self.wish.check:
                     return Outcome(True, before, {"state": "present"}, self._public(record))
+                self._begin(record)
                 self._bury(record)
                 record = None
             if record is None:
@@ -136,6 +141,8 @@ class Lifecycle:
                 self._restart(record, seen)
             else:
                 self._power_to(record, action, wanted)
+            if record.kept.pop(START_AGAIN, False):
+                self._save(record)
             self._observe(record)
             return self._done(record, before)
 
@@ -205,33 +212,47 @@ class Lifecycle:
             tls_san=wish.tls_san or [],
             place={name: wish.options.get(name) for name in self.driver_class.place},
         )
-        self._begin(record)
-        access = Access(record, self.folder, wish)
-        if self.driver_class.ssh_user:
-            access.plan(self.driver_class.ssh_user)
-        if not wish.check:
-            self.store.create()
-        recipe = self._recipe(record)
-        self._keep_options(record)
-        self._take(record, recipe)
-        access.choose_policy(recipe.injects_host_key)
-        record.account = self.driver.account()
-        for resource in record.resources:
-            if resource.existing:
-                self.resources.ensure(resource)
-        if self._is_existing(record) and record.ssh:
-            access.contact(self._facts(self._machine_seen(record)), self.clock)
-        if wish.check:
-            return Outcome(True, before, self._shape(record), {**self._public(record), "state": "absent"})
-        self._save(record)  # the freeze: from here on, a re-run does what this says
+        with self._nothing_left():
+            self._begin(record)
+            access = Access(record, self.folder, wish)
+            if self.driver_class.ssh_user:
+                access.plan(self.driver_class.ssh_user)
+            recipe = self._recipe(record)
+            self._keep_options(record)
+            self._take(record, recipe)
+            access.choose_policy(recipe.injects_host_key)
+            record.account = self.resources.account()
+            for resource in record.resources:
+                if resource.existing:
+                    self.resources.ensure(resource)
+            if self._is_existing(record) and record.ssh:
+                access.contact(self._facts(self._machine_seen(record)), self.clock)
+            if wish.check:
+                return Outcome(True, before, self._shape(record), {**self._public(record), "state": "absent"})
+            self._save(record)  # the freeze: from here on, a re-run does what this says
         self._stop_picking()
         self._make(record)
+        self.changed = True
         return self._done(record, before)
+
+    @contextlib.contextmanager
+    def _nothing_left(self) -> t.Iterator[None]:
+        """A plan that comes to nothing leaves no folder behind."""
+        if self._lock:
+            self.store.sweep(self.wish.name, self._lock)
+        fresh = not os.path.exists(self.folder)
+        try:
+            yield
+        except MachineError:
+            if self._lock and fresh:
+                self.store.clear(self.wish.name, self._lock)
+            raise
 
     def _make(self, record: Record) -> None:
         """Do the frozen plan, from wherever it was left."""
         access = Access(record, self.folder, self.wish)
         while True:
+            self._clear_replaced(record)
             try:
                 for resource in record.resources:
                     self.resources.ensure(resource)
@@ -260,17 +281,23 @@ class Lifecycle:
             )
         choices[movable[0]] = choices.get(movable[0], 0) + 1
         wants = {want.key: want for want in self._recipe(record, record.options).wants}
-        for resource in reversed(record.resources):
+        full.resource.choice = 0
+        for resource in record.resources:
             want = wants.get(resource.key)
             if want is None or resource.existing or want.requests == resource.requests:
                 continue
+            resource.requests, resource.choice = want.requests, 0
             if resource.id:
+                resource.status = REPLACED
+        self._save(record)  # in one step: a plan of which one half is here and the other half there can't be made
+
+    def _clear_replaced(self, record: Record) -> None:
+        """Remove what was made for a former choice, the dependent first."""
+        for resource in reversed(record.resources):
+            if resource.status == REPLACED:
                 self.resources.delete(resource)
-                resource.id, resource.attempt = None, resource.attempt + 1
-            resource.requests, resource.choice, resource.status = want.requests, 0, "planned"
-            self._save(record)
-        full.resource.choice = 0
-        self._save(record)
+                resource.id, resource.status, resource.attempt = None, "planned", resource.attempt + 1
+                self._save(record)
 
     # An existing machine
 
@@ -291,13 +318,14 @@ class Lifecycle:
                 code="drift",
                 remedy="Give the former options, or recreate: true to replace the machine and lose its data",
             )
+        login = dict(record.ssh)
         noted = self._note(record)
         needs_stop = self._needs_stop(changes)
-        running = start or bool(needs_stop)
+        running = start or record.kept.get(START_AGAIN)
         if wish.check:
             seen = self._machine_seen(record)
             gone = [one.key for one in record.resources if one.id and self.resources.get(one) is None]
-            stands = start and record.machine and seen.state not in (contract.RUNNING, None)
+            stands = running and record.machine and seen.state not in (contract.RUNNING, None)
             after = {**self._shape(record, seen), **({"changes": self._describe(changes)} if changes else {})}
             if gone or stands:
                 after.update(state=contract.RUNNING)
@@ -306,6 +334,8 @@ class Lifecycle:
         if drift:
             return self._recreate(record, before)
         self._point_to(record, changes.existing)
+        if record.ssh != login:
+            self._try_login(record)
         if changes:
             self._stop_for(record, needs_stop)
             self._apply(record, changes)
@@ -316,9 +346,15 @@ class Lifecycle:
             self.changed = True
         self._stop_picking()
         for resource in record.resources:
-            self.resources.ensure(resource)
-        if running and "start" in self.actions():
+            if resource.status != SURPLUS:
+                self.resources.ensure(resource)
+        for resource in reversed(list(record.resources)):
+            if resource.status == SURPLUS:
+                self.resources.remove(resource)
+        if (start or record.kept.get(START_AGAIN)) and "start" in self.actions():
             self._power_to(record, "start", contract.RUNNING)
+        if record.kept.pop(START_AGAIN, False):
+            self._save(record)
         self._observe(record)
         if record.ssh:
             Access(record, self.folder, wish).make_files(self.store)
@@ -330,7 +366,15 @@ class Lifecycle:
         old = self._recipe(record, record.options)
         new = self._recipe(record)
         choices = {one.key: one.choice for one in record.resources}
-        return compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
+        changes = compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
+        for want in list(changes.new):
+            kept = record.resource(want.key)
+            if kept and kept.status != SURPLUS:  # data that outlived their use are taken up again, as they are
+                changes.new.remove(want)
+                differing = [field for field in want.requests[0] if kept.request.get(field) != want.requests[0][field]]
+                if differing:
+                    changes.drift[want.key] = sorted(differing)
+        return changes
 
     def _apply(self, record: Record, changes: Changes) -> None:
         kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
@@ -340,13 +384,18 @@ class Lifecycle:
                 for request in resource.requests:
                     request.update(part)
         for want in changes.new:
-            record.resources.append(self._planned(want))
-        self._keep_options(record)
-        self._save(record)
-        for key in reversed(changes.surplus):
+            left = record.resource(want.key)
+            if left:
+                self.resources.remove(left)
+            former = changes.order[: changes.order.index(want.key)]
+            places = [place for place, one in enumerate(record.resources) if one.key in former]
+            record.resources.insert(max(places, default=-1) + 1, self._planned(want, record))
+        for key in changes.surplus:
             resource = record.resource(key)
             if resource and not kinds[resource.kind].keeps_data:
-                self.resources.remove(resource)
+                resource.status = SURPLUS  # removed once nothing uses it any more
+        self._keep_options(record)
+        self._save(record)
 
     def _point_to(self, record: Record, wants: dict[str, Want]) -> None:
         """Mean another thing of the user's from now on; a machine only if it shows the pinned host key."""
@@ -358,6 +407,12 @@ class Lifecycle:
             seen = self.resources.ensure(resource)
             if key == record.machine and record.ssh:
                 Access(record, self.folder, self.wish).contact(self._facts(seen), self.clock)
+
+    def _try_login(self, record: Record) -> None:
+        """Another way to log in is kept only if it works, where that can be tried now."""
+        seen = self._machine_seen(record)
+        if seen.state in (None, contract.RUNNING):
+            Access(record, self.folder, self.wish).contact(self._facts(seen), self.clock)
 
     def _needs_stop(self, changes: Changes) -> list[str]:
         kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
@@ -377,11 +432,19 @@ class Lifecycle:
                 code="needs_stop",
                 remedy="Give allow_stop: true, or stop it first",
             )
+        if self._machine_seen(record).state == contract.RUNNING:
+            record.kept[START_AGAIN] = True  # before it stops: whoever finishes this must know
+            self._save(record)
         self._power_to(record, "stop", contract.STOPPED)
 
     def _recreate(self, record: Record, before: dict[str, t.Any]) -> Outcome:
         self._dry()._create(before)  # what can't be made must not cost the machine that is there
+        # What the task does not say stays as it is
+        kept: dict[str, t.Any] = {name: getattr(record, name) for name in ("fleet", "role", "labels", "tls_san")}
+        if record.ssh:
+            kept.update(ssh_user=record.ssh["user"], ssh_key=record.ssh["key"] or None, ssh_args=record.ssh["args"])
         self._bury(record)
+        self.wish = dataclasses.replace(self.wish, **kept)
         outcome = self._create(before)
         return Outcome(True, before, outcome.after, outcome.machine)
 
@@ -421,6 +484,12 @@ class Lifecycle:
             seen = self._machine_seen(record)
             if seen.state == wanted:
                 return
+            if seen.state == contract.ABSENT and self.resources.confirm(resource) is None:
+                raise MachineError(
+                    f"{record.name} is gone at its provider",
+                    code="missing",
+                    remedy="state: present makes it anew, state: absent forgets it",
+                )
             if seen.state in PENDING and not (action in ("stop", "kill") and seen.state == contract.STARTING):
                 continue
             if seen.state == contract.PAUSED and action in ("start", "stop") and "unpause" in actions:
@@ -496,7 +565,13 @@ class Lifecycle:
             return
         self.store.create()
         with self.store.lock(self.wish.name, self.wish.lock_timeout) as self._lock, self._picks:
-            yield
+            try:
+                yield
+            except MachineError as error:
+                resources = getattr(self, "resources", None)
+                if resources and resources.record.status != MADE and not error.left_behind:
+                    error.left_behind = resources.left_behind()
+                raise
 
     def _read(self) -> Record | None:
         record = self.store.read(self.wish.name)
@@ -527,7 +602,16 @@ class Lifecycle:
             folder=self.folder,
             timeout=self.wish.timeout,
             clock=self.clock,
+            dead=self._dead,
         )
+
+    def _dead(self, resource: Resource) -> None:
+        """A machine that is made anew shows a host key of its own, and has no Engine yet."""
+        record = self.resources.record
+        if resource.key == record.machine:
+            if record.ssh:
+                Access(record, self.folder, self.wish).renew_host_key()
+            self.store.save_observed(record.name, {})
 
     def _save(self, record: Record) -> None:
         assert self._lock is not None
@@ -565,15 +649,19 @@ class Lifecycle:
         self._picking = False
 
     def _take(self, record: Record, recipe: Recipe) -> None:
-        record.resources = [self._planned(want) for want in recipe.wants]
+        record.resources = [self._planned(want, record) for want in recipe.wants]
         machines = {kind.__name__ for kind in self.driver_class.kinds if issubclass(kind, contract.Machine)}
         record.machine = next((one.key for one in reversed(record.resources) if one.kind in machines), None)
 
     @staticmethod
-    def _planned(want: Want) -> Resource:
+    def _planned(want: Want, record: Record) -> Resource:
         existing = want.existing is not None
         status = "made" if existing else "planned"
-        return Resource(want.key, want.kind, id=want.existing, requests=want.requests, existing=existing, status=status)
+        # Another generation than what bore that key before: neither its token nor a late delete of it can mean this.
+        former = [one["generation"] for one in record.kept.get("gone", []) if one["key"] == want.key]
+        resource = Resource(want.key, want.kind, id=want.existing, requests=want.requests, status=status)
+        resource.existing, resource.generation = existing, max(former, default=0) + 1
+        return resource
 
     def _keep_options(self, record: Record) -> None:
         """The options as given, none of them a secret."""

@@ -65,12 +65,12 @@ class Cloud:
     def delete_key(self, id):
         return self._call("delete_key", id, lambda state: self._remove(state, "keys", id))
 
-    def create_volume(self, token, size, tags):
+    def create_volume(self, token, zone, size, tags):
         def effect(state):
             for id, volume in state["volumes"].items():
                 if volume["token"] == token:
                     return id
-            return self._add(state, "volumes", {"token": token, "size": size, "tags": tags})
+            return self._add(state, "volumes", {"token": token, "zone": zone, "size": size, "tags": tags})
 
         return self._call("create_volume", token, effect)
 
@@ -107,7 +107,13 @@ class Cloud:
         return self._call("set_rules", id, lambda state: self._thing(state, id).update(rules=rules))
 
     def attach(self, id, volume):
-        return self._call("attach", id, lambda state: self._thing(state, id).update(volume=volume))
+        def effect(state):
+            thing = self._thing(state, id)
+            if volume and self._existing(state["volumes"], volume, "volume")["zone"] != thing["zone"]:
+                raise CloudError("Invalid", f"volume {volume} is not in zone {thing['zone']}")
+            thing["volume"] = volume
+
+        return self._call("attach", id, effect)
 
     def resize(self, id, memory):
         def effect(state):
@@ -226,11 +232,9 @@ class FolderCloud(Cloud):
 
     @contextlib.contextmanager
     def _open(self):
-        try:
-            lock = open(os.path.join(self.endpoint, "lock"), "w")
-        except OSError as error:
-            raise CloudError("Unreachable", f"no cloud answers at {self.endpoint}") from error
-        with lock:
+        if not os.path.isdir(self.endpoint):
+            raise CloudError("Unreachable", f"no cloud answers at {self.endpoint}")
+        with open(os.path.join(self.endpoint, "lock"), "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 with open(self.path, encoding="utf-8") as file:

@@ -138,7 +138,7 @@ class Volume(driver.Kind):
         return driver.Seen(id=raw["id"], tags=raw["tags"])
 
     def create(self, it):
-        return self.api.create_volume(it.token, it.request["size"], it.tags)
+        return self.api.create_volume(it.token, it.request["zone"], it.request["size"], it.tags)
 
     def delete(self, it):
         self.api.delete_volume(it.id)
@@ -235,11 +235,12 @@ class Acme(driver.Driver):
         options = m.options
         network = m.existing(Network, options["network"]).id if options["network"] else None
         key = m.want(Key, {"public_key": m.public_key})
-        disk = m.want(Volume, {"size": options["disk"]}).id if options["disk"] else None
+        zone = m.choose("zone", options["zones"])
+        disk = m.want(Volume, {"zone": zone, "size": options["disk"]}).id if options["disk"] else None
         m.want(
             Thing,
             {
-                "zone": m.choose("zone", options["zones"]),
+                "zone": zone,
                 "memory": options["memory"],
                 "image": options["image"] or m.look(self.client.newest_image),
                 "rules": options["rules"],
