@@ -53,14 +53,19 @@ class ActionModule(ControllerAction):
             _fleet.check_surplus(plan.surplus, mine, args["remove_max"])
         made = False
         uses_ssh = any(_drivers.load(one["driver"]).ssh_user for one in plan.wanted)
-        if not self._task.check_mode:
-            store.create()
+        # A store that isn't there is made with the first machine: what is wrong with that must not leave a store.
+        if store.exists and not self._task.check_mode:
             if uses_ssh:
                 made = store.make_ca()
+                if made:
+                    for name, record in records.items():
+                        if record.ssh:
+                            store.give_client_pair(name)
             if args["refresh"]:
                 self._refresh(args, plan, records, task_vars)
         return {
-            "changed": made,
+            # Beside the CA nothing is changed here; a check says what the machines' tasks would change.
+            "changed": made or (self._task.check_mode and self._differs(plan, args["remove_surplus"])),
             "diff": plan.diff(),
             "wanted": plan.wanted,
             "create": plan.create,
@@ -130,15 +135,18 @@ class ActionModule(ControllerAction):
                     remedy="Mend that first: nothing was changed",
                 )
 
-    @staticmethod
     def _removal(
-        names: list[str], fleet: dict[str, t.Any] | None, records: dict[str, Record], limit: list[str]
+        self, names: list[str], fleet: dict[str, t.Any] | None, records: dict[str, Record], limit: list[str]
     ) -> Result:
         of_fleet = [name for name, record in records.items() if fleet and record.fleet == fleet["id"]]
         remove = [name for name in sorted({*names, *of_fleet}) if not limit or _fleet.matches(name, limit)]
         there = [name for name in remove if name in records]
         diff = {"before": "".join(f"{name}\n" for name in there), "after": ""}
-        return {"changed": False, "diff": diff, "remove": remove, "existing": there}
+        return {"changed": self._task.check_mode and bool(there), "diff": diff, "remove": remove, "existing": there}
+
+    @staticmethod
+    def _differs(plan: _fleet.Plan, remove_surplus: bool) -> bool:
+        return bool(plan.create or plan.change or (remove_surplus and plan.surplus))
 
     @staticmethod
     def _ca(store: FileStore) -> dict[str, str]:

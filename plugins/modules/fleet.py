@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Compares the machines that are wanted with those that the store knows, and checks all that is said of them.
     A mistake in one of them fails here, before anything is touched.
-  - Makes the store and its certificate authorities if there are none. No machine is changed by this module.
+  - Renews the certificate of Docker clients in time. No machine is changed by this module.
   - Runs on the controller, whatever the connection of the task's host, and never with become.
 author:
   - Dockyard contributors (@dockyard)
