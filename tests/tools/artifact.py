@@ -47,6 +47,7 @@ def run(command: list[str], collections: pathlib.Path, verbose: bool) -> None:
         print("$ " + " ".join(command).replace(f"{ROOT}/", ""), file=sys.stderr)
     # Only this folder counts, so that nothing installed elsewhere can stand in
     environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH=str(collections), ANSIBLE_NOCOWS="1")
+    environment.pop("PYTHONPATH", None)  # collections are looked for there, too
     done = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
