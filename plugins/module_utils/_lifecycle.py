@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shutil
 import typing as t
 import uuid
 
@@ -23,6 +24,7 @@ from ._store._file import PICKS_LOCK
 from .driver import Driver, Seen
 
 REPLACED, SURPLUS = "replaced", "surplus"  # a resource's status: to be removed, and made anew or not
+RECREATING = "recreating"  # it is removed to be made anew
 START_AGAIN = "start_again"  # what was running before a change that needed a stop
 
 # state -> (the action that leads there, the state that is then seen)
@@ -98,6 +100,8 @@ class Lifecycle:
                 if self.wish.check:
                     return Outcome(True, before, {"state": "present"}, self._public(record))
                 self._begin(record)
+                if record.kept.get(RECREATING):
+                    return self._recreate(record, before)
                 self._bury(record)
                 record = None
             if record is None:
@@ -197,7 +201,8 @@ class Lifecycle:
 
     # A new machine
 
-    def _create(self, before: dict[str, t.Any]) -> Outcome:
+    def _create(self, before: dict[str, t.Any], former: Record | None = None) -> Outcome:
+        """A new machine; with ``former``, in the place of that one, of which nothing but the record is left."""
         wish = self.wish
         missing = [name for name in self.driver_class.required if wish.options.get(name) is None]
         if missing:
@@ -212,6 +217,9 @@ class Lifecycle:
             tls_san=wish.tls_san or [],
             place={name: wish.options.get(name) for name in self.driver_class.place},
         )
+        if former:
+            record.id, record.revision, record.created = former.id, former.revision, former.created
+            record.kept.update({name: former.kept[name] for name in ("picks", "gone") if name in former.kept})
         with self._nothing_left():
             self._begin(record)
             access = Access(record, self.folder, wish)
@@ -438,14 +446,27 @@ class Lifecycle:
         self._power_to(record, "stop", contract.STOPPED)
 
     def _recreate(self, record: Record, before: dict[str, t.Any]) -> Outcome:
-        self._dry()._create(before)  # what can't be made must not cost the machine that is there
+        if not record.kept.get(RECREATING):
+            self._dry()._create(before)  # what can't be made must not cost the machine that is there
+        record.kept[RECREATING] = True
+        self._take_down(record)
+        wish = self.wish
         # What the task does not say stays as it is
-        kept: dict[str, t.Any] = {name: getattr(record, name) for name in ("fleet", "role", "labels", "tls_san")}
-        if record.ssh:
-            kept.update(ssh_user=record.ssh["user"], ssh_key=record.ssh["key"] or None, ssh_args=record.ssh["args"])
-        self._bury(record)
-        self.wish = dataclasses.replace(self.wish, **kept)
-        outcome = self._create(before)
+        kept: dict[str, t.Any] = {
+            name: getattr(record, name)
+            for name in ("fleet", "role", "labels", "tls_san")
+            if getattr(wish, name) is None
+        }
+        for name in ("user", "key", "args"):
+            if record.ssh.get(name) and getattr(wish, f"ssh_{name}") is None:
+                kept[f"ssh_{name}"] = record.ssh[name]
+        if wish.keep_options and not wish.given:
+            kept.update(options={**wish.options, **record.options, **record.place}, given=set(record.options))
+        self.wish = dataclasses.replace(wish, **kept)
+        if os.path.lexists(os.path.join(self.folder, "first-boot")):
+            shutil.rmtree(os.path.join(self.folder, "first-boot"))  # the next one shows a host key of its own
+        self.store.save_observed(record.name, {})
+        outcome = self._create(before, record)
         return Outcome(True, before, outcome.after, outcome.machine)
 
     def _note(self, record: Record) -> bool:
@@ -463,13 +484,17 @@ class Lifecycle:
 
     def _bury(self, record: Record) -> None:
         assert self._lock is not None
+        self._take_down(record)
+        self.store.remove(record, self._lock)
+        self.changed = True
+
+    def _take_down(self, record: Record) -> None:
+        """Remove what was made, the dependent first."""
         if record.status != BEING_REMOVED:
             record.status = BEING_REMOVED
             self._save(record)
         for resource in reversed(list(record.resources)):
             self.resources.remove(resource)
-        self.store.remove(record, self._lock)
-        self.changed = True
 
     # Power
 
