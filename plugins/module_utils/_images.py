@@ -26,9 +26,11 @@ def cache_folder() -> str:
 
 
 def find(image: str, checksum: str, architecture: str) -> dict[str, t.Any]:
-    """What the option image means, as plain data. Downloads nothing."""
+    """What the option image means, as plain data; a URL's image is in the cache then."""
     if image.startswith(("http://", "https://", "file://")):
-        return _download(image, checksum)
+        found = _download(image, checksum)
+        fetch(found)
+        return found
     path = (
         os.path.join(cache_folder(), "images", BAKED) if image == BAKED else os.path.abspath(os.path.expanduser(image))
     )
@@ -92,7 +94,11 @@ def fetch(image: dict[str, t.Any]) -> None:
             raise MachineError(
                 f"image: {url} can't be downloaded: {error}", code="download", remedy="Run again"
             ) from error
-        _compare(part, image["checksum"], url)
+        try:
+            _compare(part, image["checksum"], url)
+        except BadOption:
+            os.unlink(part)
+            raise
         os.chmod(part, 0o644)
         os.rename(part, disk)
 

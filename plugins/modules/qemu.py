@@ -35,6 +35,7 @@ options:
       - What the machine boots. V(default) is the image that P(dockyard.machine.machine_image#role) has baked.
       - Else the path of a qcow2 or raw image, or of the folder of a baked one, or a URL, which needs O(checksum).
       - Other images than baked ones need cloud-init.
+      - A URL is downloaded once into the cache, in check mode, too, since only so it is known whether it can be used.
     type: str
     default: default
   checksum:
@@ -181,9 +182,7 @@ class VM(driver.Machine):
     def create(self, it):
         image, size = it.request["image"], it.request["disk_size"]
         _images.fetch(image)
-        form, least = _qemu.disk_format(image["disk"])
-        if least > size * GIB:
-            raise driver.BadOption("disk_size", size, f"is less than the image has, {-(-least // GIB)} GiB")
+        form = _qemu.disk_format(image["disk"])[0]
         os.makedirs(it.folder, mode=0o700, exist_ok=True)
         disk = f"{it.folder}/disk.qcow2"
         _qemu.image_tool("create", "-q", "-f", "qcow2", "-F", form, "-b", image["disk"], f"{disk}.new", f"{size}G")
@@ -245,7 +244,7 @@ def command_line(it):
     first_boot = os.path.relpath(it.first_boot, it.folder)
     forwards = [(vm["ssh_port"], 22, "tcp"), (vm["docker_port"], 2376, "tcp"), *map(_qemu.parse_forward, vm["ports"])]
     net = "".join(f",hostfwd={protocol}:{vm['listen']}:{host}-:{guest}" for host, guest, protocol in forwards)
-    command = [_qemu.system(vm["architecture"]), "-name", it.name, "-daemonize", "-pidfile", "qemu.pid"]
+    command = [_qemu.system(vm["architecture"]), "-name", it.name, "-daemonize", "-pidfile", f"{it.folder}/qemu.pid"]
     command += ["-qmp", "unix:qmp.sock,server=on,wait=off", "-nodefaults", "-no-user-config", "-display", "none"]
     command += ["-machine", "virt" if arm else "q35", "-accel", accelerator]
     command += ["-cpu", "max" if accelerator == "tcg" else "host", "-smp", str(vm["cpus"]), "-m", str(vm["memory"])]
@@ -294,12 +293,18 @@ class Qemu(driver.Driver):
             ipaddress.IPv4Address(options["listen"])
         except ValueError as error:
             raise driver.BadOption("listen", options["listen"], "is no IPv4 address") from error
+        least = m.once("disk_size", lambda taken: options["disk_size"])
+        if options["disk_size"] < least:
+            raise driver.BadOption("disk_size", options["disk_size"], f"would shrink the disk of {least} GiB")
         machine = os.uname().machine
         architecture = options["architecture"] or {"arm64": "aarch64", "amd64": "x86_64"}.get(machine, machine)
         if architecture not in _qemu.SYSTEMS:
             raise driver.BadOption("architecture", architecture, "can't be emulated", "Give x86_64 or aarch64")
         _qemu.system(architecture)
         image = m.look(_images.find, options["image"], options["checksum"], architecture)
+        _form, size = m.look(_qemu.disk_format, image["disk"])
+        if options["disk_size"] * GIB < size:
+            raise driver.BadOption("disk_size", options["disk_size"], f"is less than the image's {-(-size // GIB)} GiB")
         request = {
             **{name: options[name] for name in ("cpus", "memory", "disk_size", "accelerator", "listen", "ports")},
             "ssh_user": options["ssh_user"] or self.ssh_user,
@@ -317,12 +322,16 @@ class Qemu(driver.Driver):
             request[name] = options[name] or m.once(name, lambda taken: pick_port(options["listen"], taken))
         asked = [(name, options[name], "tcp") for name in ("ssh_port", "docker_port") if options[name]]
         asked += [("ports", forward[0], forward[2]) for forward in map(_qemu.parse_forward, options["ports"])]
-        for name, port, protocol in asked:
+        for number, (name, port, protocol) in enumerate(asked):
+            if (port, protocol) in [one[1:] for one in asked[:number]]:
+                raise driver.BadOption(name, port, "is given twice", "Give each forward a port of its own")
             m.look(check_port, name, options["listen"], port, protocol)
         m.want(VM, request)
 
 
 def check_port(option, listen, port, protocol):
+    if not 0 < port < 65536:
+        raise driver.BadOption(option, port, "is no port", "Give one from 1 to 65535")
     if not _qemu.free_port(listen, port, protocol == "udp"):
         raise driver.BadOption(option, port, f"is taken on {listen}", "Give another port, or end what listens there")
     return True
