@@ -128,6 +128,8 @@ class Engine:
                     self.docker("rm", "-fv", *running)
             os.kill(pid, signal.SIGTERM)
             until(lambda: self.pid() is None, "The beds' Engine ends", limit=30)
+        for left in self.folder.glob("known_hosts-*"):
+            left.unlink()
         self._no_network()
 
     # -- its network

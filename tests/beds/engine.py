@@ -105,7 +105,6 @@ class Player:
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.folder / "ansible"),
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "ANSIBLE_PYTHON_INTERPRETER": "auto_silent",
         }
 
     def command(self, hosts: t.Sequence[Host], variables: t.Mapping[str, t.Any], *arguments: str) -> list[str]:

@@ -107,6 +107,7 @@ class Host:
             "ansible_port": self.port,
             "ansible_user": self.user,
             "ansible_become": self.user != "root",
+            "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_private_key_file": str(self.key),
             "ansible_ssh_extra_args": f"-o IdentitiesOnly=yes -o UserKnownHostsFile={self.known_hosts} "
             "-o StrictHostKeyChecking=yes",
@@ -225,9 +226,10 @@ class Bed:
         host.known_hosts.unlink(missing_ok=True)
 
     def remove_all(self) -> None:
-        mine = self.engine.docker("ps", "-aq", "--filter", f"label={_OWNER}={self.owner}").split()
-        if mine:
-            self.engine.docker("rm", "-fv", *mine)
+        listed = self.engine.docker("ps", "-a", "--filter", f"label={_OWNER}={self.owner}", "--format", "{{.Names}}")
+        for name in listed.split():
+            self.engine.docker("rm", "-fv", name, check=False)
+            (self.folder / f"known_hosts-{name}").unlink(missing_ok=True)
 
 
 def _suite() -> str:

@@ -15,10 +15,14 @@ import sys
 import tempfile
 import time
 
-from tests.beds.engine import Authority, Player, engine_pid
-from tests.beds.hosts import Bed
 from tests.bench._report import in_turn, report, say
 from tests.tools import artifact
+
+COLLECTIONS = artifact.install()
+sys.path.insert(0, str(COLLECTIONS))
+
+from tests.beds.engine import Authority, Player, engine_pid  # noqa: E402  # uses the collection
+from tests.beds.hosts import Bed  # noqa: E402
 
 PLAIN = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y docker.io"
 
@@ -26,7 +30,7 @@ PLAIN = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y doc
 def main(runs: int) -> None:
     with tempfile.TemporaryDirectory(prefix="dy-", dir="/tmp") as scratch:
         folder = pathlib.Path(scratch)
-        play = Player(folder, artifact.install(), Authority(folder / "ca").make().variables())
+        play = Player(folder, COLLECTIONS, Authority(folder / "ca").make().variables())
         bed = Bed().enter()
         second: list[float] = []
 
