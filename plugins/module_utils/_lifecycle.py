@@ -490,6 +490,7 @@ class Lifecycle:
 
     def _take_down(self, record: Record) -> None:
         """Remove what was made, the dependent first."""
+        self.resources.check_account()
         if record.status != BEING_REMOVED:
             record.status = BEING_REMOVED
             self._save(record)

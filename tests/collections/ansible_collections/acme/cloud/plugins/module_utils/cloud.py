@@ -5,7 +5,7 @@
 
 Each call is noted in a ledger, together with its effect and in one step. What it does wrong, say its traits:
 
-  lag        seconds until a new thing shows in lists and reads
+  lag        seconds until a new thing shows in lists and reads; lag_things and the like: of one kind
   boot       seconds until a new or started thing runs
   deaf       true: things don't listen to a request to stop
   full       zones without capacity, said at once
@@ -192,7 +192,7 @@ class Cloud:
         return id
 
     def _visible(self, state, kind):
-        lag = state["traits"].get("lag", 0)
+        lag = state["traits"].get(f"lag_{kind}", state["traits"].get("lag", 0))
         boot = state["traits"].get("boot", 0)
         found = []
         for id, what in state[kind].items():

@@ -1,0 +1,457 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lifecycle over the pretend cloud, with a clock that only waiting moves."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from tests.faults.matrix import FULL, OPERATIONS, crash_everywhere
+from tests.faults.model import READS, World, Worlds, world, worlds  # noqa: F401
+
+# ruff: noqa: F811  (fixtures)
+
+
+@pytest.mark.parametrize("name", ["create", "resize", "remove"])
+def test_a_crash_anywhere_loses_nothing_and_makes_nothing_twice(name: str, worlds: Worlds) -> None:
+    """More operations: tests/faults/test_matrix.py."""
+    crash_everywhere(OPERATIONS[name], worlds)
+
+
+def changes(world: World, since: int) -> list[str]:
+    return [call for call in world.calls(since) if call not in READS]
+
+
+# present
+
+
+def test_present_makes_a_machine(world: World) -> None:
+    outcome = world.run(options=FULL, labels={"tier": "front"}, fleet="shop", role="web")
+    world.check()
+    assert outcome.changed
+    assert outcome.before == {"state": "absent"}
+    assert outcome.after["state"] == "running"
+    assert outcome.after["labels"] == {"tier": "front"}
+    machine = outcome.machine
+    assert machine and machine["state"] == "running" and machine["fleet"] == "shop" and machine["role"] == "web"
+    assert machine["options"] == {"disk": 5, "endpoint": "memory"}, "as given, without secrets"
+    assert machine["host_vars"]["ansible_host"] == machine["address"]
+    assert [one["kind"] for one in machine["resources"]] == ["Key", "Volume", "Thing"]
+
+
+def test_a_second_run_changes_nothing(world: World) -> None:
+    world.run(options=FULL)
+    ledger, record = len(world.state["ledger"]), world.record()
+    outcome = world.run(options=FULL)
+    assert not outcome.changed
+    assert outcome.before == outcome.after
+    assert changes(world, ledger) == []
+    assert world.record() == record
+
+
+def test_a_check_touches_nothing(world: World) -> None:
+    outcome = world.run(options=FULL, check=True)
+    assert outcome.changed and outcome.before == {"state": "absent"} and outcome.after["state"] == "present"
+    assert list(outcome.after["resources"]) == ["Key", "Volume", "Thing"]
+    assert not world.store_folder.exists()
+    assert changes(world, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "options", "changed"),
+    [
+        ("present", FULL, False),
+        ("present", {**FULL, "rules": [22, 80]}, True),
+        ("started", FULL, False),
+        ("stopped", FULL, True),
+        ("restarted", FULL, True),
+        ("paused", FULL, True),
+        ("absent", FULL, True),
+    ],
+)
+def test_a_check_of_what_exists_touches_nothing(
+    world: World, state: str, options: dict[str, object], changed: bool
+) -> None:
+    world.run(options=FULL)
+    ledger = len(world.state["ledger"])
+    files = {path: path.stat().st_mtime_ns for path in world.store_folder.rglob("*")}
+    assert world.run(state, options=options, check=True).changed is changed
+    assert changes(world, ledger) == []
+    assert files == {path: path.stat().st_mtime_ns for path in world.store_folder.rglob("*")}
+
+
+def test_the_frozen_plan_is_finished_whatever_the_options_say_now(worlds: Worlds) -> None:
+    whole = worlds()
+    whole.run(options={"memory": 512})
+    boundaries = whole.boundaries
+    world = worlds()
+    world.crash(boundaries.index("before run_thing"), options={"memory": 512})
+    with pytest.raises(MachineError, match="image") as caught:
+        world.run(options={"memory": 512, "image": "other"})
+    assert caught.value.code == "drift"
+    assert [one["image"] for one in world.state["things"].values()] == ["image-1"], "the frozen one"
+    world.check()
+
+
+def test_a_newer_image_is_no_change(world: World) -> None:
+    world.run()
+    world.cloud.set(image="image-2")
+    assert not world.run().changed
+    assert world.record()["resources"][1]["requests"][0]["image"] == "image-1"
+
+
+def test_drift_names_what_differs_and_recreate(world: World) -> None:
+    world.run()
+    ledger = len(world.state["ledger"])
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"image": "other"})
+    assert caught.value.code == "drift"
+    assert "Thing: image" in caught.value.text() and "recreate" in caught.value.text()
+    assert changes(world, ledger) == []
+
+
+def test_recreate_replaces_and_keeps_what_is_not_said(world: World) -> None:
+    first = world.run(labels={"tier": "front"}, fleet="shop", ssh_user="admin")
+    outcome = world.run(options={"image": "other"}, recreate=True)
+    world.check()
+    assert outcome.changed and outcome.machine and first.machine
+    assert outcome.machine["labels"] == {"tier": "front"} and outcome.machine["fleet"] == "shop"
+    assert outcome.machine["host_vars"]["ansible_user"] == "admin"
+    assert [one["image"] for one in world.state["things"].values()] == ["other"]
+    names = [key["name"] for key in world.state["keys"].values()]
+    assert names == [f"web1-{first.machine['id'][:6]}-2"], "another generation, another name"
+
+
+def test_recreate_with_options_that_cannot_work_costs_nothing(world: World) -> None:
+    world.run()
+    ledger = len(world.state["ledger"])
+    with pytest.raises(MachineError):
+        world.run(options={"image": "other", "network": "net-9"}, recreate=True)
+    assert changes(world, ledger) == []
+    assert not world.run().changed
+
+
+def test_a_machine_that_is_gone_is_made_anew_with_a_host_key_of_its_own(world: World) -> None:
+    world.run(options=FULL)
+    before = world.record()
+    world.cloud.change(lambda state: state["things"].clear())
+    assert world.run(options=FULL, check=True).changed
+    outcome = world.run(options=FULL)
+    world.check()
+    after = world.record()
+    assert outcome.changed and outcome.before["state"] == "absent" and outcome.after["state"] == "running"
+    thing = next(one for one in after["resources"] if one["kind"] == "Thing")
+    assert thing["attempt"] == 2, "its former token may still answer"
+    assert after["ssh"]["host_keys"] and before["ssh"]["policy"] == "injected"
+
+
+# Changes in place
+
+
+def test_adjusting_reaches_the_request_and_nothing_else(world: World) -> None:
+    world.run(options={"rules": [22, 80]})
+    ledger = len(world.state["ledger"])
+    outcome = world.run(options={"rules": [22]})
+    assert outcome.changed
+    assert changes(world, ledger) == ["set_rules"]
+    assert next(iter(world.state["things"].values()))["rules"] == [22], "a closed port is closed"
+
+
+def test_a_change_that_needs_a_stop_needs_the_users_word(world: World) -> None:
+    world.run()
+    ledger = len(world.state["ledger"])
+    with pytest.raises(MachineError, match="memory") as caught:
+        world.run(options={"memory": 1024})
+    assert caught.value.code == "needs_stop" and "allow_stop" in caught.value.remedy
+    assert changes(world, ledger) == []
+    assert world.run(options={"memory": 1024}, allow_stop=True).changed
+    assert changes(world, ledger) == ["stop", "resize", "start"]
+    world.check()
+
+
+def test_what_was_stopped_stays_stopped(world: World) -> None:
+    world.run()
+    world.run("stopped")
+    outcome = world.run(options={"memory": 1024})
+    assert outcome.changed and outcome.after["state"] == "stopped"
+
+
+def test_data_outlive_their_use_and_are_taken_up_again(world: World) -> None:
+    world.run(options={"disk": 5})
+    world.run(options={"disk": 0})
+    assert len(world.state["volumes"]) == 1 and next(iter(world.state["things"].values()))["volume"] is None
+    world.check()
+    world.run(options={"disk": 5})
+    assert len(world.state["volumes"]) == 1 and next(iter(world.state["things"].values()))["volume"]
+    world.check()
+    with pytest.raises(MachineError, match="size"):
+        world.run(options={"disk": 6})
+    world.run("absent")
+    assert not world.ids()
+
+
+def test_what_is_not_wanted_any_more_goes_once_nothing_uses_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = next(kind for kind in world.driver.kinds if kind.__name__ == "Volume")
+    monkeypatch.setattr(volume, "keeps_data", False)
+    world.run(options={"disk": 5})
+    ledger = len(world.state["ledger"])
+    world.run(options={"disk": 0})
+    assert changes(world, ledger) == ["attach", "delete_volume"], "first let go, then deleted"
+    world.run(options={"disk": 5})
+    world.check()
+    tokens = [one["target"] for one in world.state["ledger"] if one["call"] == "create_volume"]
+    assert len(set(tokens)) == 2, "another generation has another token"
+
+
+def test_only_noted_things_touch_no_provider(world: World) -> None:
+    world.run()
+    ledger = len(world.state["ledger"])
+    outcome = world.run(labels={"tier": "back"}, fleet="shop")
+    assert outcome.changed and outcome.after["labels"] == {"tier": "back"}
+    assert changes(world, ledger) == []
+    assert not world.run().changed, "not said: stays"
+
+
+def test_a_changed_secret_is_drift_though_none_is_kept(world: World) -> None:
+    world.run(options=FULL)
+    with pytest.raises(MachineError, match="user_data"):
+        world.run(options={**FULL, "user_data": "#!/bin/sh\n# other"})
+
+
+# Choices
+
+
+def test_a_full_zone_leads_to_the_next_with_all_that_depends_on_it(world: World) -> None:
+    world.cloud.set(full=["a"])
+    world.run(options={"disk": 5})
+    world.check()
+    assert [one["zone"] for one in world.state["things"].values()] == ["b"]
+    assert [one["zone"] for one in world.state["volumes"].values()] == ["b"]
+    assert not world.run(options={"disk": 5}).changed
+
+
+def test_capacity_that_lacks_after_the_call(world: World) -> None:
+    world.cloud.set(full_later=["a"])
+    world.run(options={"disk": 5})
+    world.check()
+    assert [one["zone"] for one in world.state["things"].values()] == ["b"]
+
+
+def test_all_zones_full_is_an_error_that_names_what_is_left_behind(world: World) -> None:
+    world.cloud.set(full=["a", "b"])
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"disk": 5})
+    assert caught.value.code == "full"
+    assert any(one.startswith("Key key-") for one in caught.value.left_behind)
+    world.cloud.set(full=[])
+    world.run(options={"disk": 5})
+    world.check()
+
+
+# Power
+
+
+def test_power(world: World) -> None:
+    world.run()
+    for state, seen in (
+        ("stopped", "stopped"),
+        ("started", "running"),
+        ("paused", "paused"),
+        ("started", "running"),
+        ("killed", "stopped"),
+        ("restarted", "running"),
+    ):
+        outcome = world.run(state)
+        assert outcome.changed and outcome.after["state"] == seen, state
+        assert outcome.machine and outcome.machine["state"] == seen
+        if state != "restarted":
+            assert not world.run(state).changed, state
+
+
+def test_a_machine_that_does_not_listen_is_forced(world: World) -> None:
+    world.run()
+    world.cloud.set(deaf=True)
+    ledger, started = len(world.state["ledger"]), world.clock.now
+    world.run("stopped", stop_timeout=30)
+    assert changes(world, ledger)[-1] == "kill"
+    assert 30 <= world.clock.now - started < 40
+
+
+def test_what_others_did_is_not_our_change(world: World) -> None:
+    world.run()
+    world.cloud.change(lambda state: next(iter(state["things"].values())).update(state="stopped"))
+    outcome = world.run("stopped")
+    assert not outcome.changed and outcome.before["state"] == "stopped"
+    outcome = world.run("started")
+    assert outcome.changed and outcome.before["state"] == "stopped"
+
+
+def test_power_over_what_is_gone_says_so_soon(world: World) -> None:
+    world.run()
+    world.cloud.change(lambda state: state["things"].clear())
+    started = world.clock.now
+    with pytest.raises(MachineError, match="gone") as caught:
+        world.run("stopped")
+    assert caught.value.code == "missing" and world.clock.now - started < 10
+
+
+def test_a_stopped_machine_is_not_paused(world: World) -> None:
+    world.run()
+    world.run("stopped")
+    with pytest.raises(MachineError, match="stopped"):
+        world.run("paused")
+
+
+def test_a_machine_that_never_comes_up_ends_in_time(world: World) -> None:
+    world.cloud.set(boot=10_000)
+    started = world.clock.now
+    with pytest.raises(MachineError) as caught:
+        world.run(timeout=100)
+    assert caught.value.code == "timeout" and "starting" in caught.value.message
+    assert caught.value.left_behind
+    assert world.clock.now - started < 300
+
+
+# absent
+
+
+def test_absent_leaves_a_tombstone_and_nothing_else(world: World) -> None:
+    machine = world.run(options=FULL).machine
+    outcome = world.run("absent")
+    assert outcome.changed and outcome.machine is None and outcome.after == {"state": "absent"}
+    world.check()
+    assert not world.ids() and not world.folder().exists()
+    assert machine
+    tombstone = json.loads((world.store_folder / "tombstones" / f"{machine['id']}.json").read_text())
+    assert {one["id"] for one in tombstone["resources"]} == {one["id"] for one in machine["resources"]}
+    assert all(one["token"] and one["name"] for one in tombstone["resources"])
+    assert not world.run("absent").changed
+
+
+def test_absent_uses_the_recorded_place(world: World) -> None:
+    world.run()
+    world.run("absent", options={"endpoint": "elsewhere"})
+    assert not world.ids()
+
+
+def test_another_account_removes_and_concludes_nothing(world: World) -> None:
+    world.run(options={"token": "alice:x"})
+    for state in ("absent", "stopped"):
+        with pytest.raises(MachineError) as caught:
+            world.run(state, options={"token": "bob:x"})
+        assert caught.value.code == "wrong_account", state
+        assert "alice" in caught.value.message and "bob" in caught.value.message
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"token": "bob:x"})
+    assert caught.value.code == "wrong_account", "nothing seen is not taken as gone"
+    assert len(world.state["things"]) == 1
+    world.run("absent", options={"token": "alice:x"})
+    assert not world.ids()
+
+
+def test_what_lost_our_tags_is_not_deleted(world: World) -> None:
+    world.run()
+    thing = next(iter(world.state["things"].values()))
+    tags, thing["tags"] = thing["tags"], {"id": "somebody's"}
+    with pytest.raises(MachineError) as caught:
+        world.run("absent")
+    assert caught.value.code == "not_ours" and any("Thing" in one for one in caught.value.left_behind)
+    assert len(world.state["things"]) == 1
+    thing["tags"] = tags
+    world.run("absent")
+    assert not world.ids()
+
+
+def test_an_unknown_create_is_resolved_before_it_is_removed(world: World) -> None:
+    world.cloud.set(lag=0.2, faults=[{"call": "run_thing", "code": "Timeout", "after": True, "times": 9}])
+    with pytest.raises(MachineError):
+        world.run()
+        raise MachineError("found by its tags meanwhile")
+    world.run("absent")
+    assert not world.ids()
+
+
+def test_things_of_others_are_never_touched(world: World) -> None:
+    foreign = {"zone": "a", "memory": 1, "image": "x", "key": None, "network": None, "user_data": None, "volume": None}
+    foreign.update(tags={"machine": "web1", "kind": "Thing"}, rules=[], state="running", since=0, reason="")
+    foreign.update(account="acme", created=0)
+    world.cloud.change(lambda state: state["things"].update({"thing-900": dict(foreign)}))
+    world.run(options=FULL)
+    world.run(options={**FULL, "image": "other"}, recreate=True)
+    world.run("absent")
+    assert list(world.state["things"]) == ["thing-900"]
+
+
+# The user's own
+
+
+def test_the_users_own_is_checked_and_never_touched(world: World) -> None:
+    with pytest.raises(MachineError, match="net-9") as caught:
+        world.run(options={"network": "net-9"})
+    assert caught.value.code == "missing"
+    assert changes(world, 0) == [] and not world.folder().exists(), "nothing touched"
+    world.run(options={"network": "net-0"})
+    world.run("absent")
+    assert list(world.state["networks"]) == ["net-0"]
+
+
+# Bad input
+
+
+def test_a_missing_option(world: World) -> None:
+    with pytest.raises(BadOption) as caught:
+        world.run(options={"endpoint": None})
+    assert caught.value.option == "endpoint" and "web1" in caught.value.message and caught.value.remedy
+    assert not world.store_folder.exists()
+
+
+def test_another_driver_on_an_existing_machine(world: World) -> None:
+    world.run()
+    ledger = len(world.state["ledger"])
+    for state in ("present", "absent", "stopped"):
+        with pytest.raises(MachineError) as caught:
+            world.run(state, driver="dockyard.machine.none")
+        assert caught.value.code == "driver_changed"
+        assert "acme.cloud.thing" in caught.value.message and caught.value.remedy
+    assert world.calls(ledger) == []
+
+
+@pytest.mark.parametrize("state", ["stopped", "restarted", "paused"])
+def test_power_over_what_does_not_exist(world: World, state: str) -> None:
+    with pytest.raises(MachineError) as caught:
+        world.run(state)
+    assert caught.value.code == "not_found" and "present" in caught.value.remedy
+    assert not world.store_folder.exists()
+
+
+def test_a_wrong_key_file(world: World, tmp_path: object) -> None:
+    with pytest.raises(BadOption) as caught:
+        world.run(ssh_key="/nowhere/id")
+    assert caught.value.option == "ssh_key" and "/nowhere/id" in caught.value.message
+    assert changes(world, 0) == [] and not world.store_folder.exists()
+
+
+# gathered
+
+
+def test_gathered_tells_and_changes_nothing(world: World) -> None:
+    world.run()
+    record = world.record()
+    world.cloud.change(lambda state: next(iter(state["things"].values())).update(state="stopped"))
+    machine = world.lifecycle().gathered()
+    assert machine and machine["state"] == "stopped"
+    assert world.record() == record
+
+
+def test_gathered_of_what_does_not_answer_is_unknown(world: World) -> None:
+    world.run()
+    world.cloud.set(faults=[{"call": "list_things", "code": "Timeout", "times": 99}])
+    machine = world.lifecycle().gathered()
+    assert machine and machine["state"] == "unknown" and "Timeout" in machine["error"]
+    world.cloud.set(faults=[])
+    machine = world.lifecycle().gathered()
+    assert machine and machine["state"] == "running" and not machine["error"]

@@ -1,0 +1,265 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a refused, failed or unanswered call leads to, one resource at a time."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _resources, driver
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from tests.faults.model import World, world, worlds  # noqa: F401
+
+# ruff: noqa: F811  (fixtures)
+
+VERDICTS = (driver.MISSING, driver.TAKEN, driver.FULL, driver.BUSY, driver.REFUSED, driver.UNSURE)
+
+
+def fail(world: World, call: str, *codes: str, after: bool = False, times: int = 1) -> None:
+    world.cloud.set(faults=[{"call": call, "code": code, "after": after, "times": times} for code in codes])
+
+
+def tries(world: World, call: str) -> int:
+    return world.calls().count(call)
+
+
+def thing(world: World) -> dict[str, object]:
+    return next(one for one in world.record()["resources"] if one["kind"] == "Thing")
+
+
+def test_each_verdict_has_its_steps() -> None:
+    assert _resources.AFTER_CREATE.keys() == set(itertools.product(VERDICTS, (False, True)))
+
+
+def test_nobody_forgets_to_look_before_a_new_attempt() -> None:
+    for (verdict, unresolved), steps in _resources.AFTER_CREATE.items():
+        if unresolved and verdict not in (driver.BUSY, driver.UNSURE):
+            assert steps[0] == _resources.LOOK, verdict
+
+
+# Nothing is open from before
+
+
+@pytest.mark.parametrize(("code", "verdict"), [("Invalid", "refused"), ("NotFound", "missing")])
+def test_refused(world: World, code: str, verdict: str) -> None:
+    fail(world, "run_thing", code)
+    with pytest.raises(MachineError) as caught:
+        world.run()
+    assert caught.value.code == verdict
+    assert caught.value.left_behind == ["Key key-1"]
+    assert tries(world, "run_thing") == 1
+    assert thing(world)["attempt"] == 2, "surely not done: another attempt, another token"
+    world.run()
+    world.check()
+
+
+def test_busy_is_asked_again_with_the_same_attempt(world: World) -> None:
+    fail(world, "run_thing", "Throttled", times=3)
+    world.run()
+    assert tries(world, "run_thing") == 4 and thing(world)["attempt"] == 1
+    world.check()
+
+
+def test_busy_for_ever_ends(world: World) -> None:
+    fail(world, "run_thing", "Throttled", times=10_000)
+    started = world.clock.now
+    with pytest.raises(MachineError) as caught:
+        world.run(timeout=60)
+    assert caught.value.code == "busy" and world.clock.now - started < 120
+    world.cloud.set(faults=[])
+    world.run()
+    world.check()
+
+
+def test_a_name_that_is_taken_by_others(world: World) -> None:
+    fail(world, "import_key", "Taken", times=1)
+    started = world.clock.now
+    with pytest.raises(MachineError) as caught:
+        world.run()
+    assert caught.value.code == "taken" and "not ours" in caught.value.text()
+    assert world.clock.now > started, "looked for past the lag before it is called foreign"
+
+
+def test_a_name_that_is_ours_since_the_answer_was_lost(world: World) -> None:
+    world.cloud.set(lag=0.2)
+    fail(world, "import_key", "Timeout", after=True)
+    world.run()
+    assert tries(world, "import_key") == 2 and len(world.state["keys"]) == 1
+    world.check()
+
+
+# An earlier call is open
+
+
+def test_a_lost_answer_is_found_by_its_tags(world: World) -> None:
+    world.cloud.set(lag=0.2)
+    fail(world, "run_thing", "Timeout", after=True)
+    world.run()
+    assert tries(world, "run_thing") == 1 and thing(world)["attempt"] == 1
+    world.check()
+
+
+def test_a_lost_answer_is_replayed_by_its_token(world: World) -> None:
+    fail(world, "create_volume", "Timeout", after=True)
+    world.run(options={"disk": 5})
+    tokens = [one["target"] for one in world.state["ledger"] if one["call"] == "create_volume"]
+    assert len(tokens) == 2 and len(set(tokens)) == 1
+    world.check()
+
+
+def test_what_was_lost_on_the_way_is_sent_again(world: World) -> None:
+    fail(world, "run_thing", "Timeout", after=False)
+    started = world.clock.now
+    world.run()
+    assert tries(world, "run_thing") == 2 and thing(world)["attempt"] == 1
+    assert world.clock.now - started >= 0.3, "only once the lag is over"
+    world.check()
+
+
+@pytest.mark.parametrize("code", ["OutOfCapacity", "Invalid", "NotFound"])
+def test_a_refusal_after_an_open_call_looks_first(world: World, code: str) -> None:
+    """By the token the second call is the first one's: it may have been done all the same."""
+    world.cloud.set(lag=0.2)
+    world.cloud.set(
+        faults=[
+            {"call": "create_volume", "code": "Timeout", "after": True},
+            {"call": "create_volume", "code": code},
+        ]
+    )
+    world.run(options={"disk": 5})
+    assert len(world.state["volumes"]) == 1
+    volume = next(one for one in world.record()["resources"] if one["kind"] == "Volume")
+    assert volume["attempt"] == 1
+    world.check()
+
+
+def test_busy_after_an_open_call_stays_open(world: World) -> None:
+    world.cloud.set(
+        faults=[
+            {"call": "create_volume", "code": "Timeout", "after": True},
+            {"call": "create_volume", "code": "Throttled"},
+        ]
+    )
+    world.run(options={"disk": 5})
+    assert len(world.state["volumes"]) == 1
+    world.check()
+
+
+def test_no_answer_at_all_says_that_it_is_not_known(world: World) -> None:
+    fail(world, "run_thing", "Timeout", times=99)
+    with pytest.raises(MachineError) as caught:
+        world.run()
+    assert caught.value.code == "unsure" and any("Thing web1-" in one for one in caught.value.left_behind)
+    assert tries(world, "run_thing") == _resources.UNSURE_TRIES
+    assert thing(world)["status"] == "creating"
+    world.cloud.set(faults=[])
+    world.run()
+    world.check()
+
+
+# Twins
+
+
+def test_of_twins_the_oldest_stays(world: World) -> None:
+    fail(world, "run_thing", "Timeout", after=True, times=99)
+    world.cloud.set(lag_things=2)  # longer than the driver says: what such a provider does is made up for
+    with pytest.raises(MachineError):
+        world.run()
+    twins = sorted(world.state["things"])
+    assert len(twins) > 1
+    world.cloud.set(faults=[], lag_things=0)
+    world.run()
+    assert list(world.state["things"]) == [twins[0]]
+    world.check()
+
+
+def test_twins_of_another_attempt_are_left_alone(world: World) -> None:
+    world.run()
+    copy = dict(next(iter(world.state["things"].values())))
+    copy["tags"] = {**copy["tags"], "attempt": "7"}
+    world.state["things"]["thing-99"] = copy
+    assert not world.run().changed
+    assert "thing-99" in world.state["things"]
+
+
+# Reading
+
+
+def test_one_read_that_finds_nothing_is_not_believed(world: World) -> None:
+    world.run()
+    fail(world, "list_things", "NotFound")
+    assert not world.run().changed
+    assert tries(world, "run_thing") == 1
+
+
+def test_lists_that_lag_make_no_second_machine(world: World) -> None:
+    world.cloud.set(lag=0.25)
+    world.run(options={"disk": 5})
+    assert tries(world, "run_thing") == tries(world, "create_volume") == tries(world, "import_key") == 1
+    world.check()
+
+
+def test_what_was_made_and_never_shows_is_not_made_for_ever(world: World) -> None:
+    world.cloud.set(lag=10_000)
+    with pytest.raises(MachineError) as caught:
+        world.run()
+    assert caught.value.code == "vanished" and caught.value.left_behind
+    assert tries(world, "import_key") == 1
+
+
+def test_a_read_is_tried_again_a_few_times(world: World) -> None:
+    world.run()
+    fail(world, "list_things", "Timeout", times=3)
+    assert not world.run().changed
+    fail(world, "list_things", "Timeout", times=99)
+    with pytest.raises(MachineError, match="Timeout"):
+        world.run()
+
+
+# Settling and deleting
+
+
+def test_an_adjustment_without_an_answer_is_seen(world: World) -> None:
+    fail(world, "set_rules", "Timeout", after=True)
+    world.run()
+    assert tries(world, "set_rules") == 1
+    world.check()
+
+
+def test_an_adjustment_that_never_takes_is_named(world: World) -> None:
+    fail(world, "set_rules", "Timeout", times=10_000)
+    with pytest.raises(MachineError, match="rules") as caught:
+        world.run(timeout=30)
+    assert caught.value.code == "timeout" and "Timeout" in caught.value.message, "with the provider's last complaint"
+
+
+def test_a_delete_without_an_answer_is_seen(world: World) -> None:
+    world.run(options={"disk": 5})
+    fail(world, "delete_thing", "Timeout", after=True)
+    world.run("absent")
+    assert tries(world, "delete_thing") == 1
+    world.check()
+
+
+def test_a_delete_that_is_refused_keeps_the_record(world: World) -> None:
+    world.run(options={"disk": 5})
+    fail(world, "delete_volume", "Invalid")
+    with pytest.raises(MachineError) as caught:
+        world.run("absent")
+    assert any("Volume" in one for one in caught.value.left_behind)
+    assert world.record()["status"] == "removing"
+    assert {one["kind"] for one in world.record()["resources"]} == {"Volume", "Key"}
+    world.run("absent")
+    assert not world.ids()
+
+
+def test_a_record_of_a_kind_that_the_driver_does_not_know(world: World) -> None:
+    world.run()
+    record = (world.folder() / "machine.json").read_text()
+    (world.folder() / "machine.json").write_text(record.replace('"kind": "Key"', '"kind": "Elder"'))
+    with pytest.raises(MachineError, match="Elder"):
+        world.run("absent")
+    assert len(world.state["keys"]) == 1
