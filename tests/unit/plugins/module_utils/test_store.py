@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store in a folder: atomic, locked, compare-and-set; and what is said of a bad one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import stat
+import threading
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _store
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _durable
+
+
+@pytest.fixture()
+def store(tmp_path: pathlib.Path) -> FileStore:
+    it = FileStore(str(tmp_path / "store"))
+    it.create()
+    return it
+
+
+def save(store: FileStore, name: str = "web1", **more: object) -> Record:
+    record = Record("0123456789ab", name, "acme.cloud.thing", **more)  # type: ignore[arg-type]
+    with store.lock(name) as lock:
+        store.save(record, lock)
+    return record
+
+
+def test_the_store_is_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKYARD_STORE", raising=False)
+    assert _store.location(None) == "~/.dockyard"
+    monkeypatch.setenv("DOCKYARD_STORE", "/there")
+    assert _store.location(None) == "/there" and _store.location("/here") == "/here"
+    with pytest.raises(BadOption) as caught:
+        _store.open_store("s4://bucket")
+    assert caught.value.option == "store" and "s4://bucket" in caught.value.message
+
+
+def test_a_store_is_private(store: FileStore) -> None:
+    save(store)
+    for path in [pathlib.Path(store.path), *pathlib.Path(store.path).rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_first_runs_at_once_make_one_store(tmp_path: pathlib.Path) -> None:
+    for number in range(20):
+        stores = [FileStore(str(tmp_path / str(number))) for _ in range(8)]
+        barrier, ids = threading.Barrier(8), []
+
+        def make(one: FileStore, barrier: threading.Barrier = barrier, ids: list[str] = ids) -> None:
+            barrier.wait()
+            one.create()
+            with one.lock(f"m{id(one)}") as lock:
+                one.save(Record("0123456789ab", lock.name, "x"), lock)
+            ids.append(one.id)
+
+        threads = [threading.Thread(target=make, args=(one,)) for one in stores]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(ids) == 8 and len(set(ids)) == 1
+        assert not list((tmp_path / str(number)).glob(".store.json*"))
+
+
+def test_a_record_is_read_as_it_was_saved(store: FileStore) -> None:
+    record = save(store, labels={"tier": "front"})
+    assert record.revision == 1 and record.created == record.updated
+    assert store.read("web1") == record
+    assert store.names() == ["web1"] and store.read("web2") is None
+
+
+def test_a_save_needs_the_machines_lock(store: FileStore) -> None:
+    record = Record("0123456789ab", "web1", "x")
+    with store.lock("web2") as lock, pytest.raises(MachineError, match="without its lock"):
+        store.save(record, lock)
+    with pytest.raises(MachineError, match="without its lock"):
+        store.save(record, lock)
+    with pytest.raises(MachineError, match="without its lock"):
+        store.clear("web1", lock)
+
+
+def test_a_save_is_compare_and_set(store: FileStore) -> None:
+    mine, theirs = save(store), store.read("web1")
+    assert theirs
+    with store.lock("web1") as lock:
+        store.save(mine, lock)
+        with pytest.raises(MachineError) as caught:
+            store.save(theirs, lock)
+        assert caught.value.code == "conflict"
+        other = Record("ffffffffffff", "web1", "x", revision=mine.revision)
+        with pytest.raises(MachineError):
+            store.save(other, lock)
+    assert store.read("web1") == mine
+
+
+def test_a_save_that_fails_leaves_the_former_record(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = save(store)
+    before = store.read("web1")
+
+    def full(*arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with store.lock("web1") as lock, pytest.raises(MachineError) as caught:
+        store.save(record, lock)
+    monkeypatch.undo()
+    assert caught.value.code == "disk_full" and store.path in caught.value.message
+    assert store.read("web1") == before and record.revision == 1
+    assert sorted(os.listdir(store.folder("web1"))) == ["machine.json"]
+
+
+def test_a_held_lock_names_its_holder(store: FileStore) -> None:
+    with store.lock("web1"), pytest.raises(MachineError) as caught, store.lock("web1", timeout=0):
+        pass
+    assert caught.value.code == "locked" and "lock_timeout" in caught.value.remedy
+    assert f"web1 is being worked on by process {os.getpid()} on " in caught.value.message
+    with store.lock("web1", timeout=0):
+        pass
+
+
+def test_a_lock_is_not_inherited(store: FileStore) -> None:
+    with store.lock("web1") as lock:
+        assert not os.get_inheritable(lock._file)
+
+
+def test_removal_leaves_a_tombstone(store: FileStore) -> None:
+    record = save(store, kept={"gone": [{"kind": "Box", "id": "b-1", "token": "t"}]})
+    with store.lock("web1") as lock:
+        store.remove(record, lock)
+    assert store.names() == [] and not os.path.exists(store.folder("web1"))
+    tombstone = json.loads(pathlib.Path(store.path, "tombstones", "0123456789ab.json").read_text())
+    assert tombstone["name"] == "web1" and tombstone["resources"] == record.kept["gone"]
+    assert os.path.exists(os.path.join(store.path, "locks", "web1")), "locks are never deleted"
+
+
+def test_what_was_observed_is_lost_without_harm(store: FileStore) -> None:
+    save(store)
+    store.save_observed("web1", {"state": "running"})
+    assert store.observed("web1") == {"state": "running"}
+    pathlib.Path(store.folder("web1"), "observed.json").write_text("{damaged")
+    assert store.observed("web1") == {}
+    store.save_observed("gone", {"state": "running"})
+    assert not os.path.exists(store.folder("gone")), "a machine that was removed meanwhile"
+
+
+def test_a_digest_is_the_stores_own(store: FileStore, tmp_path: pathlib.Path) -> None:
+    other = FileStore(str(tmp_path / "other"))
+    other.create()
+    assert store.digest("secret") == store.digest("secret") != store.digest("other")
+    assert store.digest("secret") != other.digest("secret")
+
+
+def test_one_ca_and_the_whole_pair(store: FileStore) -> None:
+    for name in ("web1", "web2"):
+        save(store, name)
+    assert store.make_ca() and not store.make_ca()
+    assert store.give_client_pair("web1") and not store.give_client_pair("web1")
+    store.give_client_pair("web2")
+    files = [sorted(os.listdir(store.folder(name))) for name in ("web1", "web2")]
+    assert files[0] == files[1] == ["ca.pem", "cert.pem", "key.pem", "machine.json"]
+    one, other = (pathlib.Path(store.folder(name), "ca.pem").read_text() for name in ("web1", "web2"))
+    assert one == other
+
+
+# Bad stores
+
+
+def test_a_vanished_store_json(store: FileStore) -> None:
+    save(store)
+    os.unlink(os.path.join(store.path, "store.json"))
+    again = FileStore(store.path)
+    for act in (again.create, again.names, lambda: again.id, lambda: again.read("web1")):
+        with pytest.raises(MachineError) as caught:
+            act()
+        assert caught.value.code == "store_vanished"
+        assert os.path.join(store.path, "store.json") in caught.value.message and "backup" in caught.value.remedy
+    assert not os.path.exists(os.path.join(store.path, "store.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("{", "damaged_store"), ("[]", "damaged_store"), ('{"schema": 99, "id": "x"}', "newer_store")]
+)
+def test_a_bad_store_json(store: FileStore, text: str, code: str) -> None:
+    path = pathlib.Path(store.path, "store.json")
+    path.write_text(text)
+    with pytest.raises(MachineError) as caught:
+        _ = FileStore(store.path).id
+    assert caught.value.code == code and store.path in caught.value.message
+    assert path.read_text() == text, "nothing touched"
+
+
+def test_a_store_that_is_a_file(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "store").write_text("mine")
+    store = FileStore(str(tmp_path / "store"))
+    with pytest.raises(MachineError) as caught:
+        store.create()
+    assert caught.value.code == "store" and store.path in caught.value.message and "store" in caught.value.remedy
+    assert (tmp_path / "store").read_text() == "mine"
+
+
+def test_a_record_of_another_name(store: FileStore) -> None:
+    save(store)
+    os.rename(store.folder("web1"), store.folder("web2"))
+    with pytest.raises(MachineError) as caught:
+        store.read("web2")
+    assert caught.value.code == "damaged_record" and "web1" in caught.value.message
+
+
+# Files
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    _durable.write_file(str(path), "old")
+    order: list[str] = []
+    fsync, rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (order.append("fsync"), fsync(descriptor))[1])
+    monkeypatch.setattr(os, "rename", lambda *names: (order.append("rename"), rename(*names))[1])
+    _durable.write_file(str(path), "new")
+    assert order == ["fsync", "rename", "fsync"], "the data before the name, then the folder"
+    assert path.read_text() == "new" and stat.S_IMODE(path.stat().st_mode) == 0o600
+    monkeypatch.setattr(os, "rename", lambda *names: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    with pytest.raises(OSError, match="Input/output"):
+        _durable.write_file(str(path), "newer")
+    assert path.read_text() == "new" and os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_is_made_durable_with_all_above_it(tmp_path: pathlib.Path) -> None:
+    _durable.make_folder(str(tmp_path / "a" / "b" / "c"))
+    assert stat.S_IMODE((tmp_path / "a" / "b" / "c").stat().st_mode) == 0o700
