@@ -244,7 +244,7 @@ def qmp(folder: str, command: str) -> t.Any:
         return None
 
 
-def _answer(stream: t.IO[bytes]) -> t.Any:
+def _answer(stream: io.BufferedRWPair) -> t.Any:
     while True:
         message = json.loads(stream.readline())
         if "error" in message:

@@ -158,7 +158,7 @@ class BakeError(Exception):
 
 def recipe_files(folder):
     """All files of the recipe: path in it → content."""
-    found = {}
+    found: dict = {}
     for where, dirs, names in os.walk(folder):
         dirs.sort()
         for name in sorted(names):
@@ -200,7 +200,7 @@ def own_sources(module, distribution, suite):
         return []
     wanted = "$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT) $(ORIGIN)"
     rc, out, dummy = module.run_command([apt, "indextargets", "--format", wanted, "Created-By: Packages"])
-    found = {}
+    found: dict = {}
     for line in out.splitlines() if rc == 0 else []:
         uri, release, codename, component, origin = (line.split(" ") + [""] * 5)[:5]
         same_suite = codename == suite or codename.startswith(f"{suite}-") or release.startswith(f"{suite}-")
@@ -310,7 +310,11 @@ def mmdebstrap_arguments(module, params, files, work, mode):
     argv.append(f"--components={','.join(params['components'])}")
     argv.append(f"--include={','.join(params['packages'])}")
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDE]
-    argv += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=force-unsafe-io", "--dpkgopt=force-confold"]
+    argv += [
+        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        "--dpkgopt=force-unsafe-io",
+        "--dpkgopt=force-confold",
+    ]
     # The initial RAM disk is the recipe's own; the distribution's would only take time to be made
     argv.append('--essential-hook=mkdir -p "$1/etc/initramfs-tools"')
     argv.append("--essential-hook=printf 'update_initramfs=no\\n' >\"$1/etc/initramfs-tools/update-initramfs.conf\"")
