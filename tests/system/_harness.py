@@ -100,7 +100,9 @@ class Ansible:
         self.home.mkdir(exist_ok=True)
         self._number = itertools.count()
         path = f"{bin_folder}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "DOCK"))}
+        # Python's requests prefers the CA files that the environment names to the one that a task names
+        dropped = ("ANSIBLE_", "DOCK", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         self.environment = {
             **kept,
             "PATH": path,
