@@ -125,6 +125,10 @@ class ActionModule(ControllerAction):
             module_args.update(scope="machine", name=record.name)
         self._limit = args["timeout"]
         result = self.run_module(driver, module_args, task_vars)
+        if len(members) > 1 and (result.get("error") or {}).get("code") in _machines.DAMAGE:
+            # Another machine's record is in the way of asking for all at once.
+            reasons = [self._ask(args, store, [one], task_vars) for one in members]
+            return next((why for why in reasons if why), None)
         if result.get("rc") == TIMED_OUT and result.get("failed"):
             return f"{driver} has not answered within {args['timeout']:g} s."
         if result.get("failed"):

@@ -27,8 +27,12 @@ def ask(store: str, timeout: float, providers: int) -> dict[str, t.Any]:
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         why = f"The providers can't be asked: {error}"
         return {"asked": asked, "warnings": [why], "unseen": {"": why}}
-    unseen = {one["name"]: one["error"] for one in result["machines"] if one["state"] == "unknown"}
-    return {"asked": asked, "warnings": result.get("warnings") or [], "unseen": unseen}
+    unseen = {one["name"]: one["error"] for one in result["machines"] if one["state"] == "unknown" and one["driver"]}
+    warnings = [
+        f"Not seen: {', '.join(name for name, other in unseen.items() if other == why)}: {why}"
+        for why in dict.fromkeys(unseen.values())
+    ]
+    return {"asked": asked, "warnings": warnings, "unseen": unseen}
 
 
 def _machine_info(store: str, timeout: float, limit: float) -> dict[str, t.Any]:
@@ -39,12 +43,12 @@ def _machine_info(store: str, timeout: float, limit: float) -> dict[str, t.Any]:
         # Its output is for us: neither the user's callbacks nor colours
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "0",
         "ANSIBLE_STDOUT_CALLBACK": "minimal",
-        "ANSIBLE_CALLBACKS_ENABLED": "",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_VERBOSITY": "0",
         "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "0",
     }
-    environment.pop("ANSIBLE_FORCE_COLOR", None)
+    for name in ("ANSIBLE_CALLBACKS_ENABLED", "ANSIBLE_FORCE_COLOR"):
+        environment.pop(name, None)
     if C.CONFIG_FILE:
         environment["ANSIBLE_CONFIG"] = str(C.CONFIG_FILE)
     program = [

@@ -21,6 +21,7 @@ except ImportError:
     jmespath = None
 
 UNKNOWN = "unknown"
+DAMAGE = ("damaged_record", "newer_record", "store")  # codes of errors that are about one record alone
 
 
 @dataclasses.dataclass
@@ -65,6 +66,9 @@ class Machine:
 
 def read(store: FileStore, names: t.Iterable[str] | None = None) -> list[Machine]:
     """All machines of the store, or those of the names that exist."""
+    if not store.exists:
+        return []
+    _read_once = store.id  # else the store makes sure of itself at each read, which costs a listing of all machines
     found = []
     for name in store.names() if names is None else names:
         machine = Machine(name, store.folder(name))
@@ -74,7 +78,7 @@ def read(store: FileStore, names: t.Iterable[str] | None = None) -> list[Machine
                 continue
             machine.observed = store.observed(name)
         except MachineError as error:
-            if error.code not in ("damaged_record", "newer_record", "store"):
+            if error.code not in DAMAGE:
                 raise
             machine.damage = error.text()
         found.append(machine)

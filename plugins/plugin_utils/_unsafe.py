@@ -26,7 +26,8 @@ def unsafe(value: t.Any) -> t.Any:
 def _marked(value: t.Any) -> t.Any:
     """Only strings that could hold a template or a part of one cost anything."""
     if isinstance(value, str):
-        return wrap_var(value) if "{" in value or "}" in value else value
+        # The second: a first line that gives the template's markers, whatever they are
+        return wrap_var(value) if "{" in value or "}" in value or value.startswith("#jinja2:") else value
     if isinstance(value, dict):
         return {_marked(key): _marked(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
