@@ -180,7 +180,9 @@ class World:
 
     def assert_nothing_of(self, id: str) -> None:
         """The ledger has nothing with that record's id."""
-        tagged = [one for kind in ("things", "volumes") for one in self.state[kind].values() if one["tags"].get("id") == id]
+        tagged = [
+            one for kind in ("things", "volumes") for one in self.state[kind].values() if one["tags"].get("id") == id
+        ]
         named = [key for key in self.state["keys"].values() if f"-{id[:6]}-" in key["name"]]
         assert not tagged and not named, f"left behind: {tagged + named}"
 
