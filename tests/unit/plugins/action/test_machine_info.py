@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table, the time limit and the places of machine_info."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+import types
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.action import machine_info, machine_record
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
+from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines
+
+NONE = "dockyard.machine.none"
+
+
+def action(**attributes):
+    module = machine_info.ActionModule.__new__(machine_info.ActionModule)
+    for name, value in attributes.items():
+        setattr(module, name, value)
+    return module
+
+
+def public(name, **fields):
+    record = Record(id="0" * 12, name=name, driver=NONE, status="made")
+    return {**_machines.Machine(name, f"/store/{name}", record, {"state": "running"}).public(), **fields}
+
+
+def test_table():
+    rows = machine_info._table(
+        [
+            public(
+                "web1", fleet="shop", role="web", address="192.0.2.1", engine_version="29.1", certificate_days_left=0
+            ),
+            public("a-long-name", fleet="shop", driver="acme.cloud.thing"),
+            public("x", driver=None, state="unknown"),
+        ],
+        ["ghost"],
+    )
+    assert rows == [
+        "NAME         FLEET/ROLE  DRIVER            STATE    ADDRESS    ENGINE  CERT DAYS",
+        "web1         shop/web    none              running  192.0.2.1  29.1    0",
+        "a-long-name  shop        acme.cloud.thing  running  -          -       -",
+        "x            -           -                 unknown  -          -       -",
+        "ghost        -           -                 absent   -          -       -",
+    ]
+
+
+def test_a_command_gets_its_input_and_gives_its_output():
+    module = action(_limit=30.0, _play_context=types.SimpleNamespace(executable="/bin/sh"))
+    assert module._execute("cat; echo oh >&2; exit 3", b"in") == (3, b"in", b"oh\n")
+    assert module._execute([sys.executable, "-c", "print(1)"]) == (0, b"1\n", b"")
+
+
+def test_a_command_that_hangs_goes_with_all_it_has_started(tmp_path):
+    module = action(_limit=0.5, _play_context=types.SimpleNamespace(executable="/bin/sh"))
+    pid = tmp_path / "pid"
+    rc, _out, _err = module._execute(f"sleep 1000 & echo $! > {pid}; wait")
+    assert rc == machine_info.TIMED_OUT
+    stat = pathlib.Path("/proc", pid.read_text().strip(), "stat")
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+@pytest.fixture()
+def store(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    store.create()
+    for name, place in (("a", {}), ("b", {"region": "x"}), ("c", {"region": "x"}), ("d", {"region": "y"})):
+        with store.lock(name) as lock:
+            store.save(Record(id="0" * 12, name=name, driver=NONE, status="made", place=place), lock)
+        store.save_observed(name, {"state": "running", "refreshed": 1.0})
+    return store
+
+
+def test_one_run_a_driver_and_place(store, monkeypatch):
+    runs = []
+
+    def run_module(driver, args, task_vars):
+        runs.append((driver, args))
+        if args.get("region") == "x":  # it fails when it has seen one of them
+            store.save_observed("b", {"state": "stopped", "refreshed": 9e9})
+            return {"failed": True, "msg": "no such region."}
+        return {}
+
+    defaults = {"timeout": 5, "url": "u", "foreign": 1, "region": "never"}
+    module = action(run_module=run_module, defaults=lambda name: defaults)
+    known = {"url": {}, "region": {}}
+    monkeypatch.setattr(machine_info._drivers, "load", lambda name: types.SimpleNamespace(argument_spec=known))
+    machines = _machines.read(store)
+    warnings = module._refresh({"timeout": 30}, store, machines, {})
+    common = {"state": "gathered", "store": store.path, "timeout": 5, "url": "u"}
+    assert runs == [
+        (NONE, {**common, "scope": "machine", "name": "a", "region": "never"}),
+        (NONE, {**common, "scope": "account", "region": "x"}),
+        (NONE, {**common, "scope": "machine", "name": "d", "region": "y"}),
+    ]
+    assert [one.observed["state"] for one in machines] == ["running", "stopped", "unknown", "running"]
+    assert warnings == [f"{NONE} can't be asked: no such region. Not seen: c."]
+
+
+def test_what_a_record_is_to_note(store):
+    args = {"name": "a", "engine": {"version": "1", "api_version": None, "changed": True}, "reached": True}
+    before, after = machine_record.ActionModule._compare(store, args)
+    assert before == {"engine": {}, "reached": False, "first_boot": False}
+    assert after == {"engine": {"version": "1"}, "reached": False, "first_boot": False}  # nobody reaches it by SSH
+    os.mkdir(os.path.join(store.folder("a"), "first-boot"))
+    with store.lock("a") as lock:
+        record = store.read("a")
+        record.ssh = {"user": "root"}
+        store.save(record, lock)
+    before, after = machine_record.ActionModule._compare(store, {**args, "engine": None})
+    assert before == {"engine": {}, "reached": False, "first_boot": True}
+    assert after == {"engine": {}, "reached": True, "first_boot": False}
