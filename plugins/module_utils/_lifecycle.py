@@ -183,7 +183,7 @@ class Lifecycle:
             self._observe(record)
         except MachineError as error:
             self.observed.update(state=contract.UNKNOWN, error=error.message, refreshed=self.clock.time())
-            self.store.save_observed(record.name, self.observed)
+            self._keep_observed(record)
         return self._public(record)
 
     def actions(self) -> set[str]:
@@ -251,7 +251,7 @@ class Lifecycle:
         fresh = not os.path.exists(self.folder)
         try:
             yield
-        except MachineError:
+        except (MachineError, OSError):
             if self._lock and fresh:
                 self.store.clear(self.wish.name, self._lock)
             raise
@@ -578,8 +578,11 @@ class Lifecycle:
             observed["state"] = contract.RUNNING
         observed["refreshed"] = self.clock.time()
         self.observed = observed
-        if record.revision:
-            self.store.save_observed(record.name, observed)
+        self._keep_observed(record)
+
+    def _keep_observed(self, record: Record) -> None:
+        if record.revision and not self.wish.check:
+            self.store.save_observed(record.name, self.observed)
 
     # Helpers
 
@@ -592,7 +595,8 @@ class Lifecycle:
         self.store.create()
         with self.store.lock(self.wish.name, self.wish.lock_timeout) as self._lock, self._picks:
             try:
-                yield
+                with self.store.explained():
+                    yield
             except MachineError as error:
                 resources = getattr(self, "resources", None)
                 if resources and resources.record.status != MADE and not error.left_behind:

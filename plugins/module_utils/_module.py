@@ -81,7 +81,7 @@ def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
         if state != "gathered":
             raise BadOption("scope", "account", f"goes with state gathered only, not with {state}")
         return {"changed": False, "machines": _gather_account(module, driver, store)}
-    check_name(params["name"])
+    check_name(params["name"] or "")
     lifecycle = Lifecycle(driver, store, _wish(module, driver, params["name"]))
     if state == "gathered":
         return {"changed": False, "machine": lifecycle.gathered()}

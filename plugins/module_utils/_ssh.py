@@ -10,6 +10,7 @@ as they do in the plays that follow.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -174,8 +175,15 @@ def _program(name: str) -> str:
 
 def _run(command: list[str]) -> str:
     result = subprocess.run(
-        [_program(command[0]), *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        [_program(command[0]), *command[1:]],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
     )
     if result.returncode != 0:
+        if os.strerror(errno.ENOSPC) in result.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), command[-1])
         raise MachineError(f"{command[0]} failed: {result.stderr.strip() or result.returncode}", code="ssh_key")
     return result.stdout

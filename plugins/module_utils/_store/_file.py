@@ -90,7 +90,7 @@ class FileStore:
 
     def create(self) -> None:
         """Make the store if there is none. Safe in parallel: the first one wins."""
-        with self._explained():
+        with self.explained():
             for folder in ("", "locks", "machines", "tombstones"):
                 make_folder(os.path.join(self.path, folder) if folder else self.path)
             if os.path.exists(self._path("store.json")):
@@ -165,7 +165,7 @@ class FileStore:
         record.updated = now()
         record.created = record.created or record.updated
         try:
-            with self._explained():
+            with self.explained():
                 make_folder(self.folder(record.name))
                 write_file(self._machine(record.name, "machine.json"), record.to_json())
         except MachineError:
@@ -182,7 +182,7 @@ class FileStore:
             return {}
 
     def save_observed(self, name: str, observed: dict[str, t.Any]) -> None:
-        with self._explained(), contextlib.suppress(FileNotFoundError):  # removed meanwhile
+        with self.explained(), contextlib.suppress(FileNotFoundError):  # removed meanwhile
             write_file(self._machine(name, "observed.json"), json.dumps(observed, indent=1), durable=False)
 
     def remove(self, record: Record, lock: Lock) -> None:
@@ -197,7 +197,7 @@ class FileStore:
             "resources": record.kept.get("gone", []),
             "removed": now(),
         }
-        with self._explained():
+        with self.explained():
             write_file(self._path("tombstones", f"{record.id}.json"), json.dumps(tombstone, indent=1))
         self.clear(record.name, lock)
 
@@ -207,7 +207,7 @@ class FileStore:
             raise MachineError(f"The folder of {name} was to be removed without its lock", code="bug")
         folder, gone = self.folder(name), self._path("machines", f".removed-{name}")
         self.sweep(name, lock)
-        with self._explained():
+        with self.explained():
             if os.path.lexists(folder):
                 os.rename(folder, gone)
                 fsync_folder(self._path("machines"))
@@ -216,13 +216,13 @@ class FileStore:
     def sweep(self, name: str, lock: Lock) -> None:
         """Remove what a removal that was killed has left."""
         gone = self._path("machines", f".removed-{name}")
-        with self._explained():
+        with self.explained():
             if lock.held and os.path.lexists(gone):
                 shutil.rmtree(gone)
 
     @contextlib.contextmanager
     def lock(self, name: str, timeout: float = 60) -> t.Iterator[Lock]:
-        with self._explained():
+        with self.explained():
             lock = Lock(self._path("locks", name), name)
         try:
             lock.acquire(timeout)
@@ -240,7 +240,7 @@ class FileStore:
         """Make the CAs and the client's pair where there are none; renew the client's certificate in time."""
         from .. import _tls
 
-        with self.lock(CA_LOCK, timeout), self._explained():
+        with self.lock(CA_LOCK, timeout), self.explained():
             if not os.path.isdir(self.ca):
                 temporary = self._path(".ca")
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -260,7 +260,7 @@ class FileStore:
     def give_client_pair(self, name: str) -> bool:
         """Make the machine's folder a DOCKER_CERT_PATH."""
         names = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}
-        with self._explained():
+        with self.explained():
             copied = [copy_file(os.path.join(self.ca, old), self._machine(name, new)) for new, old in names.items()]
             return any(copied)
 
@@ -320,7 +320,8 @@ class FileStore:
             )
 
     @contextlib.contextmanager
-    def _explained(self) -> t.Iterator[None]:
+    def explained(self) -> t.Iterator[None]:
+        """Failures of files and disks, as errors that a person can act on."""
         try:
             yield
         except OSError as error:
