@@ -14,6 +14,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_sources import PlanError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 SPEC: dict[str, t.Any] = {
     "info": {"type": "dict", "required": True},
@@ -54,7 +55,8 @@ class ActionModule(ActionBase):
                 self._rehearse(wanted, arguments)
         except (PlanError, _tls.TlsError) as error:
             raise AnsibleActionFail(str(error)) from error
-        return self._result(wanted, plan, arguments["info"])
+        # What the host said is in it, and a host must not make the controller evaluate anything.
+        return unsafe(self._result(wanted, plan, arguments["info"]))
 
     def _wanted(self, arguments: dict[str, t.Any]) -> Wanted:
         tls = arguments["access"] == "tls"

@@ -21,8 +21,8 @@ attributes:
     description: Changes nothing and says that it would.
     support: full
   diff_mode:
-    description: The plan of M(dockyard.machine.engine_plan) is the difference.
-    support: none
+    description: Shows the difference that M(dockyard.machine.engine_plan) worked out.
+    support: full
   idempotent:
     description: Files that are as wanted stay as they are. A restart that the plan asks for is made.
     support: partial
@@ -194,6 +194,8 @@ def main() -> None:
     )
     prepare, plan = module.params["prepare"], module.params["apply"]
     result: dict[str, t.Any] = {"changed": bool(prepare or plan), "action": plan.get("action")}
+    if plan.get("diff") and module._diff:
+        result["diff"] = plan["diff"]
     if module.check_mode:
         module.exit_json(**result)
     try:

@@ -84,7 +84,8 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _users(plan, wanted, info)
     _service(plan, wanted, info)
     if plan.changes:
-        plan.apply["action"] = plan.action
+        # Outside check mode the difference is shown by the task that makes it.
+        plan.apply.update(action=plan.action, diff=plan.diff)
     return plan
 
 

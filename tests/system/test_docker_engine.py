@@ -110,6 +110,7 @@ def test_first_run_second_run_and_check_mode(new_host, play, client, authority):
     first = play(host, arguments=["-vvv", "--diff"])
     assert first.facts["changed"] and first.facts["version"] and first.facts["certificate_not_after"]
     assert "PRIVATE KEY" not in first.text
+    assert first.result("start the Engine")["diff"] == planned.result("Plan")["diff"]
     assert docker(host, client, "version", "-f", "{{.Server.Version}}").stdout.strip() == first.facts["version"]
     started = host.out("journalctl -u docker.service -o cat | grep -c '^Started docker.service'")
     assert started == "1", "the Engine was started more than once"
@@ -194,6 +195,21 @@ def test_conflict_with_arguments_is_named_and_nothing_touched(engine_host, play)
         engine_host.ssh(f"rm {drop_in} && systemctl daemon-reload")
     play(engine_host)
     assert "--containerd=" in engine_host.out("systemctl show -P ExecStart docker.service")
+
+
+def test_what_a_host_says_is_never_evaluated(engine_host, play, tmp_path):
+    play(engine_host)
+    trap = tmp_path / "evaluated"
+    label = "x={{ lookup('pipe', 'touch " + str(trap) + "') }}"
+    kept = config_of(engine_host)
+    text = json.dumps(kept | {"labels": [label]}).replace("'", "'\\''")
+    engine_host.ssh(f"printf %s '{text}' > {DAEMON_JSON}")
+    try:
+        play(engine_host, docker_engine_config={"debug": True}, arguments=["--diff"])
+        assert config_of(engine_host)["labels"] == [label]
+        assert not trap.exists()
+    finally:
+        engine_host.ssh(f"printf %s '{json.dumps(kept)}' > {DAEMON_JSON}")
 
 
 def test_broken_daemon_json_is_not_overwritten(engine_host, play):
