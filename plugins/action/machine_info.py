@@ -15,6 +15,7 @@ from ansible import constants as C
 from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
@@ -110,8 +111,7 @@ class ActionModule(ControllerAction):
         self, args: dict[str, t.Any], store: FileStore, members: list[Machine], task_vars: dict[str, t.Any]
     ) -> str | None:
         """Run the driver's module over these machines; why it failed, if it did."""
-        record = members[0].record
-        assert record is not None
+        record = t.cast(Record, members[0].record)
         try:
             driver = _drivers.resolve(record.driver)
             known = {**SHARED, **_drivers.load(driver).argument_spec}

@@ -66,8 +66,7 @@ class ActionModule(ControllerAction):
         before, after = self._compare(store, args)  # anew, now that nobody else works on it
         name = args["name"]
         if before["reached"] != after["reached"]:
-            record = store.read(name)
-            assert record is not None
+            record = t.cast(_record.Record, store.read(name))
             record.ssh["reached"] = True
             store.save(record, lock)
         if before["first_boot"] and not after["first_boot"]:

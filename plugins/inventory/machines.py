@@ -130,7 +130,8 @@ SUFFIXES = tuple(f"{name}.{end}" for name in ("machines", "dockyard", "docker_ma
 OURS = re.compile(rf"^plugin:\s*(['\"]?){re.escape(NAME)}\1\s*(#.*)?$", re.MULTILINE)
 PARENT = "dockyard"
 LABEL = "label_"
-ERROR, STORE = "machine_inventory_error", "machine_store"
+ERROR = "machine_inventory_error"
+STORE = "machine_store"
 # Options of community.docker's plugin, as a file that was written for it may have them
 REPLACED = {
     "daemon_env": "Remove it: nothing is run to find the daemon's address",
@@ -176,6 +177,7 @@ class Listing:
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = NAME
+    inventory: t.Any
 
     def verify_file(self, path: str) -> bool:
         if not super().verify_file(path):

@@ -9,27 +9,29 @@ import typing as t
 
 try:
     # From 2.19 on, only what is marked as trusted is evaluated: a plain string never is.
-    from ansible.template import trust_as_template  # noqa: F401
-
-    MARKED_BY_CORE = True
+    from ansible.template import trust_as_template
 except ImportError:
-    from ansible.utils.unsafe_proxy import wrap_var
+    trust_as_template = None
 
-    MARKED_BY_CORE = False
+Mark = t.Callable[[t.Any], t.Any]
 
 
 def unsafe(value: t.Any) -> t.Any:
     """The value, its strings marked where the core would evaluate them."""
-    return value if MARKED_BY_CORE else _marked(value)
+    if trust_as_template:
+        return value
+    from ansible.utils.unsafe_proxy import wrap_var
+
+    return _marked(value, wrap_var)
 
 
-def _marked(value: t.Any) -> t.Any:
+def _marked(value: t.Any, mark: Mark) -> t.Any:
     """Only strings that could hold a template or a part of one cost anything."""
     if isinstance(value, str):
-        # The second: a first line that gives the template's markers, whatever they are
-        return wrap_var(value) if "{" in value or "}" in value or value.startswith("#jinja2:") else value
+        # The last: a first line that gives the template's markers, whatever they are
+        return mark(value) if "{" in value or "}" in value or value.startswith("#jinja2:") else value
     if isinstance(value, dict):
-        return {_marked(key): _marked(one) for key, one in value.items()}
+        return {_marked(key, mark): _marked(one, mark) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_marked(one) for one in value]
+        return [_marked(one, mark) for one in value]
     return value
