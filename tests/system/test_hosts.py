@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole path on container hosts, taken up by the driver generic: create, use, move, remove."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.beds import image
+
+
+@pytest.fixture
+def fleet(store):
+    """Extra variables of a fleet with one role a host."""
+
+    def make(**hosts):
+        roles = {
+            role: {
+                "driver": "generic",
+                "options": {"address": host.address},
+                "ssh_user": host.user,
+                "ssh_key": str(host.key),
+                "labels": {"role": role},
+            }
+            for role, host in hosts.items()
+        }
+        return {"machine_store": str(store), "machine_fleet": {"id": "shop", "roles": roles}}
+
+    return make
+
+
+@pytest.fixture
+def inventory(store, tmp_path):
+    path = tmp_path / "machines.yml"
+    path.write_text(f"plugin: dockyard.machine.machines\nstore: {store}\ngroup_by: [driver, label_role]\n")
+    return path
+
+
+@pytest.fixture
+def use(ansible, inventory, tmp_path):
+    """Runs a container on a machine, over TLS, with community.docker's modules; returns its facts."""
+    archive = tmp_path / "busybox.tar"
+
+    def on(machine, state="started"):
+        if not archive.exists():
+            image.build(archive)
+        tasks = [
+            {"community.docker.docker_image_load": {"path": str(archive)}, "delegate_to": "localhost"},
+            {
+                "community.docker.docker_container": {
+                    "name": "hello",
+                    "image": image.NAME,
+                    "pull": "never",
+                    "command": ["sleep", "10000"],
+                    "state": state,
+                },
+                "delegate_to": "localhost",
+            },
+        ]
+        defaults = {"group/community.docker.docker": "{{ machine_docker }}"}
+        played = ansible.play(tasks, hosts=machine, inventory=inventory, module_defaults=defaults).ok()
+        return played.result(action="docker_container")["container"]
+
+    return on
+
+
+def record(store, name):
+    return json.loads((store / "machines" / name / "machine.json").read_text())
+
+
+def plain(value):
+    """A value of ansible-inventory --list, where core >= 2.19 marks strings that are no templates."""
+    return value.get("__ansible_unsafe", value) if isinstance(value, dict) else value
+
+
+def test_hosts_are_taken_up_used_moved_and_left(ansible, new_host, fleet, store, inventory, use):
+    web, bad = new_host(), new_host(customize={"etc/sudoers.d/debian": "# nothing\n"})
+    name_before = web.out("hostname")
+
+    # A host that can't be set up among good ones: it fails, and the others are ready.
+    created = ansible.playbook("create_hosts", fleet(web=web, bad=bad)).failed()
+    assert created.stats["shop-bad-0"]["failures"] + created.stats["shop-bad-0"]["unreachable"] == 1
+    assert created.stats["shop-web-0"]["failures"] == 0
+    assert record(store, "shop-web-0")["ssh"]["host_keys"] == [" ".join(web.host_key.split()[:2])]
+
+    hosts = ansible.inventory(inventory)
+    assert sorted(hosts["driver_generic"]["hosts"]) == ["shop-bad-0", "shop-web-0"]
+    variables = {name: plain(value) for name, value in hosts["_meta"]["hostvars"]["shop-web-0"].items()}
+    assert variables["docker_host"] == f"tcp://{web.address}:2376"
+    assert (variables["machine_state"], variables["machine_engine_version"] is None) == ("running", False)
+
+    container = use("shop-web-0")
+    assert container["State"]["Running"]
+
+    # Again: nothing changes, and nothing restarts.
+    bad.bed.remove(bad)
+    again = ansible.playbook("create_hosts", {**fleet(web=web, bad=bad), "machine_limit": "shop-web-*"}).ok()
+    assert again.changed == 0
+    assert use("shop-web-0")["State"]["Pid"] == container["State"]["Pid"]
+
+    listed = ansible.playbook("list_hosts", {"machine_store": str(store)}).ok()
+    row = next(line for line in listed.stdout.splitlines() if "shop-web-0" in line and "generic" in line)
+    assert "running" in row and variables["machine_engine_version"] in row
+    row = next(line for line in listed.stdout.splitlines() if "shop-bad-0" in line and "generic" in line)
+    assert "unknown" in row
+
+    # Another address: the pinned host key must be shown there, and the certificate follows.
+    moved = web.address.rpartition(".")[0] + ".250"
+    web.ssh(f"ip addr add {moved}/16 dev eth0")
+    extra = fleet(web=web)
+    extra["machine_fleet"]["roles"]["web"]["options"]["address"] = moved
+    run_moved = ansible.playbook("create_hosts", {**extra, "machine_counts": {"bad": 0}}).ok()
+    assert run_moved.changed > 0
+    assert use("shop-web-0")["State"]["Pid"] == container["State"]["Pid"]  # over the new address, still the same
+    assert ansible.playbook("create_hosts", {**extra, "machine_counts": {"bad": 0}}).ok().changed == 0
+
+    other = new_host()
+    extra["machine_fleet"]["roles"]["web"]["options"]["address"] = other.address
+    refused = ansible.playbook("create_hosts", {**extra, "machine_counts": {"bad": 0}}).failed()
+    assert "is not the one that is pinned for shop-web-0" in refused.messages
+    assert record(store, "shop-web-0")["options"]["address"] == moved
+
+    # Removed: the host stays as it is.
+    use("shop-web-0", state="started")
+    ansible.playbook("remove_hosts", fleet(web=web)).ok()
+    assert list((store / "machines").iterdir()) == []
+    assert web.out("hostname") == name_before
+    assert web.out("systemctl is-active docker") == "active"
