@@ -28,6 +28,16 @@ BIN = ROOT / ".venv" / "bin"
 NAME = "demo"
 # A store of the demo's own, on a short path, since machines keep sockets there
 STORE = pathlib.Path.home() / ".dockyard-demo"
+# Few words, and what docs/performance.md advises
+SETTINGS = """
+[defaults]
+display_skipped_hosts = false
+localhost_warning = false
+[inventory]
+inventory_unparsed_warning = false
+[ssh_connection]
+pipelining = true
+"""
 VARIABLES = ("--extra-vars", f"machine_store={STORE}", "--extra-vars", f"machine_names={NAME}")
 
 
@@ -47,7 +57,7 @@ class Demo:
             f"plugin: dockyard.machine.machines\nstore: {STORE}\ngroup_by: [driver, state]\n", encoding="utf-8"
         )
         settings = self.folder / "ansible.cfg"  # so that the user's own settings change nothing here
-        settings.write_text("[defaults]\n", encoding="utf-8")
+        settings.write_text(SETTINGS, encoding="utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "DOCK"))}
         self.environment = {
             **kept,
