@@ -47,10 +47,14 @@ def install(names: list[str], optional: list[str], update: bool, limit: float) -
     try:
         _apt(*command, limit=limit)
     except HostError as error:
-        if update or any(word in str(error) for word in _LOCK_TROUBLE):
+        if "dpkg --configure -a" in str(error):
+            # An installation was cut off here before, by a reboot for example.
+            host.run("dpkg", "--configure", "-a", limit=limit + 600, environment=_APT_ENVIRONMENT)
+        elif update or any(word in str(error) for word in _LOCK_TROUBLE):
             raise HostError(f"{error}\n{trouble}".strip()) from None
-        # The lists that were there may name versions that the mirror no longer has.
-        _apt_update(limit)
+        else:
+            # The lists that were there may name versions that the mirror no longer has.
+            _apt_update(limit)
         _apt(*command, limit=limit)
 
 

@@ -186,15 +186,23 @@ def parse_policy(text: str) -> dict[str, str]:
     return found
 
 
+def parse_status(text: str) -> tuple[dict[str, str], list[str]]:
+    """Versions of what is installed, and what an installation that was cut off has left half done."""
+    installed, unfinished = {}, []
+    for line in text.splitlines():
+        name, version, status = (*line.split("\t"), "", "")[:3]
+        if status[1:2] == "i":
+            installed[name] = version
+        elif status[1:2] in ("U", "F", "H", "W", "t"):
+            unfinished.append(name)
+    return installed, unfinished
+
+
 def about_packages(candidates: bool) -> dict[str, t.Any]:
     if not host.which("dpkg-query"):
-        return {"manager": None, "installed": {}, "candidates": {}, "lists_age": None}
+        return {"manager": None, "installed": {}, "unfinished": [], "candidates": {}, "lists_age": None}
     listed = host.run("dpkg-query", "-W", "-f", "${Package}\t${Version}\t${db:Status-Abbrev}\n", *PACKAGES, check=False)
-    installed = {}
-    for line in listed[1].splitlines():
-        name, version, status = (*line.split("\t"), "", "")[:3]
-        if status.strip() in ("ii", "hi"):
-            installed[name] = version
+    installed, unfinished = parse_status(listed[1])
     ages = []
     try:
         with os.scandir("/var/lib/apt/lists") as entries:
@@ -204,7 +212,8 @@ def about_packages(candidates: bool) -> dict[str, t.Any]:
         pass
     age = int(time.time() - max(ages)) if ages else None
     known = parse_policy(host.run("apt-cache", "policy", *PACKAGES)[1]) if candidates and ages else {}
-    return {"manager": "apt", "installed": installed, "candidates": known, "lists_age": age}
+    found = {"manager": "apt", "installed": installed, "unfinished": unfinished}
+    return {**found, "candidates": known, "lists_age": age}
 
 
 def about_units() -> dict[str, t.Any]:

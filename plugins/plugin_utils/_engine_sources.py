@@ -34,7 +34,7 @@ def distro(info: dict[str, t.Any]) -> Packages:
     installed = packages["installed"]
     if "docker.io" in installed:
         return NOTHING
-    if info["engine"]["program"]:
+    if info["engine"]["program"] and "docker.io" not in packages["unfinished"]:
         raise PlanError(
             f"docker_engine_source is 'distro', but {info['engine']['program']} on this host comes from elsewhere "
             f"({', '.join(n for n in ('docker-ce', 'docker-engine') if n in installed) or 'not from a package'}). "

@@ -379,6 +379,19 @@ def test_host_without_python_and_without_sudo(new_host, play):
     assert play(host, docker_engine_access="local").changed == 0
 
 
+def test_a_first_run_that_fails_or_is_cut_off_is_made_good_by_the_next(new_host, play, client):
+    host = new_host()
+    failed = play(host, ok=False, docker_engine_config={"storage-driver": "no-such-driver"})
+    assert "no-such-driver" in failed.message and "the Engine is not started" in failed.message
+    assert host.ssh(f"test -e {DAEMON_JSON}", check=False).returncode
+    # As if the run had ended in the middle of the installation, and the host had lost its power.
+    host.ssh("rm -rf /etc/docker/tls && dpkg --unpack /var/cache/apt/archives/docker.io_*.deb")
+    assert play(host, docker_engine_config={"debug": True}).facts["changed"]
+    assert docker(host, client, "ps", "-q").stdout == ""
+    assert host.out("dpkg-query -W -f '${db:Status-Abbrev}' docker.io").strip() == "ii"
+    assert play(host, docker_engine_config={"debug": True}).changed == 0
+
+
 def test_present_without_an_engine_touches_nothing(new_host, play):
     host = new_host()
     failed = play(host, ok=False, docker_engine_source="present")

@@ -113,6 +113,13 @@ def test_old_lists_are_read_again_when_a_package_is_gone(ran, holds):
     assert ["update" in line for line in commands] == [False, True, False]
 
 
+def test_an_installation_that_was_cut_off_is_finished(ran, holds):
+    commands, answers = ran
+    answers[" install "] = ["E: dpkg was interrupted, you must manually run 'dpkg --configure -a'"]
+    steps.install(["docker.io"], [], update=False, limit=10)
+    assert commands[1] == "dpkg --configure -a" and " install " in commands[2]
+
+
 def test_what_update_said_is_told_when_the_installation_fails(ran, holds):
     dummy, answers = ran
     answers[" update"] = ["mirror unreachable"]

@@ -32,6 +32,11 @@ def test_candidates():
     assert engine_info.parse_policy("") == {}
 
 
+def test_states_of_packages():
+    text = "docker.io\t20.10\tii \ncontainerd\t1.6\tiU \niptables\t1\thi \napparmor\t3\trc \ndocker-ce\t\tun \n"
+    assert engine_info.parse_status(text) == ({"docker.io": "20.10", "iptables": "1"}, ["containerd"])
+
+
 def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
     variables = tmp_path / "docker"
     variables.write_text("# comment\nDOCKER_OPTS='--debug --mtu=1400'\n")

@@ -36,7 +36,7 @@ def fresh():
             "apparmor": False, "architecture": "x86_64",
             "os": {"id": "debian", "like": "", "version": "12", "codename": "bookworm", "name": "Debian 12"},
         },
-        "packages": {"manager": "apt", "installed": {}, "candidates": {}, "lists_age": None},
+        "packages": {"manager": "apt", "installed": {}, "unfinished": [], "candidates": {}, "lists_age": None},
         "engine": {"program": None, "running": False},
         "config": {"exists": False, "content": {}, "error": None},
         "units": {
@@ -269,6 +269,12 @@ def test_bad_input_is_named_before_anything_is_touched(info, more, said):
     with pytest.raises(PlanError) as caught:
         plan(info, **more)
     assert said in str(caught.value)
+
+
+def test_an_installation_that_was_cut_off_is_finished():
+    info = done()
+    info["packages"].update(installed={}, unfinished=["docker.io"])
+    assert "docker.io" in plan(info).prepare["packages"]
 
 
 def test_distro_knows_its_family():
