@@ -17,6 +17,7 @@ author: Dockyard contributors (@dockyard)
 requirements:
   - mmdebstrap
   - mke2fs (package e2fsprogs)
+  - newuidmap (package uidmap), unless root bakes
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -329,10 +330,11 @@ def mmdebstrap_arguments(module, params, files, work, mode):
 
 def bake(module, params, files, recipe, cache, lock):
     """Make the image in a temporary folder of the cache, name it after its content and move it into place."""
-    for command, package in (("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs")):
+    mode = params["mode"] if params["mode"] != "auto" else ("root" if os.geteuid() == 0 else "unshare")
+    needed = [("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs")]
+    for command, package in needed + ([("newuidmap", "uidmap")] if mode == "unshare" else []):
         if not module.get_bin_path(command, opt_dirs=["/sbin", "/usr/sbin"]):
             raise BakeError(f"{command} is missing on the controller: install the package {package}")
-    mode = params["mode"] if params["mode"] != "auto" else ("root" if os.geteuid() == 0 else "unshare")
     work = tempfile.mkdtemp(prefix=".baking-", dir=cache.folder)
     environment = dict(os.environ, LC_ALL="C.UTF-8", PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if mode == "root":
