@@ -18,6 +18,8 @@ from tests.beds._base import run, until
 from tests.beds.engine import Authority, Player, container_pid, docker, engine_pid, start_container
 
 DAEMON_JSON = "/etc/docker/daemon.json"
+# With TLS 1.3 the client learns of it after its own handshake: by an alert, or by the end of the connection.
+REFUSED = ("SSLError", "SSLEOFError", "ConnectionResetError", "BrokenPipeError", "RemoteDisconnected")
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def test_without_a_certificate_nobody_is_let_in(engine_host, play, authority, cl
                 engine_host.ssh("systemctl stop docker.service && systemctl reset-failed docker.service")
                 assert engine_host.out("systemctl is-active docker.socket") == "active"
             answer = ping(engine_host, context)
-            assert answer == (400 if context is None else "SSLError"), (state, answer)
+            assert answer == 400 if context is None else answer in REFUSED, (state, answer)
         assert ping(engine_host, tls(authority, client)) == 200
 
 
