@@ -16,7 +16,7 @@ BENCH ?=
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup-run ## Set up, make a machine, run a container on it over TLS, remove it (KEEP=1 leaves it)
+demo: ## Set up, make a machine, run a container on it over TLS, remove it (KEEP=1 leaves it)
 	@$(T)/demo
 
 test: setup ## Set up and run everything: check, other Ansible versions, system tests
