@@ -10,8 +10,6 @@ import hashlib
 import json
 import os
 import typing as t
-import urllib.error
-import urllib.request
 
 from ._errors import BadOption, MachineError
 
@@ -77,6 +75,8 @@ def fetch(image: dict[str, t.Any]) -> None:
     disk, url = image["disk"], image.get("url")
     if not url or os.path.exists(disk):
         return
+    from ansible.module_utils.urls import open_url  # only downloads pay for its import
+
     os.makedirs(os.path.dirname(disk), exist_ok=True)
     part = f"{disk}.part"
     with open(part, "ab") as target:
@@ -85,12 +85,12 @@ def fetch(image: dict[str, t.Any]) -> None:
             return
         try:
             target.truncate(0)
-            with urllib.request.urlopen(url, timeout=60) as source:
-                while data := source.read(CHUNK):
-                    target.write(data)
+            source = open_url(url, timeout=60, http_agent="dockyard.machine")
+            while data := source.read(CHUNK):
+                target.write(data)
             target.flush()
             os.fsync(target.fileno())
-        except (urllib.error.URLError, OSError) as error:
+        except OSError as error:  # an URLError is one, too
             raise MachineError(
                 f"image: {url} can't be downloaded: {error}", code="download", remedy="Run again"
             ) from error

@@ -146,6 +146,8 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.dockyard.machine.plugins.module_utils._images import cache_folder
+
 DEB_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}
 # mmdebstrap would clean the tree after disk.sh has read it: customize.sh does that instead
 SKIP = "cleanup/apt,cleanup/mmdebstrap,cleanup/reproducible,cleanup/run,cleanup/tmp"
@@ -402,8 +404,7 @@ def bake(module, params, files, recipe, cache, lock):
 
 def ensure(module, params):
     """Compare, bake what is missing, and say what changed."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    cache = Cache(params["cache"] or os.path.join(home, "dockyard", "images"))
+    cache = Cache(params["cache"] or os.path.join(cache_folder(), "images"))
     files = recipe_files(params["recipe"])
     recipe = recipe_hash(params, files)
     before = {"image": cache.current() if params["default"] else None}

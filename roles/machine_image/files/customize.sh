@@ -1,3 +1,4 @@
+#!/bin/sh
 # Run by mmdebstrap as `sh -c … exec ROOT` when the packages and the files of guest/ are in place:
 # turns the tree into a machine that boots quickly and is nobody's yet.
 set -eu
@@ -63,7 +64,8 @@ kernel=$(basename "$(find /lib/modules -mindepth 1 -maxdepth 1 | sort -V | tail 
 build=$(mktemp -d)
 mkdir -p "$build/bin" "$build/dev" "$build/proc" "$build/root" "$build/modules"
 cp /bin/busybox "$build/bin/busybox"
-cp /usr/lib/dockyard/init "$build/init"
+{ echo '#!/bin/busybox sh' && cat /usr/lib/dockyard/init; } >"$build/init"
+chmod 755 "$build/init"
 : >"$build/modules/order"
 for module in virtio_pci virtio_blk ext4; do
     modprobe --set-version "$kernel" --show-depends "$module" | while read -r verb path _; do

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Run by mmdebstrap as `sh -c … exec ROOT`, last: the tree becomes an ext4 file system in the file behind DOCKYARD_DISK.
 set -eu
 root=$1
