@@ -102,7 +102,10 @@ def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> list
     place = {name: module.params.get(name) for name in driver.place if name in module.given}
     lifecycles = []
     for name in store.names():
-        record = store.read(name)
+        try:
+            record = store.read(name)
+        except MachineError:
+            continue  # a damaged record says nothing of its driver; whoever names that machine is told
         if record and record.driver == fqcn(driver) and place.items() <= record.place.items():
             lifecycles.append(Lifecycle(driver, store, _wish(module, driver, name)))
     found = [lifecycle.gathered(over_ssh=False) for lifecycle in lifecycles]

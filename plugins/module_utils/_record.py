@@ -21,7 +21,12 @@ DOCKER_PORT = 2376
 MADE, BEING_CREATED, BEING_REMOVED = "made", "creating", "removing"
 
 
+RESERVED = ("all", "ungrouped", "localhost")  # mean something else to Ansible
+
+
 def check_name(name: str) -> None:
+    if name in RESERVED:
+        raise BadOption("name", name, "is a name that Ansible uses itself", "Use another name")
     if not NAME.match(name):
         raise BadOption(
             "name",

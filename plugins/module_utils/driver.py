@@ -120,7 +120,7 @@ class Driver:
     place: tuple[str, ...] = ()  # options that say where: recorded, and used from the record ever after
     required: tuple[str, ...] = ()  # options without which no machine can be made
     verdicts: dict[str, str] = {}  # pattern of code(error) -> verdict; what matches none is UNSURE
-    ssh_user = "root"  # unless the option ssh_user says otherwise
+    ssh_user: t.Optional[str] = "root"  # who logs in, unless the option ssh_user says; None: nobody does
 
     def __init__(self, options: dict[str, t.Any]) -> None:
         self.options = options

@@ -24,6 +24,7 @@ class ControllerAction(ActionBase):
     _supports_check_mode = True
     _supports_diff = True
     spec: t.ClassVar[dict[str, t.Any]] = {}
+    _connection: t.Any
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)

@@ -127,7 +127,7 @@ class FileStore:
         """Names of the machines that have a record."""
         names = [name for name in self._folders() if os.path.exists(self._machine(name, "machine.json"))]
         if names:
-            self._refuse_vanished()
+            self._read_meta()
         return names
 
     def folder(self, name: str) -> str:
@@ -142,7 +142,7 @@ class FileStore:
             return None
         except OSError as error:
             raise self._error(error) from error
-        self._refuse_vanished()
+        self._read_meta()
         record = Record.from_json(text, path)
         if record.name != name:
             raise MachineError(

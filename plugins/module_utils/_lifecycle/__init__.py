@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When what happens to a machine: plan, freeze, make, settle, power, remove. Knows no provider.
+
+Each file is a chapter on top of the one before: _task, _power, _creation, _change, and here the verbs.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .. import driver as contract
+from .._errors import MachineError
+from .._record import BEING_CREATED, BEING_REMOVED
+from ._change import RECREATING, Change
+from ._task import POWER, Outcome, Wish
+
+__all__ = ["POWER", "Lifecycle", "Outcome", "Wish"]
+
+
+class Lifecycle(Change):
+    """One machine, one task. Each verb returns an Outcome or raises a MachineError."""
+
+    def present(self, start: bool = False) -> Outcome:
+        """Let it exist as asked for; with ``start``, let it run."""
+        if start and "start" not in self.actions():
+            raise self._no_action("started")
+        if not self.store.exists and not self.wish.check:
+            self._dry().present(start)  # bad input must not even make a store
+        with self._locked():
+            record = self._read()
+            before = self._shape(record)
+            self.changed = False
+            if record and record.status == BEING_REMOVED:
+                if self.wish.check:
+                    return Outcome(True, before, {"state": "present"}, self._public(record))
+                self._begin(record)
+                if record.kept.get(RECREATING):
+                    return self._recreate(record, before)
+                self._bury(record)
+                record = None
+            if record is None:
+                return self._create(before)
+            self._begin(record)
+            before = self._shape(record, self._machine_seen(record))
+            if record.status == BEING_CREATED:
+                if self.wish.check:
+                    return Outcome(True, before, {**before, "state": "present"}, self._public(record))
+                self._make(record)
+            return self._update(record, before, start)
+
+    def absent(self) -> Outcome:
+        """Let nothing of it be left, here and at the provider."""
+        if not self.store.exists:
+            return Outcome(False, {"state": "absent"}, {"state": "absent"}, None)
+        with self._locked():
+            record = self._read()
+            before = self._shape(record)
+            after = {"state": "absent"}
+            if self.wish.check:
+                return Outcome(record is not None, before, after, self._public(record) if record else None)
+            if record is None:
+                assert self._lock is not None
+                self.store.clear(self.wish.name, self._lock)  # what a killed run has left
+                return Outcome(False, before, after, None)
+            self._begin(record)
+            self._bury(record)
+            return Outcome(True, before, after, None)
+
+    def gathered(self, over_ssh: bool = True) -> dict[str, t.Any] | None:
+        """The machine as it is now; None if only SSH could tell, and may not be asked.
+
+        Changes nothing but what was observed. What can't be asked is in state unknown.
+        """
+        record = self._read()
+        if record is None:
+            return {"name": self.wish.name, "state": contract.ABSENT}
+        try:
+            self._begin(record)
+            if not over_ssh and self._machine_seen(record).state is None:
+                return None
+            self._observe(record)
+        except MachineError as error:
+            self.observed.update(state=contract.UNKNOWN, error=error.message, refreshed=self.clock.time())
+            self._keep_observed(record)
+        return self._public(record)

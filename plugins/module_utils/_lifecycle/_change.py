@@ -1,0 +1,226 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An existing machine: compared with what is asked for, changed in place, replaced, removed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import typing as t
+
+from .. import driver as contract
+from .._access import Access
+from .._errors import MachineError
+from .._plan import Changes, Want, compare
+from .._record import BEING_REMOVED, Record
+from ._creation import Creation
+from ._power import START_AGAIN
+from ._task import Outcome
+
+SURPLUS = "surplus"  # a resource's status: to be removed, and not made anew
+RECREATING = "recreating"  # kept: it is removed to be made anew
+
+
+class Change(Creation):
+    """Changes and removes a machine."""
+
+    def _update(self, record: Record, before: dict[str, t.Any], start: bool) -> Outcome:
+        """Compare what was asked for with what is, and change what can be changed in place."""
+        wish = self.wish
+        compares = bool(wish.given) or not wish.keep_options
+        for name in self.driver_class.required:  # a machine can't be without it: not said, it stays as it is
+            if wish.options.get(name) is None and name in record.options:
+                wish.options[name] = record.options[name]
+                wish.given.add(name)
+        changes = self._compare(record) if compares else Changes()
+        drift = dict(changes.drift)
+        place = (name for name in self.driver_class.place if name in wish.given)
+        moved = [name for name in place if record.place.get(name) != wish.options[name]]
+        if moved:
+            drift["place"] = moved
+        if drift and not wish.recreate:
+            fields = ", ".join(f"{key}: {', '.join(fields)}" for key, fields in drift.items())
+            raise MachineError(
+                f"{wish.name} can't be changed in place to what is asked for ({fields})",
+                code="drift",
+                remedy="Give the former options, or recreate: true to replace the machine and lose its data",
+            )
+        login = dict(record.ssh)
+        noted = self._note(record)
+        needs_stop = self._needs_stop(changes)
+        running = start or record.kept.get(START_AGAIN)
+        if wish.check:
+            seen = self._machine_seen(record)
+            gone = [one.key for one in record.resources if one.id and self.resources.get(one) is None]
+            stands = running and record.machine and seen.state not in (contract.RUNNING, None)
+            after = {**self._shape(record, seen), **({"changes": self._describe(changes)} if changes else {})}
+            if gone or stands:
+                after.update(state=contract.RUNNING)
+            changed = self.changed or bool(changes or drift or noted or gone or stands)
+            return Outcome(changed, before, after, self._public(record))
+        if drift:
+            return self._recreate(record, before)
+        self._point_to(record, changes.existing)
+        if record.ssh != login:
+            self._try_login(record)
+        if changes:
+            self._stop_for(record, needs_stop)
+            self._apply(record, changes)
+        if noted or changes:
+            if compares:
+                self._keep_options(record)
+            self._save(record)
+            self.changed = True
+        self._stop_picking()
+        for resource in record.resources:
+            if resource.status != SURPLUS:
+                self.resources.ensure(resource)
+        for resource in reversed(list(record.resources)):
+            if resource.status == SURPLUS:
+                self.resources.remove(resource)
+        if (start or record.kept.get(START_AGAIN)) and "start" in self.actions():
+            self._power_to(record, "start", contract.RUNNING)
+        if record.kept.pop(START_AGAIN, False):
+            self._save(record)
+        self._observe(record)
+        if record.ssh:
+            Access(record, self.folder, wish).make_files(self.store)
+        return self._done(record, before)
+
+    def _compare(self, record: Record) -> Changes:
+        kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
+        # Both made now, the old one from the recorded options: a new default or a newer image is no change.
+        old = self._recipe(record, record.options)
+        new = self._recipe(record)
+        choices = {one.key: one.choice for one in record.resources}
+        changes = compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
+        for want in list(changes.new):
+            kept = record.resource(want.key)
+            if kept and kept.status != SURPLUS:  # data that outlived their use are taken up again, as they are
+                changes.new.remove(want)
+                differing = [field for field in want.requests[0] if kept.request.get(field) != want.requests[0][field]]
+                if differing:
+                    changes.drift[want.key] = sorted(differing)
+        return changes
+
+    def _apply(self, record: Record, changes: Changes) -> None:
+        kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
+        for key, part in changes.adjust.items():
+            resource = record.resource(key)
+            if resource:
+                for request in resource.requests:
+                    request.update(part)
+        for want in changes.new:
+            left = record.resource(want.key)
+            if left:
+                self.resources.remove(left)
+            former = changes.order[: changes.order.index(want.key)]
+            places = [place for place, one in enumerate(record.resources) if one.key in former]
+            record.resources.insert(max(places, default=-1) + 1, self._planned(want, record))
+        for key in changes.surplus:
+            resource = record.resource(key)
+            if resource and not kinds[resource.kind].keeps_data:
+                resource.status = SURPLUS  # removed once nothing uses it any more
+        self._keep_options(record)
+        self._save(record)
+
+    def _point_to(self, record: Record, wants: dict[str, Want]) -> None:
+        """Mean another thing of the user's from now on; a machine only if it shows the pinned host key."""
+        for key, want in wants.items():
+            resource = record.resource(key)
+            if resource is None:
+                continue
+            resource.id, resource.requests = want.existing, want.requests
+            seen = self.resources.ensure(resource)
+            if key == record.machine and record.ssh:
+                Access(record, self.folder, self.wish).contact(self._facts(seen), self.clock)
+
+    def _try_login(self, record: Record) -> None:
+        """Another way to log in is kept only if it works, where that can be tried now."""
+        seen = self._machine_seen(record)
+        if seen.state in (None, contract.RUNNING):
+            Access(record, self.folder, self.wish).contact(self._facts(seen), self.clock)
+
+    def _needs_stop(self, changes: Changes) -> list[str]:
+        kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
+        return [
+            field
+            for key, part in changes.adjust.items()
+            for field in part
+            if kinds[key.partition("/")[0]].adjustable[field] == contract.STOPPED
+        ]
+
+    def _stop_for(self, record: Record, fields: list[str]) -> None:
+        if not fields or self._machine_seen(record).state == contract.STOPPED:
+            return
+        if not self.wish.allow_stop:
+            raise MachineError(
+                f"{record.name} must be stopped to change {', '.join(fields)}",
+                code="needs_stop",
+                remedy="Give allow_stop: true, or stop it first",
+            )
+        if self._machine_seen(record).state == contract.RUNNING:
+            record.kept[START_AGAIN] = True  # before it stops: whoever finishes this must know
+            self._save(record)
+        self._power_to(record, "stop", contract.STOPPED)
+
+    def _recreate(self, record: Record, before: dict[str, t.Any]) -> Outcome:
+        if not record.kept.get(RECREATING):
+            self._dry()._create(before)  # what can't be made must not cost the machine that is there
+        record.kept[RECREATING] = True
+        self._take_down(record)
+        wish = self.wish
+        # What the task does not say stays as it is
+        kept: dict[str, t.Any] = {
+            name: getattr(record, name)
+            for name in ("fleet", "role", "labels", "tls_san")
+            if getattr(wish, name) is None
+        }
+        for name in ("user", "key", "args"):
+            if record.ssh.get(name) and getattr(wish, f"ssh_{name}") is None:
+                kept[f"ssh_{name}"] = record.ssh[name]
+        if wish.keep_options and not wish.given:
+            kept.update(options={**wish.options, **record.options, **record.place}, given=set(record.options))
+        self.wish = dataclasses.replace(wish, **kept)
+        if os.path.lexists(os.path.join(self.folder, "first-boot")):
+            shutil.rmtree(os.path.join(self.folder, "first-boot"))  # the next one shows a host key of its own
+        self.store.save_observed(record.name, {})
+        outcome = self._create(before, record)
+        return Outcome(True, before, outcome.after, outcome.machine)
+
+    def _note(self, record: Record) -> bool:
+        """Take over what is only noted, and touches no provider."""
+        wish, before = self.wish, dataclasses.asdict(record)
+        record.fleet = record.fleet if wish.fleet is None else wish.fleet
+        record.role = record.role if wish.role is None else wish.role
+        record.labels = record.labels if wish.labels is None else wish.labels
+        record.tls_san = record.tls_san if wish.tls_san is None else wish.tls_san
+        if record.ssh:
+            Access(record, self.folder, wish).note()
+        return dataclasses.asdict(record) != before
+
+    def _describe(self, changes: Changes) -> dict[str, t.Any]:
+        return {
+            "adjust": changes.adjust,
+            "use": {key: want.existing for key, want in changes.existing.items()},
+            "create": {want.key: want.requests[0] for want in changes.new},
+            "remove": changes.surplus,
+            "replace": changes.drift,
+        }
+
+    def _bury(self, record: Record) -> None:
+        assert self._lock is not None
+        self._take_down(record)
+        self.store.remove(record, self._lock)
+        self.changed = True
+
+    def _take_down(self, record: Record) -> None:
+        """Remove what was made, the dependent first."""
+        self.resources.check_account()
+        if record.status != BEING_REMOVED:
+            record.status = BEING_REMOVED
+            self._save(record)
+        for resource in reversed(list(record.resources)):
+            self.resources.remove(resource)

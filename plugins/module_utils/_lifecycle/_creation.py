@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A new machine: planned on paper, frozen, made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+import uuid
+
+from .. import driver as contract
+from .._access import Access
+from .._errors import BadOption, MachineError
+from .._plan import Recipe, Want
+from .._record import MADE, Record, Resource
+from .._resources import Full
+from ._power import Power
+from ._task import Outcome
+
+REPLACED = "replaced"  # a resource's status: to be removed, and made anew
+
+
+class Creation(Power):
+    """Makes a machine, or finishes one that was begun."""
+
+    def _create(self, before: dict[str, t.Any], former: Record | None = None) -> Outcome:
+        """A new machine; with ``former``, in the place of that one, of which nothing but the record is left."""
+        wish = self.wish
+        missing = [name for name in self.driver_class.required if wish.options.get(name) is None]
+        if missing:
+            raise BadOption(missing[0], None, f"is needed to create {wish.name} with {wish.driver}", "Give the option")
+        record = Record(
+            id=uuid.uuid4().hex[:12],
+            name=wish.name,
+            driver=wish.driver,
+            fleet=wish.fleet,
+            role=wish.role,
+            labels=wish.labels or {},
+            tls_san=wish.tls_san or [],
+            place={name: wish.options.get(name) for name in self.driver_class.place},
+        )
+        if former:
+            record.id, record.revision, record.created = former.id, former.revision, former.created
+            record.kept.update({name: former.kept[name] for name in ("picks", "gone") if name in former.kept})
+        with self._nothing_left():
+            self._begin(record)
+            access = Access(record, self.folder, wish)
+            if self.driver_class.ssh_user:
+                access.plan(self.driver_class.ssh_user)
+            recipe = self._recipe(record)
+            self._keep_options(record)
+            self._take(record, recipe)
+            access.choose_policy(recipe.injects_host_key)
+            record.account = self.resources.account()
+            for resource in record.resources:
+                if resource.existing:
+                    self.resources.ensure(resource)
+            if self._is_existing(record) and record.ssh:
+                access.contact(self._facts(self._machine_seen(record)), self.clock)
+            if wish.check:
+                return Outcome(True, before, self._shape(record), {**self._public(record), "state": "absent"})
+            self._save(record)  # the freeze: from here on, a re-run does what this says
+        self._stop_picking()
+        self._make(record)
+        self.changed = True
+        return self._done(record, before)
+
+    @contextlib.contextmanager
+    def _nothing_left(self) -> t.Iterator[None]:
+        """A plan that comes to nothing leaves no folder behind."""
+        if self._lock:
+            self.store.sweep(self.wish.name, self._lock)
+        fresh = not os.path.exists(self.folder)
+        try:
+            yield
+        except (MachineError, OSError):
+            if self._lock and fresh:
+                self.store.clear(self.wish.name, self._lock)
+            raise
+
+    def _make(self, record: Record) -> None:
+        """Do the frozen plan, from wherever it was left."""
+        access = Access(record, self.folder, self.wish)
+        while True:
+            self._clear_replaced(record)
+            try:
+                for resource in record.resources:
+                    self.resources.ensure(resource)
+                break
+            except Full as full:
+                self._choose_again(record, full)
+        if "start" in self.actions():
+            self._power_to(record, "start", contract.RUNNING)
+        self._observe(record)
+        if record.ssh and not record.ssh["host_keys"]:
+            access.contact(self._facts(self._machine_seen(record)), self.clock, self.wish.timeout)
+        if record.ssh:
+            access.make_files(self.store)
+        record.status = MADE
+        self._save(record)
+        self.changed = True
+
+    def _choose_again(self, record: Record, full: Full) -> None:
+        """Move a choice on that several resources share, and with it those that were made for the last one."""
+        recipe = self._recipe(record, record.options)
+        choices = record.kept["choices"]
+        movable = [key for key, count in recipe.candidates.items() if choices.get(key, 0) + 1 < count]
+        if not movable:
+            raise full.cause.explained(
+                "There is no further choice: widen the options, or try later", self.resources.left_behind()
+            )
+        choices[movable[0]] = choices.get(movable[0], 0) + 1
+        wants = {want.key: want for want in self._recipe(record, record.options).wants}
+        full.resource.choice = 0
+        for resource in record.resources:
+            want = wants.get(resource.key)
+            if want is None or resource.existing or want.requests == resource.requests:
+                continue
+            resource.requests, resource.choice = want.requests, 0
+            if resource.id:
+                resource.status = REPLACED
+        self._save(record)  # in one step: a plan of which one half is here and the other half there can't be made
+
+    def _clear_replaced(self, record: Record) -> None:
+        """Remove what was made for a former choice, the dependent first."""
+        for resource in reversed(record.resources):
+            if resource.status == REPLACED:
+                self.resources.delete(resource)
+                resource.id, resource.status, resource.attempt = None, "planned", resource.attempt + 1
+                self._save(record)
+
+    def _take(self, record: Record, recipe: Recipe) -> None:
+        record.resources = [self._planned(want, record) for want in recipe.wants]
+        machines = {kind.__name__ for kind in self.driver_class.kinds if issubclass(kind, contract.Machine)}
+        record.machine = next((one.key for one in reversed(record.resources) if one.kind in machines), None)
+
+    @staticmethod
+    def _planned(want: Want, record: Record) -> Resource:
+        existing = want.existing is not None
+        status = "made" if existing else "planned"
+        # Another generation than what bore that key before: neither its token nor a late delete of it can mean this.
+        former = [one["generation"] for one in record.kept.get("gone", []) if one["key"] == want.key]
+        resource = Resource(want.key, want.kind, id=want.existing, requests=want.requests, status=status)
+        resource.existing, resource.generation = existing, max(former, default=0) + 1
+        return resource
+
+    def _keep_options(self, record: Record) -> None:
+        """The options as given, none of them a secret."""
+        wish = self.wish
+        kept = {name for name in wish.given if name in self.driver_class.argument_spec} - wish.secret
+        record.options = {name: wish.options[name] for name in sorted(kept)}
+        secret = {name for name in wish.given & wish.secret if wish.options.get(name) is not None}
+        record.secrets = {name: self._digest(wish.options[name]) for name in sorted(secret)}
+
+    def _is_existing(self, record: Record) -> bool:
+        resource = record.resource(record.machine)
+        return bool(resource and resource.existing)

@@ -1,0 +1,247 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each task on a machine stands on: the record and its lock, the driver, the recipe, what is seen."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from .. import _record
+from .. import driver as contract
+from .._access import Access
+from .._errors import MachineError
+from .._plan import Recipe, refers_to
+from .._record import MADE, Record, Resource
+from .._resources import Clock, Resources
+from .._store import FileStore, Lock
+from .._store._file import PICKS_LOCK
+from ..driver import Driver, Seen
+
+# state -> (the action that leads there, the state that is then seen)
+POWER = {
+    "started": ("start", contract.RUNNING),
+    "stopped": ("stop", contract.STOPPED),
+    "restarted": ("restart", contract.RUNNING),
+    "killed": ("kill", contract.STOPPED),
+    "paused": ("pause", contract.PAUSED),
+}
+
+
+@dataclasses.dataclass
+class Wish:
+    """What a task asks for. None: not said, so it stays as it is."""
+
+    name: str
+    driver: str  # FQCN
+    options: dict[str, t.Any]  # the driver's, with defaults
+    given: set[str]  # names of the options that were said
+    secret: set[str]  # names of the options whose values are never kept
+    fleet: str | None = None
+    role: str | None = None
+    labels: dict[str, str] | None = None
+    tls_san: list[str] | None = None
+    ssh_user: str | None = None
+    ssh_key: str | None = None
+    ssh_args: str | None = None
+    host_key: str | None = None
+    keep_options: bool = False  # if no option is given, all stay as they are recorded
+    recreate: bool = False
+    allow_stop: bool = False
+    timeout: float = 600
+    stop_timeout: float = 60
+    lock_timeout: float = 60
+    check: bool = False
+
+
+@dataclasses.dataclass
+class Outcome:
+    changed: bool
+    before: dict[str, t.Any]
+    after: dict[str, t.Any]
+    machine: dict[str, t.Any] | None
+
+
+class Task:
+    """One machine, one task."""
+
+    def __init__(self, driver: type[Driver], store: FileStore, wish: Wish, clock: Clock | None = None) -> None:
+        self.driver_class = driver
+        self.store = store
+        self.wish = wish
+        self.clock = clock or Clock()
+        self.folder = store.folder(wish.name)
+        self.changed = False
+        self.observed: dict[str, t.Any] = {}
+        self._lock: Lock | None = None
+        self._picks = contextlib.ExitStack()
+        self._picking = False
+
+    def actions(self) -> set[str]:
+        """The power actions that the driver's machine defines."""
+        machine = next((kind for kind in self.driver_class.kinds if issubclass(kind, contract.Machine)), None)
+        names = ("start", "stop", "restart", "kill", "pause", "unpause")
+        return {name for name in names if hasattr(machine, name)}
+
+    def states(self) -> list[str]:
+        """The states that this driver knows."""
+        actions = self.actions()
+        can_restart = "restart" in actions or {"start", "stop"} <= actions
+        power = [state for state, (action, _wanted) in POWER.items() if action in actions and state != "restarted"]
+        return ["present", "absent", "gathered", *power, *(["restarted"] if can_restart else [])]
+
+    def _no_action(self, state: str) -> MachineError:
+        return MachineError(
+            f"{self.wish.driver} has no state {state}",
+            code="no_such_action",
+            remedy="It has " + ", ".join(self.states()),
+        )
+
+    def _machine_seen(self, record: Record) -> Seen:
+        resource = record.resource(record.machine)
+        seen = self.resources.get(resource) if resource else None
+        return seen or Seen(id="", state=contract.ABSENT)
+
+    def _facts(self, seen: Seen) -> dict[str, t.Any]:
+        known = ("address", "addresses", "ssh_port", "docker_port", "docker_host", "host_keys")
+        return {key: value for key, value in seen.facts.items() if key in known}
+
+    def _observe(self, record: Record) -> None:
+        """Note what is seen now, beside the record and never in it."""
+        seen = self._machine_seen(record)
+        facts = self._facts(seen)
+        observed = {"engine": self.store.observed(record.name).get("engine"), "state": seen.state, **facts}
+        if seen.state is None:
+            Access(record, self.folder, self.wish).contact(facts, self.clock)
+            observed["state"] = contract.RUNNING
+        observed["refreshed"] = self.clock.time()
+        self.observed = observed
+        self._keep_observed(record)
+
+    def _keep_observed(self, record: Record) -> None:
+        if record.revision and not self.wish.check:
+            self.store.save_observed(record.name, self.observed)
+
+    @contextlib.contextmanager
+    def _locked(self) -> t.Iterator[None]:
+        """The machine's lock; a check changes nothing and so needs none."""
+        if self.wish.check:
+            yield
+            return
+        self.store.create()
+        with self.store.lock(self.wish.name, self.wish.lock_timeout) as self._lock, self._picks:
+            try:
+                with self.store.explained():
+                    yield
+            except MachineError as error:
+                resources = getattr(self, "resources", None)
+                if resources and resources.record.status != MADE and not error.left_behind:
+                    error.left_behind = resources.left_behind()
+                raise
+
+    def _read(self) -> Record | None:
+        record = self.store.read(self.wish.name)
+        if record and record.driver != self.wish.driver:
+            raise MachineError(
+                f"{record.name} exists with driver {record.driver}, not {self.wish.driver}",
+                code="driver_changed",
+                remedy="Give that driver, or remove the machine first",
+            )
+        self.observed = self.store.observed(self.wish.name)
+        return record
+
+    def _begin(self, record: Record) -> None:
+        """Connect: where the machine is, says the record."""
+        self.driver = self.driver_class({**self.wish.options, **record.place})
+        try:
+            self.driver.client = self.driver.connect()
+        except MachineError:
+            raise
+        except Exception as error:
+            raise MachineError(f"{record.driver} can't connect: {error}", code="connect") from error
+        self.resources = Resources(
+            self.driver,
+            record,
+            save=lambda: self._save(record),
+            fills=Access(record, self.folder, self.wish).fill,
+            store_id=self.store.id if self.store.exists else "",
+            folder=self.folder,
+            timeout=self.wish.timeout,
+            clock=self.clock,
+            dead=self._dead,
+        )
+
+    def _dead(self, resource: Resource) -> None:
+        """A machine that is made anew shows a host key of its own, and has no Engine yet."""
+        record = self.resources.record
+        if resource.key == record.machine:
+            if record.ssh:
+                Access(record, self.folder, self.wish).renew_host_key()
+            self.store.save_observed(record.name, {})
+
+    def _save(self, record: Record) -> None:
+        assert self._lock is not None
+        self.store.save(record, self._lock)
+
+    def _recipe(self, record: Record, options: dict[str, t.Any] | None = None) -> Recipe:
+        """Run the recipe on paper, with the options of the task or with given ones."""
+        spec = self.driver_class.argument_spec
+        if options is None:
+            values = {name: self.wish.options.get(name) for name in spec}
+            digests = {name: self._digest(values[name]) for name in self.wish.secret if values.get(name) is not None}
+        else:
+            values = {name: options.get(name, one.get("default")) for name, one in spec.items()}
+            digests = record.secrets
+            values.update(dict.fromkeys(digests, ""))
+        values.update(record.place)
+        public_key = Access(record, self.folder, self.wish).public_key
+        recipe = Recipe(record.name, values, digests, record.kept, self._taken, public_key)
+        self.driver.recipe(recipe)
+        return recipe
+
+    def _digest(self, value: t.Any) -> str:
+        return self.store.digest(value) if self.store.exists else ""
+
+    def _taken(self) -> set[t.Any]:
+        """What other machines have picked; nobody else picks until ours is saved."""
+        if not self.wish.check and not self._picking:
+            self._picks.enter_context(self.store.lock(PICKS_LOCK, self.wish.lock_timeout))
+            self._picking = True
+        records = [self.store.read(name) for name in self.store.names() if name != self.wish.name]
+        return {value for one in records if one for value in one.kept.get("picks", {}).values()}
+
+    def _stop_picking(self) -> None:
+        self._picks.close()
+        self._picking = False
+
+    def _shape(self, record: Record | None, seen: Seen | None = None) -> dict[str, t.Any]:
+        """A machine as the diff shows it: as it was just seen, else as it was seen last."""
+        if record is None:
+            return {"state": "absent"}
+        observed = self.observed
+        if seen:
+            observed = {**observed, **self._facts(seen), "state": seen.state or observed.get("state")}
+        return {
+            "state": _record.state(record, observed) if record.revision else "present",
+            "address": observed.get("address"),
+            "driver": record.driver,
+            "fleet": record.fleet,
+            "role": record.role,
+            "labels": record.labels,
+            "tls_san": record.tls_san,
+            "options": record.options,
+            "resources": {one.key: one.request for one in record.resources if not refers_to(one.key)},
+        }
+
+    def _public(self, record: Record) -> dict[str, t.Any]:
+        return _record.public(record, self.observed, self.folder)
+
+    def _dry(self) -> t.Any:
+        """The same task as a check."""
+        return type(self)(self.driver_class, self.store, dataclasses.replace(self.wish, check=True), self.clock)
+
+    def _done(self, record: Record, before: dict[str, t.Any]) -> Outcome:
+        after = self._shape(record)
+        return Outcome(self.changed or self.resources.changed, before, after, self._public(record))
