@@ -227,9 +227,12 @@ def test_an_interrupted_bake_leaves_no_image(ansible, tmp_path):
     cache = tmp_path / "cache"
     variables = {"machine_image_cache": str(cache), "machine_image_default": False}
     with ansible.start_playbook("bake_image", variables) as process:
-        until(lambda: list(cache.glob(".baking-*/mmdebstrap.*")), 60, "the bake")
-        process.kill()
-        process.popen.communicate()
+        until(lambda: list(cache.glob(".baking-*/mmdebstrap.*")), 120, "the bake")
+        # The module outlives a playbook that is killed, so it is the one to kill
+        first = min(processes_of(f"{cache}/"))
+        module = int(pathlib.Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(module, 9)
+        process.wait(timeout=120).failed()
     until(lambda: not processes_of(f"{cache}/"), 60, "the end of mmdebstrap")
     assert [path.name for path in cache.iterdir() if not path.name.startswith(".")] == []
     # What is half-made goes with the next bake, which here fails at once
