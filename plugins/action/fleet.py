@@ -13,6 +13,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import Fil
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 
+FOR_ALL = ("store", "recreate", "allow_stop", "timeout")  # handed on to the module machine, for each machine
+
 
 class ActionModule(ControllerAction):
     """Make the plan: what is wanted, what is there, what is to be done. Bad input fails here, for all machines."""
@@ -29,6 +31,10 @@ class ActionModule(ControllerAction):
         "refresh": {"type": "bool", "default": True},
         "remove_surplus": {"type": "bool", "default": False},
         "remove_max": {"type": "str"},
+        "recreate": {"type": "bool", "default": False},
+        "allow_stop": {"type": "bool", "default": False},
+        "timeout": {"type": "float"},
+        "max_age": {"type": "float", "default": 60},
     }
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
@@ -48,6 +54,9 @@ class ActionModule(ControllerAction):
             return _record.has_options(record, options, secret_options(_drivers.load(record.driver)), store.digest)
 
         plan = _fleet.make(wanted, surplus, records, limit, has_options)
+        for one in plan.wanted:
+            if one["name"] in plan.keep and args["refresh"]:
+                one["max_age"] = args["max_age"]
         if args["remove_surplus"] and fleet:
             mine = sum(1 for record in records.values() if record.fleet == fleet["id"])
             _fleet.check_surplus(plan.surplus, mine, args["remove_max"])
@@ -100,6 +109,7 @@ class ActionModule(ControllerAction):
             one["options"] = _drivers.check_options(driver, one.get("options") or {}, one["name"])
             can_start = any(hasattr(kind, "start") for kind in _drivers.load(driver).kinds)
             one["state"] = "started" if can_start else "present"
+            one.update({name: args[name] for name in FOR_ALL if args[name] is not None})
         doubled = set(names) & {one["name"] for one in wanted[: len(wanted) - len(names)]}
         if doubled:
             raise BadOption("machine_names", ", ".join(sorted(doubled)), "is in machine_fleet, too", "Say it once")

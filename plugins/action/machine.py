@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils import _record, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
@@ -16,11 +16,13 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Co
 GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
 OWN = {
     **{name: {**one, "default": None} for name, one in SHARED.items() if name != "scope"},
+    "machine": {"type": "dict"},
     "driver": {"type": "str"},
     "options": {"type": "dict"},
+    "wait": {"type": "bool", "default": True},
     "max_age": {"type": "float", "default": 0},
 }
-OWN["name"]["required"] = True
+UP = (None, "present", "started", "restarted")
 NOTED = ("fleet", "role", "labels", "tls_san")  # what the record notes, beside the driver's options
 
 
@@ -31,15 +33,18 @@ class ActionModule(ControllerAction):
     spec = OWN
 
     def arguments(self) -> dict[str, t.Any]:
-        # A driver's options may stand beside ours, where module_defaults put them, too.
-        flat = {name: self._task.args[name] for name in list(self._task.args) if name not in OWN}
         everything = self._task.args
+        said = {**(everything.get("machine") or {}), **everything}
+        # A driver's options may stand beside ours, where module_defaults put them, too.
+        flat = {name: value for name, value in said.items() if name not in OWN}
         try:
-            self._task.args = {name: value for name, value in everything.items() if name not in flat}
+            self._task.args = {name: value for name, value in said.items() if name in OWN and name != "machine"}
             args = super().arguments()
         finally:
             self._task.args = everything
         args["options"] = {**flat, **(args["options"] or {})}
+        if not args["name"]:
+            raise BadOption("name", args["name"], "is needed", "Name the machine")
         return args
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
@@ -56,7 +61,21 @@ class ActionModule(ControllerAction):
         args["keep_options"] = not args["driver"] if args["keep_options"] is None else args["keep_options"]
         shared = {name: args[name] for name in SHARED if args.get(name) is not None}
         module_args = {**self._with_defaults(driver, shared, SHARED), **options}
-        return self.run_module(driver, module_args, task_vars)
+        result = self.run_module(driver, module_args, task_vars)
+        if args["wait"] and args["state"] in UP and not result.get("failed") and not self._task.check_mode:
+            self._wait(args, store, bool(result.get("changed")))
+        return result
+
+    @staticmethod
+    def _wait(args: dict[str, t.Any], store: FileStore, changed: bool) -> None:
+        """Until the machine can be logged in to, if it may be on its way up."""
+        record = store.read(args["name"])
+        if record is None or not record.ssh or (record.ssh.get("reached") and not changed):
+            return
+        observed, folder = store.observed(record.name), store.folder(record.name)
+        if observed.get("state") == "running" and observed.get("address") and record.ssh["host_keys"]:
+            limit = args["timeout"] or SHARED["timeout"]["default"]
+            _ssh.wait_until_up(_ssh.Host(record, observed, folder), limit, not record.ssh.get("reached"))
 
     def _driver(self, args: dict[str, t.Any], store: FileStore) -> str | None:
         """The driver that is said, else the recorded one; None if there is neither, and nothing to remove."""

@@ -132,7 +132,6 @@ class Access:
         config: dict[str, t.Any] = {
             "hostname": self.record.name,
             "ssh_deletekeys": False,
-            "ssh_genkeytypes": [],
             "merge_how": "list(append)+dict(recurse_list)+str()",
         }
         private = self._read_host_key()

@@ -51,6 +51,7 @@ class Recipe:
         kept: dict[str, t.Any] | None = None,
         taken: t.Callable[[], set[t.Any]] | None = None,
         public_key: t.Callable[[], str] | None = None,
+        ssh_user: str = "",
     ) -> None:
         self.name = name
         self._digests = digests or {}
@@ -62,6 +63,7 @@ class Recipe:
         self.injects_host_key = False
         self._taken = taken or set
         self._public_key = public_key or str
+        self.ssh_user = ssh_user  # who is to be let in
 
     @property
     def public_key(self) -> str:

@@ -11,6 +11,7 @@ import fcntl
 import io
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -88,6 +89,15 @@ def run_qemu(command: list[str], folder: str) -> None:
 def _code(said: str) -> str:
     """Busy: a QEMU that is about to end still has its files."""
     return "busy" if "Cannot lock pid file" in said or "Failed to get " in said and " lock" in said else "failed"
+
+
+def controller() -> str:
+    """Which controller this is: a machine is a process on one, also where several share its store."""
+    try:
+        with open("/etc/machine-id", encoding="ascii") as file:
+            return file.read().strip() or platform.node()
+    except FileNotFoundError:  # no Linux
+        return platform.node()
 
 
 # Files

@@ -197,6 +197,8 @@ def host_vars(record: Record, observed: dict[str, t.Any], folder: str) -> dict[s
         values["ansible_port"] = observed.get("ssh_port") or 22
         values["ansible_user"] = record.ssh.get("user") or "root"
         values["ansible_become"] = values["ansible_user"] != "root"
+        if observed.get("python_interpreter"):
+            values["ansible_python_interpreter"] = observed["python_interpreter"]
         key = private_key(record, folder)
         if key:
             values["ansible_ssh_private_key_file"] = key

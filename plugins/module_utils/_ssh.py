@@ -13,8 +13,10 @@ import contextlib
 import errno
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 import typing as t
 
 from ._errors import BadOption, MachineError
@@ -154,6 +156,31 @@ class Host:
         return Unreachable(
             f"{where} can't be reached: {said}", code="unreachable", remedy="Check address, port and network"
         )
+
+
+def wait_until_up(host: Host, limit: float, patient: bool) -> None:
+    """Until the SSH server greets and lets us in. ``patient``: the user may still be in the making (cloud-init)."""
+    deadline = time.monotonic() + limit
+    # The greeting first, by short looks: a forwarded port accepts long before the machine behind it answers.
+    while not host.record.ssh.get("args") and time.monotonic() < deadline and not _greets(host.address, host.port):
+        time.sleep(0.2)
+    while True:
+        try:
+            host.log_in()
+            return
+        except MachineError as error:
+            again = isinstance(error, Unreachable) or (patient and error.code == "ssh_login")
+            if not again or time.monotonic() >= deadline:
+                raise
+        time.sleep(1)
+
+
+def _greets(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=1) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
 
 
 class Unreachable(MachineError):

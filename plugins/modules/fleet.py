@@ -67,6 +67,25 @@ options:
     description:
       - How many machines may be surplus, as V(10) or V(50%). Without it 5, or 20 % of the fleet if that is more.
     type: str
+  recreate:
+    description:
+      - Replace machines that can't be changed in place. Their data are lost.
+    type: bool
+    default: false
+  allow_stop:
+    description:
+      - Stop and start machines if a change needs it.
+    type: bool
+    default: false
+  timeout:
+    description:
+      - Seconds that each wait for a provider or a machine may last.
+    type: float
+  max_age:
+    description:
+      - Seconds for which what the refresh has seen of unchanged machines is believed.
+    type: float
+    default: 60
 attributes:
   check_mode:
     support: full

@@ -16,8 +16,11 @@ description:
 author:
   - Dockyard contributors (@dockyard)
 options:
-  name:
-    required: true
+  machine:
+    description:
+      - Arguments of this module in one dictionary, as the module M(dockyard.machine.fleet) returns them in C(wanted).
+        What is given beside it wins.
+    type: dict
   driver:
     description:
       - The driver, as V(qemu), or by its full name, as V(acme.cloud.thing).
@@ -30,6 +33,11 @@ options:
       - The driver's own options, as its module documents them.
       - They may also stand beside the other options of this module.
     type: dict
+  wait:
+    description:
+      - Wait until the machine can be logged in to, where it may be on its way up. O(timeout) is the limit.
+    type: bool
+    default: true
   max_age:
     description:
       - Seconds. If the machine was seen running within that time and is recorded as it is asked for,

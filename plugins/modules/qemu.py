@@ -67,9 +67,6 @@ options:
     type: list
     elements: str
     default: []
-  ssh_user:
-    description: Who logs in; made at the first boot. By default V(debian).
-    type: str
   user_data:
     description: User data for cloud-init, added to that of the machine. Only for images with cloud-init.
     type: str
@@ -153,7 +150,6 @@ class VM(driver.Machine):
     adjustable = {
         **dict.fromkeys(("cpus", "memory", "disk_size", "ports", "listen"), driver.STOPPED),
         **dict.fromkeys(("ssh_port", "docker_port", "accelerator"), driver.STOPPED),
-        "ssh_user": "any",  # only noted: who is made at the first boot, is settled then
     }
 
     def list(self, it):
@@ -176,6 +172,7 @@ class VM(driver.Machine):
                 "addresses": [raw["listen"]],
                 "ssh_port": raw["ssh_port"],
                 "docker_port": raw["docker_port"],
+                **({"python_interpreter": "/usr/bin/python3"} if raw["image"]["channel"] == "smbios" else {}),
             },
         )
 
@@ -279,10 +276,12 @@ class Qemu(driver.Driver):
         "ssh_port": {"type": "int"},
         "docker_port": {"type": "int"},
         "ports": {"type": "list", "elements": "str", "default": []},
-        "ssh_user": {"type": "str"},
         "user_data": {"type": "str"},
     }
     verdicts = {"busy": driver.BUSY, "no_answer": driver.UNSURE, "failed": driver.REFUSED}
+
+    def account(self):
+        return _qemu.controller()
 
     def recipe(self, m):
         options = m.options
@@ -307,7 +306,7 @@ class Qemu(driver.Driver):
             raise driver.BadOption("disk_size", options["disk_size"], f"is less than the image's {-(-size // GIB)} GiB")
         request = {
             **{name: options[name] for name in ("cpus", "memory", "disk_size", "accelerator", "listen", "ports")},
-            "ssh_user": options["ssh_user"] or self.ssh_user,
+            "ssh_user": m.ssh_user,
             "architecture": architecture,
             "image": image,
             "public_key": m.public_key,

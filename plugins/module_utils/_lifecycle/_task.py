@@ -105,7 +105,7 @@ class Task:
         return seen or Seen(id="", state=contract.ABSENT)
 
     def _facts(self, seen: Seen) -> dict[str, t.Any]:
-        known = ("address", "addresses", "ssh_port", "docker_port", "docker_host", "host_keys")
+        known = ("address", "addresses", "ssh_port", "docker_port", "docker_host", "host_keys", "python_interpreter")
         return {key: value for key, value in seen.facts.items() if key in known}
 
     def _observe(self, record: Record) -> None:
@@ -197,7 +197,8 @@ class Task:
             values.update(dict.fromkeys(digests, ""))
         values.update(record.place)
         public_key = Access(record, self.folder, self.wish).public_key
-        recipe = Recipe(record.name, values, digests, record.kept, self._taken, public_key)
+        ssh_user = record.ssh.get("user") or ""
+        recipe = Recipe(record.name, values, digests, record.kept, self._taken, public_key, ssh_user)
         self.driver.recipe(recipe)
         return recipe
 
