@@ -4,21 +4,21 @@
 
 """What the engine modules do on a host: commands, files, the Engine's API over its own socket.
 
-Runs on Python 3.8 and imports nothing but the standard library.
+Runs on Python 3.8.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 import typing as t
+
+from . import _process
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
@@ -38,19 +38,12 @@ def run(
     """A command's status, output and errors, in plain English."""
     variables = dict(os.environ, LC_ALL="C", LANGUAGE="C", PATH=PATH, SYSTEMD_PAGER="", **(environment or {}))
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=limit,
-            env=variables,
-            check=False,
-        )
+        done = _process.run(command, limit, env=variables)
     except FileNotFoundError:
         raise HostError(f"{command[0]} is not installed") from None
-    except subprocess.TimeoutExpired:
+    except _process.TimeoutExpired:
         raise HostError(f"'{' '.join(command)}' did not end within {limit:.0f} s") from None
-    out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    out, err = done.stdout, done.stderr
     if check and done.returncode:
         tail = "\n".join((err.strip() or out.strip()).splitlines()[-12:])
         raise HostError(f"'{' '.join(command)}' ended with {done.returncode}: {tail}")
@@ -120,7 +113,7 @@ def show(*units: str) -> dict[str, dict[str, str]]:
     """Properties of units, in one call."""
     names = (
         "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,"
-        "ExecMainStartTimestamp,Result"
+        "ExecMainStartTimestampMonotonic,Result"
     )
     found: dict[str, dict[str, str]] = {}
     for paragraph in run("systemctl", "show", "--no-pager", "-p", names, *units)[1].split("\n\n"):
@@ -133,34 +126,25 @@ def show(*units: str) -> dict[str, dict[str, str]]:
 # -- the Engine's API
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str, limit: float) -> None:
-        super().__init__("localhost", timeout=limit)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def ask(question: str, limit: float = 10) -> t.Any:
     """What the Engine answers to a GET on its own socket, or None if it doesn't.
 
     Ask only while docker.service is active: a question to the socket alone would start it.
+    In HTTP/1.0, where an answer is all up to the end. Python's own client would bring in its TLS and its mail headers,
+    which is a fifth of what a module's start takes.
     """
     for path in SOCKETS:
         if os.path.exists(path):
-            connection = _Connection(path, limit)
             try:
-                connection.request("GET", question)
-                answer = connection.getresponse()
-                content = answer.read()
-                return json.loads(content) if answer.status == 200 else None
-            except (OSError, ValueError, http.client.HTTPException):
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+                    stream.settimeout(limit)
+                    stream.connect(path)
+                    stream.sendall(f"GET {question} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+                    with stream.makefile("rb") as answer:
+                        head, dummy, content = answer.read().partition(b"\r\n\r\n")
+                return json.loads(content) if b" 200 " in head.split(b"\r\n")[0] else None
+            except (OSError, ValueError):
                 return None
-            finally:
-                connection.close()
     return None
 
 

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import socket
-import ssl
 import stat
 import time
 import typing as t
@@ -167,7 +166,7 @@ def remembered() -> dict[str, t.Any]:
 
 def validate(text: str) -> None:
     """Let the Engine's program judge a configuration, where it can (version 23 and later)."""
-    if not host.which("dockerd"):
+    if not host.which("dockerd") or set(json.loads(text)) <= {"live-restore"}:
         return
     path = cfg.CONFIG_PATH + ".dockyard-check"
     host.write(path, text, 0o600)
@@ -179,9 +178,8 @@ def validate(text: str) -> None:
         raise HostError(f"The configuration is not valid: {(err or out).strip().replace(path, cfg.CONFIG_PATH)}")
 
 
-def own_command() -> str | None:
-    """The command of docker.service without our drop-in."""
-    properties = host.show("docker.service").get("docker.service", {})
+def own_command(properties: t.Mapping[str, str]) -> str | None:
+    """The command of docker.service, of which the properties are, without our drop-in."""
     paths = [properties.get("FragmentPath", ""), *properties.get("DropInPaths", "").split()]
     ours = (cfg.SERVICE_DROP_IN, *HOLDS)
     commands = cfg.assigned(
@@ -209,7 +207,7 @@ def reload_engine(live_restore: bool, limit: float) -> None:
         raise HostError("The Engine did not take over its configuration: " + " | ".join(log_lines(since)))
 
 
-def act(action: str, live_restore_first: bool, limit: float) -> None:
+def act(action: str, live_restore_first: bool, limit: float, started_before: bool = True) -> None:
     """Start, reload or restart the Engine; ``cycle`` restarts it and the socket."""
     if live_restore_first:
         reload_engine(True, limit)
@@ -218,8 +216,9 @@ def act(action: str, live_restore_first: bool, limit: float) -> None:
         return
     if action == "cycle":
         host.run("systemctl", "stop", "docker.service", "docker.socket", limit=limit)
-    # Also forgets former starts, which count towards the unit's limit.
-    host.run("systemctl", "reset-failed", *UNITS, check=False)
+    if started_before:
+        # Also forgets former starts, which count towards the unit's limit.
+        host.run("systemctl", "reset-failed", *UNITS, check=False)
     since = time.time()
     command = ("restart", "docker.service") if action == "restart" else ("start", *UNITS)
     try:
@@ -297,12 +296,18 @@ def check_refusal(port: int, certificate: str | None) -> None:
         raise HostError(f"Nothing answers on port {port} of the host itself: {error}") from None
     if b" 200" in answer.split(b"\r\n")[0]:
         raise HostError(f"Port {port} answers plain HTTP, which gives anyone root on this host")
+    if not certificate:
+        return
+    import ssl  # only here: it takes as long as a question to the Engine
+
     shown = _shown_certificate(port)
-    if certificate and shown and shown != ssl.PEM_cert_to_DER_cert(certificate):
+    if shown and shown != ssl.PEM_cert_to_DER_cert(certificate):
         raise HostError(f"The Engine shows another certificate on port {port} than the one that was put in place")
 
 
 def _shown_certificate(port: int) -> bytes | None:
+    import ssl
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -111,12 +111,17 @@ class Apply:
         self.files = steps.Files()
         self.action: t.Optional[str] = plan.get("action")
         self.limit: float = params["start_timeout"]
+        self.unit: dict[str, str] = {}
         self.was_active = False
         self.acted: t.Optional[str] = None
 
     def run(self) -> dict[str, t.Any]:
         units = host.show(*steps.UNITS)
-        self.was_active = units.get("docker.service", {}).get("ActiveState") == "active"
+        self.unit = units.get("docker.service", {})
+        self.was_active = self.unit.get("ActiveState") == "active"
+        if self.action == "start" and self.unit.get("ActiveState") in ("active", "activating"):
+            # Someone else has started it since the look, so it runs without what is put in place now.
+            self.action = "cycle"
         before = steps.remembered()
         if self.action:
             # Should this run be cut off, the next one knows what the Engine still has to take over.
@@ -155,7 +160,7 @@ class Apply:
                 cfg.ENVIRONMENT_PATH, cfg.render_environment(json.loads(self.params["environment"])) or None, 0o600
             )
         service = plan["service"]
-        command = steps.own_command()
+        command = steps.own_command(self.unit)
         if command is None:
             raise host.HostError("There is no docker.service on this host")
         changed = files.put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, service["tls"], service["environment"]))
@@ -172,7 +177,8 @@ class Apply:
         if not self.action:
             return {}
         self.acted = self.action
-        steps.act(self.action, bool(self.plan.get("live_restore_first")), self.limit)
+        started_before = self.unit.get("ExecMainStartTimestampMonotonic") != "0"
+        steps.act(self.action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
         version = steps.version(min(30.0, self.limit))
         if self.params["port"] and self.plan["service"]["tls"]:
             steps.check_refusal(self.params["port"], self.params["certificate"])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import pathlib
 import stat
 import threading
 
@@ -106,6 +107,21 @@ def test_install_without_recommends_under_a_hold(ran, holds):
     assert steps.lift_hold() and not steps.lift_hold()
 
 
+def test_the_baked_images_hold_is_the_one_that_is_lifted():
+    files = pathlib.Path(__file__).parents[4] / "roles" / "machine_image" / "files" / "guest" / "usr" / "lib"
+    init = (files / "dockyard" / "init").read_text(encoding="utf-8")
+    assert f"printf '{steps._HOLD}'".replace("\n", "\\n") in init
+    assert f"for unit in {' '.join(steps.UNITS)};" in init
+    for path in steps.HOLDS:
+        assert (
+            path.replace("/run/systemd/system", "$units").replace(path.split("/")[-2].removesuffix(".d"), "$unit")
+            in init
+        )
+        assert path in (files / "systemd" / "system" / "dockyard-engine-release.service").read_text(encoding="utf-8")
+    prepare = (files / "dockyard" / "prepare-engine").read_text(encoding="utf-8")
+    assert f"folder={cfg.TLS_FOLDER}\n" in prepare and cfg.KEY_PATH == cfg.TLS_FOLDER + "/key.pem"
+
+
 def test_old_lists_are_read_again_when_a_package_is_gone(ran, holds):
     commands, answers = ran
     answers[" install "] = ["404  Not Found"]
@@ -143,6 +159,12 @@ def test_cycle_stops_both_and_forgets_former_starts(ran):
         "systemctl reset-failed docker.socket docker.service",
         "systemctl start docker.socket docker.service",
     ]
+
+
+def test_an_engine_that_never_ran_has_no_starts_to_forget(ran):
+    commands, dummy = ran
+    steps.act("start", False, 10, started_before=False)
+    assert commands == ["systemctl start docker.socket docker.service"]
 
 
 def test_live_restore_comes_before_the_restart(ran, monkeypatch):
@@ -187,8 +209,12 @@ def test_validation_by_the_engines_program(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "which", lambda name: "/usr/bin/dockerd")
     answers = iter([(0, "configuration OK", ""), (125, "", "unknown flag: --validate"), (1, "", "bad log-driver")])
     monkeypatch.setattr(host, "run", lambda *command, **more: next(answers))
-    steps.validate("{}")
-    steps.validate("{}")
+    asked = '{"log-driver": "x"}'
+    steps.validate(asked)
+    steps.validate(asked)
     with pytest.raises(host.HostError, match="bad log-driver"):
-        steps.validate("{}")
+        steps.validate(asked)
+    # What is the role's alone is valid: no answer is left for a question
+    steps.validate('{"live-restore": true}')
+    steps.validate("{}")
     assert list(tmp_path.iterdir()) == []

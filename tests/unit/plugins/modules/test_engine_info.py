@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -105,3 +107,34 @@ def test_a_command_that_fails_shows_its_last_words():
         host.run("/nonexistent/program")
     with pytest.raises(host.HostError, match="did not end within"):
         host.run("sleep", "5", limit=0.1)
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"),
+    [
+        (b'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{"Version": "20.10"}\n', {"Version": "20.10"}),
+        (b'HTTP/1.0 404 Not Found\r\n\r\n{"message": "200 no"}', None),
+        (b"HTTP/1.0 200 OK\r\n\r\nno JSON", None),
+        (b"", None),
+    ],
+)
+def test_the_engine_is_asked_on_its_own_socket(tmp_path, monkeypatch, said, understood):
+    path = str(tmp_path / "docker.sock")
+    monkeypatch.setattr(host, "SOCKETS", (str(tmp_path / "none"), path))
+    asked = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(path)
+        server.listen()
+
+        def answer():
+            stream = server.accept()[0]
+            with stream:
+                asked.append(stream.recv(1000))
+                stream.sendall(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert host.ask("/version") == understood
+        thread.join(10)
+    assert asked[0].startswith(b"GET /version HTTP/1.0\r\n")
+    assert host.ask("/version") is None, "nobody listens"

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_steps as steps
+from ansible_collections.dockyard.machine.plugins.modules import engine_apply
+
+PARAMS = {"start_timeout": 10, "certificate": None, "port": None, "environment": "{}"}
+PLAN = {"action": "start", "service": {"tls": True, "environment": False}, "socket": cfg.socket_drop_in("2376")}
+
+
+@pytest.fixture
+def ran(tmp_path, monkeypatch):
+    """Commands that would run on a host of which the unit has the state that the test gives."""
+    commands, unit = [], {"Id": "docker.service"}
+    fragment = tmp_path / "docker.service"
+    fragment.write_text("[Service]\nExecStart=/usr/sbin/dockerd -H fd://\n")
+    unit["FragmentPath"] = str(fragment)
+
+    def run(*command, **more):
+        commands.append(" ".join(command))
+        return 0, "", ""
+
+    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(host, "show", lambda *units: {"docker.service": unit})
+    monkeypatch.setattr(host, "ask", lambda question: {"Version": "20.10", "ApiVersion": "1.41"})
+    for name in ("STATE_PATH", "SERVICE_DROP_IN", "SOCKET_DROP_IN"):
+        monkeypatch.setattr(cfg, name, str(tmp_path / name))
+    hold = tmp_path / "run" / "docker.service.d" / "hold.conf"
+    hold.parent.mkdir(parents=True)
+    hold.write_text("")
+    monkeypatch.setattr(steps, "HOLDS", (str(hold),))
+    return commands, unit
+
+
+def test_a_held_engine_is_started_once_by_two_commands(ran):
+    commands, unit = ran
+    unit.update(ActiveState="inactive", ExecMainStartTimestampMonotonic="0")
+    assert engine_apply.Apply(PLAN, PARAMS).run() == {"version": "20.10", "api_version": "1.41"}
+    assert commands == ["systemctl daemon-reload", "systemctl start docker.socket docker.service"]
+    drop_in = host.read(cfg.SERVICE_DROP_IN)
+    assert drop_in and "ExecStart=/usr/sbin/dockerd -H fd:// --tlsverify" in drop_in
+    assert not host.remove(steps.HOLDS[0])
+
+
+@pytest.mark.parametrize("state", ["active", "activating"])
+def test_an_engine_that_someone_started_since_the_look_gets_its_tls_nevertheless(ran, state):
+    commands, unit = ran
+    unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
+    engine_apply.Apply(PLAN, PARAMS).run()
+    assert [line.split()[1] for line in commands] == ["daemon-reload", "stop", "reset-failed", "start"]
