@@ -15,7 +15,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Co
 
 GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
 OWN = {
-    **{name: {**one, "default": None} for name, one in SHARED.items() if name != "scope"},
+    **{name: {**one, "default": None} for name, one in SHARED.items()},
     "machine": {"type": "dict"},
     "driver": {"type": "str"},
     "options": {"type": "dict"},
@@ -43,17 +43,16 @@ class ActionModule(ControllerAction):
         finally:
             self._task.args = everything
         args["options"] = {**flat, **(args["options"] or {})}
-        if not args["name"]:
+        if not args["name"] and args["scope"] != "account":
             raise BadOption("name", args["name"], "is needed", "Name the machine")
         return args
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
-        _record.check_name(args["name"])
         store = open_store(args["store"])
         driver = self._driver(args, store)
         if driver is None:
             return {"changed": False, "machine": None}
-        options = _drivers.check_options(driver, self._with_defaults(driver, args["options"]), args["name"])
+        options = _drivers.check_options(driver, self._with_defaults(driver, args["options"]), args["name"] or driver)
         known = self._answer(args, store, driver, options) if args["max_age"] else None
         if known:
             return {"changed": False, "machine": known}
@@ -79,15 +78,19 @@ class ActionModule(ControllerAction):
 
     def _driver(self, args: dict[str, t.Any], store: FileStore) -> str | None:
         """The driver that is said, else the recorded one; None if there is neither, and nothing to remove."""
+        if args["name"]:
+            _record.check_name(args["name"])
         if args["driver"]:
             return _drivers.resolve(args["driver"])
-        record = store.read(args["name"])
+        record = store.read(args["name"]) if args["name"] else None
         if record:
             return _drivers.resolve(record.driver)
-        if args["state"] in ("absent", "gathered"):
+        if args["name"] and args["state"] in ("absent", "gathered"):
             return None
         drivers = ", ".join(sorted(_drivers.installed()))
-        raise BadOption("driver", None, f"is needed: there is no machine {args['name']} yet", f"There are {drivers}")
+        raise BadOption(
+            "driver", None, f"is needed: there is no machine {args['name'] or ''} yet", f"There are {drivers}"
+        )
 
     def _with_defaults(
         self, driver: str, said: dict[str, t.Any], among: t.Container[str] | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # What the module machine shares with all drivers
-    MACHINE = r"""
+    # What the drivers and the module machine share; third parties' drivers use it, too
+    DOCUMENTATION = r"""
 attributes:
   check_mode:
     support: full
@@ -105,12 +105,6 @@ options:
       - Seconds to wait for another run that works on the same machine.
     type: float
     default: 60
-"""
-
-    # What all drivers share; third parties' drivers use it, too
-    DOCUMENTATION = (
-        MACHINE
-        + r"""
   scope:
     description:
       - With O(state=gathered), whether to read one machine or all of the driver that the store knows.
@@ -118,4 +112,3 @@ options:
     default: machine
     choices: [machine, account]
 """
-    )

@@ -16,11 +16,11 @@ import shutil
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import typing as t
 
+from . import _process
 from ._errors import BadOption, MachineError
 
 QMP_LIMIT = 10  # seconds for an answer of a QEMU that accepted the connection
@@ -64,7 +64,7 @@ def system(architecture: str) -> str:
 def image_tool(*arguments: str) -> None:
     """qemu-img, for what makes or grows disks."""
     command = [program("qemu-img", "qemu-utils"), *arguments]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = _process.run(command)
     if done.returncode:
         raise QemuError(f"qemu-img {arguments[0]}: {done.stderr.strip()}", _code(done.stderr))
 
@@ -72,9 +72,7 @@ def image_tool(*arguments: str) -> None:
 def run_qemu(command: list[str], folder: str) -> None:
     """Start a machine. QEMU leaves for the background when it runs, and says before that what is wrong."""
     # No files but these: QEMU lives on, and would hold the locks of the run that started it.
-    done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, umask=0o077
-    )
+    done = _process.run(command, cwd=folder, umask=0o077)
     if done.returncode:
         said = done.stderr.strip() or f"exit status {done.returncode}"
         if "host forwarding rule" in said:
@@ -203,10 +201,8 @@ def _works(qemu: str, architecture: str, name: str) -> bool:
         command = [qemu, "-accel", name, "-cpu", "host", "-m", "64", "-nodefaults", "-display", "none", "-no-reboot"]
         command += [part.replace("PROBE", file.name) for part in arguments]
         try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_LIMIT, check=False
-            )
-        except subprocess.TimeoutExpired:
+            done = _process.run(command, PROBE_LIMIT)
+        except _process.TimeoutExpired:
             return False
     return done.returncode == status
 

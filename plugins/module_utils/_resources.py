@@ -464,7 +464,7 @@ class Resources:
         return twins[0]
 
     def _read(self, method: t.Callable[[It], t.Any], it: It) -> t.Any:
-        failure: ProviderError | None = None
+        failure = ProviderError(contract.UNSURE, MachineError("no answer"), "read")
         for tries, _left in enumerate(self.clock.poll(self.timeout)):
             try:
                 return self._judged(method, it)
@@ -474,7 +474,6 @@ class Resources:
                 failure = error
                 if error.verdict not in (contract.BUSY, contract.UNSURE) or tries + 1 >= UNSURE_TRIES:
                     break
-        assert failure is not None
         raise failure.explained("Nothing was changed by this read; run again", self.left_behind()) from failure
 
     def _try(self, kind: Kind, action: str, it: It) -> None:

@@ -14,11 +14,11 @@ import errno
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 import typing as t
 
+from . import _process
 from ._errors import BadOption, MachineError
 from ._record import Record, known_hosts, private_key, ssh_arguments
 from ._store._durable import fsync_folder, write_file
@@ -113,7 +113,7 @@ class Host:
         with contextlib.suppress(Unreachable):
             self.run(f"{sudo}systemctl reboot || {sudo}reboot")
 
-    def _ssh(self, arguments: list[str], command: str, limit: float) -> subprocess.CompletedProcess[str]:
+    def _ssh(self, arguments: list[str], command: str, limit: float) -> _process.Result[str]:
         line = [_program("ssh"), *arguments, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_TIMEOUT}"]
         line += ["-o", "ControlPath=none", "-o", "UpdateHostKeys=no", "-o", "GlobalKnownHostsFile=/dev/null"]
         key = private_key(self.record, self.folder)
@@ -121,17 +121,9 @@ class Host:
             line += ["-i", key]
         line += ["-p", str(self.port), "-l", self.record.ssh.get("user") or "root", self.address, command]
         try:
-            return subprocess.run(
-                line,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=limit,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(line, TRANSPORT_FAILED, "", f"no answer within {limit:g} s")
+            return _process.run(line, limit, env={**os.environ, "LC_ALL": "C"})
+        except _process.TimeoutExpired:
+            return _process.Result(line, TRANSPORT_FAILED, "", f"no answer within {limit:g} s")
 
     def _explain(self, stderr: str, status: int) -> MachineError:
         where = f"{self.record.ssh.get('user')}@{self.address} port {self.port}"
@@ -201,14 +193,7 @@ def _program(name: str) -> str:
 
 
 def _run(command: list[str]) -> str:
-    result = subprocess.run(
-        [_program(command[0]), *command[1:]],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "LC_ALL": "C"},
-    )
+    result = _process.run([_program(command[0]), *command[1:]])
     if result.returncode != 0:
         if os.strerror(errno.ENOSPC) in result.stderr:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), command[-1])

@@ -30,7 +30,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ._errors import BadOption, MachineError  # noqa: F401  (part of the public face)
+from . import _errors
+
+BadOption, MachineError = _errors.BadOption, _errors.MachineError
 
 # What an error of the provider means.
 MISSING = "missing"  # it does not exist
@@ -57,9 +59,8 @@ class Seen:
     name: str = ""
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
     has: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # what corresponds to the request, and no more
-    facts: dict[str, t.Any] = dataclasses.field(
-        default_factory=dict
-    )  # address, addresses, ssh_port, docker_port, host_keys
+    # address, addresses, ssh_port, docker_port, host_keys, python_interpreter
+    facts: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     created: str = ""
     verdict: str | None = None  # with state ERROR: why
 

@@ -45,10 +45,11 @@ options:
     type: float
     default: 0
 extends_documentation_fragment:
-  - dockyard.machine.driver.machine
+  - dockyard.machine.driver
 attributes:
   async:
     support: full
+    description: May be run in the background.
 """
 
 EXAMPLES = r"""

@@ -140,12 +140,12 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _process
 from ansible_collections.dockyard.machine.plugins.module_utils._images import cache_folder
 
 DEB_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -355,17 +355,7 @@ def bake(module, params, files, recipe, cache, lock):
             if module.get_bin_path("setpriv"):
                 # Killed with this process, so that nothing goes on baking unseen
                 argv = ["setpriv", "--pdeathsig", "TERM", *argv]
-            done = subprocess.run(  # run_command() passes on no descriptors
-                argv,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=(disk, lock),
-                text=True,
-                errors="replace",
-                check=False,
-            )
+            done = _process.run(argv, env=environment, stderr=_process.STDOUT, pass_fds=(disk, lock))
             os.fchmod(disk, 0o644)
         finally:
             os.close(disk)

@@ -15,7 +15,8 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.dockyard.machine.plugins.doc_fragments.driver import ModuleDocFragment
-from ansible_collections.dockyard.machine.plugins.module_utils import _module, driver
+from ansible_collections.dockyard.machine.plugins.module_utils import _module
+from ansible_collections.dockyard.machine.plugins.module_utils import driver as contract
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -31,7 +32,7 @@ class Case:
 
     name: str  # FQCN
     module: types.ModuleType
-    driver: type[driver.Driver]
+    driver: type[contract.Driver]
 
     @property
     def options(self) -> dict[str, t.Any]:
@@ -56,8 +57,8 @@ class Case:
         assert not result.error_messages, f"{arguments}: {result.error_messages}"
         return result.validated_parameters
 
-    def machine(self) -> type[driver.Machine]:
-        return next(kind for kind in self.driver.kinds if issubclass(kind, driver.Machine))
+    def machine(self) -> type[contract.Machine]:
+        return next(kind for kind in self.driver.kinds if issubclass(kind, contract.Machine))
 
     def on_paper(self, options: dict[str, t.Any], kept: dict[str, t.Any] | None = None, **more: t.Any) -> Recipe:
         """The recipe, run without a client; a look is answered as far as that can be made up."""
@@ -107,7 +108,11 @@ def discover() -> list[Case]:
                 continue
             module = importlib.import_module(f"ansible_collections.{collection}.plugins.modules.{path.stem}")
             for value in vars(module).values():
-                if isinstance(value, type) and issubclass(value, driver.Driver) and value.__module__ == module.__name__:
+                if (
+                    isinstance(value, type)
+                    and issubclass(value, contract.Driver)
+                    and value.__module__ == module.__name__
+                ):
                     found.append(Case(f"{collection}.{path.stem}", module, value))
     return found
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from tests.beds.hosts import bed, new_host
+from tests.faults.model import world, worlds
 from tests.system._fixtures import ansible, baked_image, collections, playbook, run_module, session_ansible, store
 
 __all__ = [
@@ -17,4 +18,6 @@ __all__ = [
     "run_module",
     "session_ansible",
     "store",
+    "world",
+    "worlds",
 ]

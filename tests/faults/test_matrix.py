@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.matrix import OPERATIONS, crash_everywhere
-from tests.faults.model import Worlds, worlds  # noqa: F401
+from tests.faults.model import Worlds
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_crash_anywhere_loses_nothing_and_makes_nothing_twice(name: str, worlds: Worlds) -> None:  # noqa: F811
+def test_a_crash_anywhere_loses_nothing_and_makes_nothing_twice(name: str, worlds: Worlds) -> None:
     crash_everywhere(OPERATIONS[name], worlds)

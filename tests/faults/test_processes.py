@@ -68,12 +68,12 @@ def test_killed_at_any_moment_and_run_again(controller: Controller, seed: int) -
 
 
 def test_two_runs_at_once_make_one_machine(controller: Controller) -> None:
-    tasks = [controller.start(disk=5) for _ in range(3)]
+    tasks = [controller.start(disk=5) for _number in range(3)]
     results = [task.result() for task in tasks]
     assert sorted(result["changed"] for result in results) == [False, False, True], results
     assert len({result["machine"]["id"] for result in results}) == 1
     controller.check()
-    tasks = [controller.start(state="absent") for _ in range(2)]
+    tasks = [controller.start(state="absent") for _number in range(2)]
     assert sorted(task.result()["changed"] for task in tasks) == [False, True]
     assert not controller.cloud.look()["things"]
 

@@ -15,6 +15,7 @@ import typing as t
 
 import pytest
 
+from tests.beds import image
 from tests.system._harness import Ansible, processes_of
 from tests.tools import artifact
 
@@ -54,6 +55,35 @@ def store() -> t.Iterator[pathlib.Path]:
     """A path for a store that does not exist yet. Machines that a failed test left in it go with it."""
     with _short_folder() as folder:
         yield folder / "store"
+
+
+@pytest.fixture()
+def inventory(store: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """An inventory source of the store's machines."""
+    path = tmp_path / "machines.yml"
+    path.write_text(f"plugin: dockyard.machine.machines\nstore: {store}\ngroup_by: [driver, label_role]\n")
+    return path
+
+
+@pytest.fixture()
+def use(ansible: Ansible, inventory: pathlib.Path, tmp_path: pathlib.Path) -> t.Callable[[str], dict[str, t.Any]]:
+    """Lets a container run on a machine, over TLS, with community.docker's modules; returns what they say of it."""
+    archive = tmp_path / "busybox.tar"
+
+    def on(machine: str) -> dict[str, t.Any]:
+        if not archive.exists():
+            image.build(archive)
+        container = {"name": "hello", "image": image.NAME, "pull": "never", "command": ["sleep", "10000"]}
+        container.update(state="started", restart_policy="always")
+        tasks = [
+            {"community.docker.docker_image_load": {"path": str(archive)}, "delegate_to": "localhost"},
+            {"community.docker.docker_container": container, "delegate_to": "localhost"},
+        ]
+        defaults = {"group/community.docker.docker": "{{ machine_docker }}"}
+        run = ansible.play(tasks, hosts=machine, inventory=inventory, module_defaults=defaults).ok()
+        return run.result(action="docker_container")["container"]
+
+    return on
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,28 @@
 from __future__ import annotations
 
 from tests.beds.hosts import bed, new_host
-from tests.system._fixtures import ansible, baked_image, collections, playbook, run_module, session_ansible, store
+from tests.system._fixtures import (
+    ansible,
+    baked_image,
+    collections,
+    inventory,
+    playbook,
+    run_module,
+    session_ansible,
+    store,
+    use,
+)
 
 __all__ = [
     "ansible",
     "baked_image",
     "bed",
     "collections",
+    "inventory",
     "new_host",
     "playbook",
     "run_module",
     "session_ansible",
     "store",
+    "use",
 ]

@@ -9,8 +9,6 @@ import json
 
 import pytest
 
-from tests.beds import image
-
 
 @pytest.fixture
 def fleet(store):
@@ -30,41 +28,6 @@ def fleet(store):
         return {"machine_store": str(store), "machine_fleet": {"id": "shop", "roles": roles}}
 
     return make
-
-
-@pytest.fixture
-def inventory(store, tmp_path):
-    path = tmp_path / "machines.yml"
-    path.write_text(f"plugin: dockyard.machine.machines\nstore: {store}\ngroup_by: [driver, label_role]\n")
-    return path
-
-
-@pytest.fixture
-def use(ansible, inventory, tmp_path):
-    """Runs a container on a machine, over TLS, with community.docker's modules; returns its facts."""
-    archive = tmp_path / "busybox.tar"
-
-    def on(machine, state="started"):
-        if not archive.exists():
-            image.build(archive)
-        tasks = [
-            {"community.docker.docker_image_load": {"path": str(archive)}, "delegate_to": "localhost"},
-            {
-                "community.docker.docker_container": {
-                    "name": "hello",
-                    "image": image.NAME,
-                    "pull": "never",
-                    "command": ["sleep", "10000"],
-                    "state": state,
-                },
-                "delegate_to": "localhost",
-            },
-        ]
-        defaults = {"group/community.docker.docker": "{{ machine_docker }}"}
-        played = ansible.play(tasks, hosts=machine, inventory=inventory, module_defaults=defaults).ok()
-        return played.result(action="docker_container")["container"]
-
-    return on
 
 
 def record(store, name):
@@ -124,7 +87,7 @@ def test_hosts_are_taken_up_used_moved_and_left(ansible, new_host, fleet, store,
     assert record(store, "shop-web-0")["options"]["address"] == moved
 
     # Removed: the host stays as it is.
-    use("shop-web-0", state="started")
+    use("shop-web-0")
     ansible.playbook("remove_hosts", fleet(web=web)).ok()
     assert list((store / "machines").iterdir()) == []
     assert web.out("hostname") == name_before

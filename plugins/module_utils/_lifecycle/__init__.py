@@ -61,7 +61,6 @@ class Lifecycle(Change):
             if self.wish.check:
                 return Outcome(record is not None, before, after, self._public(record) if record else None)
             if record is None:
-                assert self._lock is not None
                 self.store.clear(self.wish.name, self._lock)  # what a killed run has left
                 return Outcome(False, before, after, None)
             self._begin(record)

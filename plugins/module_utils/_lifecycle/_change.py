@@ -211,7 +211,6 @@ class Change(Creation):
         }
 
     def _bury(self, record: Record) -> None:
-        assert self._lock is not None
         self._take_down(record)
         self.store.remove(record, self._lock)
         self.changed = True

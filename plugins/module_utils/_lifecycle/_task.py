@@ -182,7 +182,6 @@ class Task:
             self.store.save_observed(record.name, {})
 
     def _save(self, record: Record) -> None:
-        assert self._lock is not None
         self.store.save(record, self._lock)
 
     def _recipe(self, record: Record, options: dict[str, t.Any] | None = None) -> Recipe:

@@ -150,9 +150,9 @@ class FileStore:
             )
         return record
 
-    def save(self, record: Record, lock: Lock) -> None:
+    def save(self, record: Record, lock: Lock | None) -> None:
         """Durable when this returns. Needs the machine's lock, and the record as it was read last."""
-        if not (lock.held and lock.name == record.name):
+        if not (lock and lock.held and lock.name == record.name):
             raise MachineError(f"The record of {record.name} was to be saved without its lock", code="bug")
         current = self.read(record.name)
         if (current.revision if current else 0) != record.revision or (current and current.id != record.id):
@@ -185,7 +185,7 @@ class FileStore:
         with self.explained(), contextlib.suppress(FileNotFoundError):  # removed meanwhile
             write_file(self._machine(name, "observed.json"), json.dumps(observed, indent=1), durable=False)
 
-    def remove(self, record: Record, lock: Lock) -> None:
+    def remove(self, record: Record, lock: Lock | None) -> None:
         """Bury the record: its tombstone first, then all of its folder."""
         tombstone = {
             "schema": SCHEMA,
@@ -201,9 +201,9 @@ class FileStore:
             write_file(self._path("tombstones", f"{record.id}.json"), json.dumps(tombstone, indent=1))
         self.clear(record.name, lock)
 
-    def clear(self, name: str, lock: Lock) -> None:
+    def clear(self, name: str, lock: Lock | None) -> None:
         """Remove a machine's folder; what a killed run has left of it, too."""
-        if not (lock.held and lock.name == name):
+        if not (lock and lock.held and lock.name == name):
             raise MachineError(f"The folder of {name} was to be removed without its lock", code="bug")
         folder, gone = self.folder(name), self._path("machines", f".removed-{name}")
         self.sweep(name, lock)
@@ -213,11 +213,11 @@ class FileStore:
                 fsync_folder(self._path("machines"))
                 shutil.rmtree(gone)
 
-    def sweep(self, name: str, lock: Lock) -> None:
+    def sweep(self, name: str, lock: Lock | None) -> None:
         """Remove what a removal that was killed has left."""
         gone = self._path("machines", f".removed-{name}")
         with self.explained():
-            if lock.held and os.path.lexists(gone):
+            if lock and lock.held and os.path.lexists(gone):
                 shutil.rmtree(gone)
 
     @contextlib.contextmanager
@@ -299,7 +299,6 @@ class FileStore:
                     meta = json.loads(file.read())
                 if meta["schema"] > SCHEMA:
                     raise MachineError(f"The store {self.path} was made by a later release", code="newer_store")
-                self._meta = meta
             except FileNotFoundError:
                 self._refuse_vanished()
                 raise MachineError(f"There is no store at {self.path}", code="no_store") from None
@@ -307,7 +306,7 @@ class FileStore:
                 raise MachineError(
                     f"{self._path('store.json')} can't be read ({error})", code="damaged_store"
                 ) from error
-        assert self._meta is not None
+            self._meta = meta
         return self._meta
 
     def _refuse_vanished(self) -> None:

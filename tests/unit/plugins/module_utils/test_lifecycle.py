@@ -11,9 +11,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from tests.faults.matrix import FULL, OPERATIONS, crash_everywhere
-from tests.faults.model import READS, World, Worlds, world, worlds  # noqa: F401
-
-# ruff: noqa: F811  (fixtures)
+from tests.faults.model import READS, World, Worlds
 
 
 @pytest.mark.parametrize("name", ["create", "resize", "remove"])

@@ -11,9 +11,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _resources, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from tests.faults.model import World, world, worlds  # noqa: F401
-
-# ruff: noqa: F811  (fixtures)
+from tests.faults.model import World
 
 VERDICTS = (driver.MISSING, driver.TAKEN, driver.FULL, driver.BUSY, driver.REFUSED, driver.UNSURE)
 

@@ -51,17 +51,17 @@ def test_a_store_is_private(store: FileStore) -> None:
 
 def test_first_runs_at_once_make_one_store(tmp_path: pathlib.Path) -> None:
     for number in range(20):
-        stores = [FileStore(str(tmp_path / str(number))) for _ in range(8)]
-        barrier, ids = threading.Barrier(8), []
+        stores = [FileStore(str(tmp_path / str(number))) for _number in range(8)]
+        barrier, ids = threading.Barrier(8), list[str]()
 
-        def make(one: FileStore, barrier: threading.Barrier = barrier, ids: list[str] = ids) -> None:
+        def make(one: FileStore, barrier: threading.Barrier, ids: list[str]) -> None:
             barrier.wait()
             one.create()
             with one.lock(f"m{id(one)}") as lock:
                 one.save(Record("0123456789ab", lock.name, "x"), lock)
             ids.append(one.id)
 
-        threads = [threading.Thread(target=make, args=(one,)) for one in stores]
+        threads = [threading.Thread(target=make, args=(one, barrier, ids)) for one in stores]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -192,7 +192,7 @@ def test_a_bad_store_json(store: FileStore, text: str, code: str) -> None:
     path = pathlib.Path(store.path, "store.json")
     path.write_text(text)
     with pytest.raises(MachineError) as caught:
-        _ = FileStore(store.path).id
+        str(FileStore(store.path).id)
     assert caught.value.code == code and store.path in caught.value.message
     assert path.read_text() == text, "nothing touched"
 
@@ -227,7 +227,11 @@ def test_a_file_is_whole_or_not_there(tmp_path: pathlib.Path, monkeypatch: pytes
     _durable.write_file(str(path), "new")
     assert order == ["fsync", "rename", "fsync"], "the data before the name, then the folder"
     assert path.read_text() == "new" and stat.S_IMODE(path.stat().st_mode) == 0o600
-    monkeypatch.setattr(os, "rename", lambda *names: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+
+    def failing(*names: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "rename", failing)
     with pytest.raises(OSError, match="Input/output"):
         _durable.write_file(str(path), "newer")
     assert path.read_text() == "new" and os.listdir(tmp_path) == ["file"]
