@@ -161,7 +161,7 @@ def wait_until_up(host: Host, limit: float, patient: bool) -> None:
             host.log_in()
             return
         except MachineError as error:
-            again = isinstance(error, Unreachable) or (patient and error.code == "ssh_login")
+            again = patient if isinstance(error, Refused) else isinstance(error, Unreachable)
             if not again or time.monotonic() >= deadline:
                 raise
         time.sleep(1)
