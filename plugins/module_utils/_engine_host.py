@@ -112,7 +112,7 @@ def public_key(path: str) -> str | None:
 def show(*units: str) -> dict[str, dict[str, str]]:
     """Properties of units, in one call."""
     names = (
-        "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,"
+        "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,Job,"
         "ExecMainStartTimestampMonotonic,Result"
     )
     found: dict[str, dict[str, str]] = {}
@@ -121,6 +121,14 @@ def show(*units: str) -> dict[str, dict[str, str]]:
         if "Id" in values:
             found[values["Id"]] = values
     return found
+
+
+def on_its_way(properties: dict[str, str]) -> bool:
+    """Whether a unit is being started or stopped, or waits for its turn in a boot."""
+    return properties.get("Job", "0") not in ("", "0") or properties.get("ActiveState") in (
+        "activating",
+        "deactivating",
+    )
 
 
 # -- the Engine's API

@@ -131,6 +131,7 @@ PACKAGES = (
     *("docker.io", "docker-cli", "docker-ce", "docker-ce-cli", "containerd", "containerd.io", "docker-engine"),
     *("podman-docker", "iptables", "apparmor", "ca-certificates"),
 )
+START_LIMIT = 60  # seconds; an Engine that takes longer is looked at as it is
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
 
 
@@ -216,9 +217,8 @@ def about_packages(candidates: bool) -> dict[str, t.Any]:
     return {**found, "candidates": known, "lists_age": age}
 
 
-def about_units() -> dict[str, t.Any]:
+def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
     found = {}
-    shown = host.show("docker.service", "docker.socket", "containerd.service")
     for name, properties in shown.items():
         ours = {"docker.service": cfg.SERVICE_DROP_IN, "docker.socket": cfg.SOCKET_DROP_IN}.get(name)
         drop_ins = [path for path in properties.get("DropInPaths", "").split() if path != ours]
@@ -340,6 +340,23 @@ def about_memory() -> dict[str, t.Any]:
     return {"config": content.get("config") or {}, "pending": content.get("pending")}
 
 
+def settled(waited: list[str]) -> dict[str, dict[str, str]]:
+    """The units' properties, once no start or stop of the Engine is under way.
+
+    On a host that has just booted, an Engine that comes up by itself needs nothing.
+    """
+
+    def look() -> dict[str, dict[str, str]]:
+        return host.show("docker.service", "docker.socket", "containerd.service")
+
+    shown = look()
+    if host.on_its_way(shown.get("docker.service", {})):
+        waited.append("The Engine is being started or stopped")
+        host.until(lambda: not host.on_its_way(look().get("docker.service", {})), START_LIMIT)
+        shown = look()
+    return shown
+
+
 def wait(module: AnsibleModule, question: t.Callable[[], t.Optional[str]], waited: list[str], end: float) -> None:
     pending = question()
     if pending:
@@ -374,7 +391,7 @@ def main() -> None:
         if not installed:
             wait(module, lambda: host.lock_holder(LOCKS), waited, end)
         here = about_host()
-        units = about_units() if here["systemd"] else {}
+        units = about_units(settled(waited)) if here["systemd"] else {}
         active = units.get("docker.service", {}).get("active") == "active"
         module.exit_json(
             changed=False,
