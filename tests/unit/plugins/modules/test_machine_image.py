@@ -109,7 +109,7 @@ def test_the_guests_files_are_roots() -> None:
     archive = machine_image.guest_tar(machine_image.recipe_files(str(RECIPE)))
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         entries = {entry.name: entry for entry in tar}
-    assert entries["usr/lib/dockyard/apply-credentials"].mode == 0o755
+    assert entries["usr/lib/dockyard/prepare-engine"].mode == 0o755
     assert entries["etc/systemd/system/ssh.service"].mode == 0o644
     assert {(entry.uid, entry.gid) for entry in entries.values()} == {(0, 0)}
 
