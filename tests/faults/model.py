@@ -37,6 +37,15 @@ class Crash(BaseException):
     """kill -9, as far as one process can play it."""
 
 
+class Broken(BaseException):
+    """An invariant does not hold. No Exception, which the lifecycle would take for the provider's."""
+
+
+def holds(condition: t.Any, otherwise: str) -> None:
+    if not condition:
+        raise Broken(otherwise)
+
+
 class Clock(_resources.Clock):
     def __init__(self, now: float = 1_000_000.0) -> None:
         self.now = now
@@ -61,9 +70,12 @@ class MemoryCloud(acme_cloud.Cloud):
         self.world.boundary(f"before {call}")
         self.world.watch_call(call)
         try:
-            return super()._call(call, target, effect)
+            result = super()._call(call, target, effect)
         finally:
             self.world.boundary(f"after {call}")
+        if call in MAKES:
+            self.world.answered.add(result)
+        return result
 
 
 class World:
@@ -74,6 +86,7 @@ class World:
         self.boundaries: list[str] = []
         self.crash_at: int | None = None
         self.dead = False
+        self.answered: set[str] = set()  # ids that a create has told
         world = self
 
         class Model(thing.Acme):
@@ -106,6 +119,7 @@ class World:
     def run(self, state: str = "present", name: str = "web1", **wish: t.Any) -> Outcome:
         """One task, run as the module runs it."""
         self.dead = False
+        self.answered.clear()  # who was killed has forgotten them
         lifecycle = self.lifecycle(name, **wish)
         if state in ("present", "started"):
             return lifecycle.present(start=state == "started")
@@ -147,17 +161,20 @@ class World:
                 for one in record["resources"]
                 if one["kind"] == MAKES[call] and one["status"] == "creating" and one["id"] is None
             ]
-            assert creating, f"{call} without a durable frozen request"
+            holds(creating, f"{call} without a durable frozen request")
+        recorded = {one["id"] for record in self.records().values() for one in record["resources"]}
+        late = (self.answered & self.ids()) - recorded
+        holds(not late, f"{call} before {late} was saved")
 
     def watch_save(self, path: str, old: dict[str, t.Any] | None, new: dict[str, t.Any] | None) -> None:
         """Between two contents of a machine.json."""
         before = old or {"resources": [], "revision": 0}
         if new is not None:
-            assert new["revision"] == before["revision"] + 1, f"{path}: a save that was no compare-and-set"
+            holds(new["revision"] == before["revision"] + 1, f"{path}: a save that was no compare-and-set")
         kept = {one["id"] for one in (new or {"resources": []})["resources"]}
         for one in before["resources"]:
             if one["id"] and not one["existing"] and one["id"] not in kept:
-                assert one["id"] not in self.ids(), f"{one['id']} left the record and still exists"
+                holds(one["id"] not in self.ids(), f"{one['id']} left the record and still exists")
         if new is None and old is not None:
             self.assert_nothing_of(old["id"])
 
@@ -184,7 +201,7 @@ class World:
             one for kind in ("things", "volumes") for one in self.state[kind].values() if one["tags"].get("id") == id
         ]
         named = [key for key in self.state["keys"].values() if f"-{id[:6]}-" in key["name"]]
-        assert not tagged and not named, f"left behind: {tagged + named}"
+        holds(not tagged and not named, f"left behind: {tagged + named}")
 
     def check(self) -> None:
         """What holds whenever no run is under way that succeeded last."""

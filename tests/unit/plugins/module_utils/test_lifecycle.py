@@ -124,6 +124,20 @@ def test_recreate_replaces_and_keeps_what_is_not_said(world: World) -> None:
     assert names == [f"web1-{first.machine['id'][:6]}-2"], "another generation, another name"
 
 
+def test_a_crash_while_it_is_made_anew_keeps_what_is_not_said(worlds: Worlds) -> None:
+    whole = worlds()
+    whole.run(labels={"tier": "front"})
+    whole.boundaries.clear()
+    whole.run(options={"image": "other"}, recreate=True)
+    for moment in ("after delete_thing", "before import_key"):
+        world = worlds()
+        id = world.run(labels={"tier": "front"}).machine["id"]  # type: ignore[index]
+        world.crash(whole.boundaries.index(moment), options={"image": "other"}, recreate=True)
+        machine = world.run(options={"image": "other"}).machine
+        world.check()
+        assert machine and machine["labels"] == {"tier": "front"} and machine["id"] == id, moment
+
+
 def test_recreate_with_options_that_cannot_work_costs_nothing(world: World) -> None:
     world.run()
     ledger = len(world.state["ledger"])
@@ -440,6 +454,10 @@ def test_gathered_tells_and_changes_nothing(world: World) -> None:
     world.run()
     record = world.record()
     world.cloud.change(lambda state: next(iter(state["things"].values())).update(state="stopped"))
+    files = {path: path.read_bytes() for path in world.store_folder.rglob("*.json")}
+    machine = world.lifecycle(check=True).gathered()
+    assert machine and machine["state"] == "stopped"
+    assert files == {path: path.read_bytes() for path in world.store_folder.rglob("*.json")}, "a check"
     machine = world.lifecycle().gathered()
     assert machine and machine["state"] == "stopped"
     assert world.record() == record
