@@ -95,6 +95,10 @@ def test_the_life_of_a_machine(machines, baked_image):
     # The host key was pinned before the first packet, and the login is the machine's own
     assert machines.ssh("web1", "hostname; id -un; sudo -n id -un").split() == ["web1", "debian", "root"]
     assert int(machines.ssh("web1", "df --output=size --block-size=M / | tail -n 1 | tr -d M")) > 4500
+    # The Engine waits for a configuration, which doesn't come without the role: then it is started nevertheless
+    assert machines.ssh("web1", "systemctl is-active docker.socket docker.service || true").split() == ["inactive"] * 2
+    assert "dockyard-engine-release" in machines.ssh("web1", "systemctl list-timers")
+    machines.ssh("web1", "sudo systemctl start dockyard-engine-release")
     until(lambda: "overlay2" in machines.ssh("web1", "sudo docker info 2>&1 || true"), BOOT_LIMIT, "the Engine")
     secret = (machines.folder("web1") / "first-boot" / "host_ed25519").read_text().split("\n")[2]
     assert all(secret not in line for line in machines.processes("web1").values())
