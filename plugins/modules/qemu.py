@@ -299,7 +299,7 @@ class Qemu(driver.Driver):
         architecture = options["architecture"] or {"arm64": "aarch64", "amd64": "x86_64"}.get(machine, machine)
         if architecture not in _qemu.SYSTEMS:
             raise driver.BadOption("architecture", architecture, "can't be emulated", "Give x86_64 or aarch64")
-        _qemu.system(architecture)
+        m.look(_qemu.system, architecture)
         image = m.look(_images.find, options["image"], options["checksum"], architecture)
         _form, size = m.look(_qemu.disk_format, image["disk"])
         if options["disk_size"] * GIB < size:

@@ -64,7 +64,7 @@ class Controller:
         collection, name = module.rsplit(".", 1)
         popen = subprocess.Popen(
             [sys.executable, "-m", f"ansible_collections.{collection}.plugins.modules.{name}"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PATHS))},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, PATHS), os.environ.get("PYTHONPATH", "")])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
