@@ -22,35 +22,19 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _images, _
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
 from ansible_collections.dockyard.machine.plugins.modules import qemu
+from tests.doubles import qemu as double
 
 KEY = "ssh-ed25519 AAAAC3Nz"
 
 
 @pytest.fixture(autouse=True)
 def programs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """Programs of QEMU that are found and do nothing, and an empty cache."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in ("qemu-system-x86_64", "qemu-system-aarch64"):
-        (folder / name).write_text("#!/bin/sh\nexit 33\n")
-        (folder / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return folder
+    return double.programs(tmp_path, monkeypatch)
 
 
 @pytest.fixture()
 def baked(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A baked image in the cache, the default one."""
-    images = tmp_path / "cache" / "dockyard" / "images"
-    folder = images / "debian-x-x86_64-0123"
-    folder.mkdir(parents=True)
-    image = {"disk": "disk.raw", "kernel": "vmlinuz", "initrd": "initrd.img", "cmdline": "quiet"}
-    image.update(channel="smbios", architecture="x86_64")
-    (folder / "image.json").write_text(json.dumps(image))
-    (folder / "disk.raw").write_bytes(b"")
-    (images / "default").symlink_to(folder.name)
-    return folder
+    return double.baked_image(tmp_path)
 
 
 def on_paper(kept: dict[str, t.Any] | None = None, **options: t.Any) -> dict[str, t.Any]:
