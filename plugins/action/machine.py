@@ -112,6 +112,8 @@ class ActionModule(ControllerAction):
         record = store.read(args["name"])
         if record is None or record.status != _record.MADE or record.driver != driver:
             return None
+        if record.ssh and not record.ssh.get("reached"):
+            return None  # it may still be on its way up: a run that was cut short has not waited for it
         observed = store.observed(record.name)
         if observed.get("state") != "running" or time.time() - (observed.get("refreshed") or 0) > args["max_age"]:
             return None

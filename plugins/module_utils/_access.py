@@ -87,6 +87,7 @@ class Access:
     def renew_host_key(self) -> None:
         """For a machine that is made anew: the former key may have gone with its first boot."""
         ssh = self.record.ssh
+        ssh.pop("reached", None)
         if ssh["policy"] == INJECTED:
             ssh["host_keys"] = [self._make_host_key()]
         elif ssh["policy"] in (PROVIDER, FIRST_CONTACT):

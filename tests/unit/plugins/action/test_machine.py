@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the module machine may answer from the record, without running the driver's module."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.action.machine import OWN, ActionModule
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
+
+GENERIC = "dockyard.machine.generic"
+OPTIONS = {"address": "192.0.2.1"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = FileStore(str(tmp_path / "store"))
+    store.create()
+    return store
+
+
+@pytest.fixture
+def answer(store):
+    """The answer for a machine that was seen running just now and is as asked for, but for what is said."""
+
+    def ask(options=None, record=None, observed=None, **asked):
+        with store.lock("web") as lock:
+            former = store.read("web")
+            one = Record("0" * 12, "web", GENERIC, status="made", options=OPTIONS, labels={"a": "b"})
+            one.ssh = {"user": "admin", "key": None, "args": "", "host_keys": ["ssh-ed25519 AAAA"], "reached": True}
+            one.revision = former.revision if former else 0
+            for name, value in (record or {}).items():
+                setattr(one, name, value)
+            store.save(one, lock)
+        store.save_observed("web", {"state": "running", "refreshed": time.time(), **(observed or {})})
+        args = {**dict.fromkeys(OWN), "name": "web", "state": "present", "max_age": 60, **asked}
+        return ActionModule._answer(None, args, store, GENERIC, OPTIONS if options is None else options)
+
+    return ask
+
+
+def test_a_machine_that_is_as_asked_for_is_answered_from_the_record(answer):
+    assert answer()["name"] == "web"
+    assert answer(labels={"a": "b"}, ssh_user="admin", host_key="ssh-ed25519 AAAA comment")["state"] == "running"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"options": {"address": "192.0.2.2"}},
+        {"options": {}},
+        {"state": "stopped"},
+        {"labels": {}},
+        {"role": "web"},
+        {"ssh_user": "root"},
+        {"ssh_key": "/elsewhere"},
+        {"host_key": "ssh-ed25519 BBBB"},
+        {"record": {"status": "creating"}},
+        {"record": {"driver": "acme.cloud.thing"}},
+        {"record": {"ssh": {"user": "admin", "host_keys": ["ssh-ed25519 AAAA"]}}},
+        {"observed": {"state": "stopped"}},
+        {"observed": {"refreshed": 0}},
+    ],
+    ids=str,
+)
+def test_any_doubt_is_the_drivers_to_settle(answer, other):
+    assert answer(**other) is None
