@@ -73,7 +73,9 @@ def use(ansible: Ansible, inventory: pathlib.Path, tmp_path: pathlib.Path) -> t.
     def on(machine: str) -> dict[str, t.Any]:
         if not archive.exists():
             image.build(archive)
-        container = {"name": "hello", "image": image.NAME, "pull": "never", "command": ["sleep", "10000"]}
+        # It ends when it is asked to: one that does not would hold up each shutdown of its host
+        command = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
+        container = {"name": "hello", "image": image.NAME, "pull": "never", "command": command}
         container.update(state="started", restart_policy="always")
         tasks = [
             {"community.docker.docker_image_load": {"path": str(archive)}, "delegate_to": "localhost"},
