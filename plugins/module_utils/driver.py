@@ -88,7 +88,6 @@ class Kind:
     lag = 10.0  # seconds until a new one surely shows in reads
     adjustable: dict[str, str] = {}  # key of the request -> "any" or "stopped": when adjust() may change it
     keeps_data = False  # never removed only because the recipe has no more use for it
-    lists_account = False  # list() returns all machines of the account, so that a refresh costs one call
 
     def __init__(self, api: t.Any, place: dict[str, t.Any]) -> None:
         self.api = api

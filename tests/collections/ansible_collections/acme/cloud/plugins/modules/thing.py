@@ -146,7 +146,6 @@ class Volume(driver.Kind):
 class Thing(driver.Machine):
     lag = 0.3
     adjustable = {"rules": "any", "volume": "any", "memory": "stopped"}
-    lists_account = True
 
     def list(self, it):
         return self.api.list_things()
