@@ -259,6 +259,13 @@ def sync_folder(path):
             os.close(handle)
 
 
+def passed_on(descriptor):
+    """The same open file under a high number. mmdebstrap hands the next free one to a shell, which knows one digit."""
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 100)
+    os.close(descriptor)
+    return high
+
+
 class Cache:
     """The folder of images."""
 
@@ -275,7 +282,11 @@ class Cache:
             for name in os.listdir(self.folder):
                 if name.startswith(".baking-"):
                     shutil.rmtree(os.path.join(self.folder, name))
-            yield stream.fileno()
+            lock = passed_on(os.dup(stream.fileno()))
+            try:
+                yield lock
+            finally:
+                os.close(lock)
 
     def find(self, recipe):
         """The newest image of this recipe, or None."""
@@ -345,7 +356,7 @@ def bake(module, params, files, recipe, cache, lock):
     try:
         with open(os.path.join(work, "guest.tar"), "wb") as stream:
             stream.write(guest_tar(files))
-        disk = os.open(os.path.join(work, "disk.raw"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        disk = passed_on(os.open(os.path.join(work, "disk.raw"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             os.ftruncate(disk, params["size"] << 20)
             # Root of a user namespace is not the user who runs this: it reaches the file through the descriptor

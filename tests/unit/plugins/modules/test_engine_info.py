@@ -138,3 +138,34 @@ def test_the_engine_is_asked_on_its_own_socket(tmp_path, monkeypatch, said, unde
         thread.join(10)
     assert asked[0].startswith(b"GET /version HTTP/1.0\r\n")
     assert host.ask("/version") is None, "nobody listens"
+
+
+@pytest.mark.parametrize(
+    ("ipv6", "found"),
+    [
+        ("2001:db8::7", ["192.0.2.7", "2001:db8::7"]),
+        ("fec0::5054:ff:fe12:3456", ["192.0.2.7"]),  # comes some time after boot: a name too many, and a restart
+        ("fe80::1", ["192.0.2.7"]),
+        (None, ["192.0.2.7"]),
+    ],
+)
+def test_only_lasting_addresses_are_names_of_the_host(monkeypatch, ipv6, found):
+    class Socket:
+        def __init__(self, family, kind):
+            self.address = "192.0.2.7" if family == socket.AF_INET else ipv6
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_error):
+            pass
+
+        def connect(self, where):
+            if self.address is None:
+                raise OSError("no route")
+
+        def getsockname(self):
+            return (self.address, 1)
+
+    monkeypatch.setattr(engine_info.socket, "socket", Socket)
+    assert engine_info.own_addresses() == found

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -97,6 +98,14 @@ def test_what_dead_processes_left_goes(params: dict[str, t.Any]) -> None:
     left.mkdir(parents=True)
     with machine_image.Cache(params["cache"]).locked():
         assert not left.parent.exists()
+
+
+def test_low_descriptors_are_left_to_the_bakes_shells(params: dict[str, t.Any]) -> None:
+    """mmdebstrap hands its lowest free descriptor to sh, which reads no number above 9."""
+    with machine_image.Cache(params["cache"]).locked() as lock:
+        assert lock >= 100
+        with pytest.raises(BlockingIOError), open(f"{params['cache']}/.lock", encoding="ascii") as other:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_missing_program_names_its_package(params: dict[str, t.Any]) -> None:
