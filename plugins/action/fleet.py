@@ -13,7 +13,13 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import Fil
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 
-FOR_ALL = ("store", "recreate", "allow_stop", "timeout")  # handed on to the module machine, for each machine
+FOR_ALL = (
+    "store",
+    "recreate",
+    "allow_stop",
+    "on_failure",
+    "timeout",
+)  # handed on to the module machine, for each machine
 
 
 class ActionModule(ControllerAction):
@@ -33,6 +39,8 @@ class ActionModule(ControllerAction):
         "remove_max": {"type": "str"},
         "recreate": {"type": "bool", "default": False},
         "allow_stop": {"type": "bool", "default": False},
+        "on_failure": {"type": "str", "choices": ["keep", "remove"]},
+        "expires_in": {"type": "str"},
         "timeout": {"type": "float"},
         "max_age": {"type": "float", "default": 60},
     }
@@ -40,6 +48,8 @@ class ActionModule(ControllerAction):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         store = open_store(args["store"])
         names = _fleet.as_names(args["names"])
+        if args["expires_in"]:
+            _record.seconds_of("machine_expires_in", args["expires_in"])
         fleet = _fleet.check_fleet(args["fleet"], args["counts"] or {}) if args["fleet"] else None
         if not names and not fleet:
             raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
@@ -102,6 +112,8 @@ class ActionModule(ControllerAction):
                 raise BadOption("machine_driver", None, f"is needed to create {name}", f"There are {known}")
             else:
                 one.update(driver=args["driver"], options=args["options"] or {})
+            if args["expires_in"]:
+                one["expires_in"] = args["expires_in"]
             wanted.append(one)
         for one in wanted:
             driver = one["driver"] = _drivers.resolve(one["driver"])

@@ -122,6 +122,8 @@ class ActionModule(ControllerAction):
             return None
         if any(args[name] is not None and args[name] != getattr(record, name) for name in NOTED):
             return None
+        if args["expires_in"] not in (None, record.kept.get("expires_in")):
+            return None
         said = {"user": args["ssh_user"], "key": args["ssh_key"], "args": args["ssh_args"]}
         if any(value is not None and value != record.ssh.get(name) for name, value in said.items()):
             return None

@@ -56,6 +56,13 @@ options:
       - Further names and addresses for the certificate of the machine's Engine.
     type: list
     elements: str
+  expires_in:
+    description:
+      - How long the machine is to live, as in V(90m), V(8h), V(7d), in seconds, or V(never).
+      - The end is noted in the record and, where the provider has tags, on all that belongs to the machine.
+        Nothing ends by itself, the playbook C(dockyard.machine.prune) removes what has expired.
+      - It counts from the run that says it first. The same value again does not prolong it, another one does.
+    type: str
   ssh_user:
     description:
       - Who logs in. The driver has a default.
@@ -90,6 +97,13 @@ options:
       - Stop and start the machine if a change needs it.
     type: bool
     default: false
+  on_failure:
+    description:
+      - What becomes of a machine that could not be made whole. V(keep) leaves it, and a second run goes on from there.
+        V(remove) takes down again all that was made for it.
+    type: str
+    default: keep
+    choices: [keep, remove]
   timeout:
     description:
       - Seconds that each wait for the provider or the machine may last.

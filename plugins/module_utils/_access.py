@@ -17,8 +17,8 @@ from ._record import Record
 from ._store._durable import make_folder
 
 if t.TYPE_CHECKING:
+    from ._clock import Clock
     from ._lifecycle import Wish
-    from ._resources import Clock
     from ._store import FileStore
 
 INJECTED = "injected"  # we made it and handed it over: strict from the first packet

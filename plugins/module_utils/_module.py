@@ -8,13 +8,14 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import inspect
+import json
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ._errors import BadOption, MachineError
-from ._lifecycle import POWER, Lifecycle, Wish
-from ._record import check_name
+from ._lifecycle import POWER, Lifecycle, Wish, gather
+from ._record import check_name, seconds_of
 from ._store import VARIABLE, open_store
 from .driver import Driver
 
@@ -28,6 +29,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
     "role": {"type": "str"},
     "labels": {"type": "dict"},
     "tls_san": {"type": "list", "elements": "str"},
+    "expires_in": {"type": "str"},
     "ssh_user": {"type": "str"},
     "ssh_key": {"type": "path", "no_log": False},
     "ssh_args": {"type": "str"},
@@ -35,6 +37,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
     "keep_options": {"type": "bool"},
     "recreate": {"type": "bool", "default": False},
     "allow_stop": {"type": "bool", "default": False},
+    "on_failure": {"type": "str", "default": "keep", "choices": ["keep", "remove"]},
     "timeout": {"type": "float", "default": 600},
     "stop_timeout": {"type": "float", "default": 60},
     "lock_timeout": {"type": "float", "default": 60},
@@ -100,23 +103,26 @@ def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
 def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> list[dict[str, t.Any]]:
     """Each machine of this driver that the store knows in the place that the options say."""
     place = {name: module.params.get(name) for name in driver.place if name in module.given}
-    lifecycles = []
+    accounts: dict[str, list[Lifecycle]] = {}
     for name in store.names():
         try:
             record = store.read(name)
         except MachineError:
             continue  # a damaged record says nothing of its driver; whoever names that machine is told
         if record and record.driver == fqcn(driver) and place.items() <= record.place.items():
-            lifecycles.append(Lifecycle(driver, store, _wish(module, driver, name)))
-    found = [lifecycle.gathered(over_ssh=False) for lifecycle in lifecycles]
+            where = json.dumps([record.account, record.place], sort_keys=True)
+            accounts.setdefault(where, []).append(Lifecycle(driver, store, _wish(module, driver, name)))
+    found = [pair for lifecycles in accounts.values() for pair in gather(lifecycles)]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = pool.map(lambda one, machine: machine or one.gathered(), lifecycles, found)
+        asked = pool.map(lambda pair: pair[1] or pair[0].gathered(), found)
     return [machine for machine in asked if machine]
 
 
 def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
     params = module.params
     spec = driver.argument_spec
+    if params["expires_in"] is not None:
+        seconds_of("expires_in", params["expires_in"])
     keeps = params["state"] != "present" if params["keep_options"] is None else params["keep_options"]
     noted = {field.name for field in dataclasses.fields(Wish)} & set(SHARED) - {"name"}
     return Wish(

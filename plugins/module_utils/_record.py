@@ -10,6 +10,7 @@ import datetime
 import json
 import re
 import shlex
+import time
 import typing as t
 
 from ._errors import BadOption, MachineError
@@ -36,8 +37,31 @@ def check_name(name: str) -> None:
         )
 
 
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
 def now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return timestamp(time.time())
+
+
+def timestamp(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime(TIME)
+
+
+def expires_at(record: Record) -> float:
+    """UNIX time; never, for a machine without an end."""
+    if record.expires is None:
+        return float("inf")
+    return datetime.datetime.strptime(record.expires, TIME).replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def seconds_of(option: str, life: str) -> int | None:
+    """A length of time like 90m, 8h or 7d; None: never."""
+    found = re.fullmatch(r"([1-9][0-9]*)([smhdw]?)|never", life)
+    if not found:
+        raise BadOption(option, life, "is no length of time", "Write it like 90m, 8h, 7d, in seconds, or never")
+    return None if life == "never" else int(found.group(1)) * UNITS[found.group(2)]
 
 
 @dataclasses.dataclass
@@ -83,6 +107,7 @@ class Record:
     machine: str | None = None  # key of the resource with power
     ssh: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # user, key, args, policy, host_keys, reached
     tls_san: list[str] = dataclasses.field(default_factory=list)
+    expires: str | None = None
     created: str = ""
     updated: str = ""
     unknown: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # keys of a later release: kept
@@ -187,6 +212,7 @@ def host_vars(record: Record, observed: dict[str, t.Any], folder: str) -> dict[s
         "machine_role": record.role,
         "machine_labels": record.labels,
         "machine_tls_san": record.tls_san,
+        "machine_expires": record.expires,
         "machine_engine_version": engine.get("version"),
         "machine_certificate_not_after": engine.get("certificate_not_after"),
     }
@@ -251,6 +277,7 @@ def public(record: Record, observed: dict[str, t.Any], folder: str) -> dict[str,
         "resources": [
             {"kind": one.kind, "id": one.id, "status": one.status} for one in record.resources if not one.existing
         ],
+        "expires": record.expires,
         "created": record.created,
         "updated": record.updated,
         "refreshed": observed.get("refreshed"),

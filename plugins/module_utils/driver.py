@@ -40,6 +40,7 @@ TAKEN = "taken"  # something with this identity exists already
 FULL = "full"  # no capacity here: the next choice may have some
 BUSY = "busy"  # not now: ask again
 REFUSED = "refused"  # surely not done, and never will be
+MISMATCH = "mismatch"  # this token was accepted before, with another request
 UNSURE = "unsure"  # may have been done, or not
 
 ABSENT, CREATING, RUNNING, STOPPED, PAUSED = "absent", "creating", "running", "stopped", "paused"
@@ -88,6 +89,7 @@ class Kind:
     lag = 10.0  # seconds until a new one surely shows in reads
     adjustable: dict[str, str] = {}  # key of the request -> "any" or "stopped": when adjust() may change it
     keeps_data = False  # never removed only because the recipe has no more use for it
+    lists_account = False  # True: list() finds what bears it.tags in the whole place, of whatever machine
 
     def __init__(self, api: t.Any, place: dict[str, t.Any]) -> None:
         self.api = api
@@ -98,7 +100,7 @@ class Kind:
         return next((raw for raw in self.list(it) if self.seen(raw).id == it.id), None)
 
     def list(self, it: It) -> list[t.Any]:
-        """Raw things with our tags (without tags: of our name); more than ours is harmless."""
+        """Raw things that bear it.tags (untagged: our name), be they the store's alone or none; more is harmless."""
         return []
 
     def seen(self, raw: t.Any) -> Seen:
@@ -120,6 +122,7 @@ class Driver:
     place: tuple[str, ...] = ()  # options that say where: recorded, and used from the record ever after
     required: tuple[str, ...] = ()  # options without which no machine can be made
     verdicts: dict[str, str] = {}  # pattern of code(error) -> verdict; what matches none is UNSURE
+    call_limit = 60.0  # seconds that one call may take at most
     ssh_user: t.Optional[str] = "root"  # who logs in, unless the option ssh_user says; None: nobody does
 
     def __init__(self, options: dict[str, t.Any]) -> None:
@@ -137,6 +140,10 @@ class Driver:
     def code(self, error: Exception) -> str:
         """The provider's code of an error, to be looked up in ``verdicts``."""
         return str(getattr(error, "code", type(error).__name__))
+
+    def retry_after(self, error: Exception) -> float:
+        """Seconds that a provider which is busy wants to be left alone."""
+        return float(getattr(error, "retry_after", None) or 0)
 
     def recipe(self, m: t.Any) -> None:
         """Say what a machine needs, in creation order, by m.want() and m.existing(): see _plan.Recipe."""

@@ -77,6 +77,15 @@ options:
       - Stop and start machines if a change needs it.
     type: bool
     default: false
+  on_failure:
+    description:
+      - Whether machines that could not be made whole are left to a second run, or taken down again.
+    type: str
+    choices: [keep, remove]
+  expires_in:
+    description:
+      - How long the machines of O(names) are to live, as in V(8h). A role of a fleet says it itself.
+    type: str
   timeout:
     description:
       - Seconds that each wait for a provider or a machine may last.

@@ -11,11 +11,11 @@ import re
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record, check_name
+from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record, check_name, seconds_of
 
 FLEET_KEYS = ("id", "roles")
 # What a role may say, beside its count: what the module machine takes.
-PASSED = ("driver", "options", "labels", "tls_san", "ssh_user", "ssh_key", "ssh_args", "host_key")
+PASSED = ("driver", "options", "labels", "tls_san", "expires_in", "ssh_user", "ssh_key", "ssh_args", "host_key")
 ROLE_KEYS = ("count", *PASSED)
 
 
@@ -72,6 +72,8 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
         if not isinstance(one, dict):
             raise BadOption(where, one, "is no dictionary", f"It may have {', '.join(ROLE_KEYS)}")
         _refuse_unknown(where, one, ROLE_KEYS)
+        if one.get("expires_in") is not None:
+            seconds_of(f"{where}.expires_in", str(one["expires_in"]))
     merged = {str(role): {**one, "count": counts.get(role, one.get("count", 1))} for role, one in roles.items()}
     for role, count in counts.items():
         if role not in merged:
@@ -167,6 +169,8 @@ def _is_as_wanted(
 ) -> bool:
     # Only what can be told without asking the provider: the rest is the driver's to compare.
     if record.status != MADE or record.driver != one["driver"] or not has_options(record, one.get("options") or {}):
+        return False
+    if one.get("expires_in") not in (None, record.kept.get("expires_in")):
         return False
     return all(
         one.get(key) is None or one[key] == getattr(record, key) for key in ("labels", "tls_san", "fleet", "role")

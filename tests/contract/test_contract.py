@@ -19,7 +19,15 @@ from ansible_collections.dockyard.machine.plugins.module_utils._record import Re
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests.contract._drivers import CASES, Case, shared_documentation
 
-VERDICTS = {driver.MISSING, driver.TAKEN, driver.FULL, driver.BUSY, driver.REFUSED, driver.UNSURE}
+VERDICTS = {
+    driver.MISSING,
+    driver.TAKEN,
+    driver.FULL,
+    driver.BUSY,
+    driver.REFUSED,
+    driver.MISMATCH,
+    driver.UNSURE,
+}
 FORBIDDEN = {"time", "logging", "threading", "fcntl", "random"}  # waiting, logging, locking: the core's
 FIELDS = ("type", "default", "choices", "elements", "required")
 

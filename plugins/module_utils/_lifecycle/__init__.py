@@ -12,11 +12,12 @@ import typing as t
 
 from .. import driver as contract
 from .._errors import MachineError
-from .._record import BEING_CREATED, BEING_REMOVED
+from .._record import BEING_CREATED, BEING_REMOVED, Record
+from ..driver import Seen
 from ._change import RECREATING, Change
 from ._task import POWER, Outcome, Wish
 
-__all__ = ["POWER", "Lifecycle", "Outcome", "Wish"]
+__all__ = ["POWER", "Lifecycle", "Outcome", "Wish", "gather"]
 
 
 class Lifecycle(Change):
@@ -47,7 +48,7 @@ class Lifecycle(Change):
             if record.status == BEING_CREATED:
                 if self.wish.check:
                     return Outcome(True, before, {**before, "state": "present"}, self._public(record))
-                self._make(record)
+                self._make_or_undo(record)
             return self._update(record, before, start)
 
     def absent(self) -> Outcome:
@@ -67,8 +68,8 @@ class Lifecycle(Change):
             self._bury(record)
             return Outcome(True, before, after, None)
 
-    def gathered(self, over_ssh: bool = True) -> dict[str, t.Any] | None:
-        """The machine as it is now; None if only SSH could tell, and may not be asked.
+    def gathered(self, over_ssh: bool = True, seen: Seen | None = None) -> dict[str, t.Any] | None:
+        """The machine as it is now, or was ``seen`` just now; None if only SSH could tell, and may not be asked.
 
         Changes nothing but what was observed. What can't be asked is in state unknown.
         """
@@ -77,10 +78,42 @@ class Lifecycle(Change):
             return {"name": self.wish.name, "state": contract.ABSENT}
         try:
             self._begin(record)
+            resource = record.resource(record.machine)
+            if resource:
+                self.resources.note(resource, seen)
             if not over_ssh and self._machine_seen(record).state is None:
                 return None
             self._observe(record)
         except MachineError as error:
-            self.observed.update(state=contract.UNKNOWN, error=error.message, refreshed=self.clock.time())
-            self._keep_observed(record)
+            return self._unseen(record, error)
         return self._public(record)
+
+    def _unseen(self, record: Record, error: MachineError) -> dict[str, t.Any]:
+        self.observed.update(state=contract.UNKNOWN, error=error.message, refreshed=self.clock.time())
+        self._keep_observed(record)
+        return self._public(record)
+
+    def _listed(self, record: Record) -> list[Seen]:
+        """All our machines in this one's place and account; none if the driver can't list them."""
+        kind = next(kind for kind in self.driver_class.kinds if issubclass(kind, contract.Machine))
+        self._begin(record)
+        return self.resources.listed(kind, {"store": self.store.id}) if kind.lists_account else []
+
+
+def gather(lifecycles: list[Lifecycle]) -> list[tuple[Lifecycle, dict[str, t.Any] | None]]:
+    """Machines of one place and account as they are now: by one connection and, where the driver can, one list."""
+    records = [(lifecycle, record) for lifecycle in lifecycles if (record := lifecycle._read())]
+    if not records:
+        return []
+    first, record = records[0]
+    try:
+        listed = {seen.id: seen for seen in first._listed(record)}
+    except MachineError as error:
+        return [(lifecycle, lifecycle._unseen(record, error)) for lifecycle, record in records]
+    found = []
+    for lifecycle, record in records:
+        lifecycle.connected = first.driver
+        resource = record.resource(record.machine)
+        seen = listed.get(resource.id) if resource and resource.id else None
+        found.append((lifecycle, lifecycle.gathered(over_ssh=False, seen=seen)))
+    return found

@@ -14,7 +14,7 @@ from .. import driver as contract
 from .._access import Access
 from .._errors import MachineError
 from .._plan import Changes, Want, compare
-from .._record import BEING_REMOVED, Record
+from .._record import Record
 from ._creation import Creation
 from ._power import START_AGAIN
 from ._task import Outcome
@@ -123,6 +123,7 @@ class Change(Creation):
             resource = record.resource(key)
             if resource and not kinds[resource.kind].keeps_data:
                 resource.status = SURPLUS  # removed once nothing uses it any more
+        self.resources.forget()
         self._keep_options(record)
         self._save(record)
 
@@ -133,6 +134,7 @@ class Change(Creation):
             if resource is None:
                 continue
             resource.id, resource.requests = want.existing, want.requests
+            self.resources.forget()
             seen = self.resources.ensure(resource)
             if key == record.machine and record.ssh:
                 Access(record, self.folder, self.wish).contact(self._facts(seen), self.clock)
@@ -197,6 +199,7 @@ class Change(Creation):
         record.role = record.role if wish.role is None else wish.role
         record.labels = record.labels if wish.labels is None else wish.labels
         record.tls_san = record.tls_san if wish.tls_san is None else wish.tls_san
+        self._note_expiry(record)
         if record.ssh:
             Access(record, self.folder, wish).note()
         return dataclasses.asdict(record) != before
@@ -209,17 +212,3 @@ class Change(Creation):
             "remove": changes.surplus,
             "replace": changes.drift,
         }
-
-    def _bury(self, record: Record) -> None:
-        self._take_down(record)
-        self.store.remove(record, self._lock)
-        self.changed = True
-
-    def _take_down(self, record: Record) -> None:
-        """Remove what was made, the dependent first."""
-        self.resources.check_account()
-        if record.status != BEING_REMOVED:
-            record.status = BEING_REMOVED
-            self._save(record)
-        for resource in reversed(list(record.resources)):
-            self.resources.remove(resource)

@@ -14,7 +14,7 @@ from .. import driver as contract
 from .._access import Access
 from .._errors import BadOption, MachineError
 from .._plan import Recipe, Want
-from .._record import MADE, Record, Resource
+from .._record import BEING_REMOVED, MADE, Record, Resource
 from .._resources import Full
 from ._power import Power
 from ._task import Outcome
@@ -51,9 +51,10 @@ class Creation(Power):
                 access.plan(self.driver_class.ssh_user)
             recipe = self._recipe(record)
             self._keep_options(record)
+            self._note_expiry(record)
             self._take(record, recipe)
             access.choose_policy(recipe.injects_host_key)
-            record.account = self.resources.account()
+            self.resources.note_account()
             for resource in record.resources:
                 if resource.existing:
                     self.resources.ensure(resource)
@@ -63,7 +64,7 @@ class Creation(Power):
                 return Outcome(True, before, self._shape(record), {**self._public(record), "state": "absent"})
             self._save(record)  # the freeze: from here on, a re-run does what this says
         self._stop_picking()
-        self._make(record)
+        self._make_or_undo(record)
         self.changed = True
         return self._done(record, before)
 
@@ -79,6 +80,25 @@ class Creation(Power):
             if self._lock and fresh:
                 self.store.clear(self.wish.name, self._lock)
             raise
+
+    def _make_or_undo(self, record: Record) -> None:
+        try:
+            self._make(record)
+        except MachineError as error:
+            if self.wish.on_failure == "remove":
+                self._undo(record, error)
+            raise
+
+    def _undo(self, record: Record, error: MachineError) -> None:
+        """Take down again what could not be made."""
+        try:
+            self._bury(record)
+        except MachineError as another:
+            error.left_behind = another.left_behind or self.resources.left_behind()
+            error.remedy = f"It could not be taken down again ({another.message}): run again with state absent"
+        else:
+            error.left_behind = []
+            error.remedy = f"{error.remedy.rstrip('.')}. Nothing is left of it".lstrip(". ")
 
     def _make(self, record: Record) -> None:
         """Do the frozen plan, from wherever it was left."""
@@ -157,3 +177,17 @@ class Creation(Power):
     def _is_existing(self, record: Record) -> bool:
         resource = record.resource(record.machine)
         return bool(resource and resource.existing)
+
+    def _bury(self, record: Record) -> None:
+        self._take_down(record)
+        self.store.remove(record, self._lock)
+        self.changed = True
+
+    def _take_down(self, record: Record) -> None:
+        """Remove what was made, the dependent first."""
+        self.resources.check_account()
+        if record.status != BEING_REMOVED:
+            record.status = BEING_REMOVED
+            self._save(record)
+        for resource in reversed(list(record.resources)):
+            self.resources.remove(resource)

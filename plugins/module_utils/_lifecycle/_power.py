@@ -66,6 +66,7 @@ class Power(Task):
             seen = self._machine_seen(record)
             if seen.state == wanted:
                 return
+            self.resources.forget()
             if seen.state == contract.ABSENT and self.resources.confirm(resource) is None:
                 raise MachineError(
                     f"{record.name} is gone at its provider",

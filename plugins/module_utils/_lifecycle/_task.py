@@ -12,10 +12,11 @@ import typing as t
 from .. import _record
 from .. import driver as contract
 from .._access import Access
+from .._clock import Clock
 from .._errors import MachineError
 from .._plan import Recipe, refers_to
 from .._record import MADE, Record, Resource
-from .._resources import Clock, Resources
+from .._resources import Resources
 from .._store import FileStore, Lock
 from .._store._file import PICKS_LOCK
 from ..driver import Driver, Seen
@@ -43,6 +44,7 @@ class Wish:
     role: str | None = None
     labels: dict[str, str] | None = None
     tls_san: list[str] | None = None
+    expires_in: str | None = None
     ssh_user: str | None = None
     ssh_key: str | None = None
     ssh_args: str | None = None
@@ -50,6 +52,7 @@ class Wish:
     keep_options: bool = False  # if no option is given, all stay as they are recorded
     recreate: bool = False
     allow_stop: bool = False
+    on_failure: str = "keep"  # or "remove": what could not be made is taken down again
     timeout: float = 600
     stop_timeout: float = 60
     lock_timeout: float = 60
@@ -74,6 +77,7 @@ class Task:
         self.clock = clock or Clock()
         self.folder = store.folder(wish.name)
         self.changed = False
+        self.connected: Driver | None = None  # shared with other machines of the same place
         self.observed: dict[str, t.Any] = {}
         self._lock: Lock | None = None
         self._picks = contextlib.ExitStack()
@@ -100,8 +104,9 @@ class Task:
         )
 
     def _machine_seen(self, record: Record) -> Seen:
+        """The machine as it was seen since the last change."""
         resource = record.resource(record.machine)
-        seen = self.resources.get(resource) if resource else None
+        seen = self.resources.last(resource) if resource else None
         return seen or Seen(id="", state=contract.ABSENT)
 
     def _facts(self, seen: Seen) -> dict[str, t.Any]:
@@ -141,6 +146,14 @@ class Task:
                     error.left_behind = resources.left_behind()
                 raise
 
+    def _note_expiry(self, record: Record) -> None:
+        """A new life begins when another one is asked for: running again does not prolong it."""
+        life = self.wish.expires_in
+        if life is not None and life != record.kept.get("expires_in"):
+            seconds = _record.seconds_of("expires_in", life)
+            record.kept["expires_in"] = life
+            record.expires = None if seconds is None else _record.timestamp(self.clock.time() + seconds)
+
     def _read(self) -> Record | None:
         record = self.store.read(self.wish.name)
         if record and record.driver != self.wish.driver:
@@ -154,13 +167,7 @@ class Task:
 
     def _begin(self, record: Record) -> None:
         """Connect: where the machine is, says the record."""
-        self.driver = self.driver_class({**self.wish.options, **record.place})
-        try:
-            self.driver.client = self.driver.connect()
-        except MachineError:
-            raise
-        except Exception as error:
-            raise MachineError(f"{record.driver} can't connect: {error}", code="connect") from error
+        self.driver = self.connected or self._connect(record)
         self.resources = Resources(
             self.driver,
             record,
@@ -170,8 +177,25 @@ class Task:
             folder=self.folder,
             timeout=self.wish.timeout,
             clock=self.clock,
+            guard=lambda seconds: self._lock.check(seconds) if self._lock else None,
             dead=self._dead,
         )
+
+    def _connect(self, record: Record) -> Driver:
+        wish = self.wish
+        kept = {name: value for name, value in record.options.items() if name not in wish.given}
+        driver = self.driver_class({**wish.options, **(kept if wish.keep_options else {}), **record.place})
+        try:
+            driver.client = driver.connect()
+        except MachineError:
+            raise
+        except Exception as error:
+            raise MachineError(
+                f"{record.driver} can't connect: {error}",
+                code="connect",
+                remedy="Check the credentials and the network",
+            ) from error
+        return driver
 
     def _dead(self, resource: Resource) -> None:
         """A machine that is made anew shows a host key of its own, and has no Engine yet."""
@@ -231,6 +255,7 @@ class Task:
             "role": record.role,
             "labels": record.labels,
             "tls_san": record.tls_san,
+            "expires": record.expires,
             "options": record.options,
             "resources": {one.key: one.request for one in record.resources if not refers_to(one.key)},
         }

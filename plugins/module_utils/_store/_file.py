@@ -69,6 +69,9 @@ class Lock:
             os.close(self._file)
             self._file = -1
 
+    def check(self, seconds: float) -> None:
+        """Make sure that it lasts so long: this one lasts as long as its process."""
+
     @property
     def held(self) -> bool:
         return self._file >= 0

@@ -219,6 +219,7 @@ class Acme(driver.Driver):
         "Busy": driver.BUSY,
         "Throttled": driver.BUSY,
         "MustBeStopped": driver.BUSY,
+        "TokenMismatch": driver.MISMATCH,
         "Invalid": driver.REFUSED,
     }
 

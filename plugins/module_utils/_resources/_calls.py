@@ -1,0 +1,226 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A call to the provider: what it is handed, and what its error means."""
+
+from __future__ import annotations
+
+import fnmatch
+import typing as t
+import uuid
+
+from .. import driver as contract
+from .._clock import Clock
+from .._errors import MachineError
+from .._plan import fill
+from .._record import Record, Resource, expires_at
+from ..driver import Driver, It, Kind, Seen
+
+NAMESPACE = uuid.UUID("6f2d0c4e-3a55-4a8e-9a55-0d0cc7a4d001")
+UNSURE_TRIES = 5
+LONGEST_PAUSE = 60.0  # seconds, whatever a provider that is busy asks for
+PENDING = (contract.CREATING, contract.STARTING, contract.STOPPING)
+
+
+class ProviderError(Exception):
+    """A provider's error, with what it means."""
+
+    def __init__(self, verdict: str, error: Exception, what: str, pause: float = 0) -> None:
+        super().__init__(f"{what}: {error}")
+        self.verdict = verdict
+        self.what = what
+        self.pause = pause  # seconds that the provider wants to be left alone
+
+    def explained(self, remedy: str = "", left_behind: t.Sequence[str] = ()) -> MachineError:
+        return MachineError(str(self), code=self.verdict, remedy=remedy, left_behind=left_behind)
+
+
+class Calls:
+    """The kinds of one record's driver, and how each of their methods is called."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        record: Record,
+        *,
+        save: t.Callable[[], None],
+        fills: t.Callable[[str, dict[str, t.Any]], t.Any],
+        store_id: str,
+        folder: str,
+        timeout: float,
+        clock: Clock,
+        guard: t.Callable[[float], None] = lambda seconds: None,
+        dead: t.Callable[[Resource], None] = lambda resource: None,
+    ) -> None:
+        self.driver = driver
+        self.record = record
+        self.save = save
+        self.fills = fills
+        self.store_id = store_id
+        self.folder = folder
+        self.timeout = timeout
+        self.clock = clock
+        self.guard = guard  # makes sure that the machine's lock lasts for so many seconds
+        self.dead = dead  # told of a resource that was there and is gone, before that is saved
+        self.changed = False
+        self._seen: dict[str, Seen] = {}  # since the last call that may have changed anything
+        self._account_checked = False
+        self._complaint = ""  # the last error that did not end a wait
+        self._kinds = {kind.__name__: kind(driver.client, record.place) for kind in driver.kinds}
+
+    def kind(self, resource: Resource) -> Kind:
+        try:
+            return self._kinds[resource.kind]
+        except KeyError:
+            raise MachineError(
+                f"{self.record.driver} knows no {resource.kind}, which the record of {self.record.name} has",
+                code="driver",
+                remedy="Use the release of the driver that made the machine",
+            ) from None
+
+    def it(self, resource: Resource) -> It:
+        tags = {
+            "store": self.store_id,
+            "id": self.record.id,
+            "machine": self.record.name,
+            "kind": resource.key,
+            "generation": str(resource.generation),
+            "attempt": str(resource.attempt),
+        }
+        if self.record.expires:
+            tags["expires"] = str(int(expires_at(self.record)))
+        return It(
+            name=self._name(resource),
+            machine=self.record.name,
+            id=resource.id,
+            request=fill(resource.request, self._resolve),
+            token=self._token(resource),
+            tags=tags,
+            seen=self._seen.get(resource.key),
+            folder=f"{self.folder}/vm",
+            first_boot=f"{self.folder}/first-boot",
+        )
+
+    def _name(self, resource: Resource) -> str:
+        suffix = resource.key.partition("/")[2]
+        return f"{self.record.name}-{self.record.id[:6]}-{resource.generation}" + (f"-{suffix}" if suffix else "")
+
+    def _token(self, resource: Resource) -> str:
+        identity = (self.store_id, self.record.id, resource.key, resource.generation, resource.attempt)
+        return str(uuid.uuid5(NAMESPACE, "/".join(map(str, identity))))
+
+    def _resolve(self, name: str, placeholder: dict[str, t.Any]) -> t.Any:
+        if name != "of":
+            return self.fills(name, placeholder)
+        target = self.record.resource(placeholder["$of"])
+        if target is None:
+            return None
+        return target.id if placeholder["fact"] == "id" else self._fact(target, placeholder["fact"])
+
+    def _fact(self, resource: Resource, fact: str) -> t.Any:
+        raise NotImplementedError
+
+    # Whose it is
+
+    def check_account(self) -> None:
+        """Refuse to conclude or change anything in another account than the recorded one."""
+        if self._account_checked:
+            return
+        account = self.account()
+        if account != self.record.account:
+            raise MachineError(
+                f"{self.record.name} belongs to account {self.record.account!r}, and these credentials are "
+                f"for {account!r}",
+                code="wrong_account",
+                remedy="Use the credentials of that account",
+                left_behind=self.left_behind(),
+            )
+        self._account_checked = True
+
+    def note_account(self) -> None:
+        """Take the account of these credentials for a new record's."""
+        self.record.account = self.account()
+        self._account_checked = True
+
+    def account(self) -> str:
+        try:
+            return self.driver.account()
+        except MachineError:
+            raise
+        except Exception as error:
+            raise MachineError(
+                f"{self.record.driver} does not say whose account it is: {error}",
+                code="account",
+                remedy="Check the credentials and the network",
+            ) from error
+
+    def left_behind(self) -> list[str]:
+        """What may still exist, for messages."""
+        return [
+            f"{one.kind} {one.id or self._name(one)}"
+            for one in self.record.resources
+            if not one.existing and (one.id or one.status == "creating")
+        ]
+
+    def timed_out(self, what: str, limit: float) -> MachineError:
+        """The error of a wait that is over: what was pending, and the last complaint of the provider."""
+        said = f" ({self._complaint})" if self._complaint else ""
+        return MachineError(
+            f"{what} after {limit:g} s{said}",
+            code="timeout",
+            left_behind=self.left_behind(),
+            remedy="Run again, or raise timeout",
+        )
+
+    # Calling
+
+    def change(self, resource: Resource, action: str, it: It | None = None) -> t.Any:
+        """A call that changes something: in the recorded account and under the lock only."""
+        self.check_account()
+        it = it or self.it(resource)
+        self.guard(self.driver.call_limit)
+        self.changed = True
+        try:
+            return self._judged(getattr(self.kind(resource), action), it)
+        finally:
+            self._seen.clear()  # what was seen of any of them may be so no more
+
+    def attempt(self, resource: Resource, action: str, it: It | None = None) -> None:
+        """A change whose effect is seen by reading: only a definite refusal ends it."""
+        try:
+            self.change(resource, action, it)
+        except ProviderError as error:
+            if error.verdict not in (contract.BUSY, contract.UNSURE, contract.MISSING):
+                raise error.explained("", self.left_behind()) from error
+            self._complaint = str(error)
+            self.clock.sleep(error.pause)
+
+    def read(self, method: t.Callable[[It], t.Any], it: It) -> t.Any:
+        failure = ProviderError(contract.UNSURE, MachineError("no answer"), "read")
+        tries = 0
+        for _left in self.clock.poll(self.timeout):
+            try:
+                return self._judged(method, it)
+            except ProviderError as error:
+                if error.verdict == contract.MISSING:
+                    return None
+                failure = error
+                tries += error.verdict != contract.BUSY
+                if error.verdict not in (contract.BUSY, contract.UNSURE) or tries >= UNSURE_TRIES:
+                    break
+                self.clock.sleep(error.pause)
+        raise failure.explained("Nothing was changed by this read; run again", self.left_behind()) from failure
+
+    def _judged(self, method: t.Callable[[It], t.Any], it: It) -> t.Any:
+        try:
+            return method(it)
+        except MachineError:
+            raise
+        except Exception as error:
+            code = self.driver.code(error)
+            verdicts = (
+                verdict for pattern, verdict in self.driver.verdicts.items() if fnmatch.fnmatchcase(code, pattern)
+            )
+            what = f"{getattr(method, '__self__', self).__class__.__name__}.{method.__name__}"
+            pause = min(max(self.driver.retry_after(error), 0.0), LONGEST_PAUSE)
+            raise ProviderError(next(verdicts, contract.UNSURE), error, what, pause) from error

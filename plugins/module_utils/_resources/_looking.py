@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking for resources: by id, by tags, in the whole account."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .. import driver as contract
+from .._record import Resource
+from ..driver import It, Kind, Seen
+from ._calls import Calls
+
+IDENTITY = ("store", "id", "kind", "generation", "attempt")  # the tags that make a thing ours
+
+
+class Looking(Calls):
+    def __init__(self, *arguments: t.Any, **more: t.Any) -> None:
+        super().__init__(*arguments, **more)
+        self._met: set[str] = set()  # ids that were there in this run
+
+    def get(self, resource: Resource) -> Seen | None:
+        """By id. None: not there, at this one look."""
+        kind = self.kind(resource)
+        raw = self.read(kind.get, self.it(resource))
+        return self.note(resource, kind.seen(raw) if raw is not None else None)
+
+    def last(self, resource: Resource) -> Seen | None:
+        """As it was seen since the last change, else as it is."""
+        return self._seen.get(resource.key) or self.get(resource)
+
+    def forget(self) -> None:
+        """Look anew next time: what is there, or what is wanted of it, may have changed."""
+        self._seen.clear()
+
+    def note(self, resource: Resource, seen: Seen | None) -> Seen | None:
+        """Take what was read just now for how it is."""
+        if seen is None or seen.state == contract.ABSENT:
+            self._seen.pop(resource.key, None)
+            return None
+        self._seen[resource.key] = seen
+        self._met.add(seen.id)
+        return seen
+
+    def look(self, resource: Resource, until: float) -> Seen | None:
+        """By tags (or by name, where there are no tags), again and again until that UNIX time."""
+        kind = self.kind(resource)
+        while True:
+            it = self.it(resource)
+            ours = [seen for seen in map(kind.seen, self.read(kind.list, it) or []) if is_ours(kind, it, seen)]
+            ours = [seen for seen in ours if seen.state != contract.ABSENT]
+            if ours:
+                return self._settle_twins(resource, ours)
+            left = until - self.clock.time()
+            if left <= 0:
+                return None
+            self.clock.sleep(min(left, 1.0))
+
+    def confirm(self, resource: Resource) -> Seen | None:
+        """By id, and not found only if that can be believed."""
+        seen = self.get(resource)
+        if seen is not None:
+            return seen
+        lag = self.kind(resource).lag
+        # What was there in this run is not only late to show.
+        patience = 0.0 if resource.id in self._met else min(5.0, lag)
+        for _left in self.clock.poll(max(patience, resource.last_try + lag - self.clock.time(), 0.1)):
+            seen = self.get(resource)
+            if seen is not None:
+                return seen
+        self.check_account()
+        return None
+
+    def listed(self, kind: type[Kind], tags: dict[str, str]) -> list[Seen]:
+        """All things of a kind in this place that bear these tags (none: that may be ours at all)."""
+        one = self._kinds[kind.__name__]
+        return [one.seen(raw) for raw in self.read(one.list, It(name="", tags=tags)) or []]
+
+    def _settle_twins(self, resource: Resource, twins: list[Seen]) -> Seen:
+        """Two from one attempt: the recorded one stays, else the oldest; all carry our id, generation and attempt."""
+        twins.sort(key=lambda seen: (seen.id != resource.id, seen.created, seen.id))
+        for twin in twins[1:]:
+            it = self.it(resource)
+            it.id, it.seen = twin.id, twin
+            self.attempt(resource, "delete", it)
+        return twins[0]
+
+    def _fact(self, resource: Resource, fact: str) -> t.Any:
+        seen = self.last(resource) if resource.id else None
+        return seen.facts.get(fact) if seen else None
+
+
+def is_ours(kind: Kind, it: It, seen: Seen) -> bool:
+    if not kind.tagged:
+        return seen.name == it.name
+    return all(seen.tags.get(name) == it.tags[name] for name in IDENTITY)

@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making resources: each once, whatever the provider answers."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .. import driver as contract
+from .._errors import MachineError
+from .._plan import covers, refers_to
+from .._record import Resource
+from ..driver import Seen
+from ._calls import PENDING, UNSURE_TRIES, ProviderError
+from ._removing import Removing
+
+UNKNOWN = "It isn't known whether that was done. Run again: it is found out then"
+
+# What a refused or failed create leads to: (verdict, is an earlier call of this attempt unresolved?) -> steps.
+LOOK, NEXT, FAIL, TAKEN, WAIT, REPEAT, UNCLEAR = "look", "next", "fail", "taken", "wait", "repeat", "unclear"
+AFTER_CREATE: dict[tuple[str, bool], tuple[str, ...]] = {
+    (contract.FULL, False): (NEXT,),
+    (contract.FULL, True): (LOOK, NEXT),
+    (contract.REFUSED, False): (FAIL,),
+    (contract.REFUSED, True): (LOOK, FAIL),
+    (contract.MISSING, False): (FAIL,),
+    (contract.MISSING, True): (LOOK, FAIL),
+    (contract.TAKEN, False): (LOOK, TAKEN),
+    (contract.TAKEN, True): (LOOK, TAKEN),
+    (contract.MISMATCH, False): (LOOK, UNCLEAR),
+    (contract.MISMATCH, True): (LOOK, UNCLEAR),
+    (contract.BUSY, False): (WAIT,),
+    (contract.BUSY, True): (WAIT,),
+    (contract.UNSURE, False): (REPEAT,),
+    (contract.UNSURE, True): (REPEAT,),
+}
+
+
+class Full(Exception):
+    """No choice of this resource's own is left where there is capacity."""
+
+    def __init__(self, resource: Resource, cause: ProviderError) -> None:
+        super().__init__(str(cause))
+        self.resource = resource
+        self.cause = cause
+
+
+class Making(Removing):
+    def __init__(self, *arguments: t.Any, **more: t.Any) -> None:
+        super().__init__(*arguments, **more)
+        self._made: set[str] = set()
+
+    def ensure(self, resource: Resource) -> Seen:
+        """Let it exist and be as requested; returns how it is."""
+        if resource.existing:
+            seen = self.last(resource)
+            if seen is None:
+                raise MachineError(
+                    f"{resource.kind} {resource.id} does not exist", code="missing", remedy="Name one that exists"
+                )
+            return seen
+        if resource.id and resource.key not in self._seen and self.confirm(resource) is None:
+            if resource.key in self._made:
+                raise MachineError(
+                    f"{resource.kind} {resource.id} was made and can't be found",
+                    code="vanished",
+                    left_behind=self.left_behind(),
+                    remedy="See the provider's console, and run again: then it is looked for once more",
+                )
+            # Seen dead: the next one is another attempt, since this one's token may still answer.
+            self.dead(resource)
+            resource.id, resource.status, resource.attempt = None, "planned", resource.attempt + 1
+            self.save()
+        if not resource.id:
+            replays = resource.status == "creating"  # then what answers may have died since
+            resource.id = self._create(resource)
+            resource.status = "created"
+            self.save()
+            if not replays:
+                self._made.add(resource.key)
+        return self._settle(resource)
+
+    def _create(self, resource: Resource) -> str:
+        kind = self.kind(resource)
+        unresolved = resource.status == "creating"
+        tries = 0
+        waits = self.clock.poll(self.timeout)
+        while True:
+            if unresolved and kind.identity is None:
+                seen = self.look(resource, resource.last_try + kind.lag)
+                if seen is not None:
+                    return seen.id
+                unresolved = False
+            resource.status, resource.last_try = "creating", self.clock.time()
+            self.save()
+            try:
+                return self._id(resource, self.change(resource, "create"))
+            except ProviderError as error:
+                late = error.verdict == contract.MISSING and self._needs_what_is_late(resource)
+                for step in AFTER_CREATE[contract.BUSY if late else error.verdict, unresolved]:
+                    if step == LOOK:
+                        seen = self.look(resource, resource.last_try + kind.lag)
+                        if seen is not None:
+                            return seen.id
+                    elif step == NEXT:
+                        self._next_choice(resource, error)
+                        unresolved = False
+                    elif step in (FAIL, TAKEN):
+                        resource.status, resource.attempt = "planned", resource.attempt + 1
+                        self.save()
+                        remedy = "Something of that name exists and is not ours" if step == TAKEN else ""
+                        raise error.explained(remedy, self.left_behind()) from error
+                    elif step == WAIT:
+                        self.clock.sleep(error.pause)
+                        if next(waits) <= 0:
+                            raise error.explained("Run again", self.left_behind()) from error
+                    elif step == REPEAT:
+                        unresolved = True
+                        tries += 1
+                        if tries >= UNSURE_TRIES or next(waits) <= 0:
+                            raise error.explained(UNKNOWN, self.left_behind()) from error
+                    elif step == UNCLEAR:
+                        raise error.explained(UNKNOWN, self.left_behind()) from error
+
+    @staticmethod
+    def _id(resource: Resource, answer: t.Any) -> str:
+        if not answer:
+            raise ProviderError(contract.UNSURE, MachineError("the answer names no id"), f"{resource.kind}.create")
+        return str(answer)
+
+    def _needs_what_is_late(self, resource: Resource) -> bool:
+        """Whether what is missing may be something that we made just now, and that does not show yet."""
+        needed = map(self.record.resource, refers_to(resource.request))
+        return any(one.last_try + self.kind(one).lag > self.clock.time() for one in needed if one)
+
+    def _next_choice(self, resource: Resource, error: ProviderError) -> None:
+        resource.status, resource.attempt = "planned", resource.attempt + 1
+        if resource.choice + 1 >= len(resource.requests):
+            self.save()
+            raise Full(resource, error) from error
+        resource.choice += 1
+        self.save()
+
+    def _settle(self, resource: Resource) -> Seen:
+        """Read until nothing is pending and what is there covers what was asked for."""
+        kind = self.kind(resource)
+        seen: Seen | None = None
+        missing: list[str] = []
+        for _left in self.clock.poll(self.timeout):
+            seen = self._seen.get(resource.key) or self.confirm(resource)
+            self._seen.pop(resource.key, None)
+            if seen is None:
+                return self.ensure(resource)
+            if seen.state == contract.ERROR:
+                return self._replace_failed(resource, seen)
+            request = self.it(resource).request
+            missing = [
+                key
+                for key in kind.adjustable
+                if key in request and key in seen.has and not covers(seen.has[key], request[key])
+            ]
+            if seen.state in PENDING:
+                continue
+            if not missing or not hasattr(kind, "adjust"):
+                if resource.status != "made":
+                    resource.status = "made"
+                    self.save()
+                self._seen[resource.key] = seen
+                return seen
+            it = self.it(resource)
+            it.seen = seen
+            self.attempt(resource, "adjust", it)
+        what = f"is {seen.state}" if seen and seen.state in PENDING else f"still differs in {', '.join(missing)}"
+        raise self.timed_out(f"{resource.kind} {resource.id} {what}", self.timeout)
+
+    def _replace_failed(self, resource: Resource, seen: Seen) -> Seen:
+        """A thing that came up in state error: only lack of capacity is worth another try."""
+        if seen.verdict != contract.FULL:
+            raise MachineError(
+                f"{resource.kind} {resource.id} is in state error",
+                code="error",
+                left_behind=self.left_behind(),
+                remedy="See the provider's console; recreate: true replaces it",
+            )
+        self.delete(resource)
+        self._made.discard(resource.key)
+        cause = ProviderError(contract.FULL, MachineError("no capacity, said after the call"), resource.kind)
+        resource.id = None
+        self._next_choice(resource, cause)
+        return self.ensure(resource)
