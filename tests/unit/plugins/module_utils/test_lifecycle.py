@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _lifecycle as lifecycle
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from tests.faults.matrix import FULL, OPERATIONS, crash_everywhere
 from tests.faults.model import READS, World, Worlds
@@ -47,6 +48,8 @@ def test_a_second_run_changes_nothing(world: World) -> None:
     outcome = world.run(options=FULL)
     assert not outcome.changed
     assert outcome.before == outcome.after
+    reads = world.calls(ledger)
+    assert len(reads) == len(set(reads)), "each thing is read once"
     assert changes(world, ledger) == []
     assert world.record() == record
 
@@ -471,3 +474,78 @@ def test_gathered_of_what_does_not_answer_is_unknown(world: World) -> None:
     world.cloud.set(faults=[])
     machine = world.lifecycle().gathered()
     assert machine and machine["state"] == "running" and not machine["error"]
+
+
+def test_an_account_is_asked_once_for_all_its_machines(world: World) -> None:
+    for name in ("web1", "web2", "web3"):
+        world.run(name=name)
+    world.run("stopped", "web2")
+    ledger = len(world.state["ledger"])
+    found = lifecycle.gather([world.lifecycle(name, keep_options=True) for name in ("web1", "web2", "web3")])
+    assert [machine["state"] for _one, machine in found if machine] == ["running", "stopped", "running"]
+    assert world.calls(ledger) == ["list_things"]
+
+
+def test_what_a_list_lacks_is_looked_for(world: World) -> None:
+    for name in ("web1", "web2"):
+        world.run(name=name)
+    gone = next(id for id, one in world.state["things"].items() if one["tags"]["machine"] == "web2")
+    del world.state["things"][gone]
+    found = lifecycle.gather([world.lifecycle(name, keep_options=True) for name in ("web1", "web2")])
+    assert [machine["state"] for _one, machine in found if machine] == ["running", "absent"]
+
+
+def test_an_account_that_does_not_answer_leaves_all_unknown(world: World) -> None:
+    for name in ("web1", "web2"):
+        world.run(name=name)
+    world.cloud.set(faults=[{"call": "list_things", "code": "Timeout", "times": 100}])
+    ledger = len(world.state["ledger"])
+    found = lifecycle.gather([world.lifecycle(name, keep_options=True) for name in ("web1", "web2")])
+    assert [machine["state"] for _one, machine in found if machine] == ["unknown", "unknown"]
+    assert len(world.calls(ledger)) == 5, "one list, asked for a few times, and no machine by itself"
+
+
+# An end
+
+
+def test_an_expiry_is_counted_from_when_it_was_said_first(world: World) -> None:
+    world.run(expires_in="8h")
+    first = world.record()["expires"]
+    assert world.state["things"]["thing-2"]["tags"]["expires"] == str(int(world.clock.now + 8 * 3600))
+    world.clock.now += 3600
+    assert not world.run(expires_in="8h").changed and world.record()["expires"] == first
+    assert not world.run().changed and world.record()["expires"] == first, "not said: as it was"
+    assert world.run(expires_in="9h").changed and world.record()["expires"] > first
+    assert world.run(expires_in="never").changed and world.record()["expires"] is None
+
+
+# A create that fails
+
+
+def test_what_failed_is_kept_for_a_second_run(world: World) -> None:
+    world.cloud.set(faults=[{"call": "run_thing", "code": "Invalid"}])
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"disk": 5})
+    assert caught.value.left_behind == ["Key key-1", "Volume volume-2"]
+    assert world.record()["status"] == "creating"
+
+
+def test_what_failed_is_taken_down_if_that_is_asked_for(world: World) -> None:
+    world.cloud.set(faults=[{"call": "run_thing", "code": "Invalid"}])
+    with pytest.raises(MachineError, match="Invalid") as caught:
+        world.run(options={"disk": 5}, on_failure="remove")
+    assert caught.value.left_behind == [] and "Nothing is left" in caught.value.remedy
+    assert not world.ids() and not world.records()
+    assert list(world.store_folder.glob("tombstones/*.json"))
+
+
+def test_what_can_be_neither_made_nor_taken_down_is_named(world: World) -> None:
+    world.cloud.set(
+        faults=[{"call": "run_thing", "code": "Invalid"}, {"call": "delete_volume", "code": "Invalid", "times": 9}]
+    )
+    with pytest.raises(MachineError, match="run_thing: Invalid") as caught:
+        world.run(options={"disk": 5}, on_failure="remove")
+    assert "Volume volume-2" in caught.value.left_behind and "state absent" in caught.value.remedy
+    world.cloud.set(faults=[])
+    world.run("absent")
+    assert not world.ids()

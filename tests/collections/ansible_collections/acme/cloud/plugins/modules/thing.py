@@ -111,6 +111,7 @@ class Key(driver.Kind):
     identity = "name"
     tagged = False
     lag = 0.3
+    lists_account = True
 
     def list(self, it):
         return self.api.list_keys()
@@ -128,6 +129,7 @@ class Key(driver.Kind):
 class Volume(driver.Kind):
     identity = "token"
     lag = 0.3
+    lists_account = True
     keeps_data = True
 
     def list(self, it):
@@ -145,6 +147,7 @@ class Volume(driver.Kind):
 
 class Thing(driver.Machine):
     lag = 0.3
+    lists_account = True
     adjustable = {"rules": "any", "volume": "any", "memory": "stopped"}
 
     def list(self, it):
