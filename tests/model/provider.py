@@ -60,11 +60,10 @@ class Thing:
     gone: float = NEVER  # when it is done
     reason: str = ""  # of state "error"
 
-    def state(self, at: float) -> str:
-        if at >= self.gone:
-            return "terminated"
-        if at >= self.deleted:
-            return "deleting"
+    def state(self, at: float, lag: float = 0) -> str:
+        """How it is; who is told with a lag does not know yet that it is deleted."""
+        if at >= self.deleted + lag:
+            return "terminated" if at >= self.gone else "deleting"
         return next(state for since, state in reversed(self.states) if since <= at)
 
     def turn(self, at: float, *states: tuple[float, str]) -> None:
@@ -248,8 +247,7 @@ class Provider:
     def view(self, thing: Thing) -> Raw:
         """A thing as it is shown: a copy."""
         now = self.clock.time()
-        stale = thing.gone <= now < thing.gone + self.traits.of("gone_lag", thing.kind)
-        state = thing.state(thing.deleted - 0.001 if stale else now)
+        state = thing.state(now, self.traits.of("gone_lag", thing.kind))
         shown = {"id": thing.id, "name": thing.name, "tags": dict(thing.tags), "created": thing.created, "state": state}
         shown.update(thing.body, reason=thing.reason if state == "error" else "")
         if thing.kind == "machine":
@@ -291,7 +289,8 @@ class Provider:
         now, traits = self.clock.time(), self.traits
         if now < thing.created + traits.of(lag, thing.kind):
             return False
-        return now < thing.gone + traits.of("gone_lag", thing.kind) + traits.of("ghost", thing.kind)
+        known = max(thing.gone, thing.deleted + traits.of("gone_lag", thing.kind))
+        return now < known + traits.of("ghost", thing.kind)
 
     def _check_tags(self, tags: dict[str, str]) -> None:
         if len(tags) > self.traits.tag_count:
