@@ -7,8 +7,9 @@ import os
 import shutil
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils import _host_key, _record, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._host_key import REPLACE
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 
@@ -53,22 +54,25 @@ class ActionModule(ControllerAction):
             "engine": engine,
             "reached": bool(record.ssh.get("reached")),
             "first_boot": os.path.lexists(_first_boot(store, record.name)),
+            "host_key_from_user_data": bool(record.ssh.get(REPLACE)),
         }
         after = dict(before)
         given = args["engine"] or {}
         after["engine"] = {**engine, **{key: given[key] for key in ENGINE if given.get(key) is not None}}
         if args["reached"]:
             # A record without SSH can't have been reached; of what the first boot needed, nothing may stay.
-            after.update(reached=bool(record.ssh), first_boot=False)
+            after.update(reached=bool(record.ssh), first_boot=False, host_key_from_user_data=False)
         return before, after
 
     def _note(self, store: FileStore, args: dict[str, t.Any], lock: t.Any) -> None:
         before, after = self._compare(store, args)  # anew, now that nobody else works on it
         name = args["name"]
+        record = t.cast(_record.Record, store.read(name))
         if before["reached"] != after["reached"]:
-            record = t.cast(_record.Record, store.read(name))
             record.ssh["reached"] = True
             store.save(record, lock)
+        if before["host_key_from_user_data"] != after["host_key_from_user_data"]:
+            self._replace_host_key(store, record, lock)
         if before["first_boot"] and not after["first_boot"]:
             try:
                 shutil.rmtree(_first_boot(store, name))
@@ -80,6 +84,16 @@ class ActionModule(ControllerAction):
                 ) from error
         if before["engine"] != after["engine"]:
             store.save_observed(name, {**store.observed(name), "engine": after["engine"]})
+
+    @staticmethod
+    def _replace_host_key(store: FileStore, record: _record.Record, lock: t.Any) -> None:
+        observed, folder = store.observed(record.name), store.folder(record.name)
+
+        def save() -> None:
+            store.save(record, lock)
+            _ssh.write_known_hosts(record, folder)
+
+        _host_key.replace(record, lambda pinned: _ssh.Host(pinned, observed, folder), save)
 
 
 def _first_boot(store: FileStore, name: str) -> str:

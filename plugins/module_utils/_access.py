@@ -13,6 +13,7 @@ import typing as t
 
 from . import _ssh
 from ._errors import MachineError
+from ._host_key import REPLACE
 from ._record import Record
 from ._store._durable import make_folder
 
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     from ._store import FileStore
 
 INJECTED = "injected"  # we made it and handed it over: strict from the first packet
+USER_DATA = "user_data"  # the same, by a way that others can read: replaced once the machine was reached
 GIVEN = "given"  # the user says what it is
 PROVIDER = "provider"  # the provider's console or attributes say what it is
 FIRST_CONTACT = "first_contact"  # taken as shown at the first login, and pinned
@@ -64,7 +66,7 @@ class Access:
                 ssh["public_key"] = _ssh.make_key(os.path.join(self.folder, "id_ed25519"), self.record.name)
         return str(ssh["public_key"])
 
-    def choose_policy(self, injects_host_key: bool) -> None:
+    def choose_policy(self, injects_host_key: bool, by_user_data: bool = False) -> None:
         """Decide how the host key is known, now that the recipe has said what it can do."""
         ssh, wish = self.record.ssh, self.wish
         if not ssh:
@@ -72,7 +74,8 @@ class Access:
         if not ssh["key"] and not ssh.get("public_key") and not wish.check:
             ssh["key"] = AGENT  # nothing lets a key of ours in
         if injects_host_key:
-            ssh["policy"] = INJECTED
+            ssh["policy"] = USER_DATA if by_user_data else INJECTED
+            ssh[REPLACE] = by_user_data
             if not wish.check:
                 ssh["host_keys"] = [self._make_host_key()]
         elif wish.host_key:
@@ -88,8 +91,9 @@ class Access:
         """For a machine that is made anew: the former key may have gone with its first boot."""
         ssh = self.record.ssh
         ssh.pop("reached", None)
-        if ssh["policy"] == INJECTED:
+        if ssh["policy"] in (INJECTED, USER_DATA):
             ssh["host_keys"] = [self._make_host_key()]
+            ssh[REPLACE] = ssh["policy"] == USER_DATA
         elif ssh["policy"] in (PROVIDER, FIRST_CONTACT):
             ssh["host_keys"] = []
 

@@ -61,6 +61,7 @@ class Recipe:
         self.wants: list[Want] = []
         self.candidates: dict[str, int] = {}
         self.injects_host_key = False
+        self.by_user_data = False  # which others can read afterwards, a host key in it too
         self._taken = taken or set
         self._public_key = public_key or str
         self.ssh_user = ssh_user  # who is to be let in
@@ -105,7 +106,7 @@ class Recipe:
 
     def user_data(self) -> Request:
         """The user data (cloud-init) that carries our keys and the user's own ``user_data`` option."""
-        self.injects_host_key = bool(self.public_key)
+        self.injects_host_key = self.by_user_data = bool(self.public_key)
         return {"$user_data": self._digests.get("user_data", "")}
 
     def host_key(self) -> Request:

@@ -43,7 +43,7 @@ class Creation(Power):
         )
         if former:
             record.id, record.revision, record.created = former.id, former.revision, former.created
-            record.kept.update({name: former.kept[name] for name in ("picks", "gone") if name in former.kept})
+            record.kept.update({name: former.kept[name] for name in ("picks", "gone", "store") if name in former.kept})
         with self._nothing_left():
             self._begin(record)
             access = Access(record, self.folder, wish)
@@ -53,7 +53,7 @@ class Creation(Power):
             self._keep_options(record)
             self._note_expiry(record)
             self._take(record, recipe)
-            access.choose_policy(recipe.injects_host_key)
+            access.choose_policy(recipe.injects_host_key, recipe.by_user_data)
             self.resources.note_account()
             for resource in record.resources:
                 if resource.existing:

@@ -117,13 +117,19 @@ def test_one_run_a_driver_and_place(store, monkeypatch):
 def test_what_a_record_is_to_note(store):
     args = {"name": "a", "engine": {"version": "1", "api_version": None, "changed": True}, "reached": True}
     before, after = machine_record.ActionModule._compare(store, args)
-    assert before == {"engine": {}, "reached": False, "first_boot": False}
-    assert after == {"engine": {"version": "1"}, "reached": False, "first_boot": False}  # nobody reaches it by SSH
+    still = {"host_key_from_user_data": False}
+    assert before == {"engine": {}, "reached": False, "first_boot": False, **still}
+    assert after == {
+        "engine": {"version": "1"},
+        "reached": False,
+        "first_boot": False,
+        **still,
+    }  # nobody reaches it by SSH
     os.mkdir(os.path.join(store.folder("a"), "first-boot"))
     with store.lock("a") as lock:
         record = store.read("a")
-        record.ssh = {"user": "root"}
+        record.ssh = {"user": "root", "replace_host_key": True}
         store.save(record, lock)
     before, after = machine_record.ActionModule._compare(store, {**args, "engine": None})
-    assert before == {"engine": {}, "reached": False, "first_boot": True}
-    assert after == {"engine": {}, "reached": True, "first_boot": False}
+    assert before == {"engine": {}, "reached": False, "first_boot": True, "host_key_from_user_data": True}
+    assert after == {"engine": {}, "reached": True, "first_boot": False, "host_key_from_user_data": False}

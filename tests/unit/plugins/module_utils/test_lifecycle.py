@@ -161,7 +161,7 @@ def test_a_machine_that_is_gone_is_made_anew_with_a_host_key_of_its_own(world: W
     assert outcome.changed and outcome.before["state"] == "absent" and outcome.after["state"] == "running"
     thing = next(one for one in after["resources"] if one["kind"] == "Thing")
     assert thing["attempt"] == 2, "its former token may still answer"
-    assert after["ssh"]["host_keys"] and before["ssh"]["policy"] == "injected"
+    assert after["ssh"]["host_keys"] and before["ssh"]["policy"] == "user_data"
 
 
 # Changes in place
