@@ -4,19 +4,49 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pathlib
+import typing as t
 
 import pytest
 
-from tests.contract._drivers import CASES, Case
+from tests.contract.cases import Case, drivers_of
+from tests.contract.worlds import World
 from tests.doubles import qemu
+from tests.model import driver as model
+
+HERE = pathlib.Path(__file__).resolve().parent
+ACME = HERE.parent / "collections" / "ansible_collections" / "acme" / "cloud" / "plugins" / "modules"
+COLLECTIONS = {"dockyard.machine": HERE.parents[1] / "plugins" / "modules", "acme.cloud": ACME}
+
+
+def discover() -> list[Case]:
+    found = [Case.of(model, "dockyard.machine.model")]
+    for collection, folder in COLLECTIONS.items():
+        for path in sorted(folder.glob("[!_]*.py")):
+            module = importlib.import_module(f"ansible_collections.{collection}.plugins.modules.{path.stem}")
+            if drivers_of(module):
+                found.append(Case.of(module))
+    return found
+
+
+CASES = discover()
+# A driver has a world by a module of its name in tests/contract/doubles: world(folder) -> World
+WORLDS = sorted(path.stem for path in (HERE / "doubles").glob("[!_]*.py"))
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.name)
 def case(request: pytest.FixtureRequest) -> Case:
     """Each driver in turn."""
     return request.param
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> World:
+    """Each driver that has one, over its double."""
+    module: t.Any = importlib.import_module(f"tests.contract.doubles.{request.param}")
+    return module.world(tmp_path)
 
 
 @pytest.fixture(autouse=True)

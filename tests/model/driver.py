@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: driver
+module: model
 short_description: Machines of the model provider
 version_added: 0.1.0
 description:
@@ -74,7 +74,7 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Make a machine with a volume and an address
-  dockyard.machine.driver:
+  dockyard.machine.model:
     name: web1
     region: north
     sizes: [medium, large]
@@ -83,7 +83,7 @@ EXAMPLES = r"""
     public_address: true
 
 - name: Remove it
-  dockyard.machine.driver:
+  dockyard.machine.model:
     name: web1
     state: absent
 """

@@ -25,7 +25,7 @@ import math
 import re
 import typing as t
 
-from .clock import Clock
+from .clock import DAY, Clock
 from .traits import ACCOUNT, ERRORS, REGION, Fault, Traits
 
 Entry = dict[str, t.Any]  # of the ledger
@@ -101,13 +101,26 @@ class Provider:
             setattr(self.traits, trait, value)
 
     def add(
-        self, kind: str, account: str, region: str, name: str = "", tags: dict[str, str] | None = None, **body: t.Any
+        self,
+        kind: str,
+        account: str,
+        region: str,
+        name: str = "",
+        tags: dict[str, str] | None = None,
+        age: float = DAY,
+        **body: t.Any,
     ) -> Thing:
         """Somebody else's doing: a thing that no call has made. Nothing is checked."""
-        thing = Thing(kind, f"{kind}-{self._next}", account, region, name, dict(tags or {}), body, 0.0, [])
+        since = self.clock.time() - age
+        whole = {
+            "machine": {"zone": "a", "size": "small", "firewalls": [], "ip": "192.0.2.1"},
+            "firewall": {"rules": []},
+        }
+        body = {**whole.get(kind, {"machine": None}), **body}
+        thing = Thing(
+            kind, f"{kind}-{self._next}", account, region, name, dict(tags or {}), body, since, [(since, "running")]
+        )
         self._next += 1
-        thing.created = self.clock.time()
-        thing.states = [(thing.created, "running")]
         self.things[thing.id] = thing
         return thing
 
@@ -212,7 +225,7 @@ class Provider:
         spots = {str(body.get("zone")), f"{body.get('zone')}/{body.get('size')}"}
         if kind == "machine" and spots & set(traits.full):
             raise ApiError("NoCapacity", f"zone {body['zone']} has no room for size {body['size']}")
-        thing = self.add(kind, account, region, name, tags, **body)
+        thing = self.add(kind, account, region, name, tags, age=0, **body)
         ready = now + traits.of("creating", kind)
         late = kind == "machine" and bool(spots & set(traits.full_later))
         thing.reason = "NoCapacity" if late else ""

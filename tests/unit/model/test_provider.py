@@ -137,7 +137,7 @@ def test_what_exists_is_asked_by_store_and_record() -> None:
 
 def test_others_make_and_remove_things_too() -> None:
     cloud, client = provider()
-    theirs = cloud.add("machine", "acme", "north", "web", {"k": "v"}, zone="a", size="small", firewalls=[], ip="")
+    theirs = cloud.add("machine", "acme", "north", "web", {"k": "v"})
     assert isinstance(theirs, Thing) and client.get_machine(theirs.id)["state"] == "running"
     cloud.vanish(theirs.id)
     refused("NotFound", client.get_machine, theirs.id)

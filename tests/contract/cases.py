@@ -1,29 +1,20 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The drivers that there are, ours and the third party's, and what each of its examples asks for."""
+"""A driver as the suite meets it: its module, its documentation, its recipe on paper."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import pathlib
 import types
 import typing as t
 
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.dockyard.machine.plugins.doc_fragments.driver import ModuleDocFragment
 from ansible_collections.dockyard.machine.plugins.module_utils import _module
 from ansible_collections.dockyard.machine.plugins.module_utils import driver as contract
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-COLLECTIONS = {
-    "dockyard.machine": ROOT / "plugins" / "modules",
-    "acme.cloud": ROOT / "tests" / "collections" / "ansible_collections" / "acme" / "cloud" / "plugins" / "modules",
-}
 
 
 @dataclasses.dataclass
@@ -33,6 +24,14 @@ class Case:
     name: str  # FQCN
     module: types.ModuleType
     driver: type[contract.Driver]
+
+    @classmethod
+    def of(cls, module: types.ModuleType, name: str = "") -> Case:
+        """The driver that a module defines; its name is that of the module, as Ansible says it."""
+        defined = drivers_of(module)
+        assert len(defined) == 1, f"{module.__name__} defines {len(defined)} drivers"
+        parts = module.__name__.split(".")
+        return cls(name or ".".join((*parts[1:3], parts[-1])), module, defined[0])
 
     @property
     def options(self) -> dict[str, t.Any]:
@@ -100,25 +99,7 @@ class Paper:
         return answer
 
 
-def discover() -> list[Case]:
-    found = []
-    for collection, folder in COLLECTIONS.items():
-        for path in sorted(folder.glob("*.py")):
-            if path.stem.startswith("_"):
-                continue
-            module = importlib.import_module(f"ansible_collections.{collection}.plugins.modules.{path.stem}")
-            for value in vars(module).values():
-                if (
-                    isinstance(value, type)
-                    and issubclass(value, contract.Driver)
-                    and value.__module__ == module.__name__
-                ):
-                    found.append(Case(f"{collection}.{path.stem}", module, value))
-    return found
-
-
-def shared_documentation() -> dict[str, t.Any]:
-    return yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
-
-
-CASES = discover()
+def drivers_of(module: types.ModuleType) -> list[type[contract.Driver]]:
+    """The drivers that are defined in a module, and not only imported there."""
+    classes = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, contract.Driver)]
+    return [one for one in classes if one.__module__ == module.__name__]
