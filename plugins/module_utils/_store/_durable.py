@@ -49,13 +49,16 @@ def copy_file(source: str, target: str) -> bool:
 
 def make_folder(path: str) -> None:
     """Make a folder with mode 0700, durably, if it isn't there."""
-    if os.path.isdir(path):
+    if os.path.isdir(path or "."):
         return
-    missing = path
-    while not os.path.isdir(os.path.dirname(missing)) and os.path.dirname(missing) != missing:
-        missing = os.path.dirname(missing)
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    fsync_folder(os.path.dirname(missing))
+    parent = os.path.dirname(path)
+    make_folder(parent)  # one by one: each name has to be on the disk, not the first one alone
+    try:
+        os.mkdir(path, mode=0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    fsync_folder(parent or ".")
 
 
 def fsync_folder(path: str) -> None:
