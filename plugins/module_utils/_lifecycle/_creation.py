@@ -14,7 +14,7 @@ from .. import driver as contract
 from .._access import Access
 from .._errors import BadOption, MachineError
 from .._plan import Recipe, Want
-from .._record import BEING_REMOVED, MADE, Record, Resource
+from .._record import BEING_CREATED, BEING_REMOVED, MADE, Record, Resource
 from .._resources import Full
 from ._power import Power
 from ._task import Outcome
@@ -119,7 +119,11 @@ class Creation(Power):
         if record.ssh:
             access.make_files(self.store)
         record.status = MADE
-        self._save(record)
+        try:
+            self._save(record)
+        except MachineError:
+            record.status = BEING_CREATED  # as it is on the disk, so that the error says what there is
+            raise
         self.changed = True
 
     def _choose_again(self, record: Record, full: Full) -> None:
