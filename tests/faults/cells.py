@@ -1,0 +1,239 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cells: each operation of each driver × each of its boundaries × each fault that suits it × what is run next.
+
+Generated: an operation is run whole once, which tells its boundaries.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+import zlib
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from tests.faults import faults
+from tests.faults.boundaries import DISK, Boundary, Crash
+from tests.faults.faults import Fault
+from tests.faults.filesystem import Survives
+from tests.faults.invariants import Broken, holds
+from tests.faults.world import World
+
+RERUNS = 2  # within so many it has to succeed
+LONG = 4  # a task may take so many times its time-out, since it waits for several things
+
+# What is run after the fault
+SAME, OPPOSITE, CHANGED, ELSEWHERE, SOMEBODY = "same", "opposite", "changed", "elsewhere", "somebody-else"
+
+
+class Unfired(Exception):
+    """The fault did not strike: the cell proves nothing."""
+
+
+@dataclasses.dataclass
+class Operation:
+    """A task, what there was before it, and what it leads to."""
+
+    task: t.Callable[[World], t.Any]
+    before: t.Callable[[World], t.Any] | None = None
+    gone: bool = False  # nothing is left of the machine
+    settles: bool = True  # run again, it changes nothing
+    takes_down: bool = False  # it may take down what was there
+
+
+def task(state: str = "present", **arguments: t.Any) -> t.Callable[[World], t.Any]:
+    return lambda world: world.run(state, **arguments)
+
+
+def operations(world: type[World]) -> dict[str, Operation]:
+    """What can be done with this driver's machines."""
+    made = task(labels={"tier": "front"})
+    found = {"create": Operation(task()), "remove": Operation(task("absent"), made, gone=True, takes_down=True)}
+    for name, traits in world.shortages.items():
+        found[f"create-{name}"] = Operation(task(), lambda world, traits=traits: world.set(**traits))
+    for name, arguments in world.changes.items():
+        again = bool(arguments.get("recreate"))
+        found[name] = Operation(task(**arguments), made, takes_down=again, settles=not again)
+    states = world.states()
+    for state in ("stopped", "killed", "paused"):
+        if state in states:
+            found[state] = Operation(task(state), made)
+    if "started" in states:
+        found["started"] = Operation(task("started"), lambda world: (made(world), world.run("stopped")))
+    if "restarted" in states:
+        found["restarted"] = Operation(task("restarted"), made, settles=False)
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    driver: str
+    operation: str
+    at: int
+    fault: str
+    for_ever: bool
+    then: str
+
+    @property
+    def id(self) -> str:
+        often = "ever" if self.for_ever else "once"
+        return f"{self.driver}:{self.operation}:{self.at}:{self.fault}:{often}:{self.then}"
+
+    @property
+    def lot(self) -> float:
+        """From 0 to 1, the same for ever: so that a fixed share can be drawn."""
+        return zlib.crc32(self.id.encode()) / 2**32
+
+    @classmethod
+    def parse(cls, id: str) -> Cell:
+        driver, operation, at, fault, often, then = id.split(":")
+        return cls(driver, operation, int(at), fault, often == "ever", then)
+
+
+@dataclasses.dataclass
+class Whole:
+    """An operation run whole: its boundaries, the states that a power cut there may leave of the disk, and its end."""
+
+    boundaries: list[Boundary]
+    states: list[list[int]]  # those that no power cut before has left
+    shape: t.Any
+
+    def cells(self, world: World, operation: str) -> list[Cell]:
+        found = []
+        for number, (boundary, states) in enumerate(zip(self.boundaries, self.states, strict=True)):
+            for fault in faults.at(number, boundary, world, states):
+                for then in follow_ups(world, fault):
+                    name = type(world).__module__.rpartition(".")[2]
+                    found.append(Cell(name, operation, number, fault.name, fault.for_ever, then))
+        return found
+
+
+def follow_ups(world: World, fault: Fault) -> list[str]:
+    if fault.name in faults.ERRORS:
+        return [SAME]
+    found = [SAME, OPPOSITE]
+    if fault.kills and not fault.name.startswith((faults.POWER, faults.TORN)):
+        found += [CHANGED] * bool(world.changes) + [ELSEWHERE] * bool(world.elsewhere)
+        found += [SOMEBODY] * bool(world.somebody_else)
+    return found
+
+
+def run_whole(world: World, operation: Operation) -> Whole:
+    """The operation without a fault; it must keep all that is promised, too."""
+    world.survives, cross = Survives(world.disk), world.cross
+    known: set[str] = set()
+    states: list[list[int]] = []
+
+    def counted(kind: str, name: str, effect: t.Callable[[], t.Any], *more: t.Any, **others: t.Any) -> t.Any:
+        try:
+            return cross(kind, name, effect, *more, **others)
+        finally:
+            fresh = []
+            if kind == DISK and world.survives:
+                fresh = world.survives.fresh(known, f"{sum(boundary.kind != DISK for boundary in world.crossed)} ")
+            states.append(fresh)
+
+    world.crossed, world.cross = [], counted  # type: ignore[method-assign]
+    operation.task(world)
+    world.cross = cross  # type: ignore[method-assign]
+    boundaries = world.crossed
+    world.check()
+    shape = world.shape()
+    if operation.settles:
+        unchanged(world, operation.task)
+    return Whole(boundaries, states, shape)
+
+
+def run_cell(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
+    """Raises what does not hold."""
+    there = world.ids()
+    fault = Fault(cell.fault, cell.at, cell.for_ever)
+    if fault.name.startswith(faults.POWER):
+        world.survives = Survives(world.disk)
+    world.crossed, world.fault = [], fault
+    attempt(world, operation.task, set() if operation.takes_down else there)
+    world.fault = None
+    if not fault.fired:
+        raise Unfired(cell.id)
+    world.survives = None
+    world.resume()
+    after(world, operation, whole, cell)
+
+
+def after(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
+    """What is run next, and what there is then."""
+    opposite = task() if operation.gone else task("absent")
+    if cell.then == CHANGED:
+        change = next(iter(world.changes.values()))
+        attempt(world, task(**change), world.ids())
+        succeed(world, task(**change))
+        world.check()
+    elif cell.then == ELSEWHERE:
+        attempt(world, task(**world.elsewhere), world.ids())
+    elif cell.then == SOMEBODY:
+        state = "present" if world.records() and not operation.gone else "absent"  # else it would be theirs
+        attempt(world, task(state, **world.somebody_else), world.ids())
+    if cell.then == SAME or (cell.then == SOMEBODY and operation.gone):
+        succeed(world, operation.task)
+        world.check()
+        shape = world.shape()
+        if cell.fault == faults.QUOTA:  # may have moved it to another zone, for good
+            shape, expected = _without_things(shape), _without_things(whole.shape)
+        else:
+            expected = whole.shape
+        holds(shape == expected, f"there is {shape}, and a whole run leads to {expected}")
+        if operation.settles:
+            unchanged(world, operation.task)
+    if cell.then in (SOMEBODY, ELSEWHERE) and not operation.gone:
+        succeed(world, task(recreate=True))
+        world.check()
+    if cell.then == OPPOSITE:
+        succeed(world, opposite)
+        world.check()
+        if operation.gone:
+            holds(len(world.records()) == 1, "there is no machine")
+    succeed(world, task("absent"))
+    world.check()
+    world.clock.now += 3600
+    holds(not world.ids() and not world.records(), f"left at the end: {world.ids()}")
+
+
+def attempt(world: World, run: t.Callable[[World], t.Any], untouched: set[str]) -> MachineError | None:
+    """One run, which may fail, but in order; what was there before it and stays (``untouched``) need not be named."""
+    began = world.clock.now
+    try:
+        run(world)
+        return None
+    except Crash:
+        return None
+    except MachineError as error:
+        world.watch.failure(error, world.ids() - untouched)
+        return error
+    finally:
+        holds(world.clock.now - began <= LONG * world.timeout, f"it took {world.clock.now - began:.0f} s")
+
+
+def succeed(world: World, run: t.Callable[[World], t.Any]) -> None:
+    """Within two runs."""
+    for left in reversed(range(RERUNS)):
+        error = attempt(world, run, world.ids())
+        if error is None:
+            return
+        if not left:
+            raise Broken(f"it fails again: {error.text()}") from error
+
+
+def unchanged(world: World, run: t.Callable[[World], t.Any]) -> None:
+    """A second run changes nothing, here and there."""
+    before, world.crossed = {name: record["revision"] for name, record in world.records().items()}, []
+    outcome = run(world)
+    holds(not getattr(outcome, "changed", outcome), f"a second run changes something: {outcome}")
+    changing = [str(boundary) for boundary in world.crossed if boundary.changes]
+    holds(not changing, f"a second run calls {changing}")
+    after = {name: record["revision"] for name, record in world.records().items()}
+    holds(before == after, "a second run saves a record")
+
+
+def _without_things(shape: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {**shape, "things": [kind for kind, _text in shape["things"]]}
