@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _ssh, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import POWER
+from ansible_collections.dockyard.machine.plugins.module_utils._plan import covers
 
 from .worlds import World
 
@@ -151,6 +152,17 @@ def test_options_are_changed_in_place(world: World) -> None:
         assert world.run().changed, f"{option} can be changed back"
         world.run("absent")
         assert not world.alive(), option
+
+
+def test_what_can_be_changed_is_seen(world: World) -> None:
+    """Else a change would be called done that nobody has made."""
+    for options in ({}, world.adjust):
+        world.run(options=options)
+        for kind, it in world.made():
+            has = kind.seen(kind.get(it)).has
+            for field in kind.adjustable.keys() & it.request.keys():
+                what = f"{type(kind).__name__}: {field}"
+                assert field in has and covers(has[field], it.request[field]), what
 
 
 def test_a_stop_needs_the_users_word(world: World) -> None:
