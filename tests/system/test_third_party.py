@@ -1,11 +1,16 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The driver of a third party's collection takes part in all verbs, by Ansible itself."""
+"""The driver of a third party's collection takes part in all verbs, by Ansible itself, and in the contract suite."""
 
 from __future__ import annotations
 
+import os
 import pathlib
+import re
+import shutil
+import subprocess
+import sys
 import typing as t
 
 import pytest
@@ -64,3 +69,33 @@ def test_all_verbs(acme: Ansible, store: pathlib.Path) -> None:
     state = cloud.look()
     assert not state["things"] and not state["keys"] and not state["volumes"]
     assert acme.inventory(source)["_meta"]["hostvars"] == {}
+
+
+def run_suite(installed: pathlib.Path, folder: pathlib.Path) -> str:
+    """As the third party runs it: its own collection and the installed artifact, and nothing of this repository."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": f"{installed}:{folder}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+    tests = folder / "ansible_collections" / "acme" / "cloud" / "tests" / "unit"
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tests), "-p", "no:cacheprovider", str(tests)]
+    done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    return done.stdout
+
+
+def test_the_contract_suite_runs_from_the_artifact(collections: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    shipped = collections / "ansible_collections" / "dockyard" / "machine" / "tests"
+    assert {path.name for path in shipped.iterdir()} == {"__init__.py", "contract", "model"}
+    assert not list(shipped.rglob("conftest.py")) and not list(shipped.rglob("test_*.py"))
+    shutil.copytree(ROOT / "tests" / "collections", tmp_path, dirs_exist_ok=True)
+    said = run_suite(collections, tmp_path)
+    passed = re.search(r"^(\d+) passed in", said, re.MULTILINE)
+    assert passed and int(passed[1]) > 40, said
+    # It finds what is wrong, and says so as pytest does
+    driver = tmp_path / "ansible_collections" / "acme" / "cloud" / "plugins" / "modules" / "thing.py"
+    driver.write_text(driver.read_text().replace('"NotFound": driver.MISSING,', ""))
+    said = run_suite(collections, tmp_path)
+    assert "test_thing.py::test_what_does_not_exist_is_not_seen" in said, said
+    assert "assert 'unsure' == 'missing'" in said, said
