@@ -20,6 +20,7 @@ from ._power import START_AGAIN
 from ._task import Outcome
 
 SURPLUS = "surplus"  # a resource's status: to be removed, and not made anew
+LEAVING = (SURPLUS, "removing")  # the latter: its removal was begun, and maybe not by this run
 RECREATING = "recreating"  # kept: it is removed to be made anew
 
 
@@ -75,10 +76,10 @@ class Change(Creation):
             self.changed = True
         self._stop_picking()
         for resource in record.resources:
-            if resource.status != SURPLUS:
+            if resource.status not in LEAVING:
                 self.resources.ensure(resource)
         for resource in reversed(list(record.resources)):
-            if resource.status == SURPLUS:
+            if resource.status in LEAVING:
                 self.resources.remove(resource)
         if (start or record.kept.get(START_AGAIN)) and "start" in self.actions():
             self._power_to(record, "start", contract.RUNNING)
@@ -98,7 +99,7 @@ class Change(Creation):
         changes = compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
         for want in list(changes.new):
             kept = record.resource(want.key)
-            if kept and kept.status != SURPLUS:  # data that outlived their use are taken up again, as they are
+            if kept and kept.status not in LEAVING:  # data that outlived their use are taken up again, as they are
                 changes.new.remove(want)
                 differing = [field for field in want.requests[0] if kept.request.get(field) != want.requests[0][field]]
                 if differing:
