@@ -97,6 +97,7 @@ class Making(Removing):
             try:
                 return self._id(resource, self.change(resource, "create"))
             except ProviderError as error:
+                resource.last_try = self.clock.time()  # for so long it may have been under way
                 late = error.verdict == contract.MISSING and self._needs_what_is_late(resource)
                 for step in AFTER_CREATE[contract.BUSY if late else error.verdict, unresolved]:
                     if step == LOOK:
@@ -119,8 +120,10 @@ class Making(Removing):
                         unresolved = True
                         tries += 1
                         if tries >= UNSURE_TRIES or next(waits) <= 0:
+                            self.save()
                             raise error.explained(UNKNOWN, self.left_behind()) from error
                     elif step == UNCLEAR:
+                        self.save()
                         raise error.explained(UNKNOWN, self.left_behind()) from error
 
     @staticmethod
