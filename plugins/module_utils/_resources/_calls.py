@@ -18,6 +18,7 @@ from ..driver import Driver, It, Kind, Seen
 
 NAMESPACE = uuid.UUID("6f2d0c4e-3a55-4a8e-9a55-0d0cc7a4d001")
 UNSURE_TRIES = 5
+REMEDY = "Mend what the provider complains of (options, credentials, quota) and run again"
 LONGEST_PAUSE = 60.0  # seconds, whatever a provider that is busy asks for
 PENDING = (contract.CREATING, contract.STARTING, contract.STOPPING)
 
@@ -32,7 +33,7 @@ class ProviderError(Exception):
         self.pause = pause  # seconds that the provider wants to be left alone
 
     def explained(self, remedy: str = "", left_behind: t.Sequence[str] = ()) -> MachineError:
-        return MachineError(str(self), code=self.verdict, remedy=remedy, left_behind=left_behind)
+        return MachineError(str(self), code=self.verdict, remedy=remedy or REMEDY, left_behind=left_behind)
 
 
 class Calls:
