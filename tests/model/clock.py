@@ -25,3 +25,6 @@ class Clock(_resources.Clock):
     def sleep(self, seconds: float) -> None:
         assert seconds >= 0, seconds
         self.now += seconds
+
+    def jittered(self, seconds: float) -> float:
+        return seconds
