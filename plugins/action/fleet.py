@@ -9,9 +9,10 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
 FOR_ALL = (
     "store",
@@ -171,7 +172,7 @@ class ActionModule(ControllerAction):
         return bool(plan.create or plan.change or (remove_surplus and plan.surplus))
 
     @staticmethod
-    def _ca(store: FileStore) -> dict[str, str]:
+    def _ca(store: Store) -> dict[str, str]:
         """Paths for the role docker_engine."""
         return {
             "server_ca_cert": f"{store.ca}/server-ca.pem",

@@ -9,9 +9,10 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _record, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
 GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
 OWN = {
@@ -66,17 +67,18 @@ class ActionModule(ControllerAction):
         return result
 
     @staticmethod
-    def _wait(args: dict[str, t.Any], store: FileStore, changed: bool) -> None:
+    def _wait(args: dict[str, t.Any], store: Store, changed: bool) -> None:
         """Until the machine can be logged in to, if it may be on its way up."""
         record = store.read(args["name"])
         if record is None or not record.ssh or (record.ssh.get("reached") and not changed):
             return
+        store.fill(record.name)
         observed, folder = store.observed(record.name), store.folder(record.name)
         if observed.get("state") == "running" and observed.get("address") and record.ssh["host_keys"]:
             limit = args["timeout"] or SHARED["timeout"]["default"]
             _ssh.wait_until_up(_ssh.Host(record, observed, folder), limit, not record.ssh.get("reached"))
 
-    def _driver(self, args: dict[str, t.Any], store: FileStore) -> str | None:
+    def _driver(self, args: dict[str, t.Any], store: Store) -> str | None:
         """The driver that is said, else the recorded one; None if there is neither, and nothing to remove."""
         if args["name"]:
             _record.check_name(args["name"])
@@ -104,7 +106,7 @@ class ActionModule(ControllerAction):
         return {**defaults, **said}
 
     def _answer(
-        self, args: dict[str, t.Any], store: FileStore, driver: str, options: dict[str, t.Any]
+        self, args: dict[str, t.Any], store: Store, driver: str, options: dict[str, t.Any]
     ) -> dict[str, t.Any] | None:
         """The machine as recorded, if it was seen lately, runs, and is as asked for."""
         if args["state"] not in (None, "present", "started"):

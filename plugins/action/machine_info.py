@@ -16,10 +16,11 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
+from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
 GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
 TIMED_OUT = 124
@@ -75,7 +76,7 @@ class ActionModule(ControllerAction):
     # The live refresh
 
     def _refresh(
-        self, args: dict[str, t.Any], store: FileStore, machines: list[Machine], task_vars: dict[str, t.Any]
+        self, args: dict[str, t.Any], store: Store, machines: list[Machine], task_vars: dict[str, t.Any]
     ) -> list[str]:
         """One module run a driver and place. Who can't be seen is unknown, and that is a warning, no failure."""
         places: dict[tuple[str, str], list[Machine]] = {}
@@ -108,7 +109,7 @@ class ActionModule(ControllerAction):
         return warnings
 
     def _ask(
-        self, args: dict[str, t.Any], store: FileStore, members: list[Machine], task_vars: dict[str, t.Any]
+        self, args: dict[str, t.Any], store: Store, members: list[Machine], task_vars: dict[str, t.Any]
     ) -> str | None:
         """Run the driver's module over these machines; why it failed, if it did."""
         record = t.cast(Record, members[0].record)
@@ -120,7 +121,7 @@ class ActionModule(ControllerAction):
             return error.text()
         module_args = {name: value for name, value in defaults.items() if name in known}
         module_args.update((name, value) for name, value in record.place.items() if value is not None)
-        module_args.update(state="gathered", scope="account", store=store.path)
+        module_args.update(state="gathered", scope="account", store=store.where)
         if len(members) == 1:
             module_args.update(scope="machine", name=record.name)
         self._limit = args["timeout"]

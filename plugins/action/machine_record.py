@@ -3,15 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import os
-import shutil
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _host_key, _record, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._host_key import REPLACE
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
 ENGINE = ("version", "api_version", "certificate_not_after")
 
@@ -33,7 +32,7 @@ class ActionModule(ControllerAction):
         store = open_store(args["store"])
         if store.read(name) is None:
             raise MachineError(
-                f"There is no machine {name} in the store {store.path}",
+                f"There is no machine {name} in the store {store.where}",
                 code="not_found",
                 remedy="Check the name and the option store",
             )
@@ -41,11 +40,12 @@ class ActionModule(ControllerAction):
         changed = before != after
         if changed and not self._task.check_mode:
             with store.lock(name, args["lock_timeout"]) as lock:
+                store.fill(name)
                 self._note(store, args, lock)
         return {"changed": changed, "diff": {"before": before, "after": after}}
 
     @staticmethod
-    def _compare(store: FileStore, args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    def _compare(store: Store, args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
         record = store.read(args["name"])
         if record is None:
             raise MachineError(f"The machine {args['name']} was removed meanwhile", code="not_found")
@@ -53,7 +53,7 @@ class ActionModule(ControllerAction):
         before = {
             "engine": engine,
             "reached": bool(record.ssh.get("reached")),
-            "first_boot": os.path.lexists(_first_boot(store, record.name)),
+            "first_boot": store.has_first_boot(record.name),
             "host_key_from_user_data": bool(record.ssh.get(REPLACE)),
         }
         after = dict(before)
@@ -64,7 +64,7 @@ class ActionModule(ControllerAction):
             after.update(reached=bool(record.ssh), first_boot=False, host_key_from_user_data=False)
         return before, after
 
-    def _note(self, store: FileStore, args: dict[str, t.Any], lock: t.Any) -> None:
+    def _note(self, store: Store, args: dict[str, t.Any], lock: t.Any) -> None:
         before, after = self._compare(store, args)  # anew, now that nobody else works on it
         name = args["name"]
         record = t.cast(_record.Record, store.read(name))
@@ -74,19 +74,12 @@ class ActionModule(ControllerAction):
         if before["host_key_from_user_data"] != after["host_key_from_user_data"]:
             self._replace_host_key(store, record, lock)
         if before["first_boot"] and not after["first_boot"]:
-            try:
-                shutil.rmtree(_first_boot(store, name))
-            except OSError as error:
-                raise MachineError(
-                    f"{_first_boot(store, name)} can't be removed: {error.strerror}",
-                    code="store",
-                    remedy="Remove it: it holds the host's private key",
-                ) from error
+            store.drop_first_boot(name, lock)
         if before["engine"] != after["engine"]:
             store.save_observed(name, {**store.observed(name), "engine": after["engine"]})
 
     @staticmethod
-    def _replace_host_key(store: FileStore, record: _record.Record, lock: t.Any) -> None:
+    def _replace_host_key(store: Store, record: _record.Record, lock: t.Any) -> None:
         observed, folder = store.observed(record.name), store.folder(record.name)
 
         def save() -> None:
@@ -94,7 +87,3 @@ class ActionModule(ControllerAction):
             _ssh.write_known_hosts(record, folder)
 
         _host_key.replace(record, lambda pinned: _ssh.Host(pinned, observed, folder), save)
-
-
-def _first_boot(store: FileStore, name: str) -> str:
-    return os.path.join(store.folder(name), "first-boot")

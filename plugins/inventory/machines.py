@@ -121,8 +121,9 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, open_store
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _live, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 NAME = "dockyard.machine.machines"
@@ -233,20 +234,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 raise BadOption("group_by", name, "is no group", "There are driver, state, role, fleet and label_KEY")
         return config
 
-    def _store(self, path: str, config: dict[str, t.Any]) -> FileStore:
+    def _store(self, path: str, config: dict[str, t.Any]) -> Store:
         where = self.get_option("store")
         if config.get("store") and "://" not in where:
             where = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(where))
         store = open_store(where)
-        if os.path.lexists(store.path) and not os.path.isdir(store.path):
-            raise BadOption("store", store.path, "is no folder", "Give the folder of the store")
+        if not store.shared and os.path.lexists(store.where) and not os.path.isdir(store.where):
+            raise BadOption("store", store.where, "is no folder", "Give the folder of the store")
         if not store.exists:
-            self.display.warning(f"{path}: there is no store at {store.path} yet, so no machine is listed")
+            self.display.warning(f"{path}: there is no store at {store.where} yet, so no machine is listed")
         if config.get("store"):
             everything = self.inventory.groups["all"]
-            if everything.vars.get(STORE, store.path) != store.path:
-                self.display.warning(f"{path}: {STORE} was {everything.vars[STORE]} and is {store.path} from now on")
-            self.inventory.set_variable("all", STORE, unsafe(store.path))
+            if everything.vars.get(STORE, store.where) != store.where:
+                self.display.warning(f"{path}: {STORE} was {everything.vars[STORE]} and is {store.where} from now on")
+            self.inventory.set_variable("all", STORE, unsafe(store.where))
         return store
 
     def _failed(self, path: str, why: str) -> AnsibleParserError:
@@ -256,7 +257,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     # What it lists
 
-    def _list(self, path: str, store: FileStore, cache: bool) -> Listing:
+    def _list(self, path: str, store: Store, cache: bool) -> Listing:
         expression = self.get_option("filter")
         matches = _machines.Filter(expression).matches if expression else None
         machines = _machines.read(store)
@@ -289,7 +290,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             _take_over(scratch, listing)
         return listing
 
-    def _refresh(self, path: str, store: FileStore, machines: list[_machines.Machine], cache: bool) -> None:
+    def _refresh(self, path: str, store: Store, machines: list[_machines.Machine], cache: bool) -> None:
         """Let the providers be asked, unless they were so lately; the answers are in the store then."""
         key = self.get_cache_key(path)
         kept = None
@@ -298,9 +299,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if cache:
                 with contextlib.suppress(KeyError):
                     kept = self.cache[key]
-        if kept is None or kept.get("store") != store.path:
+        if kept is None or kept.get("store") != store.where:
             providers = {(one.record.driver, str(one.record.place)) for one in machines if one.record}
-            kept = {"store": store.path, **_live.ask(store.path, self.get_option("live_timeout"), len(providers))}
+            kept = {"store": store.where, **_live.ask(store.where, self.get_option("live_timeout"), len(providers))}
             if self.get_option("cache"):
                 self.cache[key] = kept
         for warning in kept["warnings"]:

@@ -20,7 +20,7 @@ from ._store._durable import make_folder
 if t.TYPE_CHECKING:
     from ._clock import Clock
     from ._lifecycle import Wish
-    from ._store import FileStore
+    from ._store import Store
 
 INJECTED = "injected"  # we made it and handed it over: strict from the first packet
 USER_DATA = "user_data"  # the same, by a way that others can read: replaced once the machine was reached
@@ -157,7 +157,7 @@ class Access:
             parts.attach(part)
         return parts.as_string()
 
-    def make_files(self, store: FileStore) -> None:
+    def make_files(self, store: Store) -> None:
         """What clients need, in the machine's folder: known hosts, and the pair for Docker."""
         if not os.path.isdir(store.ca):
             store.make_ca(self.wish.lock_timeout)

@@ -122,6 +122,7 @@ class Driver:
     place: tuple[str, ...] = ()  # options that say where: recorded, and used from the record ever after
     required: tuple[str, ...] = ()  # options without which no machine can be made
     verdicts: dict[str, str] = {}  # pattern of code(error) -> verdict; what matches none is UNSURE
+    local = False  # whether its machines live in files of this controller (It.folder): none in a shared store then
     call_limit = 60.0  # seconds that one call may take at most
     ssh_user: t.Optional[str] = "root"  # who logs in, unless the option ssh_user says; None: nobody does
 

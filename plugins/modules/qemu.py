@@ -263,6 +263,7 @@ def command_line(it):
 
 class Qemu(driver.Driver):
     kinds = (VM,)
+    local = True
     ssh_user = "debian"
     argument_spec = {
         "cpus": {"type": "int", "default": 2},

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 
 try:
     import jmespath
@@ -64,7 +64,7 @@ class Machine:
         return nothing, {"state": UNKNOWN, "error": self.damage}
 
 
-def read(store: FileStore, names: t.Iterable[str] | None = None) -> list[Machine]:
+def read(store: Store, names: t.Iterable[str] | None = None) -> list[Machine]:
     """All machines of the store, or those of the names that exist."""
     if not store.exists:
         return []

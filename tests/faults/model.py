@@ -137,6 +137,8 @@ class World:
         other = World(folder)
         if self.store_folder.exists():
             shutil.copytree(self.store_folder, other.store_folder, symlinks=True)
+            if (other.store_folder / "store.json").exists():
+                FileStore(str(other.store_folder)).claim()
         other.state.update(copy.deepcopy(self.state))
         other.clock.now = self.clock.now
         return other

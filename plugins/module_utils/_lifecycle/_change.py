@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import shutil
 import typing as t
 
 from .. import driver as contract
@@ -187,8 +185,7 @@ class Change(Creation):
         if wish.keep_options and not wish.given:
             kept.update(options={**wish.options, **record.options, **record.place}, given=set(record.options))
         self.wish = dataclasses.replace(wish, **kept)
-        if os.path.lexists(os.path.join(self.folder, "first-boot")):
-            shutil.rmtree(os.path.join(self.folder, "first-boot"))  # the next one shows a host key of its own
+        self.store.drop_first_boot(record.name, self._lock)  # the next one shows a host key of its own
         self.store.save_observed(record.name, {})
         outcome = self._create(before, record)
         return Outcome(True, before, outcome.after, outcome.machine)

@@ -31,6 +31,9 @@ class Creation(Power):
         missing = [name for name in self.driver_class.required if wish.options.get(name) is None]
         if missing:
             raise BadOption(missing[0], None, f"is needed to create {wish.name} with {wish.driver}", "Give the option")
+        if self.driver_class.local and self.store.shared:
+            why = f"is shared, and {wish.name} would live in files of this controller, as all machines of {wish.driver}"
+            raise BadOption("store", self.store.where, why, "Give a folder as store for it")
         record = Record(
             id=uuid.uuid4().hex[:12],
             name=wish.name,

@@ -17,8 +17,7 @@ from .._errors import MachineError
 from .._plan import Recipe, refers_to
 from .._record import MADE, Record, Resource
 from .._resources import Resources
-from .._store import FileStore, Lock
-from .._store._file import PICKS_LOCK
+from .._store import PICKS_LOCK, Lock, Store
 from ..driver import Driver, Seen
 
 # state -> (the action that leads there, the state that is then seen)
@@ -70,7 +69,7 @@ class Outcome:
 class Task:
     """One machine, one task."""
 
-    def __init__(self, driver: type[Driver], store: FileStore, wish: Wish, clock: Clock | None = None) -> None:
+    def __init__(self, driver: type[Driver], store: Store, wish: Wish, clock: Clock | None = None) -> None:
         self.driver_class = driver
         self.store = store
         self.wish = wish
@@ -119,6 +118,7 @@ class Task:
         facts = self._facts(seen)
         observed = {"engine": self.store.observed(record.name).get("engine"), "state": seen.state, **facts}
         if seen.state is None:
+            self.store.fill(record.name)
             Access(record, self.folder, self.wish).contact(facts, self.clock)
             observed["state"] = contract.RUNNING
         observed["refreshed"] = self.clock.time()
@@ -139,6 +139,7 @@ class Task:
         with self.store.lock(self.wish.name, self.wish.lock_timeout) as self._lock, self._picks:
             try:
                 with self.store.explained():
+                    self.store.fill(self.wish.name)
                     yield
             except MachineError as error:
                 resources = getattr(self, "resources", None)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 
 from .._errors import BadOption
-from ._file import FileStore, Lock
+from ._base import CA_LOCK, PICKS_LOCK, Lock, Store
+from ._file import FileStore
 
-__all__ = ["FileStore", "Lock", "location", "open_store"]
+__all__ = ["CA_LOCK", "PICKS_LOCK", "FileStore", "Lock", "Store", "location", "open_store"]
 
 DEFAULT = "~/.dockyard"
 VARIABLE = "DOCKYARD_STORE"
@@ -21,9 +22,18 @@ def location(given: str | None) -> str:
     return given or os.environ.get(VARIABLE) or DEFAULT
 
 
-def open_store(given: str | None = None) -> FileStore:
-    """The store, whether it exists yet or not; FileStore.create() makes it."""
+def open_store(given: str | None = None, scratch: str | None = None) -> Store:
+    """The store, whether it exists yet or not; create() makes it.
+
+    ``scratch`` is a private folder of this run, for the files of shared stores; without it, this process makes one.
+    """
     where = location(given)
-    if "://" in where:
-        raise BadOption("store", where, "can't be used: only folders can", "Give a folder")
-    return FileStore(os.path.abspath(os.path.expanduser(where)))
+    scheme, mark, _place = where.partition("://")
+    if not mark:
+        return FileStore(os.path.abspath(os.path.expanduser(where)))
+    if scheme == "s3":
+        from ._objects import ObjectStore  # the SDK costs time: only who uses it pays
+        from ._s3 import S3
+
+        return ObjectStore(S3(where), scratch)
+    raise BadOption("store", where, "can't be used", "Give a folder, or s3://bucket/prefix")

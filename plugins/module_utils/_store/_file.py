@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A store in a folder: atomic, locked, compare-and-set.
 
-store.json                 UUID and schema
+store.json                 UUID, schema, and the place that it was made for
 locks/NAME                 flock; never deleted
 ca/                        server and client CA, the client's pair
 machines/NAME/             machine.json, observed.json, keys, a driver's own files
@@ -15,11 +15,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
-import hmac
 import json
 import os
-import secrets
 import shutil
 import socket
 import time
@@ -28,13 +25,13 @@ import uuid
 
 from .._errors import MachineError
 from .._record import Record, now
+from ._base import CA_LOCK, FIRST_BOOT, PAIR, PICKS_LOCK, Lock, Store, issue_client
 from ._durable import copy_file, fsync_folder, make_folder, write_file
 
-SCHEMA = 1
-CA_LOCK, PICKS_LOCK = ".ca", ".picks"  # no machine's name begins with a dot
+__all__ = ["PICKS_LOCK", "FileStore"]
 
 
-class Lock:
+class FileLock:
     """Held by the process that makes the calls. The kernel lets it go with the process."""
 
     def __init__(self, path: str, name: str) -> None:
@@ -84,10 +81,11 @@ class Lock:
             return "another process"
 
 
-class FileStore:
+class FileStore(Store):
+    shared = False
+
     def __init__(self, path: str) -> None:
-        self.path = path
-        self._meta: dict[str, t.Any] | None = None
+        self.path = self.where = path
 
     # The store itself
 
@@ -99,7 +97,7 @@ class FileStore:
             if os.path.exists(self._path("store.json")):
                 return
             self._refuse_vanished()
-            meta = {"schema": SCHEMA, "id": str(uuid.uuid4()), "digest_key": secrets.token_hex(32), "created": now()}
+            meta = {**self._new_meta(), "location": self._location()}
             # By link(), which fails if the name is there: rename() would let two first runs both win.
             temporary = self._path(f".store.json.{uuid.uuid4()}")
             write_file(temporary, json.dumps(meta, indent=1), replace=False)
@@ -115,22 +113,11 @@ class FileStore:
     def exists(self) -> bool:
         return os.path.exists(self._path("store.json")) or bool(self._folders())
 
-    @property
-    def id(self) -> str:
-        return str(self._read_meta()["id"])
-
-    def digest(self, value: t.Any) -> str:
-        """An HMAC, so that a changed secret is noticed though no secret is kept."""
-        key = bytes.fromhex(self._read_meta()["digest_key"])
-        return hmac.new(key, json.dumps(value, sort_keys=True).encode(), hashlib.sha256).hexdigest()
-
     # Machines
 
     def names(self) -> list[str]:
-        """Names of the machines that have a record."""
         names = [name for name in self._folders() if os.path.exists(self._machine(name, "machine.json"))]
-        if names:
-            self._read_meta()
+        self._look(bool(names))
         return names
 
     def folder(self, name: str) -> str:
@@ -142,10 +129,11 @@ class FileStore:
             with open(path, "rb") as file:
                 text = file.read()
         except (FileNotFoundError, NotADirectoryError):
+            self._look(False)
             return None
         except OSError as error:
             raise self._error(error) from error
-        self._read_meta()
+        self._look(True)
         record = Record.from_json(text, path)
         if record.name != name:
             raise MachineError(
@@ -153,30 +141,12 @@ class FileStore:
             )
         return record
 
-    def save(self, record: Record, lock: Lock | None) -> None:
-        """Durable when this returns. Needs the machine's lock, and the record as it was read last."""
-        if not (lock and lock.held and lock.name == record.name):
-            raise MachineError(f"The record of {record.name} was to be saved without its lock", code="bug")
-        current = self.read(record.name)
-        if (current.revision if current else 0) != record.revision or (current and current.id != record.id):
-            raise MachineError(
-                f"The record of {record.name} was changed by somebody else meanwhile",
-                code="conflict",
-                remedy="Run again",
-            )
-        record.revision += 1
-        record.updated = now()
-        record.created = record.created or record.updated
-        try:
-            with self.explained():
-                make_folder(self.folder(record.name))
-                write_file(self._machine(record.name, "machine.json"), record.to_json())
-        except MachineError:
-            record.revision -= 1
-            raise
+    def put(self, record: Record) -> None:
+        with self.explained():
+            make_folder(self.folder(record.name))
+            write_file(self._machine(record.name, "machine.json"), record.to_json())
 
     def observed(self, name: str) -> dict[str, t.Any]:
-        """What was last seen of a machine; lost without harm, so damage is no error."""
         try:
             with open(self._machine(name, "observed.json"), "rb") as file:
                 data = json.loads(file.read())
@@ -188,26 +158,22 @@ class FileStore:
         with self.explained(), contextlib.suppress(FileNotFoundError):  # removed meanwhile
             write_file(self._machine(name, "observed.json"), json.dumps(observed, indent=1), durable=False)
 
-    def remove(self, record: Record, lock: Lock | None) -> None:
-        """Bury the record: its tombstone first, then all of its folder."""
-        tombstone = {
-            "schema": SCHEMA,
-            "id": record.id,
-            "name": record.name,
-            "driver": record.driver,
-            "account": record.account,
-            "place": record.place,
-            "resources": record.kept.get("gone", []),
-            "removed": now(),
-        }
+    def tombstones(self) -> list[dict[str, t.Any]]:
+        with self.explained(), contextlib.suppress(FileNotFoundError):
+            paths = [self._path("tombstones", file) for file in sorted(os.listdir(self._path("tombstones")))]
+            return [_read_json(path) for path in paths if path.endswith(".json")]
+        return []
+
+    def bury(self, tombstone: dict[str, t.Any]) -> None:
         with self.explained():
-            write_file(self._path("tombstones", f"{record.id}.json"), json.dumps(tombstone, indent=1))
-        self.clear(record.name, lock)
+            write_file(self._path("tombstones", f"{tombstone['id']}.json"), json.dumps(tombstone, indent=1))
+
+    def forget(self, id: str) -> None:
+        with self.explained(), contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path("tombstones", f"{id}.json"))
 
     def clear(self, name: str, lock: Lock | None) -> None:
-        """Remove a machine's folder; what a killed run has left of it, too."""
-        if not (lock and lock.held and lock.name == name):
-            raise MachineError(f"The folder of {name} was to be removed without its lock", code="bug")
+        self._demand(lock, name, f"The folder of {name} was to be removed without its lock")
         folder, gone = self.folder(name), self._path("machines", f".removed-{name}")
         self.sweep(name, lock)
         with self.explained():
@@ -217,7 +183,6 @@ class FileStore:
                 shutil.rmtree(gone)
 
     def sweep(self, name: str, lock: Lock | None) -> None:
-        """Remove what a removal that was killed has left."""
         gone = self._path("machines", f".removed-{name}")
         with self.explained():
             if lock and lock.held and os.path.lexists(gone):
@@ -226,12 +191,25 @@ class FileStore:
     @contextlib.contextmanager
     def lock(self, name: str, timeout: float = 60) -> t.Iterator[Lock]:
         with self.explained():
-            lock = Lock(self._path("locks", name), name)
+            lock = FileLock(self._path("locks", name), name)
         try:
             lock.acquire(timeout)
+            self._check_usable()
             yield lock
         finally:
             lock.release()
+
+    def fill(self, name: str) -> None:
+        """They are kept there."""
+
+    def has_first_boot(self, name: str) -> bool:
+        return os.path.lexists(self._machine(name, FIRST_BOOT))
+
+    def drop_first_boot(self, name: str, lock: Lock | None) -> None:
+        self._demand(lock, name, f"The files of {name} were to be removed without its lock")
+        with self.explained():
+            if self.has_first_boot(name):
+                shutil.rmtree(self._machine(name, FIRST_BOOT))
 
     # The CA and the Docker client's pair
 
@@ -240,7 +218,6 @@ class FileStore:
         return self._path("ca")
 
     def make_ca(self, timeout: float = 60) -> bool:
-        """Make the CAs and the client's pair where there are none; renew the client's certificate in time."""
         from .. import _tls
 
         with self.lock(CA_LOCK, timeout), self.explained():
@@ -261,23 +238,17 @@ class FileStore:
             return True
 
     def give_client_pair(self, name: str) -> bool:
-        """Make the machine's folder a DOCKER_CERT_PATH."""
-        names = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}
         with self.explained():
-            copied = [copy_file(os.path.join(self.ca, old), self._machine(name, new)) for new, old in names.items()]
+            copied = [copy_file(os.path.join(self.ca, old), self._machine(name, new)) for new, old in PAIR.items()]
             return any(copied)
 
-    def _issue_client(self, folder: str) -> None:
-        from .. import _tls
-
-        texts = {}
+    @staticmethod
+    def _issue_client(folder: str) -> None:
+        files = {}
         for name in ("client-ca.pem", "client-ca-key.pem", "client-key.pem"):
             with open(os.path.join(folder, name), encoding="ascii") as file:
-                texts[name] = file.read()
-        certificate = _tls.issue_client(
-            texts["client-ca.pem"], texts["client-ca-key.pem"], "dockyard", texts["client-key.pem"]
-        )
-        write_file(os.path.join(folder, "client-cert.pem"), certificate)
+                files[name] = file.read()
+        write_file(os.path.join(folder, "client-cert.pem"), issue_client(files))
 
     # Helpers
 
@@ -287,6 +258,11 @@ class FileStore:
     def _machine(self, name: str, file: str) -> str:
         return os.path.join(self.path, "machines", name, file)
 
+    def _look(self, used: bool) -> None:
+        """An error if this store is not to be looked into; one that isn't there is empty."""
+        if self._meta is None and (used or os.path.exists(self._path("store.json"))):
+            self.meta()
+
     def _folders(self) -> list[str]:
         try:
             return sorted(name for name in os.listdir(self._path("machines")) if not name.startswith("."))
@@ -295,22 +271,35 @@ class FileStore:
         except OSError as error:
             raise self._error(error) from error
 
-    def _read_meta(self) -> dict[str, t.Any]:
-        if self._meta is None:
-            try:
-                with open(self._path("store.json"), "rb") as file:
-                    meta = json.loads(file.read())
-                if meta["schema"] > SCHEMA:
-                    raise MachineError(f"The store {self.path} was made by a later release", code="newer_store")
-            except FileNotFoundError:
-                self._refuse_vanished()
-                raise MachineError(f"There is no store at {self.path}", code="no_store") from None
-            except (ValueError, KeyError, TypeError, OSError) as error:
-                raise MachineError(
-                    f"{self._path('store.json')} can't be read ({error})", code="damaged_store"
-                ) from error
-            self._meta = meta
-        return self._meta
+    def _current(self, name: str) -> tuple[int, str]:
+        record = self.read(name)
+        return (record.revision, record.id) if record else (0, "")
+
+    def _read_meta(self) -> bytes:
+        try:
+            with open(self._path("store.json"), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            self._refuse_vanished()
+            raise MachineError(f"There is no store at {self.path}", code="no_store") from None
+        except OSError as error:
+            raise MachineError(f"{self._path('store.json')} can't be read ({error})", code="damaged_store") from error
+
+    def replace_meta(self, meta: dict[str, t.Any]) -> None:
+        with self.explained():
+            write_file(self._path("store.json"), json.dumps(meta, indent=1))
+        self._meta = None
+
+    def _location(self) -> dict[str, t.Any]:
+        return {"path": os.path.realpath(self.path), "inode": os.stat(self.path).st_ino}
+
+    def _is_copy(self, meta: dict[str, t.Any]) -> bool:
+        # A folder that was moved has another path, and one that is mounted elsewhere, too, but they keep their inode.
+        # One that was restored from a backup has another inode. Only a copy beside the original has neither.
+        made_for: dict[str, t.Any] = meta.get("location") or {}
+        with self.explained():
+            is_at = self._location()
+        return bool(made_for) and all(made_for[key] != is_at[key] for key in is_at)
 
     def _refuse_vanished(self) -> None:
         # Folders first: in a store that is just being made, store.json is there before any of them.
@@ -323,7 +312,6 @@ class FileStore:
 
     @contextlib.contextmanager
     def explained(self) -> t.Iterator[None]:
-        """Failures of files and disks, as errors that a person can act on."""
         try:
             yield
         except OSError as error:
@@ -336,3 +324,11 @@ class FileStore:
             code="disk_full" if full else "store",
             remedy="Free some space and run again" if full else "Check the option store and the rights of that folder",
         )
+
+
+def _read_json(path: str) -> dict[str, t.Any]:
+    try:
+        with open(path, "rb") as file:
+            return t.cast(dict[str, t.Any], json.loads(file.read()))
+    except ValueError as error:
+        raise MachineError(f"{path} is damaged ({error})", code="damaged_store") from error
