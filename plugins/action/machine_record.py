@@ -39,7 +39,7 @@ class ActionModule(ControllerAction):
         before, after = self._compare(store, args)
         changed = before != after
         if changed and not self._task.check_mode:
-            with store.lock(name, args["lock_timeout"]) as lock:
+            with store.lock(name, args["lock_timeout"]) as lock, store.explained():
                 store.fill(name)
                 self._note(store, args, lock)
         return {"changed": changed, "diff": {"before": before, "after": after}}
