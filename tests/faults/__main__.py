@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("--drivers", default="", help="these alone, separated by commas")
     parser.add_argument("--operations", default="", help="these alone, separated by commas")
     parser.add_argument("--share", type=float, default=1.0, help="of all cells, drawn by their ids")
+    parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("cells", nargs="*", metavar="CELL", help="these alone")
     given = parser.parse_args()
     began = time.monotonic()
@@ -29,7 +31,7 @@ def main() -> int:
         jobs = report.jobs(drivers, 4, report.Share(given.share))
         if given.operations:
             jobs = [job for job in jobs if job.operation in given.operations.split(",")]
-    results = [result for some in report.run(jobs) for result in some]
+    results = [result for some in report.run(jobs, given.at_once) for result in some]
     print(report.summary(results, time.monotonic() - began))
     return any(result.came != report.OK for result in results) or not results
 

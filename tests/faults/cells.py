@@ -9,18 +9,21 @@ Generated: an operation is run whole once, which tells its boundaries.
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing as t
 import zlib
 
+from ansible_collections.dockyard.machine.plugins.action import machine_record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from tests.faults import faults
 from tests.faults.boundaries import DISK, Boundary, Crash
 from tests.faults.faults import Fault
 from tests.faults.filesystem import Survives
 from tests.faults.invariants import Broken, holds
-from tests.faults.world import World
+from tests.faults.world import NAME, World
 
 RERUNS = 2  # within so many it has to succeed
+PAUSE = 5.0  # seconds, between two runs
 LONG = 4  # a task may take so many times its time-out, since it waits for several things
 
 # What is run after the fault
@@ -36,10 +39,12 @@ class Operation:
     """A task, what there was before it, and what it leads to."""
 
     task: t.Callable[[World], t.Any]
+    options: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # that it asks for
     before: t.Callable[[World], t.Any] | None = None
     gone: bool = False  # nothing is left of the machine
     settles: bool = True  # run again, it changes nothing
     takes_down: bool = False  # it may take down what was there
+    running: bool = False  # it needs a machine that runs
 
 
 def task(state: str = "present", **arguments: t.Any) -> t.Callable[[World], t.Any]:
@@ -49,21 +54,40 @@ def task(state: str = "present", **arguments: t.Any) -> t.Callable[[World], t.An
 def operations(world: type[World]) -> dict[str, Operation]:
     """What can be done with this driver's machines."""
     made = task(labels={"tier": "front"})
-    found = {"create": Operation(task()), "remove": Operation(task("absent"), made, gone=True, takes_down=True)}
+    found = {"create": Operation(task()), "remove": Operation(task("absent"), before=made, gone=True, takes_down=True)}
     for name, traits in world.shortages.items():
-        found[f"create-{name}"] = Operation(task(), lambda world, traits=traits: world.set(**traits))
+        found[f"create-{name}"] = Operation(task(), before=lambda world, traits=traits: world.set(**traits))
     for name, arguments in world.changes.items():
         again = bool(arguments.get("recreate"))
-        found[name] = Operation(task(**arguments), made, takes_down=again, settles=not again)
+        found[name] = Operation(
+            task(**arguments), arguments.get("options", {}), made, takes_down=again, settles=not again
+        )
     states = world.states()
     for state in ("stopped", "killed", "paused"):
         if state in states:
-            found[state] = Operation(task(state), made)
+            found[state] = Operation(task(state), before=made, running=state == "paused")
     if "started" in states:
-        found["started"] = Operation(task("started"), lambda world: (made(world), world.run("stopped")))
+        found["started"] = Operation(task("started"), before=lambda world: (made(world), world.run("stopped")))
     if "restarted" in states:
-        found["restarted"] = Operation(task("restarted"), made, settles=False)
+        found["restarted"] = Operation(task("restarted"), before=made, settles=False)
+    if world.driver.ssh_user:
+        found["reached"] = Operation(reached, before=made)
+        found["renew-certificate"] = Operation(renew_certificate, before=lambda world: (made(world), world.age()))
     return found
+
+
+def reached(world: World) -> bool:
+    """The machine was reached: what only its first boot needed goes, and so does a host key that others may know."""
+    action = object.__new__(machine_record.ActionModule)
+    action._task = types.SimpleNamespace(check_mode=False)
+    arguments = {"name": NAME, "store": str(world.store_folder), "engine": None, "reached": True, "lock_timeout": 60}
+    return bool(action.perform(arguments, {})["changed"])
+
+
+def renew_certificate(world: World) -> bool:
+    """The client's, as create_hosts does it when it is old."""
+    renewed = world.store().make_ca()
+    return bool(world.run().changed or renewed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,28 +190,30 @@ def after(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
     opposite = task() if operation.gone else task("absent")
     if cell.then == CHANGED:
         change = next(iter(world.changes.values()))
-        attempt(world, task(**change), world.ids())
-        succeed(world, task(**change))
+        changed = task(**{**change, "options": {**operation.options, **change.get("options", {})}})
+        attempt(world, changed, world.ids())
+        succeed(world, changed)
         world.check()
     elif cell.then == ELSEWHERE:
-        attempt(world, task(**world.elsewhere), world.ids())
+        if attempt(world, task(**world.elsewhere), world.ids()):
+            succeed(world, operation.task)
+        world.check()
     elif cell.then == SOMEBODY:
+        world.become(True)
         state = "present" if world.records() and not operation.gone else "absent"  # else it would be theirs
         attempt(world, task(state, **world.somebody_else), world.ids())
-    if cell.then == SAME or (cell.then == SOMEBODY and operation.gone):
+        world.become(False)
+    if cell.then in (SAME, SOMEBODY):
+        if operation.running and cell.fault.startswith(faults.POWER):
+            attempt(world, task("started"), world.ids())
         succeed(world, operation.task)
         world.check()
-        shape = world.shape()
-        if cell.fault == faults.QUOTA:  # may have moved it to another zone, for good
-            shape, expected = _without_things(shape), _without_things(whole.shape)
-        else:
-            expected = whole.shape
+        shape, expected = world.shape(), whole.shape
+        if cell.fault.startswith((faults.QUOTA, faults.POWER)):  # it may be in another zone, or have lost its power
+            shape, expected = _without_things(shape), _without_things(expected)
         holds(shape == expected, f"there is {shape}, and a whole run leads to {expected}")
         if operation.settles:
             unchanged(world, operation.task)
-    if cell.then in (SOMEBODY, ELSEWHERE) and not operation.gone:
-        succeed(world, task(recreate=True))
-        world.check()
     if cell.then == OPPOSITE:
         succeed(world, opposite)
         world.check()
@@ -202,6 +228,7 @@ def after(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
 def attempt(world: World, run: t.Callable[[World], t.Any], untouched: set[str]) -> MachineError | None:
     """One run, which may fail, but in order; what was there before it and stays (``untouched``) need not be named."""
     began = world.clock.now
+    world.begin()
     try:
         run(world)
         return None
@@ -222,11 +249,13 @@ def succeed(world: World, run: t.Callable[[World], t.Any]) -> None:
             return
         if not left:
             raise Broken(f"it fails again: {error.text()}") from error
+        world.clock.now += PAUSE
 
 
 def unchanged(world: World, run: t.Callable[[World], t.Any]) -> None:
     """A second run changes nothing, here and there."""
     before, world.crossed = {name: record["revision"] for name, record in world.records().items()}, []
+    world.begin()
     outcome = run(world)
     holds(not getattr(outcome, "changed", outcome), f"a second run changes something: {outcome}")
     changing = [str(boundary) for boundary in world.crossed if boundary.changes]

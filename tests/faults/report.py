@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import pathlib
 import pickle
+import re
 import shutil
 import signal
 import tempfile
@@ -24,6 +25,7 @@ from tests.faults import cells, world
 from tests.faults.cells import Cell, Whole
 from tests.faults.invariants import Broken
 
+SHOWN = 40  # kinds of failures
 LIMIT = 60  # seconds, real ones, for one cell
 OK, FAILED, UNFIRED = "ok", "failed", "unfired"
 
@@ -138,8 +140,8 @@ def summary(results: t.Iterable[Result], seconds: float) -> str:
     by_text = collections.defaultdict(list)
     for result in results:
         if result.came == FAILED:
-            by_text[result.text.strip().splitlines()[-1][:120]].append(result)
-    for those in sorted(by_text.values(), key=len, reverse=True):
+            by_text[_alike(result.text)].append(result)
+    for those in sorted(by_text.values(), key=len, reverse=True)[:SHOWN]:
         first = those[0]
         lines.append(f"\n{len(those)} × {first.text.strip()}\n  at {first.boundary}")
         lines += [f"  make faults CELL={one.cell}" for one in those[:3]]
@@ -153,6 +155,12 @@ def summary(results: t.Iterable[Result], seconds: float) -> str:
 # Helpers
 
 
+def _alike(text: str) -> str:
+    """The same for failures that seem to have one cause: without numbers and quotations."""
+    lines = text.strip().splitlines()
+    return re.sub(r"[0-9]+|'[^']*'|\([^)]*\)", "#", lines[-1] if len(lines) > 1 else lines[0])[:90]
+
+
 def _memory() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -164,14 +172,15 @@ def _restore(folder: pathlib.Path, made: world.World) -> None:
 
 
 def _explain(error: BaseException) -> str:
+    """Where in the core it was, and what."""
     if isinstance(error, Failed):
         return str(error)
-    if isinstance(error, Broken):
-        # Where in the core that was
-        frames = [one for one in traceback.extract_tb(error.__traceback__) if "module_utils" in one.filename]
-        where = "".join(f"\n    {pathlib.Path(one.filename).name}:{one.lineno} {one.line}" for one in frames[-3:])
-        return f"{where}\n  {error}".lstrip("\n")
-    return "".join(traceback.format_exception(error)[-6:])
+    frames = traceback.extract_tb(error.__traceback__)
+    core = [one for one in frames if "plugins" in one.filename and "worlds" not in one.filename]
+    shown = core[-3:] if core else frames[-4:]
+    lines = [f"{pathlib.Path(one.filename).name}:{one.lineno} {one.line}" for one in shown]
+    what = str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
+    return "\n  ".join([what, *lines])
 
 
 class Failed(Exception):

@@ -17,12 +17,20 @@ import shutil
 import typing as t
 import uuid
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _lifecycle, _module, _resources, _ssh, _tls
+from ansible_collections.dockyard.machine.plugins.module_utils import (
+    _lifecycle,
+    _module,
+    _process,
+    _resources,
+    _ssh,
+    _tls,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils import driver as contract
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests.faults import boundaries
 from tests.faults.boundaries import Boundary, Crash
 from tests.faults.filesystem import State, Survives, write_state
+from tests.faults.hosts import SSH, Hosts
 from tests.faults.invariants import Thing, Watch
 
 if t.TYPE_CHECKING:
@@ -82,7 +90,9 @@ class World:
         self.said: list[str] = []  # arguments of programs and calls
         self._uuids = itertools.count(1)
         patch.setattr(uuid, "uuid4", self._uuid)
+        self.hosts = Hosts(self)
         patch.setattr(_ssh, "_run", self._keygen)
+        patch.setattr(_process, "run", self.program)
         self.play(patch)
         boundaries.watch_kinds(self, patch)
         boundaries.watch_disk(self, patch)
@@ -109,7 +119,18 @@ class World:
 
     def fail(self, fault: str, boundary: Boundary, effect: t.Callable[[], t.Any]) -> t.Any:
         """Do, or don't do, what crosses; and answer, or raise, as the provider's client does then."""
-        raise NotImplementedError(fault)
+        if boundary.kind == SSH:
+            return self.hosts.fail(fault, effect)
+        raise NotImplementedError(f"{fault} of {boundary}")
+
+    def program(self, line: list[str], limit: float | None = None, **settings: t.Any) -> t.Any:
+        """In the place of _process.run."""
+        assert pathlib.Path(line[0]).name == "ssh", line
+        self.said.append(" ".join(line))
+        return self.hosts.run(line, limit)
+
+    def become(self, somebody: bool) -> None:
+        """Be another one for what the task's arguments don't say."""
 
     def power_cut(self) -> None:
         """What is on the disk is as it is; what ran on this controller has ended."""
@@ -146,14 +167,23 @@ class World:
             self.clock,
         )
 
-    def run(self, state: str = "present", name: str = NAME, **wish: t.Any) -> t.Any:
-        """One task, run as the module runs it."""
+    def begin(self) -> None:
+        """Another process begins."""
         self.dead = False
         self.watch.answered.clear()  # who was killed has forgotten them
+
+    def run(self, state: str = "present", name: str = NAME, **wish: t.Any) -> t.Any:
+        """One task, run as the module runs it."""
+        self.begin()
         lifecycle = self.lifecycle(name, **wish)
         if state in ("present", "started"):
             return lifecycle.present(start=state == "started")
         return lifecycle.absent() if state == "absent" else lifecycle.power(state)
+
+    def age(self) -> None:
+        """Let the client's certificate be old."""
+        old = (self.store_folder / "ca" / "client-cert.pem").read_text()
+        _tls.needs_renewal = lambda text, *_more: "it is old" if text == old else None  # type: ignore[assignment]
 
     # Boundaries
 
