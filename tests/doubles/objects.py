@@ -25,6 +25,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store._lease imp
 # What can befall a call
 REFUSED = "refused"  # no effect, and an error: the service can't be reached
 CUT = "cut"  # done, and an error: the answer is lost for good
+KILLED = "killed"  # done, and the process ends
 LOST = "lost"  # done, the answer is lost, and the SDK repeats the call: a conditional one is refused then
 
 
@@ -33,6 +34,10 @@ class Call:
     name: str  # get, put_if_absent, put_if_match, delete, list
     key: str
     number: int
+
+
+class Killed(BaseException):
+    """The process ends here. Raised by a fault itself, it ends before the call is done."""
 
 
 class Memory:
@@ -90,6 +95,8 @@ class Memory:
         if fault == REFUSED:
             raise _unreachable(self.place)
         answer = effect()
+        if fault == KILLED:
+            raise Killed
         if fault == CUT:
             raise _unreachable(self.place)
         return effect() if fault == LOST else answer

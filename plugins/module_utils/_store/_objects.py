@@ -13,7 +13,8 @@ tombstones/ID.json         what removed machines were
 
 A machine's files are made in a folder of this run and go with the next save: the keys first, as a new object, then the
 record that names it, then former keys are deleted. A run that is killed in between leaves keys that no record names:
-the next one that saves or sweeps deletes them.
+the next one deletes them, but only after a write of the record of its own, so that a run that was overtaken between
+its keys and its record has its record refused, and no record ever names keys that are gone.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ class ObjectStore(Store):
             raise self._conflict(name) from None
         self._kept[name] = Kept(tag, Record.from_json(record.to_json()), keys, files)
         if keys != (former.keys if former else None):
-            self._sweep_keys(name, keys)
+            self._delete_keys(self._unnamed(name))
 
     def _current(self, name: str) -> tuple[int, str]:
         kept = self._kept.get(name) or self._read(name)
@@ -193,19 +194,24 @@ class ObjectStore(Store):
                 raise self._conflict(name) from None
         self._kept.pop(name, None)
         self.objects.delete(f"observed/{name}.json")
-        self._sweep_keys(name, None)
+        self._delete_keys(self._unnamed(name))
         self._filled.pop(name, None)
         self._scratch.remove(name)
 
     def sweep(self, name: str, lock: Lock | None) -> None:
-        if lock and lock.held:
-            kept = self._kept.get(name) or self._read(name)
-            self._sweep_keys(name, kept.keys if kept else None)
+        kept = self._kept.get(name) or self._read(name)
+        unnamed = self._unnamed(name) if lock and lock.held and kept else []
+        if unnamed and kept:
+            self._commit(kept.record, kept.keys, kept.files)
+            self._delete_keys(unnamed)
 
-    def _sweep_keys(self, name: str, named: str | None) -> None:
-        for key in self.objects.list(f"keys/{name}/"):
-            if key != named:
-                self.objects.delete(key)
+    def _unnamed(self, name: str) -> list[str]:
+        kept = self._kept.get(name)
+        return [key for key in self.objects.list(f"keys/{name}/") if not kept or key != kept.keys]
+
+    def _delete_keys(self, keys: list[str]) -> None:
+        for key in keys:
+            self.objects.delete(key)
 
     def observed(self, name: str) -> dict[str, t.Any]:
         found = self.objects.get(f"observed/{name}.json")
@@ -283,19 +289,17 @@ class ObjectStore(Store):
             if kept is None:
                 return
             self._scratch.write(name, {KNOWN_HOSTS: known_hosts(kept.record)})
-            if kept.keys is None or self._filled.get(name) == kept.keys:
-                return
-            found = self.objects.get(kept.keys)
-            if found:
+            if kept.keys and self._filled.get(name) != kept.keys:
+                found = self.objects.get(kept.keys)
+                if not found:
+                    continue  # replaced since the record was read: look again
                 self._scratch.replace(name, json.loads(found.data))
                 self._filled[name] = kept.keys
-                return
-            # Replaced since the record was read: look again.
-        raise MachineError(
-            f"The keys of {name} are gone from the store {self.where}",
-            code="damaged_store",
-            remedy="Restore them from a backup: the record says which",
-        )
+            for lease in self._leases:
+                if lease.name == name:
+                    self.sweep(name, lease)
+            return
+        # Keys that somebody has deleted must not keep the machine from being removed: who needs them finds no file.
 
     def has_first_boot(self, name: str) -> bool:
         kept = self._kept.get(name) or self._read(name)
