@@ -186,6 +186,8 @@ def compare(
             changes.drift[key] = ["existing"]
             continue
         one, two = (plan[key].requests[min(choice(key), len(plan[key].requests) - 1)] for plan in (before, after))
+        if one in want.requests:
+            continue  # the one that was taken is still among those to be tried
         differing = sorted(field for field in {**one, **two} if one.get(field) != two.get(field))
         stuck = [field for field in differing if field not in adjustable(want.kind)]
         if stuck:

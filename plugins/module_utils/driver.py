@@ -63,7 +63,7 @@ class Seen:
     # address, addresses, ssh_port, docker_port, host_keys, python_interpreter
     facts: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     created: str = ""
-    verdict: str | None = None  # with state ERROR: why
+    verdict: str | None = None  # with state ERROR or ABSENT: why
 
 
 @dataclasses.dataclass

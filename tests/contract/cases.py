@@ -91,12 +91,22 @@ class Paper:
         if call.startswith("_"):
             raise AttributeError(call)
 
-        def answer(*arguments: t.Any, **more: t.Any) -> str:
+        def answer(*arguments: t.Any, **more: t.Any) -> Answer:
             assert self._recipe.looking, f"the recipe calls {call} itself: reads go through m.look()"
-            return f"<{call}>"
+            return Answer(f"<{call}>")
 
         answer.__name__ = call
         return answer
+
+
+class Answer(str):
+    """Something, and a list of one such thing, whose fields are such, too."""
+
+    def __getitem__(self, field: t.Any) -> Answer:
+        return Answer(f"{self!s}[{field}]")
+
+    def __iter__(self) -> t.Iterator[Answer]:  # type: ignore[override]
+        return iter([Answer(f"{self!s}[0]")])
 
 
 def drivers_of(module: types.ModuleType) -> list[type[contract.Driver]]:

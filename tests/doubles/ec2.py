@@ -16,6 +16,7 @@ import contextlib
 import copy
 import dataclasses
 import fnmatch
+import functools
 import http.client
 import http.server
 import io
@@ -31,6 +32,8 @@ from tests.doubles import _images
 
 _images.provide()
 
+import boto3.session  # noqa: E402
+import botocore.config  # noqa: E402
 import botocore.exceptions  # noqa: E402
 import botocore.httpsession  # noqa: E402
 from botocore.awsrequest import AWSResponse  # noqa: E402
@@ -40,6 +43,8 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface  # noqa:
 from moto.ec2.responses import EC2Response  # noqa: E402
 from moto.sts.models import sts_backends  # noqa: E402
 from moto.sts.responses import TokenResponse  # noqa: E402
+
+from ansible_collections.dockyard.machine.plugins.modules import amazonec2  # noqa: E402
 
 ACCOUNT = "123456789012"
 _association = NetworkInterface.association.fget
@@ -177,14 +182,7 @@ class Ec2Double:
         session = botocore.httpsession.URLLib3Session
         real = session.send
 
-        def send(_session: t.Any, request: t.Any) -> AWSResponse:
-            try:
-                status, headers, body = self.handle(request.headers, request.body or b"")
-            except Lost as lost:
-                raise _as_botocore(str(lost), request.url) from None
-            return AWSResponse(request.url, status, headers, _Raw(body))
-
-        session.send = send
+        session.send = lambda _session, request: self.send(request)
         try:
             yield self
         finally:
@@ -232,6 +230,32 @@ class Ec2Double:
             server.shutdown()
             server.server_close()
             thread.join()
+
+    def client(self, service: str, region: str = "eu-central-1", key: str = "key") -> t.Any:
+        """A client of this double alone, without sockets, whatever else botocore does in this process."""
+        one = _client(service, region, key)
+        one._endpoint.http_session = self
+        return one
+
+    def driver(self) -> type[amazonec2.AmazonEC2]:
+        """The driver, connected to this double."""
+        double = self
+
+        class AmazonEC2(amazonec2.AmazonEC2):
+            __module__ = amazonec2.__name__
+
+            def service(self, name: str) -> t.Any:
+                return double.client(name, self.options["region"], self.options["access_key"] or "key")
+
+        return AmazonEC2
+
+    def send(self, request: t.Any) -> AWSResponse:
+        """As botocore's HTTP session."""
+        try:
+            status, headers, body = self.handle(request.headers, request.body or b"")
+        except Lost as lost:
+            raise _as_botocore(str(lost), request.url) from None
+        return AWSResponse(request.url, status, headers, _Raw(body))
 
     # A request
 
@@ -293,6 +317,9 @@ class Ec2Double:
             rules(call)
         if call.action in POWER:
             self._check_power(call)
+        known = getattr(self, f"_answer_{call.action}", lambda call: None)(call)
+        if known:
+            return known
         token = call.params.get("ClientToken")
         key = (call.account, call.region, call.action, self._zone(call), token or "")
         request = {name: value for name, value in call.params.items() if name != "ClientToken"}
@@ -363,7 +390,7 @@ class Ec2Double:
         if any(fnmatch.fnmatchcase(what, pattern) for pattern in self.full):
             raise Refused("InsufficientInstanceCapacity", f"There is no capacity for {what}", 500)
         key = call.params.get("KeyName")
-        if key and key not in [pair.name for pair in self._of(call).describe_key_pairs()]:
+        if key and key not in self._of(call).key_pairs:
             raise Refused("InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")
         call.params.setdefault("InstanceType", "m1.small")
         if call.params.get("ImageId") not in self._of(call).amis:
@@ -394,6 +421,17 @@ class Ec2Double:
         volume = self._of(call).volumes.get(call.params["VolumeId"])
         if volume is not None and volume.attachment:
             raise Refused("VolumeInUse", f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}")
+
+    def _answer_AssociateAddress(self, call: Call) -> Answer | None:
+        """Twice is fine."""
+        for one in self._of(call).addresses:
+            if one.id == call.params["AllocationId"] and one.association_id:
+                if one.instance_id != call.params["InstanceId"]:
+                    raise Refused("Resource.AlreadyAssociated", f"resource {one.id} is already associated")
+                body = f"<associationId>{one.association_id}</associationId><return>true</return>"
+                body = f"<AssociateAddressResponse>{body}</AssociateAddressResponse>"
+                return 200, {"Content-Type": "text/xml"}, body.encode()
+        return None
 
     def _before_ReleaseAddress(self, call: Call) -> None:
         for one in self._of(call).addresses:
@@ -443,8 +481,9 @@ class Ec2Double:
 
     def _give_address(self, one: t.Any, address: str) -> None:
         nic = one.nics[0]
+        elastic = [each.public_ip for each in one.ec2_backend.addresses if each.instance is one]
         if nic.public_ip and nic.public_ip_auto_assign:
-            nic.public_ip = address  # what moto makes up looks real
+            nic.public_ip = elastic[0] if elastic else address  # what moto makes up looks real
         if self.hosts:
             nic.private_ip_address = address
 
@@ -510,6 +549,13 @@ class Ec2Double:
         finally:
             for one in gone:
                 del one.terminate
+
+
+@functools.cache
+def _client(service: str, region: str, key: str) -> t.Any:
+    config = botocore.config.Config(retries={"total_max_attempts": 1})
+    session = boto3.session.Session(key, "secret", region_name=region)
+    return session.client(service, config=config)
 
 
 class _Raw(io.BytesIO):

@@ -19,9 +19,12 @@ class Looking(Calls):
     def __init__(self, *arguments: t.Any, **more: t.Any) -> None:
         super().__init__(*arguments, **more)
         self._met: set[str] = set()  # ids that were there in this run
+        self._ends: dict[str, str | None] = {}  # key -> why it is gone, where the provider still tells
 
     def get(self, resource: Resource) -> Seen | None:
         """By id. None: not there, at this one look."""
+        if not resource.id:
+            return None
         kind = self.kind(resource)
         raw = self.read(kind.get, self.it(resource))
         return self.note(resource, kind.seen(raw) if raw is not None else None)
@@ -38,6 +41,8 @@ class Looking(Calls):
         """Take what was read just now for how it is."""
         if seen is None or seen.state == contract.ABSENT:
             self._seen.pop(resource.key, None)
+            if seen is not None:
+                self._ends[resource.key] = seen.verdict
             return None
         self._seen[resource.key] = seen
         self._met.add(seen.id)

@@ -154,7 +154,8 @@ class Making(Removing):
             seen = self._seen.get(resource.key) or self.confirm(resource)
             self._seen.pop(resource.key, None)
             if seen is None:
-                return self.ensure(resource)
+                ended_for_want = self._ends.pop(resource.key, None) == contract.FULL
+                return self._make_elsewhere(resource) if ended_for_want else self.ensure(resource)
             if seen.state == contract.ERROR:
                 return self._replace_failed(resource, seen)
             request = self.it(resource).request
@@ -187,6 +188,10 @@ class Making(Removing):
                 remedy="See the provider's console; recreate: true replaces it",
             )
         self.delete(resource)
+        return self._make_elsewhere(resource)
+
+    def _make_elsewhere(self, resource: Resource) -> Seen:
+        """The next choice, since this one was accepted, ended for want of capacity, and is gone."""
         self._made.discard(resource.key)
         cause = ProviderError(contract.FULL, MachineError("no capacity, said after the call"), resource.kind)
         resource.id = None

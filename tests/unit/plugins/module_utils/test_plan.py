@@ -167,3 +167,10 @@ def test_the_choice_that_was_made_is_compared() -> None:
     new = plan(Want("Box", "Box", [{"zone": "c"}, {"zone": "b"}]))
     assert not compare(old, new, lambda kind: (), lambda key: 1)
     assert compare(old, new, lambda kind: (), lambda key: 0).drift
+
+
+def test_a_choice_that_is_still_wanted_is_no_change() -> None:
+    old = plan(Want("Box", "Box", [{"size": "s"}, {"size": "m"}]))
+    new = plan(Want("Box", "Box", [{"size": "m"}, {"size": "s"}]))
+    assert not compare(old, new, lambda kind: (), lambda key: 1)
+    assert compare(old, plan(Want("Box", "Box", [{"size": "l"}])), lambda kind: (), lambda key: 1).drift

@@ -1,0 +1,737 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import json
+import pathlib
+import sys
+import typing as t
+
+import boto3.session
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import driver
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
+from ansible_collections.dockyard.machine.plugins.modules import amazonec2
+from tests.contract import World
+from tests.doubles.ec2 import Ec2Double, Fault
+from tests.model.clock import Clock
+
+ROOT = pathlib.Path(__file__).resolve().parents[4]
+REGION = "eu-central-1"
+VOLUME = {"type": "gp3", "size": 16, **dict.fromkeys(("id", "iops", "throughput", "snapshot_id", "device"))}
+READS = ("Describe*", "Get*")
+OURS = {"store", "id", "machine", "kind", "generation", "attempt"}
+
+
+def own_address(service: str) -> str:
+    return "192.0.2.9/32"
+
+
+@pytest.fixture(autouse=True)
+def controller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody on the net is asked for the address, and no credentials are found but ours."""
+    monkeypatch.setattr(amazonec2, "own_address", own_address)
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+
+@pytest.fixture()
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture()
+def ec2(clock: Clock) -> Ec2Double:
+    double = Ec2Double(clock.time)
+    double.pending = 3
+    return double
+
+
+@pytest.fixture()
+def world(ec2: Ec2Double, clock: Clock, tmp_path: pathlib.Path) -> World:
+    it = World(
+        "dockyard.machine.amazonec2",
+        ec2.driver(),
+        {"region": REGION},
+        calls=ec2.calls,
+        alive=ec2.alive,
+        folder=tmp_path,
+        clock=clock,
+    )
+    it.store.create()
+    return it
+
+
+def instance(ec2: Ec2Double, world: World) -> dict[str, t.Any]:
+    """The machine as the provider shows it."""
+    id = world.resources()["Instance"]
+    return ec2.client("ec2").describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
+
+
+def changes(ec2: Ec2Double, since: int = 0) -> list[str]:
+    return [call for call in ec2.calls(since) if not any(fnmatch.fnmatchcase(call, read) for read in READS)]
+
+
+def asked(ec2: Ec2Double, action: str = "RunInstances") -> list[dict[str, str]]:
+    return [call.params for call in ec2.log if call.action == action]
+
+
+def tags(raw: dict[str, t.Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in raw.get("Tags", [])}
+
+
+# On paper
+
+
+def on_paper(ec2: Ec2Double, kept: dict[str, t.Any] | None = None, **options: t.Any) -> Recipe:
+    values = {name: one.get("default") for name, one in amazonec2.AmazonEC2.argument_spec.items()}
+    values.update({"region": REGION, **options})
+    it = ec2.driver()(values)
+    it.client = it.connect()
+    recipe = Recipe("web1", values, {}, kept, public_key=lambda: "ssh-ed25519 AAAA")
+    it.recipe(recipe)
+    return recipe
+
+
+def test_the_default_machine(ec2: Ec2Double) -> None:
+    group, machine = on_paper(ec2).wants
+    rules = [{"protocol": "tcp", "from": port, "to": port, "source": "192.0.2.9/32"} for port in (22, 2376)]
+    assert (group.key, group.requests) == ("SecurityGroup", [{"vpc": None, "rules": rules, "tags": {}}])
+    assert machine.requests == [
+        {
+            "ImageId": machine.requests[0]["ImageId"],
+            "InstanceType": "t3.small",
+            "UserData": {"$user_data": ""},
+            "BlockDeviceMappings": [
+                {
+                    "DeviceName": "/dev/xvda",
+                    "Ebs": {"VolumeSize": 16, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True},
+                }
+            ],
+            "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+            "Monitoring": {"Enabled": False},
+            "EbsOptimized": False,
+            "groups": [{"$of": "SecurityGroup", "fact": "id"}],
+            "volumes": {},
+            "tags": {"dockyard-connect": "public:22"},
+            "interface": {"AssociatePublicIpAddress": True},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "architecture", "name"),
+    [
+        ("debian-13", "x86_64", "debian-13-amd64-20261102-2250"),
+        ("debian-12", "arm64", "debian-12-arm64-20261012-2241"),
+        ("ubuntu-24.04", "x86_64", "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20261104"),
+        ("ubuntu-26.04", "arm64", "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-arm64-server-20261106"),
+        ("099720109477:*-22.04-*", "x86_64", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20261015"),
+        ("/aws/service/debian/release/13/latest/amd64", "x86_64", "debian-13-amd64-20261102-2250"),
+    ],
+)
+def test_the_newest_image_of_its_publisher_is_found(ec2: Ec2Double, image: str, architecture: str, name: str) -> None:
+    """Not that of a stranger who gave his own the same name."""
+    found = on_paper(ec2, image=image, architecture=architecture).wants[-1].requests[0]
+    assert ec2.backend().amis[found["ImageId"]].name == name
+    assert found["BlockDeviceMappings"][0]["DeviceName"] == ("/dev/xvda" if "debian" in name else "/dev/sda1")
+    by_id = on_paper(ec2, image=found["ImageId"], architecture=architecture).wants[-1].requests[0]
+    assert by_id["ImageId"] == found["ImageId"]
+
+
+def test_a_newer_image_is_no_change(ec2: Ec2Double, world: World) -> None:
+    world.run()
+    backend = ec2.backend()
+    newest = backend.amis[instance(ec2, world)["ImageId"]]
+    newest.state = "deregistered"
+    assert not world.run().changed
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "said"),
+    [
+        ({"image": "debian-99"}, "image", "finds no image in eu-central-1"),
+        ({"ports": ["http"]}, "ports", "is no port"),
+        ({"ports": ["80-22"]}, "ports", "is no port"),
+        ({"ports": ["70000"]}, "ports", "is no port"),
+        ({"open_to": ["192.0.2.7/24"]}, "open_to", "is no network"),
+        ({"ports": ["80"], "ports_open_to": ["all"]}, "ports_open_to", "is no network"),
+        ({"tags": {"dockyard:store": "mine"}}, "tags", "begins as ours"),
+        ({"public_address": False, "connect_by": "public"}, "connect_by", "the machine won't have"),
+        ({"connect_by": "ipv6"}, "connect_by", "the machine won't have"),
+        ({"subnets": ["subnet-nowhere"]}, "subnets", "finds none"),
+        ({"vpc_id": "vpc-nowhere"}, "subnets", "finds none in vpc-nowhere"),
+        (
+            {"volumes": [{**VOLUME, "name": name, "device": "/dev/sdf"} for name in "ab"]},
+            "volumes",
+            "is given twice",
+        ),
+    ],
+)
+def test_bad_input_is_named_and_makes_nothing(
+    ec2: Ec2Double, world: World, options: dict[str, t.Any], option: str, said: str
+) -> None:
+    with pytest.raises(BadOption) as caught:
+        world.run(options=options)
+    assert caught.value.option == option
+    assert said in caught.value.text() and caught.value.remedy
+    assert not changes(ec2) and not world.store.names()
+
+
+def test_the_region_may_come_from_the_environment() -> None:
+    fallback = amazonec2.AmazonEC2.argument_spec["region"]["fallback"]
+    assert fallback[1] == ["AWS_REGION", "AWS_DEFAULT_REGION"]
+
+
+# A create
+
+
+def test_a_create_is_five_calls_and_polls(ec2: Ec2Double, world: World) -> None:
+    outcome = world.run()
+    polls = ("DescribeInstances", "DescribeSecurityGroups")
+    assert [call for call in ec2.calls() if call not in polls] == [
+        "DescribeImages",
+        "GetCallerIdentity",
+        "CreateSecurityGroup",
+        "AuthorizeSecurityGroupIngress",
+        "RunInstances",
+    ]
+    assert outcome.machine["state"] == "running"
+    assert outcome.machine["address"] == "127.0.0.1"
+    assert outcome.machine["account"] == "123456789012"
+
+
+def test_all_that_is_made_bears_our_tags_from_the_call_that_makes_it(ec2: Ec2Double, world: World) -> None:
+    world.run(options={"tags": {"team": "web"}, "elastic_address": "new", "volumes": [{**VOLUME, "name": "data"}]})
+    assert not asked(ec2, "CreateTags")
+    record = world.store.read("web1")
+    kinds = sorted(one["tags"]["kind"] for one in ec2.alive(world.store.id, record.id))
+    assert kinds == ["Address", "Instance", "Instance", "SecurityGroup", "Volume/data"]  # the root volume, too
+    machine = instance(ec2, world)
+    said = tags(machine)
+    assert {name.partition(":")[2] for name in said if name.startswith("dockyard:")} == OURS
+    assert (said["Name"], said["team"], said["dockyard:kind"]) == ("web1", "web", "Instance")
+    kinds = {key: value for key, value in asked(ec2)[0].items() if key.endswith(".ResourceType")}
+    assert sorted(kinds.values()) == ["instance", "network-interface", "volume"]
+
+
+def test_nobody_else_may_enter(ec2: Ec2Double, world: World) -> None:
+    world.run(options={"ports": ["80", "53/udp", "8000-8010"], "ports_open_to": ["0.0.0.0/0", "2001:db8::/32"]})
+    group = ec2.client("ec2").describe_security_groups(GroupIds=[world.resources()["SecurityGroup"]])
+    rules = amazonec2.rules_of(group["SecurityGroups"][0])
+    own = {(rule["from"], rule["protocol"]) for rule in rules if rule["source"] == "192.0.2.9/32"}
+    assert own == {(22, "tcp"), (2376, "tcp")}
+    further = {
+        (rule["protocol"], rule["from"], rule["to"], rule["source"]) for rule in rules if rule["from"] not in (22, 2376)
+    }
+    ports = [("tcp", 80, 80), ("udp", 53, 53), ("tcp", 8000, 8010)]
+    assert further == {(*port, source) for port in ports for source in ("0.0.0.0/0", "2001:db8::/32")}
+
+
+def test_the_login_comes_by_user_data(ec2: Ec2Double, world: World) -> None:
+    world.run(options={"user_data": "#!/bin/sh\necho mine"})
+    sent = base64.b64decode(asked(ec2)[0]["UserData"]).decode()
+    assert "echo mine" in sent and '"name": "admin"' in sent and "BEGIN OPENSSH PRIVATE KEY" in sent
+    assert "KeyName" not in asked(ec2)[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"zones": ["b"]}, {"Placement.AvailabilityZone": "eu-central-1b"}),
+        ({"zones": ["eu-central-1c"]}, {"Placement.AvailabilityZone": "eu-central-1c"}),
+        ({"instance_type": ["c7i.large"]}, {"InstanceType": "c7i.large"}),
+        (
+            {"root_size": 40, "root_type": "gp3", "root_iops": 4000, "encrypted": False},
+            {
+                "BlockDeviceMapping.1.Ebs.VolumeSize": "40",
+                "BlockDeviceMapping.1.Ebs.VolumeType": "gp3",
+                "BlockDeviceMapping.1.Ebs.Iops": "4000",
+                "BlockDeviceMapping.1.Ebs.Encrypted": "false",
+            },
+        ),
+        (
+            {"root_throughput": 250, "kms_key_id": "alias/mine"},
+            {"BlockDeviceMapping.1.Ebs.Throughput": "250", "BlockDeviceMapping.1.Ebs.KmsKeyId": "alias/mine"},
+        ),
+        (
+            {"spot": "only", "spot_price": "0.02"},
+            {
+                "InstanceMarketOptions.MarketType": "spot",
+                "InstanceMarketOptions.SpotOptions.MaxPrice": "0.02",
+                "InstanceMarketOptions.SpotOptions.SpotInstanceType": "one-time",
+            },
+        ),
+        ({"public_address": False}, {"NetworkInterface.1.AssociatePublicIpAddress": "false"}),
+        ({"ipv6": True}, {"NetworkInterface.1.Ipv6AddressCount": "1"}),
+        (
+            {"metadata_tokens": "optional", "metadata_hop_limit": 2},
+            {"MetadataOptions.HttpTokens": "optional", "MetadataOptions.HttpPutResponseHopLimit": "2"},
+        ),
+        ({"monitoring": True, "ebs_optimized": True}, {"Monitoring.Enabled": "true", "EbsOptimized": "true"}),
+        (
+            {"tenancy": "dedicated", "placement_group": "near"},
+            {"Placement.Tenancy": "dedicated", "Placement.GroupName": "near"},
+        ),
+    ],
+)
+def test_an_option_reaches_the_provider(
+    ec2: Ec2Double, world: World, options: dict[str, t.Any], sent: dict[str, str]
+) -> None:
+    world.run(options=options)
+    assert sent.items() <= asked(ec2)[0].items()
+    assert not world.run(options=options).changed
+
+
+@pytest.mark.parametrize("form", ["Name", "Arn"])
+def test_an_instance_profile_is_given_by_name_or_arn(ec2: Ec2Double, form: str) -> None:
+    value = {"Name": "runner", "Arn": "arn:aws:iam::123456789012:instance-profile/runner"}[form]
+    request = on_paper(ec2, iam_profile=value).wants[-1].requests[0]
+    assert request["IamInstanceProfile"] == {form: value}
+
+
+def test_the_address_that_is_connected_by(ec2: Ec2Double, world: World) -> None:
+    private = world.run(options={"public_address": False}).machine
+    assert private["address"] == instance(ec2, world)["PrivateIpAddress"]
+    world.run("absent")
+    both = world.run(options={"connect_by": "private", "ssh_port": 2022}).machine
+    assert both["address"] == instance(ec2, world)["PrivateIpAddress"] != "127.0.0.1"
+    assert both["host_vars"]["ansible_port"] == 2022
+    assert world.run().machine["address"] == "127.0.0.1", "it can be changed"
+    assert world.run("gathered")["address"] == "127.0.0.1"
+
+
+# Networks that exist
+
+
+def subnets(ec2: Ec2Double) -> list[t.Any]:
+    return sorted(ec2.backend().describe_subnets(), key=lambda one: one.availability_zone)
+
+
+def test_subnets_say_network_and_zone(ec2: Ec2Double, world: World) -> None:
+    a, b, _c = subnets(ec2)
+    ec2.full = ["*/eu-central-1b/*"]
+    world.run(options={"subnets": [b.id, a.id]})
+    assert [call["NetworkInterface.1.SubnetId"] for call in asked(ec2)] == [b.id, a.id]
+    assert asked(ec2, "CreateSecurityGroup")[0]["VpcId"] == a.vpc_id
+    assert instance(ec2, world)["SubnetId"] == a.id
+
+
+def test_a_network_finds_its_subnets(ec2: Ec2Double, world: World) -> None:
+    a, _b, c = subnets(ec2)
+    world.run(options={"vpc_id": a.vpc_id, "zones": ["c", "a"]})
+    assert asked(ec2)[0]["NetworkInterface.1.SubnetId"] == c.id
+
+
+def test_subnets_of_two_networks_are_refused(ec2: Ec2Double, world: World) -> None:
+    client = ec2.client("ec2")
+    vpc = client.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    other = client.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    with pytest.raises(BadOption, match="several networks"):
+        world.run(options={"subnets": [subnets(ec2)[0].id, other]})
+
+
+def test_what_is_the_users_is_used_and_never_touched(ec2: Ec2Double, world: World) -> None:
+    client = ec2.client("ec2")
+    group = client.create_security_group(GroupName="mine", Description="mine")["GroupId"]
+    client.create_key_pair(KeyName="mine", KeyType="ed25519")
+    volume = client.create_volume(AvailabilityZone=f"{REGION}b", Size=5)["VolumeId"]
+    address = client.allocate_address(Domain="vpc")["AllocationId"]
+    before = len(ec2.log)
+    options = {
+        "security_groups": [group],
+        "key_name": "mine",
+        "zones": ["b"],
+        "elastic_address": address,
+        "volumes": [{**VOLUME, "name": "old", "id": volume, "device": "/dev/sdz"}],
+    }
+    made = world.run(options=options)
+    assert changes(ec2, before) == ["RunInstances", "AttachVolume", "AssociateAddress"]
+    machine = instance(ec2, world)
+    assert machine["KeyName"] == "mine"
+    assert [one["GroupId"] for one in machine["NetworkInterfaces"][0]["Groups"]] == [group]
+    assert "/dev/sdz" in [one["DeviceName"] for one in machine["BlockDeviceMappings"]]
+    assert made.machine["address"] == client.describe_addresses(AllocationIds=[address])["Addresses"][0]["PublicIp"]
+    assert not world.run(options=options).changed
+    before = len(ec2.log)
+    world.run("absent")
+    assert set(changes(ec2, before)) == {"DisassociateAddress", "TerminateInstances"}
+    assert client.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    assert client.describe_key_pairs(KeyNames=["mine"])["KeyPairs"]
+    assert client.describe_volumes(VolumeIds=[volume])["Volumes"][0]["State"] == "available"
+    assert client.describe_addresses(AllocationIds=[address])["Addresses"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"key_name": "none"}, {"security_groups": ["sg-0"]}, {"elastic_address": "eipalloc-0"}]
+)
+def test_what_the_user_names_must_exist(ec2: Ec2Double, world: World, options: dict[str, t.Any]) -> None:
+    with pytest.raises(MachineError) as caught:
+        world.run(options=options)
+    assert caught.value.code == "missing"
+    assert not changes(ec2) and not world.store.names()
+
+
+# Falling back
+
+
+def test_zones_and_types_are_tried_in_turn(ec2: Ec2Double, world: World) -> None:
+    ec2.full = ["t3.small/*", "t3.large/eu-central-1a/*"]
+    world.run(options={"zones": ["a", "b"], "instance_type": ["t3.small", "t3.large"]})
+    tried = [(call["InstanceType"], call["Placement.AvailabilityZone"][-1]) for call in asked(ec2)]
+    assert tried == [("t3.small", "a"), ("t3.small", "b"), ("t3.large", "a"), ("t3.large", "b")]
+    assert len({call["ClientToken"] for call in asked(ec2)}) == 4, "each a try of its own"
+    assert not world.run(options={"zones": ["a", "b"], "instance_type": ["t3.small", "t3.large"]}).changed
+
+
+def test_spot_falls_back_to_on_demand(ec2: Ec2Double, world: World) -> None:
+    ec2.full = ["*/*/spot"]
+    world.run(options={"spot": "prefer", "zones": ["a", "b"]})
+    assert ["InstanceMarketOptions.MarketType" in call for call in asked(ec2)] == [True, True, False]
+
+
+def test_want_of_capacity_told_after_the_call_is_no_end(ec2: Ec2Double, world: World) -> None:
+    ec2.full_later = ["*/eu-central-1a/*"]
+    world.run(options={"zones": ["a", "b"]})
+    assert instance(ec2, world)["Placement"]["AvailabilityZone"] == f"{REGION}b"
+    assert len(asked(ec2)) == 2
+
+
+def test_nothing_is_left_where_there_is_no_capacity(ec2: Ec2Double, world: World) -> None:
+    ec2.full = ["*"]
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"zones": ["a", "b"]}, on_failure="remove")
+    assert caught.value.code == "full" and "no capacity for t3.small" in caught.value.text()
+    assert not ec2.alive() and not world.store.names()
+
+
+def test_a_volume_moves_with_the_zone(ec2: Ec2Double, world: World) -> None:
+    ec2.full = ["*/eu-central-1a/*"]
+    options = {"volumes": [{**VOLUME, "name": "data"}]}
+    world.run(options=options)
+    volume = ec2.backend().volumes[world.resources()["Volume/data"]]
+    assert volume.availability_zone == instance(ec2, world)["Placement"]["AvailabilityZone"] == f"{REGION}b"
+    assert [call["AvailabilityZone"][-1] for call in asked(ec2, "CreateVolume")] == ["a", "b"]
+    assert len(ec2.alive()) == 4, "none is left in the other zone"
+    world.run("absent")
+    assert not ec2.alive()
+
+
+# Tokens
+
+
+def real(world: World) -> World:
+    """The driver as it is shipped, with the SDK's own session."""
+    amazonec2.client.cache_clear()
+    amazonec2.session.cache_clear()
+    world.driver = amazonec2.AmazonEC2
+    return world
+
+
+def test_the_token_is_ours_in_each_repetition(ec2: Ec2Double, world: World) -> None:
+    """The SDK would make up another one for each call."""
+    ec2.faults.append(Fault("RunInstances", after=True, how="timeout", times=6))
+    with ec2.in_process():
+        with pytest.raises(MachineError) as caught:
+            real(world).run()
+        world.run()
+    assert "isn't known whether" in caught.value.text()
+    tokens = [call["ClientToken"] for call in asked(ec2)]
+    assert len(tokens) == 7 and len(set(tokens)) == 1
+    assert [one["tags"]["kind"] for one in ec2.alive()].count("Instance") == 2  # it, and its root volume
+
+
+def test_another_attempt_has_another_token(ec2: Ec2Double, world: World) -> None:
+    """A terminated instance would answer the former one."""
+    world.run()
+    first = instance(ec2, world)["InstanceId"]
+    ec2.client("ec2").terminate_instances(InstanceIds=[first])
+    world.clock.sleep(60)
+    outcome = world.run()
+    assert outcome.changed and instance(ec2, world)["InstanceId"] != first
+    assert len({call["ClientToken"] for call in asked(ec2)}) == 2
+
+
+def test_a_mismatch_finds_what_the_token_has_made(ec2: Ec2Double, world: World) -> None:
+    ec2.faults.append(Fault("RunInstances", after=True, how="timeout", times=5))
+    with pytest.raises(MachineError):
+        world.run(options={"user_data": "#!/bin/sh\n# one"})
+    with pytest.raises(MachineError) as caught:  # user data are no part of the record: now they are others
+        world.run(options={"user_data": "#!/bin/sh\n# two"})
+    assert caught.value.code == "drift"
+    assert len({call["ClientToken"] for call in asked(ec2)}) == 1
+    assert [call.error for call in ec2.log if call.action == "RunInstances"][-1] == "IdempotentParameterMismatch"
+    assert len([one for one in ec2.backend().all_instances() if one.state == "running"]) == 1
+
+
+@pytest.mark.parametrize("how", ["timeout", "reset", "unreachable", "html", "error"])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("action", ["CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "RunInstances"])
+def test_an_answer_that_is_lost_makes_nothing_twice(
+    ec2: Ec2Double, world: World, action: str, after: bool, how: str
+) -> None:
+    ec2.lag = 5
+    fault = Fault(action, "ServiceUnavailable", 503, after=after, how=how)
+    ec2.faults.append(fault)
+    world.run()
+    assert fault.fired == 1
+    assert len(ec2.alive()) == 3
+
+
+def test_throttling_is_waited_for(ec2: Ec2Double, world: World) -> None:
+    fault = Fault("*Instances", "RequestLimitExceeded", 503, times=4, headers={"Retry-After": "7"})
+    ec2.faults.append(fault)
+    before = world.clock.time()
+    world.run()
+    assert fault.fired == 4
+    assert world.clock.time() - before > 4 * 7
+
+
+# Power and changes
+
+
+def test_power(ec2: Ec2Double, world: World) -> None:
+    world.run()
+    assert world.run("stopped").machine["state"] == "stopped"
+    assert world.run("started").machine["state"] == "running"
+    before = len(ec2.log)
+    assert world.run("restarted").changed
+    assert changes(ec2, before) == ["RebootInstances"]
+    assert world.run("killed").machine["state"] == "stopped"
+    assert asked(ec2, "StopInstances")[-1]["Force"] == "true"
+
+
+def test_a_spot_instance_says_that_it_cannot_be_stopped(ec2: Ec2Double, world: World) -> None:
+    world.run(options={"spot": "only"})
+    with pytest.raises(MachineError) as caught:
+        world.run("stopped")
+    assert caught.value.code == "refused" and "Spot" in caught.value.text()
+
+
+def test_the_type_changes_while_it_is_stopped(ec2: Ec2Double, world: World) -> None:
+    world.run()
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"instance_type": ["t3.large"]})
+    assert caught.value.code == "needs_stop"
+    before = len(ec2.log)
+    outcome = world.run(options={"instance_type": ["t3.large"]}, allow_stop=True)
+    assert outcome.machine["state"] == "running"
+    assert changes(ec2, before) == ["StopInstances", "ModifyInstanceAttribute", "StartInstances"]
+    assert instance(ec2, world)["InstanceType"] == "t3.large"
+
+
+def test_a_type_that_is_among_the_wanted_is_no_change(ec2: Ec2Double, world: World) -> None:
+    ec2.full = ["t3.small/*"]
+    world.run(options={"instance_type": ["t3.small", "t3.large"], "zones": ["a"]})
+    for types in (["t3.large", "t3.small"], ["t3.large"], ["c7i.large", "t3.medium", "t3.large"]):
+        before = len(ec2.log)
+        world.run(options={"instance_type": types, "zones": ["b", "a"]})
+        assert not changes(ec2, before)
+
+
+def test_ports_open_and_close(ec2: Ec2Double, world: World) -> None:
+    world.run(options={"ports": ["80"]})
+    before = len(ec2.log)
+    world.run(options={"ports": ["443"]})
+    assert changes(ec2, before) == ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"]
+    group = ec2.client("ec2").describe_security_groups(GroupIds=[world.resources()["SecurityGroup"]])
+    assert {rule["from"] for rule in amazonec2.rules_of(group["SecurityGroups"][0])} == {22, 2376, 443}
+
+
+def test_a_rule_that_others_have_added_is_closed_again(ec2: Ec2Double, world: World) -> None:
+    world.run()
+    group = world.resources()["SecurityGroup"]
+    client = ec2.client("ec2")
+    added = {"protocol": "tcp", "from": 1, "to": 65535, "source": "0.0.0.0/0"}
+    client.authorize_security_group_ingress(GroupId=group, IpPermissions=[amazonec2.permission(added)])
+    assert world.run().changed
+    rules = amazonec2.rules_of(client.describe_security_groups(GroupIds=[group])["SecurityGroups"][0])
+    assert {rule["source"] for rule in rules} == {"192.0.2.9/32"}
+
+
+def test_volumes_come_grow_and_stay(ec2: Ec2Double, world: World) -> None:
+    world.run(options={"zones": ["a"]})
+    world.run(options={"zones": ["a"], "volumes": [{**VOLUME, "name": "data", "size": 10}]})
+    attached = {one["DeviceName"] for one in instance(ec2, world)["BlockDeviceMappings"]}
+    assert attached == {"/dev/xvda", "/dev/sdf"}
+    world.run(options={"zones": ["a"], "volumes": [{**VOLUME, "name": "data", "size": 30}]})
+    id = world.resources()["Volume/data"]
+    assert ec2.backend().volumes[id].size == 30
+    world.run(options={"zones": ["a"]})
+    assert world.resources()["Volume/data"] == id, "it may hold data"
+    world.run("absent")
+    assert not ec2.alive()
+
+
+def test_an_elastic_address_stays_over_a_stop(ec2: Ec2Double, world: World) -> None:
+    address = world.run(options={"elastic_address": "new"}).machine["address"]
+    assert address != "127.0.0.1"
+    world.run("stopped")
+    assert world.run("started", options={"elastic_address": "new"}).machine["address"] == address
+    before = len(ec2.log)
+    assert world.run().machine["address"] != address
+    assert changes(ec2, before) == ["DisassociateAddress", "ReleaseAddress"]
+
+
+def test_an_address_of_another_machine_is_not_taken(ec2: Ec2Double, world: World) -> None:
+    client = ec2.client("ec2")
+    address = client.allocate_address(Domain="vpc")["AllocationId"]
+    world.run(options={"elastic_address": address})
+    with pytest.raises(MachineError) as caught:
+        world.run(name="web2", options={"elastic_address": address})
+    assert caught.value.code == "taken"
+    world.run("absent", name="web2")
+    assert client.describe_addresses(AllocationIds=[address])["Addresses"][0]["InstanceId"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"image": "debian-12"}, {"root_size": 20}, {"zones": ["b"]}, {"iam_profile": "other"}]
+)
+def test_drift_is_an_error(ec2: Ec2Double, world: World, options: dict[str, t.Any]) -> None:
+    world.run()
+    before = len(ec2.log)
+    with pytest.raises(MachineError) as caught:
+        world.run(options=options)
+    assert caught.value.code == "drift" and "recreate: true" in caught.value.text()
+    assert not changes(ec2, before)
+
+
+def test_a_machine_stays_in_its_region(ec2: Ec2Double, world: World) -> None:
+    world.run()
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"region": "us-east-1"})
+    assert caught.value.code == "drift"
+    world.run("absent", options={"region": "us-east-1"})
+    assert not ec2.alive(), "the record says where it is"
+
+
+# Removing
+
+
+def test_removal_leaves_nothing(ec2: Ec2Double, world: World) -> None:
+    ec2.lag, ec2.pending = 5, 40
+    world.run(options={"elastic_address": "new", "volumes": [{**VOLUME, "name": name} for name in ("one", "two")]})
+    assert len(ec2.alive()) == 6
+    world.run("absent")
+    assert not ec2.alive() and not world.store.names()
+
+
+# The account
+
+
+def test_an_account_is_listed_by_pages(ec2: Ec2Double, world: World) -> None:
+    for name in ("web1", "web2", "web3"):
+        world.run(name=name)
+    strange = {**world.made()[0][1].tags, "store": "another"}
+    world.clock.sleep(60)
+    ec2.page_size = 2
+    it = driver.It(name="", tags={"store": world.store.id})
+    kind = amazonec2.Instance(ec2.client("ec2"), {"region": REGION})
+    before = len(ec2.log)
+    assert {kind.seen(raw).name for raw in kind.list(it)} == {"web1", "web2", "web3"}
+    assert ec2.calls(before) == ["DescribeInstances"] * 2
+    assert not kind.list(driver.It(name="", tags=strange))
+    assert len(kind.list(driver.It(name=""))) == 3
+    volumes = amazonec2.Volume(ec2.client("ec2"), {"region": REGION})
+    assert not volumes.list(it), "root volumes go with their machines"
+
+
+# Credentials
+
+
+def test_credentials_and_a_role(ec2: Ec2Double, world: World) -> None:
+    ec2.accounts["mine"] = "210987654321"
+    options = {"access_key": "mine", "secret_key": "canary-5c", "session_token": "canary-5d"}
+    role = {"assume_role_arn": "arn:aws:iam::210987654321:role/docker", "assume_role_external_id": "shop"}
+    with ec2.in_process():
+        made = real(world).run(options={**options, **role})
+    assumed = asked(ec2, "AssumeRole")
+    assert len(assumed) == 1 and assumed[0]["ExternalId"] == "shop" and assumed[0]["RoleArn"] == role["assume_role_arn"]
+    assert ec2.log[0].account == "210987654321"
+    assert made.changed
+    for path in world.folder.rglob("*.json"):
+        assert "canary" not in path.read_text()
+
+
+def test_a_named_profile(ec2: Ec2Double, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    ec2.accounts["of-the-profile"] = "210987654321"
+    keys = "[shop]\naws_access_key_id = of-the-profile\naws_secret_access_key = secret\n"
+    (tmp_path / "credentials").write_text(keys)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    with ec2.in_process():
+        assert real(world).run(options={"profile": "shop"}).machine["account"] == "210987654321"
+
+
+def test_no_credentials_are_said_to_be_missing(
+    ec2: Ec2Double, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with ec2.in_process(), pytest.raises(MachineError) as caught:
+        real(world).run()
+    assert "credentials" in caught.value.text()
+    assert not ec2.log
+
+
+def test_one_client_a_process(ec2: Ec2Double, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    plain = boto3.session.Session.client
+
+    def client(session: t.Any, service: str, **more: t.Any) -> t.Any:
+        made.append((service, more["config"].retries["total_max_attempts"], more["config"].read_timeout))
+        return plain(session, service, **more)
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+    with ec2.in_process():
+        real(world).run()
+        world.run()
+        world.run(name="web2")
+    assert sorted(made) == [(service, 1, 30) for service in ("ec2", "sts")]
+
+
+def test_a_missing_sdk_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(MachineError) as caught:
+        real(world).run()
+    assert caught.value.code == "missing_sdk"
+    assert "boto3" in caught.value.text() and "pip install boto3" in caught.value.remedy
+
+
+# What it may do
+
+
+def test_the_policy_allows_what_is_called_and_no_more(ec2: Ec2Double, world: World) -> None:
+    client = ec2.client("ec2")
+    client.create_key_pair(KeyName="mine", KeyType="ed25519")
+    a = subnets(ec2)[0]
+    ec2.log.clear()
+    everything = {
+        "key_name": "mine",
+        "image": "/aws/service/debian/release/13/latest/amd64",
+        "elastic_address": "new",
+        "volumes": [{**VOLUME, "name": "data"}],
+    }
+    world.run(options=everything)
+    more = {"ports": ["80"], "tags": {"a": "b"}, "volumes": [{**VOLUME, "name": "data", "size": 20}]}
+    world.run(options={**everything, **more, "instance_type": ["t3.large"]}, allow_stop=True)
+    world.run("restarted")
+    world.run(options={**everything, **more, "ports": [], "instance_type": ["t3.large"]})
+    world.run("absent")
+    world.run(options={"subnets": [a.id]})
+    world.run("absent")
+    services = {"ssm": "ssm", "ec2": "ec2"}
+    called = {f"{call.service}:{call.action}" for call in ec2.log if call.service in services}
+    policy = json.loads((ROOT / "docs" / "drivers" / "amazonec2-policy.json").read_text())
+    allowed = [statement["Action"] for statement in policy["Statement"]]
+    assert called == {action for one in allowed for action in ([one] if isinstance(one, str) else one)}
