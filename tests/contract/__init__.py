@@ -10,6 +10,8 @@ import pytest
 pytest.register_assert_rewrite(f"{__name__}.on_paper", f"{__name__}.in_a_world")
 
 from .cases import Case  # noqa: E402
+from .in_a_world import InAWorld  # noqa: E402
+from .on_paper import OnPaper  # noqa: E402
 from .worlds import World, connected  # noqa: E402
 
-__all__ = ["Case", "World", "connected"]
+__all__ = ["Case", "InAWorld", "OnPaper", "World", "connected"]

@@ -18,78 +18,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils._plan import cove
 from .worlds import World
 
 
-@pytest.fixture(autouse=True)
-def all_are_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A double's machines have no SSH server: whoever knocks is let in, and each reboot is another boot."""
-    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 AAAA"])
-    monkeypatch.setattr(_ssh.Host, "boot_id", lambda host: uuid.uuid4().hex)
-    monkeypatch.setattr(_ssh.Host, "reboot", lambda host: None)
-
-
 def makes(world: World) -> list[type[driver.Kind]]:
     return [kind for kind in world.driver.kinds if hasattr(kind, "create")]
-
-
-def deletes(world: World) -> list[type[driver.Kind]]:
-    return [kind for kind in world.driver.kinds if hasattr(kind, "delete")]
-
-
-# Present
-
-
-def test_a_machine_is_made(world: World) -> None:
-    outcome = world.run()
-    assert outcome.changed
-    assert outcome.machine["state"] == driver.RUNNING
-    assert bool(world.alive()) == bool(makes(world))
-    assert outcome.machine["account"] == world.last.driver.account()
-    assert all(world.resources().values()), "each resource has its id"
-
-
-def test_the_second_run_changes_nothing(world: World) -> None:
-    first = world.run()
-    before, alive = world.resources(), len(world.alive())
-    again = world.run()
-    assert not again.changed
-    assert not world.changes()
-    assert (world.resources(), len(world.alive())) == (before, alive)
-    assert again.machine["address"] == first.machine["address"]
-
-
-def test_a_check_looks_and_makes_nothing(world: World) -> None:
-    outcome = world.run(check=True)
-    assert outcome.changed
-    assert not world.changes() and not world.alive()
-    assert not world.store.exists
-    world.run()
-    assert not world.run(check=True).changed
-    assert world.run("absent", check=True).changed
-    assert not world.changes() and bool(world.alive()) == bool(makes(world))
-
-
-def test_a_recipe_makes_no_call_but_looks(world: World) -> None:
-    world.run(check=True)
-    it = world.last
-    before = len(world.calls())
-    recipe = it._recipe(it.resources.record)  # what was looked up is kept
-    assert len(world.calls()) == before
-    assert recipe.wants == it._recipe(it.resources.record).wants
-
-
-# A method is a call
-
-
-def test_each_method_makes_one_call(world: World) -> None:
-    """Pages of one list are one call; what needs two is two steps, which the lifecycle takes."""
-    did = []
-    for state, options in whole_life(world):
-        world.run(state, options=options, allow_stop=True, keep_options=state in POWER)
-        did += world.did
-    assert {one.method for one in did} >= {"create", "delete"} or not makes(world)
-    reading = [one for one in did if one.method in ("get", "list")]
-    assert all(len(one.calls) <= 1 for one in reading), [one for one in reading if len(one.calls) > 1]
-    changing = [one for one in did if one.method not in ("get", "list")]
-    assert all(len(one.calls) == 1 for one in changing), [one for one in changing if len(one.calls) != 1]
 
 
 def whole_life(world: World) -> list[tuple[str, dict[str, t.Any]]]:
@@ -100,120 +30,6 @@ def whole_life(world: World) -> list[tuple[str, dict[str, t.Any]]]:
     world.run("absent")
     states = ["present", *powers, "present"]
     return [*((state, {}) for state in states), ("present", changed), ("gathered", {}), ("absent", changed)]
-
-
-# Power
-
-
-def test_each_state_of_power_is_reached(world: World) -> None:
-    world.run()
-    for state in POWER:
-        if state not in world.last.states():
-            continue
-        for _again in range(2):
-            outcome = world.run(state, keep_options=True)
-            assert outcome.machine["state"] == POWER[state][1]
-            assert world.run("gathered")["state"] == POWER[state][1]
-            assert not world.changes()
-            if state != "restarted":
-                assert not world.run(state, keep_options=True).changed
-            if "started" in world.last.states():
-                assert world.run("started", keep_options=True).machine["state"] == driver.RUNNING
-    assert not world.run(keep_options=True).changed
-
-
-def test_a_stopped_machine_stays_so_unless_it_is_started(world: World) -> None:
-    world.run()
-    if "stopped" in world.last.states():
-        world.run("stopped", keep_options=True)
-        outcome = world.run()
-        assert not outcome.changed and outcome.machine["state"] == driver.STOPPED
-        assert world.run("started").machine["state"] == driver.RUNNING
-
-
-# Changes
-
-
-def test_what_can_be_changed_has_an_example(world: World) -> None:
-    adjustable = {state for kind in world.driver.kinds for state in kind.adjustable.values()}
-    assert "any" not in adjustable or world.adjust
-    assert driver.STOPPED not in adjustable or world.adjust_stopped
-
-
-def test_options_are_changed_in_place(world: World) -> None:
-    for option, value in world.adjust.items():
-        made = world.run()
-        machine = world.last.resources.record.machine
-        before = world.resources()[machine]
-        outcome = world.run(options={option: value})
-        assert outcome.changed, option
-        assert outcome.machine["id"] == made.machine["id"] and world.resources()[machine] == before, option
-        assert not world.run(options={option: value}).changed, option
-        assert world.run().changed, f"{option} can be changed back"
-        world.run("absent")
-        assert not world.alive(), option
-
-
-def test_what_can_be_changed_is_seen(world: World) -> None:
-    """Else a change would be called done that nobody has made."""
-    for options in ({}, world.adjust):
-        world.run(options=options)
-        for kind, it in world.made():
-            has = kind.seen(kind.get(it)).has
-            for field in kind.adjustable.keys() & it.request.keys():
-                what = f"{type(kind).__name__}: {field}"
-                assert field in has and covers(has[field], it.request[field]), what
-
-
-def test_a_stop_needs_the_users_word(world: World) -> None:
-    for option, value in world.adjust_stopped.items():
-        world.run()
-        with pytest.raises(driver.MachineError) as caught:
-            world.run(options={option: value})
-        assert caught.value.code == "needs_stop" and option, option
-        assert not world.changes()
-        outcome = world.run(options={option: value}, allow_stop=True)
-        assert outcome.changed and outcome.machine["state"] == driver.RUNNING, "it runs again"
-        assert not world.run(options={option: value}).changed, option
-        world.run("absent")
-
-
-def test_what_can_not_be_changed_is_an_error_and_recreate_replaces(world: World) -> None:
-    for option, value in world.drift.items():
-        world.run()
-        machine, alive = world.resources(), len(world.alive())
-        with pytest.raises(driver.MachineError) as caught:
-            world.run(options={option: value})
-        assert caught.value.code == "drift" and "recreate" in caught.value.text(), option
-        assert not world.changes() and world.resources() == machine, option
-        assert world.run(options={option: value}, recreate=True).changed, option
-        assert len(world.alive()) == alive, option
-        assert not world.run(options={option: value}).changed, option
-        world.run("absent")
-
-
-# Absent
-
-
-def test_nothing_is_left(world: World) -> None:
-    world.run()
-    assert world.run("absent").changed
-    assert not world.alive()
-    assert not world.store.names()
-    assert not world.run("absent").changed
-    world.clock.sleep(3600)
-    assert not world.alive()
-
-
-def test_what_is_gone_by_itself_is_no_hindrance(world: World) -> None:
-    """Removed by hand, the machine above all: the rest goes, and so does the record."""
-    world.run()
-    for kind, it in reversed(world.made()):
-        if hasattr(kind, "delete"):
-            until_gone(world, kind, it)
-    assert not world.alive()
-    assert world.run("absent").changed
-    assert not world.store.names()
 
 
 def until_gone(world: World, kind: driver.Kind, it: driver.It) -> None:
@@ -238,95 +54,249 @@ def look(world: World, kind: driver.Kind, it: driver.It) -> driver.Seen | None:
     return None if seen is None or seen.state == driver.ABSENT else seen
 
 
-# Another account
+class InAWorld:
+    """A test folder's class extends it, as pytest finds it: ``class TestThing(InAWorld): ...``."""
 
+    @pytest.fixture(autouse=True)
+    def all_are_at_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A double's machines have no SSH server: whoever knocks is let in, and each reboot is another boot."""
+        monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 AAAA"])
+        monkeypatch.setattr(_ssh.Host, "boot_id", lambda host: uuid.uuid4().hex)
+        monkeypatch.setattr(_ssh.Host, "reboot", lambda host: None)
 
-def test_another_account_is_refused(world: World) -> None:
-    world.run()
-    if world.other_account:
-        alive = len(world.alive())
-        for state in ("absent", "present"):
+    # Present
+
+    def test_a_machine_is_made(self, world: World) -> None:
+        outcome = world.run()
+        assert outcome.changed
+        assert outcome.machine["state"] == driver.RUNNING
+        assert bool(world.alive()) == bool(makes(world))
+        assert outcome.machine["account"] == world.last.driver.account()
+        assert all(world.resources().values()), "each resource has its id"
+
+    def test_the_second_run_changes_nothing(self, world: World) -> None:
+        first = world.run()
+        before, alive = world.resources(), len(world.alive())
+        again = world.run()
+        assert not again.changed
+        assert not world.changes()
+        assert (world.resources(), len(world.alive())) == (before, alive)
+        assert again.machine["address"] == first.machine["address"]
+
+    def test_a_check_looks_and_makes_nothing(self, world: World) -> None:
+        outcome = world.run(check=True)
+        assert outcome.changed
+        assert not world.changes() and not world.alive()
+        assert not world.store.exists
+        world.run()
+        assert not world.run(check=True).changed
+        assert world.run("absent", check=True).changed
+        assert not world.changes() and bool(world.alive()) == bool(makes(world))
+
+    def test_a_recipe_makes_no_call_but_looks(self, world: World) -> None:
+        world.run(check=True)
+        it = world.last
+        before = len(world.calls())
+        recipe = it._recipe(it.resources.record)  # what was looked up is kept
+        assert len(world.calls()) == before
+        assert recipe.wants == it._recipe(it.resources.record).wants
+
+    # A method is a call
+
+    def test_each_method_makes_one_call(self, world: World) -> None:
+        """Pages of one list are one call; what needs two is two steps, which the lifecycle takes."""
+        did = []
+        for state, options in whole_life(world):
+            world.run(state, options=options, allow_stop=True, keep_options=state in POWER)
+            did += world.did
+        assert {one.method for one in did} >= {"create", "delete"} or not makes(world)
+        reading = [one for one in did if one.method in ("get", "list")]
+        assert all(len(one.calls) <= 1 for one in reading), [one for one in reading if len(one.calls) > 1]
+        changing = [one for one in did if one.method not in ("get", "list")]
+        assert all(len(one.calls) == 1 for one in changing), [one for one in changing if len(one.calls) != 1]
+
+    # Power
+
+    def test_each_state_of_power_is_reached(self, world: World) -> None:
+        world.run()
+        for state in POWER:
+            if state not in world.last.states():
+                continue
+            for _again in range(2):
+                outcome = world.run(state, keep_options=True)
+                assert outcome.machine["state"] == POWER[state][1]
+                assert world.run("gathered")["state"] == POWER[state][1]
+                assert not world.changes()
+                if state != "restarted":
+                    assert not world.run(state, keep_options=True).changed
+                if "started" in world.last.states():
+                    assert world.run("started", keep_options=True).machine["state"] == driver.RUNNING
+        assert not world.run(keep_options=True).changed
+
+    def test_a_stopped_machine_stays_so_unless_it_is_started(self, world: World) -> None:
+        world.run()
+        if "stopped" in world.last.states():
+            world.run("stopped", keep_options=True)
+            outcome = world.run()
+            assert not outcome.changed and outcome.machine["state"] == driver.STOPPED
+            assert world.run("started").machine["state"] == driver.RUNNING
+
+    # Changes
+
+    def test_what_can_be_changed_has_an_example(self, world: World) -> None:
+        adjustable = {state for kind in world.driver.kinds for state in kind.adjustable.values()}
+        assert "any" not in adjustable or world.adjust
+        assert driver.STOPPED not in adjustable or world.adjust_stopped
+
+    def test_options_are_changed_in_place(self, world: World) -> None:
+        for option, value in world.adjust.items():
+            made = world.run()
+            machine = world.last.resources.record.machine
+            before = world.resources()[machine]
+            outcome = world.run(options={option: value})
+            assert outcome.changed, option
+            assert outcome.machine["id"] == made.machine["id"] and world.resources()[machine] == before, option
+            assert not world.run(options={option: value}).changed, option
+            assert world.run().changed, f"{option} can be changed back"
+            world.run("absent")
+            assert not world.alive(), option
+
+    def test_what_can_be_changed_is_seen(self, world: World) -> None:
+        """Else a change would be called done that nobody has made."""
+        for options in ({}, world.adjust):
+            world.run(options=options)
+            for kind, it in world.made():
+                has = kind.seen(kind.get(it)).has
+                for field in kind.adjustable.keys() & it.request.keys():
+                    what = f"{type(kind).__name__}: {field}"
+                    assert field in has and covers(has[field], it.request[field]), what
+
+    def test_a_stop_needs_the_users_word(self, world: World) -> None:
+        for option, value in world.adjust_stopped.items():
+            world.run()
             with pytest.raises(driver.MachineError) as caught:
-                world.run(state, options={**world.other_account, **world.adjust})
-            assert state == "present" or caught.value.code == "wrong_account"
+                world.run(options={option: value})
+            assert caught.value.code == "needs_stop" and option, option
             assert not world.changes()
-        assert len(world.alive()) == alive and world.store.names()
+            outcome = world.run(options={option: value}, allow_stop=True)
+            assert outcome.changed and outcome.machine["state"] == driver.RUNNING, "it runs again"
+            assert not world.run(options={option: value}).changed, option
+            world.run("absent")
 
+    def test_what_can_not_be_changed_is_an_error_and_recreate_replaces(self, world: World) -> None:
+        for option, value in world.drift.items():
+            world.run()
+            machine, alive = world.resources(), len(world.alive())
+            with pytest.raises(driver.MachineError) as caught:
+                world.run(options={option: value})
+            assert caught.value.code == "drift" and "recreate" in caught.value.text(), option
+            assert not world.changes() and world.resources() == machine, option
+            assert world.run(options={option: value}, recreate=True).changed, option
+            assert len(world.alive()) == alive, option
+            assert not world.run(options={option: value}).changed, option
+            world.run("absent")
 
-# Gathered
+    # Absent
 
+    def test_nothing_is_left(self, world: World) -> None:
+        world.run()
+        assert world.run("absent").changed
+        assert not world.alive()
+        assert not world.store.names()
+        assert not world.run("absent").changed
+        world.clock.sleep(3600)
+        assert not world.alive()
 
-def test_gathering_reads_only(world: World) -> None:
-    assert world.run("gathered")["state"] == driver.ABSENT
-    world.run()
-    machine = world.run("gathered")
-    assert machine["state"] == driver.RUNNING and machine["address"] == world.run().machine["address"]
-    assert not world.changes()
+    def test_what_is_gone_by_itself_is_no_hindrance(self, world: World) -> None:
+        """Removed by hand, the machine above all: the rest goes, and so does the record."""
+        world.run()
+        for kind, it in reversed(world.made()):
+            if hasattr(kind, "delete"):
+                until_gone(world, kind, it)
+        assert not world.alive()
+        assert world.run("absent").changed
+        assert not world.store.names()
 
+    # Another account
 
-# What each kind says of itself
+    def test_another_account_is_refused(self, world: World) -> None:
+        world.run()
+        if world.other_account:
+            alive = len(world.alive())
+            for state in ("absent", "present"):
+                with pytest.raises(driver.MachineError) as caught:
+                    world.run(state, options={**world.other_account, **world.adjust})
+                assert state == "present" or caught.value.code == "wrong_account"
+                assert not world.changes()
+            assert len(world.alive()) == alive and world.store.names()
 
+    # Gathered
 
-def test_what_is_made_can_be_told_to_be_ours(world: World) -> None:
-    """By all tags that it was made with, else by its name."""
-    world.run(expires_in="8h")
-    world.clock.sleep(60)
-    for kind, it in world.made():
-        for raw in ([kind.get(it)], kind.list(it)):
-            seen = next(seen for seen in map(kind.seen, raw) if seen.id == it.id)
-            assert (seen.tags == it.tags) if kind.tagged else (seen.name == it.name), type(kind).__name__
+    def test_gathering_reads_only(self, world: World) -> None:
+        assert world.run("gathered")["state"] == driver.ABSENT
+        world.run()
+        machine = world.run("gathered")
+        assert machine["state"] == driver.RUNNING and machine["address"] == world.run().machine["address"]
+        assert not world.changes()
 
+    # What each kind says of itself
 
-def test_what_does_not_exist_is_not_seen(world: World) -> None:
-    world.run()
-    made = world.made()
-    world.run("absent")
-    world.clock.sleep(3600)
-    for kind, it in made:
-        assert look(world, kind, it) is None
-        assert it.id not in [seen.id for seen in map(kind.seen, kind.list(it)) if seen.state != driver.ABSENT]
-        if hasattr(kind, "delete"):
-            try:
-                kind.delete(it)
-            except Exception as error:
-                assert world.verdict(error) == driver.MISSING, f"{type(kind).__name__}: {error}"
-
-
-def test_a_repeated_create_is_as_harmless_as_it_says(world: World) -> None:
-    world.run()
-    for kind, it in world.made():
-        if kind.identity is None:
-            continue
-        before = len(world.alive())
-        if kind.identity == "name":
-            it = dataclasses.replace(it, token="another")
-        try:
-            assert kind.create(it) == it.id, f"{type(kind).__name__}: the same {kind.identity} made another one"
-        except Exception as error:
-            assert world.verdict(error) == driver.TAKEN, f"{type(kind).__name__}: {error}"
-        assert len(world.alive()) == before, type(kind).__name__
-
-
-def test_another_token_or_name_makes_another_one(world: World) -> None:
-    """Else the next attempt, generation or machine would get what the last one made."""
-    world.run(name="web1")
-    first = {type(kind).__name__: it.id for kind, it in world.made()}
-    world.run(name="web2")
-    for kind, it in world.made():
-        assert it.id != first[type(kind).__name__]
-
-
-def test_a_list_of_the_account_has_all_that_is_ours(world: World) -> None:
-    names = ("web1", "web2")
-    wanted: dict[str, set[str | None]] = {}
-    for name in names:
-        world.run(name=name)
+    def test_what_is_made_can_be_told_to_be_ours(self, world: World) -> None:
+        """By all tags that it was made with, else by its name."""
+        world.run(expires_in="8h")
+        world.clock.sleep(60)
         for kind, it in world.made():
-            wanted.setdefault(type(kind).__name__, set()).add(it.id)
-    world.clock.sleep(3600)
-    for kind, it in world.made():
-        if kind.lists_account:
-            for tags in ({"store": it.tags["store"]}, {}):
-                asked = driver.It(name="", tags=tags)
-                found = {kind.seen(raw).id for raw in kind.list(asked)}
-                assert wanted[type(kind).__name__] <= found, f"{type(kind).__name__}, asked for {tags}"
+            for raw in ([kind.get(it)], kind.list(it)):
+                seen = next(seen for seen in map(kind.seen, raw) if seen.id == it.id)
+                assert (seen.tags == it.tags) if kind.tagged else (seen.name == it.name), type(kind).__name__
+
+    def test_what_does_not_exist_is_not_seen(self, world: World) -> None:
+        world.run()
+        made = world.made()
+        world.run("absent")
+        world.clock.sleep(3600)
+        for kind, it in made:
+            assert look(world, kind, it) is None
+            assert it.id not in [seen.id for seen in map(kind.seen, kind.list(it)) if seen.state != driver.ABSENT]
+            if hasattr(kind, "delete"):
+                try:
+                    kind.delete(it)
+                except Exception as error:
+                    assert world.verdict(error) == driver.MISSING, f"{type(kind).__name__}: {error}"
+
+    def test_a_repeated_create_is_as_harmless_as_it_says(self, world: World) -> None:
+        world.run()
+        for kind, it in world.made():
+            if kind.identity is None:
+                continue
+            before = len(world.alive())
+            if kind.identity == "name":
+                it = dataclasses.replace(it, token="another")
+            try:
+                assert kind.create(it) == it.id, f"{type(kind).__name__}: the same {kind.identity} made another one"
+            except Exception as error:
+                assert world.verdict(error) == driver.TAKEN, f"{type(kind).__name__}: {error}"
+            assert len(world.alive()) == before, type(kind).__name__
+
+    def test_another_token_or_name_makes_another_one(self, world: World) -> None:
+        """Else the next attempt, generation or machine would get what the last one made."""
+        world.run(name="web1")
+        first = {type(kind).__name__: it.id for kind, it in world.made()}
+        world.run(name="web2")
+        for kind, it in world.made():
+            assert it.id != first[type(kind).__name__]
+
+    def test_a_list_of_the_account_has_all_that_is_ours(self, world: World) -> None:
+        names = ("web1", "web2")
+        wanted: dict[str, set[str | None]] = {}
+        for name in names:
+            world.run(name=name)
+            for kind, it in world.made():
+                wanted.setdefault(type(kind).__name__, set()).add(it.id)
+        world.clock.sleep(3600)
+        for kind, it in world.made():
+            if kind.lists_account:
+                for tags in ({"store": it.tags["store"]}, {}):
+                    asked = driver.It(name="", tags=tags)
+                    found = {kind.seen(raw).id for raw in kind.list(asked)}
+                    assert wanted[type(kind).__name__] <= found, f"{type(kind).__name__}, asked for {tags}"

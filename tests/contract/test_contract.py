@@ -10,9 +10,16 @@ import yaml
 from ansible_collections.dockyard.machine.plugins.doc_fragments.driver import ModuleDocFragment
 from ansible_collections.dockyard.machine.plugins.module_utils import _module
 from tests.contract.conftest import CASES, WORLDS
-from tests.contract.in_a_world import *  # noqa: F403
-from tests.contract.on_paper import *  # noqa: F403
-from tests.contract.on_paper import FIELDS
+from tests.contract.in_a_world import InAWorld
+from tests.contract.on_paper import FIELDS, OnPaper
+
+
+class TestDrivers(OnPaper):
+    """Each, as conftest.py finds it."""
+
+
+class TestWorlds(InAWorld):
+    """Each that has a double."""
 
 
 def test_all_drivers_are_found() -> None:

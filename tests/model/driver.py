@@ -330,6 +330,7 @@ class Model(driver.Driver):
         "InUse": driver.BUSY,
         "IncorrectState": driver.BUSY,
         "Throttled": driver.BUSY,
+        "IdempotentParameterMismatch": driver.MISMATCH,
         "Invalid*": driver.REFUSED,
         "LimitExceeded": driver.REFUSED,
         "ExpiredToken": driver.REFUSED,

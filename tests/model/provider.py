@@ -230,6 +230,8 @@ class Provider:
         late = kind == "machine" and bool(spots & set(traits.full_later))
         thing.reason = "NoCapacity" if late else ""
         thing.states = [(now, "creating"), (ready, "error" if late else "running")]
+        if late and traits.full_ends:
+            thing.deleted = thing.gone = ready
         self._tokens[key] = (thing, request, now)
         self._effect = thing.id
         return thing.id
@@ -262,7 +264,7 @@ class Provider:
         now = self.clock.time()
         state = thing.state(now, self.traits.of("gone_lag", thing.kind))
         shown = {"id": thing.id, "name": thing.name, "tags": dict(thing.tags), "created": thing.created, "state": state}
-        shown.update(thing.body, reason=thing.reason if state == "error" else "")
+        shown.update(thing.body, reason=thing.reason if state in ("error", "terminated") else "")
         if thing.kind == "machine":
             users = [one for one in self.things.values() if one.body.get("machine") == thing.id and now < one.gone]
             shown["volumes"] = [one.id for one in users if one.kind == "volume"]

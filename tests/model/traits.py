@@ -40,6 +40,7 @@ class Traits:
     deaf: bool = False  # machines take no notice of a stop
     full: t.Collection[str] = ()  # "zone" or "zone/size" without capacity, said at once
     full_later: t.Collection[str] = ()  # the same, said by a machine that comes up in state "error"
+    full_ends: bool = False  # such a machine ends by itself, in place of that: a ghost of it tells why
 
     # Rules
     unique: t.Collection[str] = ("key", "firewall")  # kinds whose names may exist once; keys have nothing but names

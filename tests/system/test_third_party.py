@@ -97,5 +97,5 @@ def test_the_contract_suite_runs_from_the_artifact(collections: pathlib.Path, tm
     driver = tmp_path / "ansible_collections" / "acme" / "cloud" / "plugins" / "modules" / "thing.py"
     driver.write_text(driver.read_text().replace('"NotFound": driver.MISSING,', ""))
     said = run_suite(collections, tmp_path)
-    assert "test_thing.py::test_what_does_not_exist_is_not_seen" in said, said
+    assert "test_thing.py::TestThing::test_what_does_not_exist_is_not_seen" in said, said
     assert "assert 'unsure' == 'missing'" in said, said

@@ -19,7 +19,7 @@ from tests.model.traits import KINDS_OF_FAULT
 
 TEXT = (pathlib.Path(__file__).resolve().parents[3] / "docs" / "driver_authors.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-VERDICTS = ("MISSING", "TAKEN", "FULL", "BUSY", "REFUSED", "UNSURE")
+VERDICTS = ("MISSING", "TAKEN", "FULL", "BUSY", "REFUSED", "MISMATCH", "UNSURE")
 
 
 def test_the_driver_makes_a_plan() -> None:

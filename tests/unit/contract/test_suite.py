@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import driver as contract
-from tests.contract import Case, World, in_a_world, on_paper
+from tests.contract import Case, InAWorld, OnPaper, World
 from tests.model import Model, Provider, driver_for
 from tests.model import driver as model
 
@@ -72,64 +72,64 @@ def nothing(this: contract.Kind, it: contract.It) -> None:
     return None
 
 
-CAUGHT_IN_A_WORLD: dict[str, tuple[Broken, t.Callable[[World], None]]] = {
-    "a create that makes two calls": (kind("Server", create=twice), in_a_world.test_each_method_makes_one_call),
-    "a read that makes two calls": (kind("Server", get=looked_for), in_a_world.test_each_method_makes_one_call),
+CAUGHT_IN_A_WORLD: dict[str, tuple[Broken, t.Callable[[InAWorld, World], None]]] = {
+    "a create that makes two calls": (kind("Server", create=twice), InAWorld.test_each_method_makes_one_call),
+    "a read that makes two calls": (kind("Server", get=looked_for), InAWorld.test_each_method_makes_one_call),
     "a list of one record only": (
         kind("Server", list=listed),
-        in_a_world.test_a_list_of_the_account_has_all_that_is_ours,
+        InAWorld.test_a_list_of_the_account_has_all_that_is_ours,
     ),
     "a list of one name only": (
         kind(
             "Key", list=lambda this, it: [one for one in this.api.paged(this.api.list_keys) if one["name"] == it.name]
         ),
-        in_a_world.test_a_list_of_the_account_has_all_that_is_ours,
+        InAWorld.test_a_list_of_the_account_has_all_that_is_ours,
     ),
     "a create without all tags": (
         kind("Address", create=lambda this, it: this.api.allocate_address(model._tags(untold(it)))),
-        in_a_world.test_what_is_made_can_be_told_to_be_ours,
+        InAWorld.test_what_is_made_can_be_told_to_be_ours,
     ),
     "tags that are not read back as they were": (
         kind("Server", seen=seen_as_it_is_written),
-        in_a_world.test_what_is_made_can_be_told_to_be_ours,
+        InAWorld.test_what_is_made_can_be_told_to_be_ours,
     ),
     "a token of its own": (
         kind("Volume", create=with_token(lambda: str(random.random()))),
-        in_a_world.test_a_repeated_create_is_as_harmless_as_it_says,
+        InAWorld.test_a_repeated_create_is_as_harmless_as_it_says,
     ),
     "the same token for all": (
         kind("Volume", create=with_token(lambda: "mine")),
-        in_a_world.test_another_token_or_name_makes_another_one,
+        InAWorld.test_another_token_or_name_makes_another_one,
     ),
     "an identity that there is not": (
         kind("Address", identity="token"),
-        in_a_world.test_a_repeated_create_is_as_harmless_as_it_says,
+        InAWorld.test_a_repeated_create_is_as_harmless_as_it_says,
     ),
     "a name that is not ours alone": (
         kind("Firewall", create=lambda this, it: this.api.create_firewall("dockyard", model._tags(it))),
-        in_a_world.test_another_token_or_name_makes_another_one,
+        InAWorld.test_another_token_or_name_makes_another_one,
     ),
-    "a delete that does nothing": (kind("Volume", delete=nothing), in_a_world.test_nothing_is_left),
-    "an adjust that does nothing": (kind("Firewall", adjust=nothing), in_a_world.test_a_machine_is_made),
+    "a delete that does nothing": (kind("Volume", delete=nothing), InAWorld.test_nothing_is_left),
+    "an adjust that does nothing": (kind("Firewall", adjust=nothing), InAWorld.test_a_machine_is_made),
     "a change that is not seen": (
         kind("Firewall", seen=seen_without_rules),
-        in_a_world.test_what_can_be_changed_is_seen,
+        InAWorld.test_what_can_be_changed_is_seen,
     ),
     "a state that is not reached": (
         kind("Server", pause=lambda this, it: this.api.stop_machine(it.id)),
-        in_a_world.test_each_state_of_power_is_reached,
+        InAWorld.test_each_state_of_power_is_reached,
     ),
     "no verdict on what is missing": (
         driver(verdicts=without(Model.verdicts, "NotFound")),
-        in_a_world.test_what_does_not_exist_is_not_seen,
+        InAWorld.test_what_does_not_exist_is_not_seen,
     ),
     "no verdict on a name that is taken": (
         driver(verdicts=without(Model.verdicts, "Taken")),
-        in_a_world.test_a_repeated_create_is_as_harmless_as_it_says,
+        InAWorld.test_a_repeated_create_is_as_harmless_as_it_says,
     ),
     "an account that is never asked": (
         driver(account=lambda this: "acme"),
-        in_a_world.test_another_account_is_refused,
+        InAWorld.test_another_account_is_refused,
     ),
 }
 
@@ -155,9 +155,9 @@ def broken_world(folder: pathlib.Path, broken: Broken) -> World:
 @pytest.mark.parametrize("name", CAUGHT_IN_A_WORLD)
 def test_what_is_wrong_in_a_world_is_caught(name: str, tmp_path: pathlib.Path) -> None:
     broken, test = CAUGHT_IN_A_WORLD[name]
-    test(broken_world(tmp_path / "right", ({}, {})))
+    test(InAWorld(), broken_world(tmp_path / "right", ({}, {})))
     with pytest.raises((AssertionError, contract.MachineError, pytest.fail.Exception)):
-        test(broken_world(tmp_path / "wrong", broken))
+        test(InAWorld(), broken_world(tmp_path / "wrong", broken))
 
 
 def recipe(how: t.Callable[[Model, t.Any], dict[str, t.Any]]) -> dict[str, t.Any]:
@@ -167,23 +167,23 @@ def recipe(how: t.Callable[[Model, t.Any], dict[str, t.Any]]) -> dict[str, t.Any
     return {"recipe": made}
 
 
-CAUGHT_ON_PAPER: dict[str, tuple[dict[str, t.Any], t.Callable[[Case], None]]] = {
-    "a recipe that throws dice": (recipe(lambda this, m: {"x": random.random()}), on_paper.test_the_recipe_is_pure),
+CAUGHT_ON_PAPER: dict[str, tuple[dict[str, t.Any], t.Callable[[OnPaper, Case], None]]] = {
+    "a recipe that throws dice": (recipe(lambda this, m: {"x": random.random()}), OnPaper.test_the_recipe_is_pure),
     "a recipe that calls": (
         recipe(lambda this, m: {"image": this.client.newest_image()}),
-        on_paper.test_the_recipe_is_pure,
+        OnPaper.test_the_recipe_is_pure,
     ),
     "a recipe that forgets what can be changed": (
         {"recipe": lambda this, m: m.want(model.Server, {"size": "small"})},
-        on_paper.test_what_can_be_adjusted_is_part_of_a_request,
+        OnPaper.test_what_can_be_adjusted_is_part_of_a_request,
     ),
     "an option without documentation": (
         {"argument_spec": {**Model.argument_spec, "colour": {"type": "str"}}},
-        on_paper.test_the_documentation_agrees_with_the_options,
+        OnPaper.test_the_documentation_agrees_with_the_options,
     ),
-    "a secret that says where": ({"place": ("token",)}, on_paper.test_where_it_is_is_no_secret),
-    "a verdict that there is not": ({"verdicts": {"*": "perhaps"}}, on_paper.test_verdicts_are_such),
-    "a machine without power": ({"kinds": (model.Key,)}, on_paper.test_there_is_one_kind_with_power),
+    "a secret that says where": ({"place": ("token",)}, OnPaper.test_where_it_is_is_no_secret),
+    "a verdict that there is not": ({"verdicts": {"*": "perhaps"}}, OnPaper.test_verdicts_are_such),
+    "a machine without power": ({"kinds": (model.Key,)}, OnPaper.test_there_is_one_kind_with_power),
 }
 
 
@@ -191,9 +191,9 @@ CAUGHT_ON_PAPER: dict[str, tuple[dict[str, t.Any], t.Callable[[Case], None]]] = 
 def test_what_is_wrong_on_paper_is_caught(name: str) -> None:
     body, test = CAUGHT_ON_PAPER[name]
     right = Case.of(model, "dockyard.machine.model")
-    test(right)
+    test(OnPaper(), right)
     with pytest.raises(AssertionError):
-        test(Case(right.name, model, type("Model", (Model,), {"__module__": Model.__module__, **body})))
+        test(OnPaper(), Case(right.name, model, type("Model", (Model,), {"__module__": Model.__module__, **body})))
 
 
 def test_a_module_defines_one_driver() -> None:

@@ -325,6 +325,16 @@ def test_capacity_lacks_later() -> None:
     assert cloud.alive(), "it exists until it is deleted"
 
 
+def test_what_lacks_capacity_later_may_end_by_itself() -> None:
+    cloud, client = provider(full_later=["a"], full_ends=True, creating=3, ghost=60)
+    machine = run(client)
+    assert cloud.alive() and client.get_machine(machine)["state"] == "creating"
+    cloud.clock.sleep(3)
+    seen = client.get_machine(machine)
+    assert (seen["state"], seen["reason"]) == ("terminated", "NoCapacity")
+    assert not cloud.alive()
+
+
 # Rules
 
 

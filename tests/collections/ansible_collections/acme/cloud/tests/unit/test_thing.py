@@ -11,9 +11,11 @@ import pytest
 
 from ansible_collections.acme.cloud.plugins.modules import thing
 from ansible_collections.acme.cloud.tests.unit import double
-from ansible_collections.dockyard.machine.tests.contract import Case, World
-from ansible_collections.dockyard.machine.tests.contract.in_a_world import *  # noqa: F403
-from ansible_collections.dockyard.machine.tests.contract.on_paper import *  # noqa: F403
+from ansible_collections.dockyard.machine.tests.contract import Case, InAWorld, OnPaper, World
+
+
+class TestThing(OnPaper, InAWorld):
+    """All that there is."""
 
 
 @pytest.fixture()
