@@ -59,7 +59,7 @@ class ObjectStore(Store):
         self._clock = clock or Boottime()
         self._background = background
         self._leases: list[Lease] = []
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, Kept | None] = {}
         self._filled: dict[str, str] = {}  # name -> the keys object whose files are in the machine's folder
 
     # The store itself
@@ -116,7 +116,7 @@ class ObjectStore(Store):
         key = _record_key(name)
         found = self.objects.get(key)
         if found is None:
-            self._kept.pop(name, None)
+            self._kept[name] = None
             return None
         path = f"{self.objects.place}/{key}"
         try:
@@ -172,21 +172,31 @@ class ObjectStore(Store):
             "files": files,
             "record": json.loads(record.to_json()),
         }
+        changed = keys != (former.keys if former else None)
+        garbage = self._keys_but(name, keys) if changed else []
         try:
             tag = write(self.objects, _record_key(name), _json(data), former.tag if former else None)
         except Conflict:
             raise self._conflict(name) from None
+        except MachineError:
+            self._kept.pop(name, None)  # it may have been done
+            raise
         self._kept[name] = Kept(tag, Record.from_json(record.to_json()), keys, files)
-        if keys != (former.keys if former else None):
-            self._delete_keys(self._unnamed(name))
+        with contextlib.suppress(MachineError):  # what stays is swept by the next one
+            self._delete_keys(garbage)
+
+    def _known(self, name: str) -> Kept | None:
+        """As it was read last: under the lock, nothing that another one has written since is taken for it."""
+        return self._kept[name] if name in self._kept else self._read(name)
 
     def _current(self, name: str) -> tuple[int, str]:
-        kept = self._kept.get(name) or self._read(name)
+        kept = self._known(name)
         return (kept.record.revision, kept.record.id) if kept else (0, "")
 
     def clear(self, name: str, lock: Lock | None) -> None:
+        kept, garbage = self._known(name), self._keys_but(name, None)
+        # The lock was ours when that was read, so nothing of it belongs to whoever may take it from here on.
         self._demand(lock, name, f"What is kept of {name} was to be removed without its lock")
-        kept = self._kept.get(name) or self._read(name)
         if kept:
             try:
                 self.objects.delete(_record_key(name), kept.tag)
@@ -194,20 +204,20 @@ class ObjectStore(Store):
                 raise self._conflict(name) from None
         self._kept.pop(name, None)
         self.objects.delete(f"observed/{name}.json")
-        self._delete_keys(self._unnamed(name))
+        self._delete_keys(garbage)
         self._filled.pop(name, None)
         self._scratch.remove(name)
 
     def sweep(self, name: str, lock: Lock | None) -> None:
-        kept = self._kept.get(name) or self._read(name)
-        unnamed = self._unnamed(name) if lock and lock.held and kept else []
-        if unnamed and kept:
-            self._commit(kept.record, kept.keys, kept.files)
-            self._delete_keys(unnamed)
+        kept = self._known(name)
+        garbage = self._keys_but(name, kept.keys) if kept else []
+        if garbage and kept and lock and lock.held:
+            self._commit(kept.record, kept.keys, kept.files)  # who was overtaken can't name any of it any more
+            self._delete_keys(garbage)
 
-    def _unnamed(self, name: str) -> list[str]:
-        kept = self._kept.get(name)
-        return [key for key in self.objects.list(f"keys/{name}/") if not kept or key != kept.keys]
+    def _keys_but(self, name: str, named: str | None) -> list[str]:
+        """What is garbage, if the lock is ours after this was asked: before a write that proves it."""
+        return [key for key in self.objects.list(f"keys/{name}/") if key != named]
 
     def _delete_keys(self, keys: list[str]) -> None:
         for key in keys:
@@ -217,13 +227,13 @@ class ObjectStore(Store):
         found = self.objects.get(f"observed/{name}.json")
         try:
             data = json.loads(found.data) if found else {}
-            kept = self._kept.get(name) or self._read(name)
+            kept = self._known(name)
             return dict(data["observed"]) if kept and data["of"] == kept.record.id else {}
         except (ValueError, KeyError, TypeError):
             return {}
 
     def save_observed(self, name: str, observed: dict[str, t.Any]) -> None:
-        kept = self._kept.get(name) or self._read(name)
+        kept = self._known(name)
         if not kept:
             return
         # Named after the record: what a late run sees of a removed machine is not taken for its successor.
@@ -302,14 +312,14 @@ class ObjectStore(Store):
         # Keys that somebody has deleted must not keep the machine from being removed: who needs them finds no file.
 
     def has_first_boot(self, name: str) -> bool:
-        kept = self._kept.get(name) or self._read(name)
+        kept = self._known(name)
         return kept is not None and any(file.startswith(f"{FIRST_BOOT}/") for file in kept.files)
 
     def drop_first_boot(self, name: str, lock: Lock | None) -> None:
-        self._demand(lock, name, f"The files of {name} were to be removed without its lock")
         self.fill(name)
+        self._demand(lock, name, f"The files of {name} were to be removed without its lock")
         self._scratch.remove(f"{name}/{FIRST_BOOT}")
-        kept = self._kept.get(name)
+        kept = self._known(name)
         if kept:
             self._commit(kept.record, *self._keep_files(name))
 
