@@ -34,6 +34,7 @@ BAD: dict[str, dict[str, t.Any]] = {
     "machines are deaf": {"deaf": True},
     "full at once": {"full": ["a", "b/small"]},
     "full later": {"full_later": ["a", "b/small"], "creating": 5},
+    "full later, and gone": {"full_later": ["a", "b/small"], "full_ends": True, "creating": 5, "ghost": 60},
     "names are not unique": {"unique": ("key",)},
     "all names are unique": {"unique": ("key", "firewall", "machine")},
     "nothing is in use": {"in_use": False},
