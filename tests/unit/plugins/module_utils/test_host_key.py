@@ -145,3 +145,21 @@ def test_a_host_that_makes_no_key_says_so(sshd: Sshd) -> None:
         _host_key.replace(record, lambda pinned: Mute(sshd, pinned), lambda: None)
     assert "run again" in caught.value.remedy
     assert record.ssh["host_keys"] == [sshd.public()]
+
+
+def test_a_change_over_that_came_to_nothing_keeps_the_old_key(sshd: Sshd) -> None:
+    """The server was not told, say: only a login that accepts the new key alone shows that it is in use."""
+    old, saved = sshd.public(), Saved(sshd)
+
+    class Deaf(Host):
+        def run(self, command: str) -> str:
+            try:
+                return super().run(command)
+            finally:
+                sshd.loaded = old
+
+    record = Record.from_json(saved.text)
+    with pytest.raises(MachineError) as caught:
+        _host_key.replace(record, lambda pinned: Deaf(sshd, pinned), lambda: None)
+    assert caught.value.code == "host_key_changed"
+    assert record.ssh["host_keys"] == [old, sshd.public()] and record.ssh[REPLACE]

@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from ansible_collections.acme.cloud.plugins.modules import thing
 from ansible_collections.dockyard.machine.plugins.module_utils import _lifecycle as lifecycle
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from tests.faults.matrix import FULL, OPERATIONS, crash_everywhere
@@ -347,10 +348,17 @@ def test_absent_leaves_a_tombstone_and_nothing_else(world: World) -> None:
     assert not world.run("absent").changed
 
 
-def test_absent_uses_the_recorded_place(world: World) -> None:
+def test_absent_uses_the_recorded_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run()
+    asked, connect = [], world.driver.connect
+
+    def connects(driver: thing.Acme) -> object:
+        asked.append(driver.options["endpoint"])
+        return connect(driver)
+
+    monkeypatch.setattr(world.driver, "connect", connects)
     world.run("absent", options={"endpoint": "elsewhere"})
-    assert not world.ids()
+    assert asked == ["memory"] and not world.ids()
 
 
 def test_another_account_removes_and_concludes_nothing(world: World) -> None:

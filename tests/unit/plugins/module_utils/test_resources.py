@@ -12,7 +12,9 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _resources, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._resources import _making
-from tests.faults.model import World
+from ansible_collections.dockyard.machine.plugins.module_utils._resources._looking import is_ours
+from ansible_collections.dockyard.machine.plugins.module_utils._store._file import FileLock
+from tests.faults.model import READS, World
 
 VERDICTS = (driver.MISSING, driver.TAKEN, driver.FULL, driver.BUSY, driver.REFUSED, driver.MISMATCH, driver.UNSURE)
 
@@ -190,6 +192,77 @@ def test_no_answer_at_all_says_that_it_is_not_known(world: World) -> None:
     world.check()
 
 
+def test_what_was_open_stays_open_while_the_provider_is_busy(world: World) -> None:
+    """A full zone after that leads on only if the first call has surely made nothing there."""
+    world.cloud.set(
+        lag=0.2,
+        faults=[
+            {"call": "create_volume", "code": "Timeout", "after": True},
+            {"call": "create_volume", "code": "Throttled"},
+            {"call": "create_volume", "code": "OutOfCapacity"},
+        ],
+    )
+    world.run(options={"disk": 5})
+    assert [one["zone"] for one in world.state["volumes"].values()] == ["a"]
+    world.check()
+
+
+def test_what_is_made_in_the_place_of_what_died_has_another_token(world: World) -> None:
+    world.run(options={"disk": 5})
+    world.cloud.change(lambda state: state["volumes"].clear())
+    world.run(options={"disk": 5})
+    tokens = [one["target"] for one in world.state["ledger"] if one["call"] == "create_volume"]
+    assert len(tokens) == len(set(tokens)) == 2
+    world.check()
+
+
+# Whose it is
+
+
+@pytest.mark.parametrize("tag", ["store", "id", "kind", "generation", "attempt"])
+def test_what_differs_in_a_tag_is_not_ours(world: World, tag: str) -> None:
+    """A look after a lost answer finds a look-alike, and nothing of ours."""
+    world.run()
+    copy = dict(next(iter(world.state["things"].values())))
+    copy["tags"] = {**copy["tags"], tag: "7"}
+    world.state["things"] = {"thing-99": copy}
+    fail(world, "run_thing", "Timeout")
+    world.run()
+    assert len(world.state["things"]) == 2, "made anew"
+
+
+def test_a_name_that_only_begins_like_ours_is_not_ours(world: World) -> None:
+    kind = next(kind for kind in world.driver.kinds if kind.__name__ == "Key")(None, {})
+    it = driver.It(name="web1-012345-1")
+    assert is_ours(kind, it, driver.Seen("key-1", name="web1-012345-1"))
+    for other in ("web1-012345-10", "web1-012345-1-data", "web1-012345", "WEB1-012345-1", ""):
+        assert not is_ours(kind, it, driver.Seen("key-1", name=other)), other
+
+
+# The lock
+
+
+def test_nothing_is_changed_once_the_lock_may_be_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must last for as long as a call may take."""
+    world.run(options={"disk": 5})
+    calls = len(world.calls())
+    asked: list[float] = []
+
+    def check(lock: object, seconds: float) -> None:
+        if seconds > 30:
+            asked.append(seconds)
+            raise MachineError("Another run works on web1 now", code="lease_lost")
+
+    monkeypatch.setattr(FileLock, "check", check)
+    assert not world.run(options={"disk": 5}).changed and not asked
+    for state, options in (("present", {"rules": [80]}), ("stopped", {}), ("absent", {})):
+        with pytest.raises(MachineError) as caught:
+            world.run(state, options={"disk": 5, **options})
+        assert caught.value.code == "lease_lost"
+    assert asked == [world.driver.call_limit] * 3
+    assert set(world.calls(calls)) <= READS
+
+
 # Twins
 
 
@@ -272,6 +345,22 @@ def test_a_delete_without_an_answer_is_seen(world: World) -> None:
     world.run("absent")
     assert tries(world, "delete_thing") == 1
     world.check()
+
+
+def test_a_delete_is_over_when_nothing_is_seen_any_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that says yes and does nothing is asked again."""
+    world.run()
+    thing = next(kind for kind in world.driver.kinds if kind.__name__ == "Thing")
+    delete, asked = thing.delete, []
+
+    def deletes(kind: object, it: driver.It) -> None:
+        asked.append(it.id)
+        if len(asked) == 3:
+            delete(kind, it)
+
+    monkeypatch.setattr(thing, "delete", deletes)
+    world.run("absent")
+    assert len(asked) == 3 and not world.ids()
 
 
 def test_a_delete_that_is_refused_keeps_the_record(world: World) -> None:
