@@ -9,7 +9,6 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
@@ -55,7 +54,7 @@ class ActionModule(ControllerAction):
         if not names and not fleet:
             raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
         limit = args["limit"].split(",") if isinstance(args["limit"], str) else args["limit"] or []
-        records = {name: record for name in store.names() if (record := store.read(name))}
+        records = store.records()
         if args["state"] == "absent":
             return self._removal(names, fleet, records, limit)
         wanted = self._wanted(args, names, fleet, records)
@@ -92,7 +91,6 @@ class ActionModule(ControllerAction):
             "change": plan.change,
             "keep": plan.keep,
             "surplus": plan.surplus,
-            "ca": self._ca(store),
         }
 
     def _wanted(
@@ -170,12 +168,3 @@ class ActionModule(ControllerAction):
     @staticmethod
     def _differs(plan: _fleet.Plan, remove_surplus: bool) -> bool:
         return bool(plan.create or plan.change or (remove_surplus and plan.surplus))
-
-    @staticmethod
-    def _ca(store: Store) -> dict[str, str]:
-        """Paths for the role docker_engine."""
-        return {
-            "server_ca_cert": f"{store.ca}/server-ca.pem",
-            "server_ca_key": f"{store.ca}/server-ca-key.pem",
-            "client_ca_cert": f"{store.ca}/client-ca.pem",
-        }

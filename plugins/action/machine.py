@@ -10,7 +10,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _record, _
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
@@ -64,7 +64,17 @@ class ActionModule(ControllerAction):
         result = self.run_module(driver, module_args, task_vars)
         if args["wait"] and args["state"] in UP and not result.get("failed") and not self._task.check_mode:
             self._wait(args, store, bool(result.get("changed")))
+        if store.shared:
+            self._bring(store, args["name"], result)
         return result
+
+    @staticmethod
+    def _bring(store: Store, name: str | None, result: Result) -> None:
+        """The module's own files are gone with it: let the result name those of this run."""
+        machine = result.get("machine") or {}
+        record = store.read(name) if name and machine.get("host_vars") else None
+        if record:
+            machine.update(_machines.brought(store, record))
 
     @staticmethod
     def _wait(args: dict[str, t.Any], store: Store, changed: bool) -> None:
@@ -131,4 +141,5 @@ class ActionModule(ControllerAction):
             return None
         if args["host_key"] and args["host_key"].split()[:2] not in [key.split() for key in record.ssh["host_keys"]]:
             return None
-        return _record.public(record, observed, store.folder(record.name))
+        public = _record.public(record, observed, store.folder(record.name))
+        return {**public, **_machines.brought(store, record)}

@@ -59,6 +59,8 @@ class ActionModule(ControllerAction):
         warnings = [f"{one.name}: {one.damage}" for one in machines if one.damage]
         if args["refresh"]:
             warnings += self._refresh(args, store, machines, task_vars)
+        if names:
+            _machines.bring(store, machines)
         shown = [one.public() for one in machines]
         if matches:
             shown = [one for one in shown if matches(one)]

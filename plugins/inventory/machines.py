@@ -123,6 +123,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _live, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._keys import lookups
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
@@ -283,7 +284,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 if pair not in safe_names:
                     safe_names[pair] = to_safe_group_name(f"{prefix}_{value}", force=True, silent=True)
                 groups.append(safe_names[pair])
-            listing.add(machine.name, unsafe(variables), groups)
+            marked = lookups(variables, machine.name, store.where) if store.shared else unsafe(variables)
+            listing.add(machine.name, marked, groups)
             if scratch:
                 self._construct(scratch, machine.name, listing.hosts[machine.name])
         if scratch:

@@ -262,6 +262,12 @@ def public(record: Record, observed: dict[str, t.Any], folder: str) -> dict[str,
         "id": record.id,
         "name": record.name,
         "driver": record.driver,
+def without_files(values: dict[str, t.Any], folder: str) -> dict[str, t.Any]:
+    """The same without whatever names a file in that folder: for a folder that won't be there."""
+    kept = {name: without_files(one, folder) if isinstance(one, dict) else one for name, one in values.items()}
+    return {name: one for name, one in kept.items() if not (isinstance(one, str) and folder in one)}
+
+
         "fleet": record.fleet,
         "role": record.role,
         "state": state(record, observed),

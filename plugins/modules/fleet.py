@@ -150,10 +150,6 @@ surplus:
   returned: with O(state=present)
   type: list
   elements: str
-ca:
-  description: Paths of the certificate authorities, as the role docker_engine takes them.
-  returned: with O(state=present)
-  type: dict
 remove:
   description: Names of the machines that are to be absent.
   returned: with O(state=absent)

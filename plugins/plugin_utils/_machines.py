@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import datetime
 import typing as t
@@ -13,6 +14,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._keys import PLACE
 
 try:
     import jmespath
@@ -21,12 +23,16 @@ except ImportError:
     jmespath = None
 
 UNKNOWN = "unknown"
+AT_ONCE = 16  # what is read of a shared store at the same time
 DAMAGE = ("damaged_record", "newer_record", "store")  # codes of errors that are about one record alone
 
 
 @dataclasses.dataclass
 class Machine:
-    """One machine of a store; without a record, ``damage`` says why it can't be read."""
+    """One machine of a store; without a record, ``damage`` says why it can't be read.
+
+    The folder of a machine whose files have not been brought here is _keys.PLACE.
+    """
 
     name: str
     folder: str
@@ -50,6 +56,8 @@ class Machine:
         if self.damage:
             values.update(id=None, driver=None)
         values["host_vars"] = self.host_vars()
+        if self.folder == PLACE:
+            values = {**_record.without_files(values, PLACE), "folder": None}
         values["certificate_days_left"] = days_left(values["certificate_not_after"])
         return values
 
@@ -69,20 +77,42 @@ def read(store: Store, names: t.Iterable[str] | None = None) -> list[Machine]:
     if not store.exists:
         return []
     _read_once = store.id  # else the store makes sure of itself at each read, which costs a listing of all machines
-    found = []
-    for name in store.names() if names is None else names:
-        machine = Machine(name, store.folder(name))
+
+    def look(name: str) -> Machine | None:
+        machine = Machine(name, PLACE if store.shared else store.folder(name))
         try:
             machine.record = store.read(name)
             if machine.record is None:
-                continue
+                return None
             machine.observed = store.observed(name)
         except MachineError as error:
             if error.code not in DAMAGE:
                 raise
             machine.damage = error.text()
-        found.append(machine)
-    return found
+        return machine
+
+    wanted = store.names() if names is None else names
+    if not store.shared:
+        return [machine for machine in map(look, wanted) if machine]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        return [machine for machine in pool.map(look, wanted) if machine]
+
+
+def bring(store: Store, machines: list[Machine]) -> None:
+    """Bring the files of these machines, so that their variables are paths, which hold as long as the run."""
+    if store.shared:
+        for machine in machines:
+            if machine.record:
+                store.fill(machine.name)
+                store.give_client_pair(machine.name)
+                machine.folder = store.folder(machine.name)
+
+
+def brought(store: Store, record: Record) -> dict[str, t.Any]:
+    """What a result says of a machine's files, with the files in their place."""
+    machine = Machine(record.name, store.folder(record.name), record, store.observed(record.name))
+    bring(store, [machine])
+    return {"folder": machine.folder, "host_vars": _record.host_vars(record, machine.observed, machine.folder)}
 
 
 class Filter:

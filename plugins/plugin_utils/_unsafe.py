@@ -16,6 +16,11 @@ except ImportError:
 Mark = t.Callable[[t.Any], t.Any]
 
 
+def trusted(text: str) -> str:
+    """A template of our own making."""
+    return trust_as_template(text) if trust_as_template else text
+
+
 def unsafe(value: t.Any) -> t.Any:
     """The value, its strings marked where the core would evaluate them."""
     if trust_as_template:

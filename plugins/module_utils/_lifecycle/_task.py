@@ -262,7 +262,9 @@ class Task:
         }
 
     def _public(self, record: Record) -> dict[str, t.Any]:
-        return _record.public(record, self.observed, self.folder)
+        public = _record.public(record, self.observed, self.folder)
+        # The files of a shared store are here for as long as this process is
+        return {**_record.without_files(public, self.folder), "folder": None} if self.store.shared else public
 
     def _dry(self) -> t.Any:
         """The same task as a check."""

@@ -84,6 +84,10 @@ class Store(abc.ABC):
 
     # Machines
 
+    def records(self) -> dict[str, Record]:
+        """All of them, by name; an error if one can't be read."""
+        return {name: record for name in self.names() if (record := self.read(name))}
+
     @abc.abstractmethod
     def names(self) -> list[str]:
         """Names of the machines that have a record, be it a damaged one."""
@@ -184,7 +188,11 @@ class Store(abc.ABC):
     @property
     @abc.abstractmethod
     def ca(self) -> str:
-        """Folder of the CA on this controller: of a shared store, once make_ca() or give_client_pair() was called."""
+        """Folder of the CA on this controller: of a shared store, once fill_ca() was called."""
+
+    @abc.abstractmethod
+    def fill_ca(self) -> None:
+        """Bring the CA's files, if there is one, into its folder."""
 
     @abc.abstractmethod
     def make_ca(self, timeout: float = 60) -> bool:

@@ -19,6 +19,7 @@ its keys and its record has its record refused, and no record ever names keys th
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -35,6 +36,7 @@ from ._lease import Boottime, Conflict, Lease, Objects, nonce, write
 from ._scratch import CA, KNOWN_HOSTS, Scratch, explained
 
 SCHEMA = 1
+AT_ONCE = 16  # what is read at the same time
 
 
 class Kept(t.NamedTuple):
@@ -111,6 +113,11 @@ class ObjectStore(Store):
         """An error if this store is not to be looked into; one that isn't there is empty."""
         if self._meta is None and (used or self.objects.get("store.json")):
             self.meta()
+
+    def records(self) -> dict[str, Record]:
+        names = self.names()
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            return {name: record for name, record in zip(names, pool.map(self.read, names), strict=True) if record}
 
     def _read(self, name: str) -> Kept | None:
         key = _record_key(name)
@@ -329,32 +336,32 @@ class ObjectStore(Store):
     def ca(self) -> str:
         return self._scratch.folder(CA)
 
+    def fill_ca(self) -> None:
+        self._scratch.write(CA, self._ca_files())
+
+    def _ca_files(self) -> dict[str, str]:
+        found = self.objects.get("ca.json")
+        return dict(json.loads(found.data)["files"]) if found else {}
+
     def make_ca(self, timeout: float = 60) -> bool:
         from .. import _tls
 
-        changed = False
         while True:
             found = self.objects.get("ca.json")
             files = json.loads(found.data)["files"] if found else self._new_ca()
             if found and _tls.needs_renewal(files["client-cert.pem"], []) is None:
-                break
+                return False
             files["client-cert.pem"] = issue_client(files)
             try:
                 write(self.objects, "ca.json", _json({"nonce": nonce(), "files": files}), found.tag if found else None)
             except Conflict:
                 continue  # another run's is the one
-            changed = True
-            break
-        self._scratch.write(CA, files)
-        return changed
+            return True
 
     def give_client_pair(self, name: str) -> bool:
-        found = self.objects.get("ca.json")
-        if not found:
-            return False
-        files = json.loads(found.data)["files"]
-        self._scratch.write(CA, files)
-        self._scratch.write(name, {new: files[old] for new, old in PAIR.items()})
+        files = self._ca_files()
+        if files:
+            self._scratch.write(name, {new: files[old] for new, old in PAIR.items()})
         return False  # it is made from the CA wherever it is needed, and so never changes here
 
     def _new_ca(self) -> dict[str, str]:

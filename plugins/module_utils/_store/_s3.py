@@ -147,6 +147,7 @@ class S3:
             config = botocore.config.Config(
                 connect_timeout=5,
                 read_timeout=10,
+                max_pool_connections=20,
                 retries={"mode": "standard", "total_max_attempts": 4},
                 # Other services than Amazon's know neither buckets as host names nor the newest checksums
                 s3={"addressing_style": "path"} if other else {},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import stat
 import threading
 
@@ -240,3 +241,51 @@ def test_a_file_is_whole_or_not_there(tmp_path: pathlib.Path, monkeypatch: pytes
 def test_a_folder_is_made_durable_with_all_above_it(tmp_path: pathlib.Path) -> None:
     _durable.make_folder(str(tmp_path / "a" / "b" / "c"))
     assert stat.S_IMODE((tmp_path / "a" / "b" / "c").stat().st_mode) == 0o700
+
+
+# Where it is
+
+
+def usable(path: pathlib.Path) -> None:
+    with FileStore(str(path)).lock("web1"):
+        pass
+
+
+def test_a_copy_beside_the_original_is_looked_at_only(store: FileStore, tmp_path: pathlib.Path) -> None:
+    save(store)
+    copy = tmp_path / "copy"
+    shutil.copytree(store.path, copy)
+    assert FileStore(str(copy)).names() == ["web1"] and FileStore(str(copy)).read("web1") == store.read("web1")
+    with pytest.raises(MachineError) as caught:
+        usable(copy)
+    assert caught.value.code == "copied_store" and store.path in caught.value.message
+    for said in (f"machine_store_from={store.path}", f"machine_store_to={copy}", "machine_store_gone=true"):
+        assert said in caught.value.remedy
+    FileStore(str(copy)).claim()
+    usable(copy)
+    usable(pathlib.Path(store.path))
+    assert FileStore(str(copy)).id == store.id
+
+
+def test_a_folder_that_was_moved_or_is_seen_elsewhere_is_the_store(store: FileStore, tmp_path: pathlib.Path) -> None:
+    save(store)
+    (tmp_path / "link").symlink_to(store.path)
+    usable(tmp_path / "link")
+    os.rename(store.path, tmp_path / "moved")
+    usable(tmp_path / "moved")
+
+
+def test_a_backup_that_was_restored_in_its_place_is_the_store(store: FileStore, tmp_path: pathlib.Path) -> None:
+    save(store)
+    shutil.copytree(store.path, tmp_path / "backup")
+    shutil.rmtree(store.path)
+    shutil.copytree(tmp_path / "backup", store.path)
+    usable(pathlib.Path(store.path))
+
+
+def test_a_store_of_an_earlier_release_is_nobodys_copy(store: FileStore) -> None:
+    path = pathlib.Path(store.path, "store.json")
+    meta = json.loads(path.read_text())
+    del meta["location"]
+    path.write_text(json.dumps(meta))
+    usable(pathlib.Path(store.path))

@@ -216,16 +216,18 @@ def test_one_ca_and_the_whole_pair(new: New, store: Store) -> None:
     for file in ("ca.pem", "cert.pem", "key.pem"):
         assert (pairs[0] / file).read_text() == (pairs[1] / file).read_text()
     for it in (store, other):
+        it.fill_ca()
         assert sorted(os.listdir(it.ca)) == sorted([*_tls.CA_FILES, "client-cert.pem", "client-key.pem"])
     assert _tls.issued_by((pairs[0] / "cert.pem").read_text(), pathlib.Path(store.ca, "client-ca.pem").read_text())
 
 
 def test_the_clients_certificate_is_renewed_in_time(new: New, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.make_ca()
+    store.fill_ca()
     ca, before = (pathlib.Path(store.ca, name).read_text() for name in ("client-ca.pem", "client-cert.pem"))
     monkeypatch.setattr(_tls, "needs_renewal", lambda certificate, names: "soon" if certificate == before else None)
     assert new().make_ca() and not new().make_ca()
-    store.make_ca()
+    store.fill_ca()
     assert pathlib.Path(store.ca, "client-ca.pem").read_text() == ca
     assert pathlib.Path(store.ca, "client-cert.pem").read_text() != before
 

@@ -292,6 +292,8 @@ def test_two_first_runs_at_once_make_one_ca(world: World, store: ObjectStore) ->
     other = world.controller()
     between(world, "put_if_absent", other.make_ca)
     store.make_ca()
+    for it in (store, other):
+        it.fill_ca()
     for file in ("server-ca-key.pem", "client-key.pem"):
         assert pathlib.Path(store.ca, file).read_text() == pathlib.Path(other.ca, file).read_text()
 
