@@ -51,6 +51,7 @@ class Recipe:
         kept: dict[str, t.Any] | None = None,
         taken: t.Callable[[], set[t.Any]] | None = None,
         public_key: t.Callable[[], str] | None = None,
+        asks: t.Callable[..., t.Any] | None = None,
         ssh_user: str = "",
     ) -> None:
         self.name = name
@@ -64,6 +65,7 @@ class Recipe:
         self.by_user_data = False  # which others can read afterwards, a host key in it too
         self._taken = taken or set
         self._public_key = public_key or str
+        self._asks = asks or (lambda ask, *args: ask(*args))
         self.ssh_user = ssh_user  # who is to be let in
 
     @property
@@ -84,7 +86,7 @@ class Recipe:
         key = json.dumps([ask.__name__, *args])
         if key not in self.kept["looks"]:
             try:
-                self.kept["looks"][key] = json.loads(json.dumps(ask(*args)))  # as a record gives it back
+                self.kept["looks"][key] = json.loads(json.dumps(self._asks(ask, *args)))  # as a record gives it back
             except MachineError:
                 raise
             except Exception as error:
@@ -121,8 +123,9 @@ class Recipe:
         key = f"{kind.__name__}/{name}" if name else kind.__name__
         if any(want.key == key for want in self.wants):
             raise MachineError(f"The recipe wants {key} twice", code="driver")
-        # Through JSON, so that the plan compares equal to what a record says of it.
-        self.wants.append(Want(key, kind.__name__, json.loads(json.dumps(requests)), existing))
+        # Through JSON and in its order, so that a plan is what a record gives back: a create that is repeated later
+        # has to be the same to the letter, or its token would not be taken for a repetition's.
+        self.wants.append(Want(key, kind.__name__, json.loads(json.dumps(requests, sort_keys=True)), existing))
         return Reference(key)
 
 

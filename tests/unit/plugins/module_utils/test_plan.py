@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import driver
@@ -44,6 +46,12 @@ def test_wants_stand_in_the_order_in_which_they_were_said() -> None:
     m.want(Box, [{"zone": "a", "disk": disk.id}, {"zone": "b", "disk": disk.id}])
     assert [want.key for want in m.wants] == ["Disk/data", "Box"]
     assert m.wants[1].requests[1] == {"zone": "b", "disk": {"$of": "Disk/data", "fact": "id"}}
+
+
+def test_a_request_is_in_the_order_in_which_a_record_gives_it_back() -> None:
+    m = Recipe("web1", {})
+    m.want(Box, {"zone": "a", "tags": {"b": 1, "a": 2}})
+    assert json.dumps(m.wants[0].requests) == '[{"tags": {"a": 2, "b": 1}, "zone": "a"}]'
 
 
 def test_one_key_is_wanted_once() -> None:
