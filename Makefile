@@ -7,11 +7,13 @@ T := tests/tools
 PACKAGES ?=
 # The ansible-core that `make sanity` and `make units` run with, for example CORE=2.17; empty: the one in .venv
 CORE ?=
+# The cells of the fault matrix that `make faults` runs; empty: all
+CELL ?=
 # The benchmarks that `make bench` runs; empty: all
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check format units core sanity system bench build docs lock hooks clean distclean
+.PHONY: help setup setup-run demo test check format units core sanity system faults bench build docs lock hooks clean distclean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +41,9 @@ sanity: setup ## ansible-test sanity alone (CORE=2.21 and the like: with that an
 
 system: setup ## System tests alone: machines, container hosts, faults
 	@$(T)/system
+
+faults: setup ## The whole fault matrix, up to 40 minutes (CELL=...: that cell alone)
+	@$(T)/faults $(CELL)
 
 bench: setup ## Measure, and print each goal's ratio (BENCH=inventory: that one)
 	@$(T)/bench $(BENCH)

@@ -21,7 +21,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from tests.faults.world import World
 
-DISK = "disk"
+DISK, API = "disk", "api"
 READS = ("get", "list")
 CHANGES = ("create", "adjust", "delete", "start", "stop", "restart", "kill", "pause", "unpause")
 

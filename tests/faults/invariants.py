@@ -164,7 +164,7 @@ class Watch:
         for record in world.records().values():
             for one in record["resources"]:
                 holds(one["existing"] or one["id"], f"{one['key']} is unresolved")
-                recorded += [] if one["existing"] else [one["id"]]
+                recorded += [one["id"]] if not one["existing"] and world.exists(one) else []
         holds(len(recorded) == len(set(recorded)), f"recorded twice: {recorded}")
         there = world.ids()
         holds(set(recorded) == there, f"recorded are {sorted(recorded)}, and there are {sorted(there)}")

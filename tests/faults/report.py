@@ -118,6 +118,8 @@ def jobs(drivers: t.Iterable[str], parts: int, chosen: t.Callable[[Cell], bool] 
 
 def run(all_jobs: list[Job], at_once: int = os.cpu_count() or 1) -> t.Iterator[list[Result]]:
     """Side by side, each in a process of its own."""
+    for driver in {job.driver for job in all_jobs}:
+        world.find(driver).warm()
     context = multiprocessing.get_context("fork")
     with concurrent.futures.ProcessPoolExecutor(at_once, context, max_tasks_per_child=None) as pool:
         for done in concurrent.futures.as_completed([pool.submit(job.run) for job in all_jobs]):

@@ -14,8 +14,11 @@ import itertools
 import json
 import pathlib
 import shutil
+import tempfile
 import typing as t
 import uuid
+
+import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import (
     _lifecycle,
@@ -66,6 +69,7 @@ class World:
     driver: type[contract.Driver]
     name: str  # the driver's
     secrets: tuple[str, ...] = (KEY_CANARY,)  # may be nowhere
+    dear = False  # a cell takes long, so only those are run that can't go as another one
     timeout = 120.0
     failures: dict[str, tuple[str, ...]] = {}  # kind of boundary -> what can go wrong there, for fail()
     shortages: dict[str, dict[str, t.Any]] = {}  # what create must fall back for -> traits of the provider
@@ -97,6 +101,14 @@ class World:
         boundaries.watch_kinds(self, patch)
         boundaries.watch_disk(self, patch)
 
+    @classmethod
+    def warm(cls) -> None:
+        """Let all be imported and loaded that cells would each load anew, once and before they are forked off."""
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            world = cls(pathlib.Path(folder), patch)
+            world.run()
+            world.run("absent")
+
     # What a driver's world says
 
     def play(self, patch: boundaries.Patch) -> None:
@@ -112,6 +124,10 @@ class World:
     def things(self) -> list[Thing]:
         """All that exists at the provider and seems to be ours."""
         return []
+
+    def exists(self, resource: dict[str, t.Any]) -> bool:
+        """Whether that resource of a record is a thing; if not, it is how things hang together."""
+        return True
 
     def suits(self, fault: str, boundary: Boundary) -> bool:
         """Whether that can go wrong there."""

@@ -38,7 +38,7 @@ class World(world.World):
     driver = Model
     name = "dockyard.machine.model"
     secrets = (world.KEY_CANARY, CANARY)
-    failures = {"api": faults.API}
+    failures = {boundaries.API: faults.API}
     shortages = {"full": {"full": ["a"]}, "full-later": {"full_later": ["a"]}}
     changes = {
         "adjust": {"options": {"rules": [22, 80], "public_address": False}},
@@ -67,7 +67,7 @@ class World(world.World):
 
         def cross(account: str, region: str, name: str, args: t.Any, effect: t.Callable[[], t.Any]) -> t.Any:
             self.said.append(str({key: value for key, value in args.items() if key != "user_data"}))
-            return self.cross("api", name, lambda: call(account, region, name, args, effect))
+            return self.cross(boundaries.API, name, lambda: call(account, region, name, args, effect))
 
         patch.setattr(self.provider, "call", cross)
 

@@ -43,7 +43,7 @@ class World(world.World):
     driver = thing.Acme
     name = "acme.cloud.thing"
     secrets = (world.KEY_CANARY, CANARY)
-    failures = {"api": (*CODES, faults.EMPTY, faults.NO_PAGE)}
+    failures = {boundaries.API: (*CODES, faults.EMPTY, faults.NO_PAGE)}
     shortages = {"full": {"full": ["a"]}, "full-later": {"full_later": ["a"]}}
     changes = {
         "adjust": {"options": {"rules": [22, 80]}},
