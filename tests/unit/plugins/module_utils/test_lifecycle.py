@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -153,6 +154,7 @@ def test_recreate_with_options_that_cannot_work_costs_nothing(world: World) -> N
 
 def test_a_machine_that_is_gone_is_made_anew_with_a_host_key_of_its_own(world: World) -> None:
     world.run(options=FULL)
+    shutil.rmtree(world.folder() / "first-boot")  # it was reached
     before = world.record()
     world.cloud.change(lambda state: state["things"].clear())
     assert world.run(options=FULL, check=True).changed
@@ -162,7 +164,9 @@ def test_a_machine_that_is_gone_is_made_anew_with_a_host_key_of_its_own(world: W
     assert outcome.changed and outcome.before["state"] == "absent" and outcome.after["state"] == "running"
     thing = next(one for one in after["resources"] if one["kind"] == "Thing")
     assert thing["attempt"] == 2, "its former token may still answer"
-    assert after["ssh"]["host_keys"] and before["ssh"]["policy"] == "user_data"
+    assert before["ssh"]["policy"] == "user_data"
+    assert len(after["ssh"]["host_keys"]) == 1 and after["ssh"]["host_keys"] != before["ssh"]["host_keys"]
+    assert after["ssh"]["host_keys"][0] in next(iter(world.state["things"].values()))["user_data"]
 
 
 # Changes in place
@@ -412,7 +416,9 @@ def test_things_of_others_are_never_touched(world: World) -> None:
 # The user's own
 
 
-def test_the_users_own_is_checked_and_never_touched(world: World) -> None:
+def test_the_users_own_is_checked_and_never_touched(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thing.Network, "tagged", False)
+    monkeypatch.setattr(thing.Network, "delete", lambda kind, it: world.state["networks"].clear(), raising=False)
     with pytest.raises(MachineError, match="net-9") as caught:
         world.run(options={"network": "net-9"})
     assert caught.value.code == "missing"
