@@ -30,10 +30,12 @@ options:
       - V(started) lets it exist and run. V(stopped) asks it to shut down and after O(stop_timeout) forces it.
       - V(restarted) always restarts it. V(killed) cuts its power. V(paused) halts its processors.
       - V(gathered) reads how it is now and changes nothing.
+      - V(pruned) and V(adopted) go with O(scope=account), and are what the modules M(dockyard.machine.prune) and
+        M(dockyard.machine.adopt) run.
       - A driver that can't do one of these says which it can.
     type: str
     default: present
-    choices: [present, absent, started, stopped, restarted, killed, paused, gathered]
+    choices: [present, absent, started, stopped, restarted, killed, paused, gathered, pruned, adopted]
   store:
     description:
       - Folder of the store, where records and keys are kept.
@@ -122,7 +124,19 @@ options:
   scope:
     description:
       - With O(state=gathered), whether to read one machine or all of the driver that the store knows.
+      - V(account) with O(state=pruned) and O(state=adopted), over all that is there in the place that the options say.
     type: str
     default: machine
     choices: [machine, account]
+  ids:
+    description:
+      - With O(state=pruned), ids of unrecorded things, or of the machines that they were made for, to be removed, too.
+      - With O(state=adopted), ids or names of the machines that are meant. Without it, all are.
+    type: list
+    elements: str
+  from_store:
+    description:
+      - With O(state=pruned) and O(state=adopted), the id of another store that is gone for good, and whose machines
+        are now this one's.
+    type: str
 """

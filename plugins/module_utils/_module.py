@@ -15,15 +15,22 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ._errors import BadOption, MachineError
 from ._lifecycle import POWER, Lifecycle, Wish, gather
+from ._lifecycle._adopt import Adopt
+from ._lifecycle._orphans import Survey
+from ._lifecycle._prune import Prune
 from ._record import check_name, seconds_of
 from ._store import VARIABLE, open_store
 from .driver import Driver
 
+OVER_ACCOUNT = ("pruned", "adopted")  # states of an account, of no machine alone
+
 # What all drivers share: documented in the fragment dockyard.machine.driver.
 SHARED: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
-    "state": {"type": "str", "default": "present", "choices": ["present", "absent", *POWER, "gathered"]},
+    "state": {"type": "str", "default": "present", "choices": ["present", "absent", *POWER, "gathered", *OVER_ACCOUNT]},
     "scope": {"type": "str", "default": "machine", "choices": ["machine", "account"]},
+    "ids": {"type": "list", "elements": "str"},
+    "from_store": {"type": "str"},
     "store": {"type": "path"},
     "fleet": {"type": "str"},
     "role": {"type": "str"},
@@ -71,7 +78,8 @@ def run(driver: type[Driver]) -> None:
         required_if=[("scope", "machine", ["name"])],
     )
     try:
-        module.exit_json(**_result(module, driver))
+        result = _result(module, driver)
+        (module.fail_json if result.get("failed") else module.exit_json)(**result)
     except MachineError as error:
         module.fail_json(msg=error.text(), error=error.details())
 
@@ -81,9 +89,14 @@ def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
     state = params["state"]
     store = open_store(params["store"])
     if params["scope"] == "account":
+        if state in OVER_ACCOUNT:
+            return _over_account(module, driver, store)
         if state != "gathered":
-            raise BadOption("scope", "account", f"goes with state gathered only, not with {state}")
+            states = ", ".join(("gathered", *OVER_ACCOUNT))
+            raise BadOption("scope", "account", f"does not go with state {state}", f"It goes with {states}")
         return {"changed": False, "machines": _gather_account(module, driver, store)}
+    if state in OVER_ACCOUNT:
+        raise BadOption("state", state, "is for a whole account", "Give scope: account")
     check_name(params["name"] or "")
     lifecycle = Lifecycle(driver, store, _wish(module, driver, params["name"]))
     if state == "gathered":
@@ -116,6 +129,20 @@ def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> list
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         asked = pool.map(lambda pair: pair[1] or pair[0].gathered(), found)
     return [machine for machine in asked if machine]
+
+
+def _over_account(module: _Module, driver: type[Driver], store: t.Any) -> dict[str, t.Any]:
+    """Prune or adopt, in the place that the options say."""
+    params = module.params
+    for name in driver.place:
+        if name in driver.required and params[name] is None:
+            raise BadOption(name, None, "is needed: it says where", "Give the option")
+    survey = Survey(driver, store, _wish(module, driver, ""))
+    run = Prune if params["state"] == "pruned" else Adopt
+    result = run(survey, params["ids"] or (), params["from_store"]).run()
+    if not module._diff:
+        del result["diff"]
+    return result
 
 
 def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:

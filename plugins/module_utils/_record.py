@@ -85,6 +85,12 @@ class Resource:
         return self.requests[min(self.choice, len(self.requests) - 1)]
 
 
+def resource_name(machine: str, id: str, resource: Resource) -> str:
+    """Ours alone: NAME-ID6-GENERATION, and a suffix for the second of a kind."""
+    suffix = resource.key.partition("/")[2]
+    return f"{machine}-{id[:6]}-{resource.generation}" + (f"-{suffix}" if suffix else "")
+
+
 @dataclasses.dataclass
 class Record:
     """What must survive anything: how to reach the machine, and each thing that was made for it."""
@@ -255,6 +261,12 @@ def host_vars(record: Record, observed: dict[str, t.Any], folder: str) -> dict[s
     return values
 
 
+def without_files(values: dict[str, t.Any], folder: str) -> dict[str, t.Any]:
+    """The same without whatever names a file in that folder: for a folder that won't be there."""
+    kept = {name: without_files(one, folder) if isinstance(one, dict) else one for name, one in values.items()}
+    return {name: one for name, one in kept.items() if not (isinstance(one, str) and folder in one)}
+
+
 def public(record: Record, observed: dict[str, t.Any], folder: str) -> dict[str, t.Any]:
     """A machine as modules return it."""
     engine = observed.get("engine") or {}
@@ -262,12 +274,6 @@ def public(record: Record, observed: dict[str, t.Any], folder: str) -> dict[str,
         "id": record.id,
         "name": record.name,
         "driver": record.driver,
-def without_files(values: dict[str, t.Any], folder: str) -> dict[str, t.Any]:
-    """The same without whatever names a file in that folder: for a folder that won't be there."""
-    kept = {name: without_files(one, folder) if isinstance(one, dict) else one for name, one in values.items()}
-    return {name: one for name, one in kept.items() if not (isinstance(one, str) and folder in one)}
-
-
         "fleet": record.fleet,
         "role": record.role,
         "state": state(record, observed),

@@ -51,14 +51,16 @@ class Lifecycle(Change):
                 self._make_or_undo(record)
             return self._update(record, before, start)
 
-    def absent(self) -> Outcome:
-        """Let nothing of it be left, here and at the provider."""
+    def absent(self, due: t.Callable[[Record], t.Any] = lambda record: True) -> Outcome:
+        """Let nothing of it be left, here and at the provider; of a record, if it is ``due``."""
         if not self.store.exists:
             return Outcome(False, {"state": "absent"}, {"state": "absent"}, None)
         with self._locked():
             record = self._read()
             before = self._shape(record)
             after = {"state": "absent"}
+            if record and not due(record):
+                return Outcome(False, before, before, self._public(record))
             if self.wish.check:
                 return Outcome(record is not None, before, after, self._public(record) if record else None)
             if record is None:

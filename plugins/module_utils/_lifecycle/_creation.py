@@ -66,6 +66,7 @@ class Creation(Power):
             if wish.check:
                 return Outcome(True, before, self._shape(record), {**self._public(record), "state": "absent"})
             self._save(record)  # the freeze: from here on, a re-run does what this says
+            self.resources.fresh = not former
         self._stop_picking()
         self._make_or_undo(record)
         self.changed = True

@@ -174,7 +174,7 @@ class Task:
             record,
             save=lambda: self._save(record),
             fills=Access(record, self.folder, self.wish).fill,
-            store_id=self.store.id if self.store.exists else "",
+            store_id=record.kept.get("store") or (self.store.id if self.store.exists else ""),
             folder=self.folder,
             timeout=self.wish.timeout,
             clock=self.clock,

@@ -16,9 +16,20 @@ from __future__ import annotations
 
 from .._clock import Clock
 from ._calls import NAMESPACE, PENDING, UNSURE_TRIES, ProviderError
+from ._looking import is_ours
 from ._making import AFTER_CREATE, Full, Making
 
-__all__ = ["AFTER_CREATE", "NAMESPACE", "PENDING", "UNSURE_TRIES", "Clock", "Full", "ProviderError", "Resources"]
+__all__ = [
+    "AFTER_CREATE",
+    "NAMESPACE",
+    "PENDING",
+    "UNSURE_TRIES",
+    "Clock",
+    "Full",
+    "ProviderError",
+    "Resources",
+    "is_ours",
+]
 
 
 class Resources(Making):

@@ -13,7 +13,7 @@ from .. import driver as contract
 from .._clock import Clock
 from .._errors import MachineError
 from .._plan import fill
-from .._record import Record, Resource, expires_at
+from .._record import Record, Resource, expires_at, resource_name
 from ..driver import Driver, It, Kind, Seen
 
 NAMESPACE = uuid.UUID("6f2d0c4e-3a55-4a8e-9a55-0d0cc7a4d001")
@@ -103,8 +103,7 @@ class Calls:
         )
 
     def _name(self, resource: Resource) -> str:
-        suffix = resource.key.partition("/")[2]
-        return f"{self.record.name}-{self.record.id[:6]}-{resource.generation}" + (f"-{suffix}" if suffix else "")
+        return resource_name(self.record.name, self.record.id, resource)
 
     def _token(self, resource: Resource) -> str:
         identity = (self.store_id, self.record.id, resource.key, resource.generation, resource.attempt)

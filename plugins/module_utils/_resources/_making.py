@@ -50,6 +50,7 @@ class Making(Removing):
     def __init__(self, *arguments: t.Any, **more: t.Any) -> None:
         super().__init__(*arguments, **more)
         self._made: set[str] = set()
+        self.fresh = False  # the record was made in this run, so that nothing can be there yet
 
     def ensure(self, resource: Resource) -> Seen:
         """Let it exist and be as requested; returns how it is."""
@@ -84,6 +85,11 @@ class Making(Removing):
     def _create(self, resource: Resource) -> str:
         kind = self.kind(resource)
         unresolved = resource.status == "creating"
+        if not unresolved and not self.fresh:
+            # A record from a backup may not know what was made since, and no token tells for ever.
+            seen = self.look(resource, until=0)
+            if seen is not None:
+                return seen.id
         tries = 0
         waits = self.clock.poll(self.timeout)
         while True:

@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
+from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned, key
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+
+LISTS = ("adopted", "failed_to_adopt", "others")
+SSH = ("ssh_user", "ssh_key", "ssh_args", "host_key")
+COLUMNS = ("MACHINE", "ID", "ADOPTED", "MISSING", "LOGIN")
+
+
+class ActionModule(AccountAction):
+    """Let each driver's module rebuild the records of machines that exist, once for all that have the same options."""
+
+    spec: t.ClassVar[dict[str, t.Any]] = {
+        "store": {"type": "path"},
+        "names": {"type": "raw"},
+        "driver": {"type": "str"},
+        "options": {"type": "dict"},
+        "fleet": {"type": "raw"},
+        "counts": {"type": "dict"},
+        "from_store": {"type": "str"},
+        "ssh_user": {"type": "str"},
+        "ssh_key": {"type": "path", "no_log": False},
+        "ssh_args": {"type": "str"},
+        "host_key": {"type": "str", "no_log": False},
+        "timeout": {"type": "float"},
+    }
+
+    def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        store = open_store(args["store"])
+        names = self._names(args["names"])
+        runs = self._of_fleet(args, names) if args["fleet"] else [self._of_driver(args, names)]
+        said = {name: args[name] for name in ("from_store", "timeout")}
+        result: Result = {name: [] for name in LISTS}
+        found: set[str] = set()
+        problems, after = [], {}
+        for driver, module_args in runs:
+            answer = self.over_account(
+                driver, "adopted", {**module_args, **said, "store": store.where}, task_vars, ("store", "ids")
+            )
+            if answer.get("failed"):
+                problems.append(str(answer.get("msg")))
+            if "adopted" not in answer:
+                continue
+            found |= set(answer["found"])
+            after.update((answer.get("diff") or {}).get("after", {}))
+            for name in LISTS:
+                result[name] += [{**one, "driver": driver} for one in answer[name]]
+        result["missing"] = sorted(set(names) - found)
+        result.update(
+            changed=bool(result["adopted"]),
+            diff={"before": {name: {"state": "absent"} for name in after}, "after": after},
+            table=_table(result),
+        )
+        if problems:
+            error = {"code": "incomplete", "left_behind": [], "remedy": "Mend that and run again"}
+            result.update(failed=True, msg=" ".join(problems), error=error)
+        return result
+
+    @staticmethod
+    def _names(given: t.Any) -> list[str]:
+        """Names of machines, or their ids."""
+        names = given.split(",") if isinstance(given, str) else given or []
+        return [name for name in (str(one).strip() for one in names) if name]
+
+    def _of_driver(self, args: dict[str, t.Any], names: list[str]) -> tuple[str, dict[str, t.Any]]:
+        if not args["driver"]:
+            known = ", ".join(sorted(_drivers.installed()))
+            raise BadOption("driver", None, "is needed to adopt machines, or a fleet", f"There are {known}")
+        driver = _drivers.resolve(args["driver"])
+        options = _drivers.check_options(driver, args["options"] or {}, "options")
+        return driver, {**options, **{name: args[name] for name in SSH}, "ids": names or None}
+
+    def _of_fleet(self, args: dict[str, t.Any], names: list[str]) -> list[tuple[str, dict[str, t.Any]]]:
+        """One run for those that differ in nothing but their names."""
+        if args["driver"]:
+            raise BadOption("driver", args["driver"], "is said beside fleet, which has its own", "Give one of both")
+        wanted = _fleet.wanted_of_fleet(_fleet.check_fleet(args["fleet"], args["counts"] or {}))
+        runs: dict[str, tuple[str, dict[str, t.Any]]] = {}
+        for one in wanted:
+            name = one.pop("name")
+            if names and name not in names:
+                continue
+            driver = _drivers.resolve(one.pop("driver"))
+            options = _drivers.check_options(driver, one.pop("options", None) or {}, name)
+            said = {**{name: args[name] for name in SSH}, **one, **options}
+            runs.setdefault(key(driver, said), (driver, {**said, "ids": []}))[1]["ids"].append(name)
+        return list(runs.values())
+
+
+def _table(result: Result) -> list[str]:
+    rows = [(one["name"], one["id"], "yes", ", ".join(one["missing"]), one["reached"]) for one in result["adopted"]]
+    rows += [(one["name"], one["id"], f"no: {one['error']}", "", "") for one in result["failed_to_adopt"]]
+    rows += [(one["name"], one["id"], f"no: {one['why']}", "", "") for one in result["others"]]
+    rows += [(name, "", "no: nothing of that name or id was found", "", "") for name in result["missing"]]
+    return aligned([COLUMNS, *rows])

@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adopting: a record that was lost is rebuilt from tags and names, and from what the options say of the machine.
+
+Nothing at the provider is changed by it. The record keeps the id, and with it the names and tokens that the machine's
+things have; one that was made for another store keeps that store's id too, since their tags say it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import typing as t
+
+from .. import _ssh
+from .. import driver as contract
+from .._access import AGENT, FIRST_CONTACT, GIVEN, Access
+from .._errors import BadOption, MachineError
+from .._plan import Recipe, Want, covers
+from .._record import BEING_CREATED, MADE, Record, Resource, check_name, timestamp
+from ._change import Change
+from ._creation import REPLACED
+from ._orphans import Survey, Thing, failure
+
+LOST = "lost"
+LOGINS = {
+    "new": "by the keys that it is made with: the next run with state present makes it",
+    "given": "by ssh_key",
+    "kept": "by its own key, which the store still has",
+    "agent": "by the user's agent and default keys",
+    "replaced": "by a new key, which the next run with state present puts in",
+    LOST: "not at all: its key is lost. Give ssh_key, a key of your own that is let in there, to the module machine; "
+    "or replace it by recreate: true, which loses its data",
+}
+
+
+class Adoption(Change):
+    """One machine, of which there are things and no record."""
+
+    def adopt(self, things: list[Thing]) -> dict[str, t.Any]:
+        check_name(self.wish.name)
+        first = next(thing for thing in things if thing.kind.tagged)
+        with self._locked():
+            other = self._read()
+            if other:
+                raise MachineError(
+                    f"There is another machine {other.name}, with id {other.id}, and this one has id {first.id}",
+                    code="name_taken",
+                    remedy="Remove one of them: that one by state absent, this one by prune with its id",
+                )
+            with self._nothing_left():
+                left, pinned = self._login_left(first.id)
+                if not left and self._lock:
+                    self.store.drop_first_boot(self.wish.name, self._lock)
+                record = self._record(first, pinned)
+                kept_key = left and os.path.exists(os.path.join(self.folder, "id_ed25519"))
+                recipe, resources = self._matched(record, things)
+                self._keep_options(record)
+                machine = record.resource(record.machine)
+                there = bool(machine and machine.id)
+                login = self._login(record, recipe, there, kept_key) if record.ssh else None
+                self.resources.note_account()
+                for resource in resources:
+                    if resource.existing:
+                        self.resources.ensure(resource)
+                missing = [one.key for one in resources if one.id is None]
+                for thing in things:
+                    known = record.resource(thing.key)
+                    if known and known.id == thing.seen.id:
+                        self.resources.note(known, thing.seen)
+                record.status = MADE if there else BEING_CREATED  # what else is missing, a later run makes in place
+                if not self.wish.check:
+                    self._save(record)
+            self._stop_picking()
+            if there:
+                self._observe(record)
+            if record.ssh and not self.wish.check:
+                Access(record, self.folder, self.wish).make_files(self.store)
+            explained = {want.key for want in recipe.wants}
+            return {
+                "machine": self._public(record),
+                "missing": missing,
+                "unexplained": [one.key for one in resources if one.key not in explained],
+                "login": login,
+                "reached": LOGINS.get(login or ""),
+                "shape": self._shape(record),
+            }
+
+    def _record(self, thing: Thing, pinned: list[str]) -> Record:
+        wish, driver = self.wish, self.driver_class
+        for name in driver.required:
+            if wish.options.get(name) is None:
+                raise BadOption(name, None, f"is needed to adopt {wish.name}", "Give the option")
+        record = Record(
+            id=thing.id,
+            name=wish.name,
+            driver=wish.driver,
+            fleet=wish.fleet,
+            role=wish.role,
+            labels=wish.labels or {},
+            tls_san=wish.tls_san or [],
+            place={name: wish.options.get(name) for name in driver.place},
+        )
+        if not self.store.exists or thing.store != self.store.id:
+            record.kept["store"] = thing.store
+        if thing.expires.isdigit():
+            record.expires = timestamp(int(thing.expires))
+        self._note_expiry(record)
+        self._begin(record)
+        if driver.ssh_user:
+            access = Access(record, self.folder, wish)
+            access.plan(driver.ssh_user)
+            if wish.host_key:
+                record.ssh.update(policy=GIVEN, host_keys=[" ".join(wish.host_key.split()[:2])])
+            elif pinned:
+                record.ssh.update(policy=FIRST_CONTACT, host_keys=pinned)
+        return record
+
+    def _login_left(self, id: str) -> tuple[bool, list[str]]:
+        """Whether the keys in its folder are this machine's, and the host keys that were pinned."""
+        try:
+            with open(os.path.join(self.folder, "known_hosts"), encoding="utf-8") as file:
+                lines = [line.split(None, 1) for line in file.read().splitlines()]
+        except OSError:
+            made = os.path.join(self.folder, "first-boot", "host_ed25519")
+            return True, [_ssh.read_public_key(made)] if os.path.exists(made) else []
+        pinned = [line[1].strip() for line in lines if len(line) == 2 and line[0] == id]
+        return bool(pinned), pinned
+
+    def _login(self, record: Record, recipe: Recipe, there: bool, kept_key: bool) -> str:
+        """How it can be logged in to from now on: one of LOGINS."""
+        access = Access(record, self.folder, self.wish)
+        public = access.public_key()
+        said = {want.key: json.dumps(want.requests) for want in recipe.wants}
+        if not there:
+            access.choose_policy(recipe.injects_host_key, recipe.by_user_data)
+            for resource in record.resources:
+                if resource.id and not kept_key and public in said.get(resource.key, ""):
+                    resource.status = REPLACED  # it would let the lost key in
+            return "new"
+        if not any(public in text or "$user_data" in text for text in said.values()):
+            record.ssh["key"] = record.ssh["key"] or AGENT
+            return "given" if self.wish.ssh_key else "agent"
+        if self.wish.ssh_key:
+            return "given"
+        if kept_key:
+            return "kept"
+        kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
+        for want in recipe.wants:
+            for field in kinds[want.kind].adjustable.keys() & want.requests[0].keys():
+                if public in json.dumps(want.requests[0][field]):
+                    return "replaced"
+        return LOST
+
+    # What the options want, and what is there of it
+
+    def _matched(self, record: Record, things: list[Thing]) -> tuple[Recipe, list[Resource]]:
+        """The recipe and its resources, by the choices of which nothing that is there says otherwise."""
+        differing: list[str] = []
+        counts = self._recipe(record).candidates
+        for choices in itertools.product(*map(range, counts.values())):
+            record.kept["choices"] = {key: choices[n] for n, key in enumerate(counts) if choices[n]}
+            recipe = self._recipe(record)
+            record.resources = self._resources(recipe, record, things)
+            record.machine = self._machine_of(record)
+            differs = self._differences(record, things)
+            if not differs:
+                return recipe, record.resources
+            differing = differing or differs
+        raise MachineError(
+            f"{record.name} is not as the options say: {'; '.join(differing)}",
+            code="differs",
+            remedy="Give the options that it has. They can be changed once it is adopted",
+        )
+
+    def _resources(self, recipe: Recipe, record: Record, things: list[Thing]) -> list[Resource]:
+        there: dict[str, Thing] = {}
+        for thing in sorted(things, key=lambda one: (one.seen.created, one.seen.id), reverse=True):
+            if thing.key not in there or thing.turn >= there[thing.key].turn:
+                there[thing.key] = thing  # of equal ones the oldest
+        wanted = [self._resource(want, record, there.get(want.key)) for want in recipe.wants]
+        order = [kind.__name__ for kind in self.driver_class.kinds]
+        for key in there.keys() - {want.key for want in recipe.wants}:
+            more = self._known(there[key])  # nothing wants it, so that it goes with the machine, in its turn
+            later = (place for place, one in enumerate(wanted) if order.index(one.kind) > order.index(more.kind))
+            wanted.insert(next(later, len(wanted)), more)
+        return wanted
+
+    def _resource(self, want: Want, record: Record, thing: Thing | None) -> Resource:
+        if thing and want.existing is None:
+            return self._known(thing, want.requests)
+        resource = self._planned(want, record)
+        if want.existing is None:
+            # Which attempts there were nobody knows any more: one that none of them can have been.
+            resource.attempt = int(self.clock.time())
+        return resource
+
+    @staticmethod
+    def _known(thing: Thing, requests: list[dict[str, t.Any]] | None = None) -> Resource:
+        resource = thing.resource
+        resource.status, resource.requests = "made", requests or resource.requests
+        return resource
+
+    def _machine_of(self, record: Record) -> str | None:
+        machines = {kind.__name__ for kind in self.driver_class.kinds if issubclass(kind, contract.Machine)}
+        return next((one.key for one in reversed(record.resources) if one.kind in machines), None)
+
+    def _differences(self, record: Record, things: list[Thing]) -> list[str]:
+        """Where what is there is not as requested, beyond what a later run changes without a stop."""
+        kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
+        seen = {(thing.kind.__name__, thing.seen.id): thing.seen for thing in things}
+        said = []
+        for resource in record.resources:
+            one = seen.get((resource.kind, resource.id or ""))
+            if one is None:
+                continue
+            adjustable = kinds[resource.kind].adjustable
+            differs: dict[int, list[str]] = {}
+            for choice, request in enumerate(resource.requests):
+                asked = {
+                    key: value for key, value in request.items() if key in one.has and adjustable.get(key) != "any"
+                }
+                asked = self.resources.it(Resource(resource.key, resource.kind, requests=[asked])).request
+                wrong = [key for key, value in asked.items() if not covers(one.has[key], value)]
+                differs[choice] = [f"{resource.key} has {key} {one.has[key]!r}, not {asked[key]!r}" for key in wrong]
+            resource.choice = min(differs, key=lambda choice: len(differs[choice]))
+            said += differs[resource.choice]
+        return said
+
+
+class Adopt:
+    """One run over one place and account."""
+
+    def __init__(self, survey: Survey, ids: t.Collection[str] = (), from_store: str | None = None) -> None:
+        self.survey = survey
+        self.ids = set(ids)  # ids or names of machines; none: all
+        self.from_store = from_store
+        self.adopted: list[dict[str, t.Any]] = []
+        self.failed: list[dict[str, t.Any]] = []
+        self.others: list[dict[str, t.Any]] = []
+
+    def run(self) -> dict[str, t.Any]:
+        survey, found = self.survey, set()
+        machines: dict[tuple[str, str, str], list[Thing]] = {}
+        for thing in survey.things():
+            if thing.store:
+                machines.setdefault((thing.store, thing.id, thing.machine), []).append(thing)
+        books = survey.books()
+        chosen = {}
+        for (store, id, name), things in sorted(machines.items()):
+            if self.ids and not {id, name} & self.ids:
+                continue
+            found |= {id, name}
+            said = {"name": name, "id": id, "store": store}
+            entry = books.entries.get((store, id))
+            if entry and entry.record:
+                continue  # it has its record
+            if entry:
+                self.others.append({**said, "why": "it was removed; prune removes what is left of it"})
+            elif store not in (books.own, self.from_store):
+                self.others.append({**said, "why": f"it belongs to another store; from_store: {store} takes it over"})
+            else:
+                chosen[store, id, name] = things
+        for (store, id, name), things in chosen.items():
+            said = {"name": name, "id": id, "store": store}
+            twins = [other for _store, other, also in chosen if also == name and other != id]
+            if twins:
+                why = f"There are several machines {name}: {', '.join(sorted([id, *twins]))}. Give the id of one"
+                self.failed.append({**said, "error": why})
+                continue
+            self._adopt(said, things)
+        recorded = set(survey.store.names()) if survey.store.exists else set()
+        return {
+            "changed": bool(self.adopted),
+            "diff": {
+                "before": {one["name"]: {"state": "absent"} for one in self.adopted},
+                "after": {one["name"]: one.pop("shape") for one in self.adopted},
+            },
+            "account": survey.account,
+            "adopted": self.adopted,
+            "failed_to_adopt": self.failed,
+            "others": self.others,
+            "found": sorted(self.ids & (found | recorded)),
+            **failure("Not all could be adopted", self.failed, []),
+        }
+
+    def _adopt(self, said: dict[str, t.Any], things: list[Thing]) -> None:
+        survey = self.survey
+        adoption = Adoption(survey.driver_class, survey.store, survey.wish_for(said["name"]), survey.clock)
+        adoption.connected = survey.driver
+        try:
+            self.adopted.append({**said, **adoption.adopt(things)})
+        except MachineError as error:
+            self.failed.append({**said, "error": error.text()})

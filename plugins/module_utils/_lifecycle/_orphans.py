@@ -1,0 +1,261 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is there at the provider, and what the store says of it.
+
+A thing is known by its tags or, where its kind has none, by its name. What neither says fully and in our form is
+nobody's business here. What is ours is judged by the store: a record owns it, a tombstone says that it is to be gone,
+or nobody knows it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from .._errors import MachineError
+from .._record import NAME, Record, Resource, resource_name
+from ..driver import ABSENT, Driver, Kind, Seen
+from ._task import Task, Wish
+
+if t.TYPE_CHECKING:
+    from .._clock import Clock
+    from .._store import Store
+
+ID = re.compile(r"[0-9a-f]{12}\Z")
+NUMBER = re.compile(r"[1-9][0-9]*\Z")
+REST = r"(?P<generation>[1-9][0-9]*)(?:-(?P<suffix>.+))?\Z"
+NAMED = re.compile(rf"(?P<machine>{NAME.pattern[:-2]})-(?P<id>[0-9a-f]{{6}})-{REST}")
+
+OURS, REMOVED, UNRECORDED, OTHERS = "ours", "removed", "unrecorded", "others"
+
+
+@dataclasses.dataclass
+class Thing:
+    """Something that bears tags or a name of our form."""
+
+    kind: type[Kind]
+    seen: Seen
+    machine: str
+    id: str  # the record's; its first six characters, where a name is all that tells
+    key: str
+    generation: int
+    attempt: int = 1
+    store: str = ""  # "": a name does not tell
+    expires: str = ""
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        """Of two things of one key, the later one counts."""
+        return self.generation, self.attempt
+
+    @property
+    def resource(self) -> Resource:
+        """As a record would name it. What was asked for nobody knows: at least what it has."""
+        resource = Resource(self.key, self.kind.__name__, id=self.seen.id, requests=[dict(self.seen.has)])
+        resource.generation, resource.attempt = self.turn
+        return resource
+
+    def public(self, why: str = "") -> dict[str, t.Any]:
+        return {
+            "kind": self.kind.__name__,
+            "id": self.seen.id,
+            "name": self.seen.name or None,
+            "machine": self.machine,
+            "machine_id": self.id,
+            "store": self.store or None,
+            "created": self.seen.created or None,
+            "why": why,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.kind.__name__} {self.seen.id} of {self.machine}"
+
+
+def recognise(kind: type[Kind], seen: Seen) -> Thing | None:
+    """The thing, if its tags (its name) are wholly of our form: a look-alike is nothing of ours."""
+    if seen.state == ABSENT:
+        return None
+    if not kind.tagged:
+        named = NAMED.match(seen.name)
+        return Thing(kind, seen, named["machine"], named["id"], *_rest(kind, named)) if named else None
+    tags = {name: str(value) for name, value in seen.tags.items()}
+    machine, id, key, store = (tags.get(name, "") for name in ("machine", "id", "kind", "store"))
+    generation, attempt = tags.get("generation", ""), tags.get("attempt", "")
+    formed = store and NAME.match(machine) and ID.match(id) and NUMBER.match(generation) and NUMBER.match(attempt)
+    if not formed or key.partition("/")[0] != kind.__name__:
+        return None
+    return Thing(kind, seen, machine, id, key, int(generation), int(attempt), store, tags.get("expires", ""))
+
+
+def _rest(kind: type[Kind], named: re.Match[str]) -> tuple[str, int]:
+    """Key and generation, as a name says them."""
+    suffix = named["suffix"]
+    return f"{kind.__name__}/{suffix}" if suffix else kind.__name__, int(named["generation"])
+
+
+def name_owners(things: list[Thing]) -> None:
+    """What has but a name belongs to the only machine with such a name and beginning of an id."""
+    tagged = {(one.machine, one.id, one.store) for one in things if one.kind.tagged}
+    for thing in things:
+        if thing.kind.tagged:
+            continue
+        owners = []
+        for machine, id, store in tagged:
+            begin = f"{machine}-{id[:6]}-"
+            rest = re.match(REST, thing.seen.name[len(begin) :])
+            if thing.seen.name.startswith(begin) and rest:
+                owners.append((machine, id, store, *_rest(thing.kind, rest)))
+        if len(owners) == 1:
+            thing.machine, thing.id, thing.store, thing.key, thing.generation = owners[0]
+
+
+def failure(what: str, failed: list[dict[str, t.Any]], left_behind: list[str]) -> dict[str, t.Any]:
+    """What is added to the result of a run in which some did not succeed."""
+    if not failed:
+        return {}
+    said = "; ".join(f"{one.get('machine') or one.get('name')}: {one['error'].rstrip('.')}" for one in failed)
+    error = MachineError(
+        f"{what}: {said}", code="incomplete", left_behind=left_behind, remedy="Mend that and run again"
+    )
+    return {"failed": True, "msg": error.text(), "error": error.details()}
+
+
+@dataclasses.dataclass
+class Entry:
+    """What the store says of one machine: what was removed of it and, unless it is buried, its record."""
+
+    store: str
+    id: str
+    name: str
+    gone: list[dict[str, t.Any]]
+    record: Record | None = None
+
+    def owns(self, thing: Thing) -> bool:
+        for one in self.record.resources if self.record else ():
+            if one.kind == thing.kind.__name__ and not one.existing:
+                # What was asked for and has not answered may show up at any time
+                awaited = one.id is None and one.status == "creating"
+                if one.id == thing.seen.id or (awaited and self._is(one, thing)):
+                    return True
+        return False
+
+    def removed(self, thing: Thing) -> bool:
+        """Whether it, or what came after it under its key, was removed."""
+        if not thing.kind.tagged:
+            return any((one["kind"], one["name"]) == (thing.kind.__name__, thing.seen.name) for one in self.gone)
+        return any(one["key"] == thing.key and (one["generation"], one["attempt"]) >= thing.turn for one in self.gone)
+
+    def _is(self, resource: Resource, thing: Thing) -> bool:
+        if not thing.kind.tagged:
+            return thing.seen.name == resource_name(self.name, self.id, resource)
+        return (resource.key, resource.generation, resource.attempt) == (thing.key, *thing.turn)
+
+
+class Books:
+    """What the store says of one driver's machines in one place and account."""
+
+    def __init__(self, store: Store, driver: str, place: dict[str, t.Any], account: str) -> None:
+        self.store = store
+        self.own = store.id if store.exists else ""
+        self._where = (driver, place, account)
+        self.entries: dict[tuple[str, str], Entry] = {}
+        tombstones = store.tombstones() if self.own else []
+        self.tombstones = [one for one in tombstones if self._where == (one["driver"], one["place"], one["account"])]
+        for one in self.tombstones:
+            self._add(Entry(one.get("store") or self.own, one["id"], one["name"], one["resources"]))
+        for name in store.names() if self.own else ():
+            self._read(name)
+
+    def judge(self, thing: Thing) -> tuple[str, str]:
+        """Whose it is, and why that is thought."""
+        entries = self._concerned(thing)
+        if any(one.owns(thing) for one in entries):
+            return OURS, f"{thing.machine} owns it"
+        for one in entries:
+            if one.removed(thing):
+                return REMOVED, f"it was removed from {one.name}" if one.record else f"{one.name} was removed"
+        if entries:
+            what = "record" if entries[0].record else "tombstone"
+            return UNRECORDED, f"the {what} of {entries[0].name} does not know it"
+        if thing.store and thing.store != self.own:
+            return OTHERS, f"it belongs to store {thing.store}"
+        return UNRECORDED, "no record knows it" if thing.store else "its name does not tell which store it belongs to"
+
+    def judge_anew(self, thing: Thing) -> tuple[str, str]:
+        """The same, under the machine's lock: its record may have changed since."""
+        self.entries = {key: one for key, one in self.entries.items() if not one.record or one.name != thing.machine}
+        if self.own:
+            self._read(thing.machine)
+        return self.judge(thing)
+
+    def _concerned(self, thing: Thing) -> list[Entry]:
+        if thing.kind.tagged:
+            found = self.entries.get((thing.store, thing.id))
+            return [found] if found else []
+        return [one for one in self.entries.values() if thing.seen.name.startswith(f"{one.name}-{one.id[:6]}-")]
+
+    def _read(self, name: str) -> None:
+        try:
+            record = self.store.read(name)
+        except MachineError:
+            return  # what a damaged record knows, nobody can tell: its things are listed, and stay
+        if record and self._where == (record.driver, record.place, record.account):
+            store = record.kept.get("store") or self.own
+            self._add(Entry(store, record.id, record.name, record.kept.get("gone", []), record))
+
+    def _add(self, entry: Entry) -> None:
+        self.entries[entry.store, entry.id] = entry
+
+
+class Survey(Task):
+    """A look at all that is of our form in one place and account, over one connection."""
+
+    def __init__(self, driver: type[Driver], store: Store, wish: Wish, clock: Clock | None = None) -> None:
+        super().__init__(driver, store, wish, clock)
+        self.place = {name: wish.options.get(name) for name in driver.place}
+        self._begin(Record("", "", wish.driver, place=self.place))
+        self.resources.note_account()
+        self.account = self.resources.record.account
+
+    def books(self) -> Books:
+        return Books(self.store, self.wish.driver, self.place, self.account)
+
+    def things(self) -> list[Thing]:
+        """By one list a kind. Of kinds that can't be listed, what was removed is asked for one by one."""
+        found: list[Thing] = []
+        for kind in self.driver_class.kinds:
+            if hasattr(kind, "create"):
+                seen = self.resources.listed(kind, {}) if kind.lists_account else self._late(kind)
+                found += [thing for one in seen if (thing := recognise(kind, one))]
+        name_owners(found)
+        return found
+
+    def at(self, thing: Thing) -> Task:
+        """A task on that thing's machine, of which there is no record."""
+        record = Record(thing.id, thing.machine, self.wish.driver, account=self.account, place=self.place)
+        record.kept["store"] = thing.store
+        record.resources = [thing.resource]
+        task = Task(self.driver_class, self.store, self.wish_for(thing.machine), self.clock)
+        task.connected = self.driver
+        task._begin(record)
+        return task
+
+    def wish_for(self, machine: str) -> Wish:
+        """A machine that is being worked on is left alone: its lock is not waited for."""
+        return dataclasses.replace(self.wish, name=machine, lock_timeout=0)
+
+    def _late(self, kind: type[Kind]) -> list[Seen]:
+        """What is there of the removed things of a kind, each seen once."""
+        found: dict[str, Seen] = {}
+        for entry in self.books().entries.values():
+            for one in entry.gone:
+                if one["kind"] == kind.__name__:
+                    turn = one["key"], one["generation"], one["attempt"]
+                    resources = self.at(Thing(kind, Seen(""), entry.name, entry.id, *turn, entry.store)).resources
+                    resource = resources.record.resources[0]
+                    asked = resources.kind(resource)
+                    raws = resources.read(asked.list, resources.it(resource)) or []
+                    found.update((seen.id, seen) for seen in map(asked.seen, raws))
+        return list(found.values())

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pruning: what a record or a tombstone says is to be gone goes; all else of our form is listed, and stays."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from .._errors import MachineError
+from .._record import BEING_REMOVED, TIME, Record, expires_at
+from .._resources import is_ours
+from . import Lifecycle
+from ._change import RECREATING
+from ._orphans import OTHERS, OURS, REMOVED, UNRECORDED, Books, Survey, Thing, failure
+
+TOMBSTONE_DAYS = 30
+NOT_NOW = "locked"  # code of the error that says that somebody works on a machine
+
+
+def _line(one: dict[str, t.Any]) -> str:
+    what = f"{one['kind']} {one['id']} of {one['machine']}" if one["id"] else one["machine"]
+    return f"{what} ({one['why']})"
+
+
+def why_due(record: Record, now: float) -> str:
+    """Why this machine is to be gone; empty: it isn't."""
+    if record.status == BEING_REMOVED and not record.kept.get(RECREATING):
+        return "its removal was begun"
+    return f"it expired at {record.expires}" if expires_at(record) <= now else ""
+
+
+class Prune:
+    """One run over one place and account."""
+
+    def __init__(self, survey: Survey, ids: t.Collection[str] = (), from_store: str | None = None) -> None:
+        self.survey = survey
+        self.ids = ids
+        self.from_store = from_store
+        self.removed: list[dict[str, t.Any]] = []
+        self.failed: list[dict[str, t.Any]] = []  # what is to be gone and could not be removed
+        self.busy: list[dict[str, t.Any]] = []  # what is to be gone, and is being worked on
+        self.unrecorded: list[dict[str, t.Any]] = []
+        self.others: list[dict[str, t.Any]] = []
+        self.found: set[str] = set()  # of the ids that were given
+
+    def run(self) -> dict[str, t.Any]:
+        # Looked at first and read then: what is made meanwhile has a record when it is judged
+        things = self.survey.things()
+        self._remove_machines()
+        books = self.survey.books()
+        for thing in sorted(things, key=self._dependent_first):
+            self._judge(thing, books)
+        if not self.survey.wish.check:
+            self._forget(books, things)
+        left = [f"{one['kind']} {one['id']}" if one["id"] else one["machine"] for one in self.failed]
+        return {
+            "changed": bool(self.removed),
+            "diff": {"before": "".join(f"{_line(one)}\n" for one in self.removed), "after": ""},
+            "account": self.survey.account,
+            "removed": self.removed,
+            "failed_to_remove": self.failed,
+            "busy": self.busy,
+            "unrecorded": self.unrecorded,
+            "others": self.others,
+            "found": sorted(self.found),
+            **failure("Not all could be removed", self.failed, left),
+        }
+
+    # Machines with a record
+
+    def _remove_machines(self) -> None:
+        survey = self.survey
+        for entry in list(survey.books().entries.values()):
+            if entry.record and why_due(entry.record, survey.clock.time()):
+                lifecycle = Lifecycle(survey.driver_class, survey.store, survey.wish_for(entry.name), survey.clock)
+                lifecycle.connected = survey.driver
+                self._remove_machine(lifecycle, entry.record)
+
+    def _remove_machine(self, lifecycle: Lifecycle, record: Record) -> None:
+        now = self.survey.clock.time()
+        said = {"kind": None, "id": None, "name": None, "machine": record.name, "machine_id": record.id}
+        said.update(store=None, created=record.created, why=why_due(record, now))
+
+        def due(anew: Record) -> bool:
+            # Under its lock: its life may have been prolonged since, or another machine may have its name.
+            return anew.id == record.id and bool(why_due(anew, now))
+
+        self._try(lambda: lifecycle.absent(due).changed, said)
+
+    # Things without one
+
+    def _judge(self, thing: Thing, books: Books) -> None:
+        verdict, why = books.judge(thing)
+        asked = {thing.seen.id, thing.id} & set(self.ids)
+        self.found |= asked
+        meant = asked and (verdict == UNRECORDED or (verdict == OTHERS and thing.store == self.from_store))
+        if verdict == REMOVED or meant:
+            if hasattr(thing.kind, "delete"):  # else it goes with what it is a part of
+                self._try(
+                    lambda: self._remove(thing, books, verdict), thing.public(f"asked for: {why}" if meant else why)
+                )
+        elif verdict == OURS and asked:
+            self.failed.append({**thing.public(why), "error": "It is recorded: remove the machine, by state absent"})
+        elif verdict == OTHERS and asked:
+            self.failed.append({**thing.public(why), "error": f"Give from_store: {thing.store}, if that one is gone"})
+        elif verdict == UNRECORDED:
+            self.unrecorded.append(thing.public(why))
+        elif verdict == OTHERS:
+            self.others.append(thing.public(why))
+
+    def _remove(self, thing: Thing, books: Books, verdict: str) -> bool:
+        """Under the machine's lock. False: there was nothing to remove any more."""
+        if self.survey.wish.check:
+            return True
+        task = self.survey.at(thing)
+        with task._locked():
+            if books.judge_anew(thing)[0] != verdict:
+                return False
+            resource = task.resources.record.resources[0]
+            seen = task.resources.get(resource)
+            if seen is None or not is_ours(task.resources.kind(resource), task.resources.it(resource), seen):
+                return False
+            task.resources.delete(resource)
+            return True
+
+    def _try(self, remove: t.Callable[[], bool], said: dict[str, t.Any]) -> None:
+        """One that can't be removed does not stand in the way of the others."""
+        try:
+            if remove():
+                self.removed.append(said)
+        except MachineError as error:
+            (self.busy if error.code == NOT_NOW else self.failed).append({**said, "error": error.text()})
+
+    def _dependent_first(self, thing: Thing) -> int:
+        return -self.survey.driver_class.kinds.index(thing.kind)
+
+    # Tombstones
+
+    def _forget(self, books: Books, things: list[Thing]) -> None:
+        """Old tombstones go, but not while there is anything that bears their id."""
+        for one in books.tombstones:
+            removed = datetime.datetime.strptime(one["removed"], TIME).replace(tzinfo=datetime.timezone.utc)
+            age = self.survey.clock.time() - removed.timestamp()
+            if age > TOMBSTONE_DAYS * 86400 and not any(one["id"].startswith(thing.id) for thing in things):
+                self.survey.store.forget(one["id"])

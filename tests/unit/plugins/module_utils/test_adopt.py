@@ -1,0 +1,415 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adopting: what the store knew before it was lost, rebuilt from what is there; nothing is made or changed by it."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import driver
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from tests import model
+from tests.faults.orphanage import DAY, FULL, Orphanage, names, orphanage
+
+__all__ = ["orphanage"]
+
+SAME = ("id", "name", "driver", "account", "place", "options", "machine", "status", "expires")
+
+
+def known(record: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What an adoption must bring back."""
+    fields = ("key", "kind", "id", "status", "generation", "attempt", "existing")
+    resources = [{field: one[field] for field in fields} for one in record["resources"]]
+    return {**{field: record[field] for field in SAME}, "resources": resources}
+
+
+def lost_and_adopted(orphanage: Orphanage, *ids: str, **more: t.Any) -> dict[str, t.Any]:
+    return orphanage.adopt(*ids, from_store=orphanage.lose(), **more)
+
+
+# What comes back
+
+
+def test_a_record_is_rebuilt(orphanage: Orphanage) -> None:
+    orphanage.present("web1", expires_in="8h", **FULL)
+    orphanage.present("web1", recreate=True, image="image-2", **FULL)  # so that generations count,
+    orphanage.provider.vanish(orphanage.one("machine").id)  # and attempts
+    orphanage.clock.now += 60
+    orphanage.present("web1", image="image-2", **FULL)
+    before = orphanage.record()
+    assert {one["generation"] for one in before["resources"]} == {2}
+    former, ledger = orphanage.lose(), len(orphanage.provider.ledger)
+    result = orphanage.adopt(from_store=former, image="image-2", **FULL)
+    assert result["changed"] and [one["name"] for one in result["adopted"]] == ["web1"]
+    assert result["adopted"][0]["missing"] == result["adopted"][0]["unexplained"] == []
+    assert orphanage.changes(ledger) == []
+    after = orphanage.record()
+    assert known(after) == known(before)
+    assert after["kept"]["store"] == former != orphanage.store().id
+    assert {key: one["requests"] for key, one in by_key(after).items() if key != "Key"} == {
+        key: one["requests"] for key, one in by_key(before).items() if key != "Key"
+    }
+
+
+def by_key(record: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    return {one["key"]: one for one in record["resources"]}
+
+
+def test_it_is_then_a_machine_as_any_other(orphanage: Orphanage) -> None:
+    orphanage.present(**FULL)
+    before = orphanage.alive()
+    former = orphanage.lose()
+    orphanage.adopt(from_store=former, **FULL)
+    ledger = len(orphanage.provider.ledger)
+    assert not orphanage.present(**FULL).changed and orphanage.changes(ledger) == [] and orphanage.alive() == before
+    result = orphanage.prune()
+    assert not result["changed"] and result["unrecorded"] == result["others"] == []
+    orphanage.lifecycle().power("stopped")
+    orphanage.present(rules=[22, 80], **FULL)
+    orphanage.present(rules=[22, 80], recreate=True, image="image-2", **FULL)
+    tags = {one.tags["dockyard-store"] for one in orphanage.provider.alive() if one.tags}
+    assert tags == {former}, "whose it is does not change under way"
+    orphanage.absent()
+    assert orphanage.alive() == []
+
+
+def test_twice_is_once(orphanage: Orphanage) -> None:
+    orphanage.present()
+    former = orphanage.lose()
+    orphanage.adopt(from_store=former)
+    record = orphanage.record()
+    result = orphanage.adopt(from_store=former)
+    assert not result["changed"] and result["adopted"] == [] and not result.get("failed")
+    assert orphanage.record() == record
+
+
+def test_what_comes_late_is_known_by_the_former_store(orphanage: Orphanage) -> None:
+    orphanage.present()
+    server = orphanage.one("machine")
+    lost_and_adopted(orphanage)
+    orphanage.absent()
+    late = orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)
+    assert names(orphanage.prune()["removed"]) == [f"Server {late.id}"]
+
+
+def test_a_record_alone_is_rebuilt_without_a_word(orphanage: Orphanage) -> None:
+    """A backup from before the machine was made, say: its things bear this store's own id."""
+    orphanage.present("web1")
+    orphanage.copy("store", "backup")
+    orphanage.present("web2", **FULL)
+    before = orphanage.record("web2")
+    orphanage.copy("backup", "store")
+    ledger = len(orphanage.provider.ledger)
+    result = orphanage.adopt(**FULL)
+    assert [one["name"] for one in result["adopted"]] == ["web2"] and not result.get("failed")
+    assert known(orphanage.record("web2")) == known(before) and "store" not in orphanage.record("web2")["kept"]
+    assert orphanage.changes(ledger) == [] and not orphanage.prune()["unrecorded"]
+    assert not orphanage.present("web2", **FULL).changed, "and nothing is made twice"
+
+
+def test_an_end_comes_back_and_counts(orphanage: Orphanage) -> None:
+    orphanage.present(expires_in="1h")
+    lost_and_adopted(orphanage)
+    orphanage.clock.now += DAY
+    assert names(orphanage.prune()["removed"]) == ["web1"]
+
+
+def test_of_a_user_s_own_nothing_is_taken(orphanage: Orphanage) -> None:
+    network = orphanage.provider.add("network", "acme", "north").id
+    orphanage.present(network=network)
+    lost_and_adopted(orphanage, network=network)
+    assert by_key(orphanage.record())["Network"]["existing"]
+    orphanage.absent()
+    assert orphanage.alive() == [network]
+
+
+def test_a_user_s_own_that_is_not_there(orphanage: Orphanage) -> None:
+    orphanage.present()
+    result = lost_and_adopted(orphanage, network="network-99")
+    assert result["failed"] and "network-99" in result["msg"] and orphanage.records() == []
+
+
+# What is there and what is wanted
+
+
+def test_what_is_missing_stays_planned_and_is_made_by_the_next_run(orphanage: Orphanage) -> None:
+    orphanage.present()
+    result = lost_and_adopted(orphanage, **FULL)
+    assert result["adopted"][0]["missing"] == ["Volume/data", "Address"]
+    server = orphanage.one("machine").id
+    assert orphanage.present(**FULL).changed
+    assert orphanage.one("machine").id == server and len(orphanage.alive()) == 5
+    assert not orphanage.present(**FULL).changed
+
+
+def test_a_missing_thing_is_made_and_not_taken_for_a_dead_one(orphanage: Orphanage) -> None:
+    """The token of a machine that is terminated still answers with it."""
+    orphanage.provider.set(ghost=DAY)
+    orphanage.present()
+    old = orphanage.one("machine").id
+    orphanage.provider.vanish(old)
+    key = orphanage.one("key").id
+    one = lost_and_adopted(orphanage)["adopted"][0]
+    assert one["missing"] == ["Server"] and one["login"] == "new"
+    assert orphanage.record()["status"] == "creating"
+    orphanage.present()
+    assert orphanage.one("machine").id != old and orphanage.record()["status"] == "made"
+    assert orphanage.one("key").id != key, "that one let in the key that was lost"
+    assert orphanage.record()["ssh"]["host_keys"], "it shows a host key of ours"
+
+
+def test_what_nothing_wants_goes_with_the_machine(orphanage: Orphanage) -> None:
+    orphanage.present(**FULL)
+    result = lost_and_adopted(orphanage)
+    assert sorted(result["adopted"][0]["unexplained"]) == ["Address", "Volume/data"]
+    orphanage.present()
+    assert len(orphanage.alive()) == 5, "taken out of use, and not removed"
+    ledger = len(orphanage.provider.ledger)
+    orphanage.absent()
+    assert orphanage.alive() == []
+    assert orphanage.changes(ledger)[0] == "terminate_machine", "in its turn"
+
+
+def test_options_that_it_has_not(orphanage: Orphanage) -> None:
+    orphanage.present("web1", sizes=["large"])
+    orphanage.present("web2")
+    former, before = orphanage.lose(), orphanage.alive()
+    result = orphanage.adopt(from_store=former)
+    assert result["failed"] and [one["name"] for one in result["adopted"]] == ["web2"], "the others are adopted"
+    assert "web1 is not as the options say: Server has size 'large', not 'small'" in result["msg"]
+    assert not (orphanage.folder / "store" / "machines" / "web1").exists() and orphanage.alive() == before
+    assert not orphanage.adopt("web1", from_store=former, sizes=["large"]).get("failed")
+
+
+def test_what_changes_without_a_stop_is_changed_by_the_next_run(orphanage: Orphanage) -> None:
+    orphanage.present(rules=[22])
+    lost_and_adopted(orphanage, rules=[22, 80])
+    assert orphanage.one("firewall").body["rules"] == [22]
+    assert orphanage.present(rules=[22, 80]).changed
+    assert orphanage.one("firewall").body["rules"] == [22, 80]
+
+
+def test_the_choice_that_was_made_is_found_again(orphanage: Orphanage) -> None:
+    orphanage.provider.set(full=["a", "b/small"])
+    options = {"zones": ["a", "b"], "sizes": ["small", "medium"]}
+    seen = orphanage.driver.kinds[-1].seen
+
+    def with_zone(self: t.Any, raw: t.Any) -> driver.Seen:
+        return (lambda one: (one.has.update(zone=raw["zone"]), one)[1])(seen(self, raw))
+
+    orphanage.driver = model.driver_for(orphanage.provider, Server={"seen": with_zone})
+    orphanage.present(disk=10, **options)
+    before = orphanage.record()
+    lost_and_adopted(orphanage, disk=10, **options)
+    after = orphanage.record()
+    assert after["kept"]["choices"] == before["kept"]["choices"] == {"zone": 1}
+    assert by_key(after)["Server"]["choice"] == by_key(before)["Server"]["choice"] == 1
+    assert by_key(after)["Volume/data"]["requests"][0]["zone"] == "b"
+
+
+def test_the_latest_of_a_key_counts(orphanage: Orphanage) -> None:
+    orphanage.present()
+    server = orphanage.one("machine")
+    tags = {**server.tags, "dockyard-attempt": "3"}
+    later = orphanage.provider.add("machine", "acme", "north", tags=tags, **{**server.body, "address": None})
+    lost_and_adopted(orphanage)
+    assert by_key(orphanage.record())["Server"]["id"] == later.id
+    assert names(orphanage.prune()["unrecorded"]) == [f"Server {server.id}"], "the other one is not forgotten"
+
+
+# Whose it is
+
+
+def test_things_of_another_store_are_taken_with_its_id_alone(orphanage: Orphanage) -> None:
+    orphanage.present("web1", store="one")
+    orphanage.present("web2", store="two")
+    one = orphanage.store("one").id
+    for former in (None, "another"):
+        result = orphanage.adopt(store="two", from_store=former)
+        assert not result["changed"] and not result.get("failed")
+        assert [(other["name"], other["store"]) for other in result["others"]] == [("web1", one)]
+        assert one in result["others"][0]["why"]
+    assert orphanage.records("two") == ["web2"]
+
+
+def test_another_account_has_nothing_to_adopt(orphanage: Orphanage) -> None:
+    orphanage.present()
+    former = orphanage.lose()
+    result = orphanage.adopt("web1", from_store=former, account="other")
+    assert result["adopted"] == [] and result["found"] == []
+    assert not orphanage.folder.joinpath("store").exists()
+
+
+def test_what_has_a_tombstone_is_not_adopted(orphanage: Orphanage) -> None:
+    orphanage.present()
+    server = orphanage.one("machine")
+    orphanage.absent()
+    orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)
+    result = orphanage.adopt()
+    assert result["adopted"] == [] and "prune" in result["others"][0]["why"]
+
+
+def test_a_name_that_is_taken(orphanage: Orphanage) -> None:
+    orphanage.present("web1")
+    orphanage.present("web2")
+    orphanage.lose_record("web1", keys=False)
+    orphanage.present("web1")  # the name is free again, and what bore it still exists
+    before = orphanage.record("web1")
+    result = orphanage.adopt()
+    assert result["failed"] and before["id"] in result["msg"] and orphanage.record("web1") == before
+
+
+def test_one_of_two_with_one_name_is_chosen_by_its_id(orphanage: Orphanage) -> None:
+    ids = []
+    for _time in range(2):
+        orphanage.present("web1")
+        ids.append(orphanage.record()["id"])
+        orphanage.lose_record("web1", keys=False)
+    result = orphanage.adopt()
+    assert result["adopted"] == [] and all(id in result["msg"] for id in ids)
+    result = orphanage.adopt(ids[0])
+    assert [one["id"] for one in result["adopted"]] == ids[:1] == [orphanage.record()["id"]]
+    assert {one["machine_id"] for one in orphanage.prune()["unrecorded"]} == {ids[1]}
+
+
+def test_a_name_alone_says_too_little(orphanage: Orphanage) -> None:
+    orphanage.provider.add("key", "acme", "north", name="web1-0123ab-1")
+    assert orphanage.adopt()["adopted"] == []
+    assert orphanage.prune()["unrecorded"][0]["store"] is None
+
+
+def test_only_those_that_are_named(orphanage: Orphanage) -> None:
+    for name in ("web1", "web2", "web3"):
+        orphanage.present(name)
+    id = orphanage.record("web3")["id"]
+    result = orphanage.adopt("web1", id, "web9", from_store=orphanage.lose())
+    assert orphanage.records() == ["web1", "web3"] and result["found"] == sorted(["web1", id])
+
+
+def test_a_check_shows_it_and_makes_nothing(orphanage: Orphanage) -> None:
+    orphanage.present(**FULL)
+    former = orphanage.lose()
+    result = orphanage.adopt(from_store=former, check=True, **FULL)
+    assert result["changed"] and [one["name"] for one in result["adopted"]] == ["web1"]
+    assert result["diff"]["before"]["web1"] == {"state": "absent"}
+    assert result["diff"]["after"]["web1"]["resources"].keys() == {
+        "Key",
+        "Firewall",
+        "Volume/data",
+        "Address",
+        "Server",
+    }
+    assert not orphanage.folder.joinpath("store").exists()
+
+
+def test_a_required_option(orphanage: Orphanage, monkeypatch: pytest.MonkeyPatch) -> None:
+    orphanage.present()
+    monkeypatch.setattr(orphanage.driver, "required", ("region", "image"))
+    assert "image" in lost_and_adopted(orphanage)["msg"]
+
+
+# How it is logged in to
+
+
+def test_a_key_that_is_lost_is_said(orphanage: Orphanage) -> None:
+    orphanage.present()
+    one = lost_and_adopted(orphanage)["adopted"][0]
+    assert one["login"] == "lost" and "ssh_key" in one["reached"] and "recreate" in one["reached"]
+    assert orphanage.record()["ssh"]["host_keys"] == []
+
+
+def test_a_key_of_the_user_s(orphanage: Orphanage, tmp_path: pathlib.Path) -> None:
+    key = tmp_path / "mine"
+    key.write_text("private")
+    key.with_name("mine.pub").write_text("ssh-ed25519 AAAAmine me")
+    orphanage.present()
+    host_key = "ssh-ed25519 AAAAhost"
+    one = lost_and_adopted(orphanage, ssh_key=str(key), host_key=f"{host_key} comment")["adopted"][0]
+    assert one["login"] == "given"
+    ssh = orphanage.record()["ssh"]
+    assert (ssh["key"], ssh["policy"], ssh["host_keys"]) == (str(key), "given", [host_key])
+
+
+def test_a_key_that_the_store_still_has(orphanage: Orphanage) -> None:
+    orphanage.present()
+    before = orphanage.record()["ssh"]
+    orphanage.lose_record("web1")
+    one = orphanage.adopt()["adopted"][0]
+    after = orphanage.record()["ssh"]
+    assert one["login"] == "kept"
+    assert (after["public_key"], after["host_keys"]) == (before["public_key"], before["host_keys"])
+
+
+def test_a_pinned_host_key_of_another_machine_is_not_taken(orphanage: Orphanage) -> None:
+    orphanage.present()
+    known_hosts = pathlib.Path(orphanage.store().folder("web1")) / "known_hosts"
+    known_hosts.write_text("0123456789ab ssh-ed25519 AAAAother\nbroken\n")
+    orphanage.lose_record("web1")
+    orphanage.adopt()
+    assert orphanage.record()["ssh"]["host_keys"] == []
+
+
+def test_a_key_is_replaced_where_the_provider_has_the_means(orphanage: Orphanage) -> None:
+    keys: dict[str, str] = {}  # which the provider lets in, by machine
+    base = orphanage.driver
+    server = base.kinds[-1]
+
+    class Server(server):  # type: ignore[misc,valid-type]
+        adjustable = {**server.adjustable, "authorized": "any"}
+
+        def seen(self, raw: t.Any) -> driver.Seen:
+            one = super().seen(raw)
+            one.has["authorized"] = keys.get(raw["id"])
+            return one
+
+        def create(self, it: driver.It) -> str:
+            authorized = it.request.pop("authorized")
+            id = super().create(it)
+            keys[id] = authorized
+            return id
+
+        def adjust(self, it: driver.It) -> None:
+            if it.seen and it.seen.has["authorized"] != it.request["authorized"]:
+                keys[it.seen.id] = it.request["authorized"]
+            else:
+                super().adjust(it)
+
+    class Means(base):  # type: ignore[misc,valid-type]
+        kinds = (*base.kinds[:-1], Server)
+
+        def recipe(self, m: t.Any) -> None:
+            super().recipe(m)
+            for request in m.wants[-1].requests:
+                request["authorized"] = m.public_key
+
+    orphanage.driver = Means
+    orphanage.present()
+    machine = orphanage.one("machine").id
+    old = keys[machine]
+    one = lost_and_adopted(orphanage)["adopted"][0]
+    assert one["login"] == "replaced" and keys[machine] == old, "an adoption changes nothing"
+    orphanage.present()
+    assert keys[machine] == orphanage.record()["ssh"]["public_key"] != old
+
+
+# Nothing twice
+
+
+@pytest.mark.parametrize("kind", ["address", "machine", "volume", "firewall", "key"])
+def test_a_backup_from_the_midst_of_a_create_makes_nothing_twice(orphanage: Orphanage, kind: str) -> None:
+    """Frozen and not made, says the record of the backup: but it was made since."""
+    call = {"address": "allocate_address", "machine": "run_machine", "key": "import_key"}.get(kind, f"create_{kind}")
+    orphanage.provider.faults = [model.Fault("quota", call)]
+    with pytest.raises(MachineError):
+        orphanage.present(**FULL)
+    orphanage.provider.faults = []
+    orphanage.copy("store", "backup")
+    orphanage.present(**FULL)
+    before = orphanage.alive()
+    orphanage.copy("backup", "store")
+    orphanage.present(**FULL)
+    assert orphanage.alive() == before
