@@ -72,8 +72,9 @@ def fqcn(driver: type[Driver]) -> str:
 
 
 def run(driver: type[Driver]) -> None:
+    hidden = {name: {**driver.argument_spec[name], "no_log": True} for name in secret_options(driver)}
     module = _Module(
-        argument_spec={**SHARED, **driver.argument_spec},
+        argument_spec={**SHARED, **driver.argument_spec, **hidden},
         supports_check_mode=True,
         required_if=[("scope", "machine", ["name"])],
     )
