@@ -29,6 +29,8 @@ POWER = {
     "paused": ("pause", contract.PAUSED),
 }
 
+SKEW = 300.0  # seconds that the clocks of two controllers may differ: clouds refuse whose clock is further off
+
 
 @dataclasses.dataclass
 class Wish:
@@ -180,6 +182,7 @@ class Task:
             clock=self.clock,
             guard=lambda seconds: self._lock.check(seconds) if self._lock else None,
             dead=self._dead,
+            skew=SKEW if self.store.shared else 0.0,
         )
 
     def _connect(self, record: Record) -> Driver:

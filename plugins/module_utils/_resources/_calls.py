@@ -52,6 +52,7 @@ class Calls:
         clock: Clock,
         guard: t.Callable[[float], None] = lambda seconds: None,
         dead: t.Callable[[Resource], None] = lambda resource: None,
+        skew: float = 0.0,
     ) -> None:
         self.driver = driver
         self.record = record
@@ -62,6 +63,8 @@ class Calls:
         self.timeout = timeout
         self.clock = clock
         self.guard = guard  # makes sure that the machine's lock lasts for so many seconds
+        self.skew = skew  # seconds by which the clock of who worked on it before may differ
+        self.began = clock.time()
         self.dead = dead  # told of a resource that was there and is gone, before that is saved
         self.changed = False
         self._seen: dict[str, Seen] = {}  # since the last call that may have changed anything

@@ -18,6 +18,7 @@ IDENTITY = ("store", "id", "kind", "generation", "attempt")  # the tags that mak
 class Looking(Calls):
     def __init__(self, *arguments: t.Any, **more: t.Any) -> None:
         super().__init__(*arguments, **more)
+        self._tried: set[str] = set()  # keys of what was called for in this run
         self._met: set[str] = set()  # ids that were there in this run
         self._ends: dict[str, str | None] = {}  # key -> why it is gone, where the provider still tells
 
@@ -48,6 +49,15 @@ class Looking(Calls):
         self._met.add(seen.id)
         return seen
 
+    def shows(self, resource: Resource) -> float:
+        """UNIX time from which on surely shows what was made, if anything was."""
+        lag = self.kind(resource).lag
+        if resource.key in self._tried:
+            return resource.last_try + lag
+        if not resource.id:
+            lag += self.driver.call_limit  # whoever called may have been killed with the call still on its way
+        return min(resource.last_try + self.skew, self.began) + lag
+
     def look(self, resource: Resource, until: float) -> Seen | None:
         """By tags (or by name, where there are no tags), again and again until that UNIX time."""
         kind = self.kind(resource)
@@ -67,10 +77,9 @@ class Looking(Calls):
         seen = self.get(resource)
         if seen is not None:
             return seen
-        lag = self.kind(resource).lag
         # What was there in this run is not only late to show.
-        patience = 0.0 if resource.id in self._met else min(5.0, lag)
-        for _left in self.clock.poll(max(patience, resource.last_try + lag - self.clock.time(), 0.1)):
+        patience = 0.0 if resource.id in self._met else min(5.0, self.kind(resource).lag)
+        for _left in self.clock.poll(max(patience, self.shows(resource) - self.clock.time(), 0.1)):
             seen = self.get(resource)
             if seen is not None:
                 return seen

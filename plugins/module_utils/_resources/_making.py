@@ -94,20 +94,23 @@ class Making(Removing):
         waits = self.clock.poll(self.timeout)
         while True:
             if unresolved and kind.identity is None:
-                seen = self.look(resource, resource.last_try + kind.lag)
+                seen = self.look(resource, self.shows(resource))
                 if seen is not None:
                     return seen.id
                 unresolved = False
             resource.status, resource.last_try = "creating", self.clock.time()
+            self._tried.add(resource.key)
             self.save()
             try:
-                return self._id(resource, self.change(resource, "create"))
+                try:
+                    return self._id(resource, self.change(resource, "create"))
+                finally:
+                    resource.last_try = self.clock.time()  # for so long it may have been under way
             except ProviderError as error:
-                resource.last_try = self.clock.time()  # for so long it may have been under way
                 late = error.verdict == contract.MISSING and self._needs_what_is_late(resource)
                 for step in AFTER_CREATE[contract.BUSY if late else error.verdict, unresolved]:
                     if step == LOOK:
-                        seen = self.look(resource, resource.last_try + kind.lag)
+                        seen = self.look(resource, self.shows(resource))
                         if seen is not None:
                             return seen.id
                     elif step == NEXT:
@@ -141,7 +144,7 @@ class Making(Removing):
     def _needs_what_is_late(self, resource: Resource) -> bool:
         """Whether what is missing may be something that we made just now, and that does not show yet."""
         needed = map(self.record.resource, refers_to(resource.request))
-        return any(one.last_try + self.kind(one).lag > self.clock.time() for one in needed if one)
+        return any(self.shows(one) > self.clock.time() for one in needed if one)
 
     def _next_choice(self, resource: Resource, error: ProviderError) -> None:
         resource.status, resource.attempt = "planned", resource.attempt + 1

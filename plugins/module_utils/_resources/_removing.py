@@ -17,7 +17,7 @@ class Removing(Looking):
         """Let it be gone for sure, and off the record."""
         if not resource.existing:
             if resource.id is None and resource.status == "creating":
-                seen = self.look(resource, resource.last_try + self.kind(resource).lag)
+                seen = self.look(resource, self.shows(resource))
                 if seen is not None:
                     resource.id = seen.id
                     self.save()

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What does not show yet is not taken for gone: by whoever looks, and whatever clock said when it was made."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _module
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Lifecycle, Wish
+from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
+from tests.doubles.objects import Memory
+from tests.model import Clock, Fault, Provider, driver_for
+from tests.model.provider import Entry
+
+LAG = 60.0
+
+
+class Ahead(Clock):
+    """A controller's clock that is ahead of the true one, or behind."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.clock = clock
+        self.seconds = seconds
+
+    def time(self) -> float:
+        return self.clock.time() + self.seconds
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+
+
+class Cut(BaseException):
+    """kill -9"""
+
+
+class World:
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.provider = Provider(self.clock, read_lag=LAG, list_lag=LAG)
+        self.driver = driver_for(self.provider)
+        self.memory = Memory(self.clock)
+        monkeypatch.setattr(Lifecycle, "_observe", lambda self, record: None)
+
+    def run(self, verb: str = "present", ahead: float = 0.0, **options: t.Any) -> bool:
+        clock = Ahead(self.clock, ahead)
+        given = {"region": "north", **options}
+        defaults = {name: one.get("default") for name, one in self.driver.argument_spec.items()}
+        wish = Wish(
+            "web1", "dockyard.machine.model", {**defaults, **given}, set(given), _module.secret_options(self.driver)
+        )
+        store = ObjectStore(self.memory, str(self.folder), clock, background=False)
+        return bool(getattr(Lifecycle(self.driver, store, wish, clock), verb)().changed)
+
+    def calls(self, name: str) -> int:
+        return self.provider.calls().count(name)
+
+    def kill(self, call: str, phase: str) -> None:
+        def watch(at: str, entry: Entry) -> None:
+            if (entry["call"], at) == (call, phase):
+                self.provider.watch = None
+                raise Cut
+
+        self.provider.watch = watch
+
+
+@pytest.fixture()
+def world(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("ahead", [-200.0, 0.0, 3.0, 200.0])
+def test_another_controllers_clock_says_when_it_was_made(world: World, ahead: float) -> None:
+    world.provider.faults = [Fault("quota", "run_machine")]
+    with pytest.raises(MachineError, match="LimitExceeded"):
+        world.run()
+    before = world.clock.now
+    world.run(ahead=ahead)
+    assert world.calls("import_key") == world.calls("create_firewall") == 1
+    assert world.clock.now - before < 10 * LAG
+
+
+def test_the_lag_begins_with_the_answer(world: World) -> None:
+    """A call may take its time, and what it made is then as new as ever."""
+    world.provider.watch = lambda at, entry: world.clock.sleep(50) if at == "before" else None
+    world.run()
+    assert world.calls("create_firewall") == world.calls("run_machine") == 1
+
+
+def test_a_call_of_a_killed_run_may_still_be_on_its_way(world: World) -> None:
+    world.kill("allocate_address", "before")
+    with pytest.raises(Cut):
+        world.run(public_address=True)
+
+    def arrives(at: str, entry: Entry) -> None:
+        if world.clock.now > sent + world.driver.call_limit - 5 and at == "before":
+            world.provider.watch = None
+            tags = next(one.tags for one in world.provider.things.values() if one.kind == "firewall")
+            tags = {**tags, "dockyard-kind": "_41ddress"}
+            world.provider.add("address", "acme", "north", tags=tags, age=0, ip="203.0.113.9")
+
+    sent = world.clock.now
+    world.provider.watch = arrives
+    world.clock.sleep(10)
+    world.run(public_address=True)
+    assert world.provider.watch is None, "it arrived"
+    addresses = [one for one in world.provider.alive() if one.kind == "address"]
+    assert len(addresses) == 1, "found, and not made twice"
