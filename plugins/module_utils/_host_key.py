@@ -13,11 +13,13 @@ import copy
 import shlex
 import typing as t
 
+from ._clock import Clock
 from ._errors import MachineError
 from ._record import Record
 from ._ssh import Host
 
 REPLACE = "replace_host_key"  # in a record's ssh: it is still to be done
+RELOAD = 15.0  # seconds that the server may take; meanwhile it refuses connections, or shows the former key
 
 # The public half is always made from the private one, so that both agree wherever a script was cut off.
 SHOW = 'show() { k=$(ssh-keygen -y -f "$1") && echo "$k" | cut -d" " -f1,2; }; key=/etc/ssh/ssh_host_ed25519_key; new=$key.dockyard; '
@@ -32,7 +34,9 @@ show $key > $new.pub; chmod 644 $new.pub; mv -f $new.pub $key.pub; sync
 {{ systemctl reload ssh || systemctl reload sshd || rc-service sshd reload || pkill -HUP -o -x sshd; }} 2>/dev/null || true"""
 
 
-def replace(record: Record, host: t.Callable[[Record], Host], save: t.Callable[[], None]) -> None:
+def replace(
+    record: Record, host: t.Callable[[Record], Host], save: t.Callable[[], None], clock: Clock | None = None
+) -> None:
     """Do what of it is not done yet. ``host`` reaches the machine with the keys that a record pins."""
     pinned = record.ssh["host_keys"]
     expected = shlex.quote(pinned[-1] if pinned[1:] else "")
@@ -50,10 +54,20 @@ def replace(record: Record, host: t.Callable[[Record], Host], save: t.Callable[[
     _run(record, host, CHANGE_OVER.format(show=SHOW))
     changed = copy.deepcopy(record)
     changed.ssh["host_keys"] = [new]
-    host(changed).log_in()
+    _log_in(host(changed), clock or Clock())
     record.ssh["host_keys"] = [new]
     record.ssh[REPLACE] = False
     save()
+
+
+def _log_in(host: Host, clock: Clock) -> None:
+    for left in clock.poll(RELOAD):
+        try:
+            host.log_in()
+            return
+        except MachineError:
+            if left <= 0:
+                raise
 
 
 def _run(record: Record, host: t.Callable[[Record], Host], script: str) -> str:

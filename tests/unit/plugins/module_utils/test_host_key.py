@@ -18,6 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _host_key
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._host_key import REPLACE
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
+from tests.model.clock import Clock
 
 
 class Cut(BaseException):
@@ -160,6 +161,22 @@ def test_a_change_over_that_came_to_nothing_keeps_the_old_key(sshd: Sshd) -> Non
 
     record = Record.from_json(saved.text)
     with pytest.raises(MachineError) as caught:
-        _host_key.replace(record, lambda pinned: Deaf(sshd, pinned), lambda: None)
+        _host_key.replace(record, lambda pinned: Deaf(sshd, pinned), lambda: None, Clock())
     assert caught.value.code == "host_key_changed"
     assert record.ssh["host_keys"] == [old, sshd.public()] and record.ssh[REPLACE]
+
+
+def test_a_server_that_takes_its_time_is_waited_for(sshd: Sshd) -> None:
+    saved, late = Saved(sshd), iter(("unreachable", "host_key_changed"))
+
+    class Late(Host):
+        def log_in(self) -> list[str]:
+            code = next(late, "") if len(self.record.ssh["host_keys"]) == 1 and sshd.loaded != old else ""
+            if code:
+                raise MachineError("not yet", code=code)
+            return super().log_in()
+
+    old, record = sshd.loaded, Record.from_json(saved.text)
+    _host_key.replace(record, lambda pinned: Late(sshd, pinned), lambda: None, Clock())
+    assert next(late, None) is None
+    assert record.ssh["host_keys"] == [sshd.public()] and not record.ssh[REPLACE]
