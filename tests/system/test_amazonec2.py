@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole path on EC2: the API is the double's, over HTTP, and each of its instances is a container host."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.modules import amazonec2
+from tests.beds.hosts import Bed, Host
+from tests.doubles.ec2 import Ec2Double
+
+# What cloud-init does with our user data, before sshd starts.
+APPLY = """#!/usr/bin/python3
+import json, os, pathlib, subprocess
+config = json.loads(pathlib.Path("/etc/user-data").read_text().partition("\\n")[2])
+def write(path, text, mode):
+    path = pathlib.Path(path)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.touch()
+    path.chmod(mode)
+    path.write_text(text)
+if not os.path.exists("/etc/applied"):
+    for kind, text in config["ssh_keys"].items():
+        name, _, part = kind.partition("_")
+        write("/etc/ssh/ssh_host_%s_key%s" % (name, "" if part == "private" else ".pub"), text, 0o600)
+    for user in config["users"]:
+        name = user["name"]
+        subprocess.run(["useradd", "--create-home", "--shell", user["shell"], name], check=True)
+        write("/etc/sudoers.d/" + name, "%s %s\\n" % (name, user["sudo"]), 0o440)
+        write("/home/%s/.ssh/authorized_keys" % name, "\\n".join(user["ssh_authorized_keys"]) + "\\n", 0o600)
+        subprocess.run(["chown", "-R", name, "/home/%s/.ssh" % name], check=True)
+    subprocess.run(["hostname", config["hostname"]], check=True)
+    write("/etc/applied", "", 0o600)
+"""
+BEFORE_SSHD = "[Service]\nExecStartPre=\nExecStartPre=/usr/local/sbin/apply\nExecStartPre=/usr/sbin/sshd -t\n"
+
+
+class Containers:
+    """What really runs: the double's ``hosts``."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+        self.running: dict[str, Host] = {}
+        self.first_keys: list[str] = []
+
+    def start(self, id: str, user_data: str) -> str:
+        if id in self.running:
+            self.bed.engine.docker("start", self.running[id].container)
+        else:
+            text = base64.b64decode(user_data).decode()
+            self.first_keys.append(json.loads(text.partition("\n")[2])["ssh_keys"]["ed25519_public"])
+            files = {"/etc/user-data": text, "/usr/local/sbin/apply": APPLY}
+            files["/etc/systemd/system/ssh.service.d/apply.conf"] = BEFORE_SSHD
+            self.running[id] = self.bed.host(wait=False, customize=files)
+        container = self.running[id].container
+        return self.bed.engine.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", container)
+
+    def stop(self, id: str) -> None:
+        self.bed.engine.docker("stop", self.running[id].container)
+
+    def end(self, id: str) -> None:
+        if id in self.running:
+            self.bed.remove(self.running.pop(id))
+
+
+@pytest.fixture()
+def ec2(bed):
+    double = Ec2Double()
+    double.hosts, double.pending = Containers(bed), 0.5
+    with double.serve():
+        yield double
+    for id in list(double.hosts.running):
+        double.hosts.end(id)
+
+
+@pytest.fixture()
+def extra(ec2, store, ansible):
+    ansible.environment.update(AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY="secret-canary-2b")
+    options = {"region": "eu-central-1", "endpoint_url": ec2.url, "address_service": ec2.url}
+    return {
+        "machine_store": str(store),
+        "machine_driver": "amazonec2",
+        "machine_names": "web",
+        "machine_options": options,
+    }
+
+
+def test_an_instance_is_made_used_stopped_started_and_removed(ec2, extra, ansible, store, use):
+    checked = ansible.playbook("create_hosts", extra, check=True).ok()
+    assert checked.changed and not ec2.alive()
+
+    ansible.playbook("create_hosts", extra).ok()
+    container = use("web")
+    assert container["State"]["Running"]
+    record = json.loads((store / "machines" / "web" / "machine.json").read_text())
+    assert {one["tags"]["kind"] for one in ec2.alive(record_id=record["id"])} == {"Instance", "SecurityGroup"}
+    assert record["ssh"]["policy"] == "user_data"
+    assert record["ssh"]["host_keys"] and record["ssh"]["host_keys"] != ec2.hosts.first_keys
+    groups = ec2.client("ec2").describe_security_groups(Filters=[{"Name": "tag:dockyard:machine", "Values": ["web"]}])
+    sources = {rule["source"] for rule in amazonec2.rules_of(groups["SecurityGroups"][0])}
+    assert sources == {"127.0.0.1/32"}, "as the address service said"
+
+    # Again: nothing changes, and all that is asked is how it is.
+    before = len(ec2.log)
+    assert ansible.playbook("create_hosts", extra).ok().changed == 0
+    assert set(ec2.calls(before)) <= {"DescribeInstances", "DescribeSecurityGroups"}
+    assert use("web")["State"]["Pid"] == container["State"]["Pid"]
+
+    # Stopped and started: it comes back with its Engine and its container.
+    power = {"store": str(store), "name": "web"}
+    assert ansible.module("machine", {**power, "state": "stopped"}).ok().value["machine"]["state"] == "stopped"
+    assert ansible.module("machine", {**power, "state": "started"}).ok().value["machine"]["state"] == "running"
+    ansible.playbook("create_hosts", extra).ok()
+    assert use("web")["State"]["Running"]
+
+    ansible.playbook("remove_hosts", {"machine_store": str(store), "machine_names": "web"}).ok()
+    assert not ec2.alive() and not ec2.hosts.running
+    assert list((store / "machines").iterdir()) == []
+    for path in store.rglob("*.json"):
+        assert "canary" not in path.read_text()
