@@ -11,7 +11,7 @@ import typing as t
 from .. import driver as contract
 from .._access import Access
 from .._errors import MachineError
-from .._plan import Changes, Want, compare
+from .._plan import Changes, Want, compare, covers
 from .._record import Record
 from ._creation import Creation
 from ._power import START_AGAIN
@@ -73,6 +73,7 @@ class Change(Creation):
             self._save(record)
             self.changed = True
         self._stop_picking()
+        self._stop_for(record, self._unfinished(record))
         for resource in record.resources:
             if resource.status not in LEAVING:
                 self.resources.ensure(resource)
@@ -152,6 +153,20 @@ class Change(Creation):
             for field in part
             if kinds[key.partition("/")[0]].adjustable[field] == contract.STOPPED
         ]
+
+    def _unfinished(self, record: Record) -> list[str]:
+        """What a former run was to change in a stopped machine and did not come to, before somebody started it."""
+        fields = []
+        for resource in record.resources:
+            stopped = [
+                name for name, when in self.resources.kind(resource).adjustable.items() if when == contract.STOPPED
+            ]
+            seen = self.resources.last(resource) if stopped and not resource.existing else None
+            if seen and resource.status not in LEAVING:
+                asked = self.resources.it(resource).request
+                pairs = [(name, seen.has[name]) for name in stopped if name in asked and name in seen.has]
+                fields += [name for name, has in pairs if not covers(has, asked[name])]
+        return fields
 
     def _stop_for(self, record: Record, fields: list[str]) -> None:
         if not fields or self._machine_seen(record).state == contract.STOPPED:

@@ -193,6 +193,22 @@ def test_a_change_that_needs_a_stop_needs_the_users_word(world: World) -> None:
     world.check()
 
 
+def test_a_change_that_was_cut_off_needs_its_stop_again(world: World) -> None:
+    """Somebody has started the machine meanwhile, and the record says already what it is to be."""
+    world.run()
+    world.cloud.set(faults=[{"call": "resize", "code": "Invalid"}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"memory": 1024}, allow_stop=True)
+    world.run("restarted")
+    ledger = len(world.state["ledger"])
+    with pytest.raises(MachineError, match="memory") as caught:
+        world.run(options={"memory": 1024})
+    assert caught.value.code == "needs_stop"
+    world.run(options={"memory": 1024}, allow_stop=True)
+    assert changes(world, ledger) == ["stop", "resize", "start"]
+    world.check()
+
+
 def test_what_was_stopped_stays_stopped(world: World) -> None:
     world.run()
     world.run("stopped")
