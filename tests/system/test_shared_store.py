@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole path with a store on S3, from controllers that have no file in common."""
+
+from __future__ import annotations
+
+import collections.abc
+import contextlib
+import pathlib
+import typing as t
+
+import pytest
+
+from tests.beds import image
+from tests.beds.hosts import Host
+from tests.doubles import s3
+from tests.doubles.ec2 import Ec2Double
+from tests.system._fixtures import _short_folder
+from tests.system._harness import Ansible
+from tests.system.test_amazonec2 import ec2
+
+__all__ = ["ec2"]
+Node = collections.abc.Callable[[], Ansible]
+
+
+@pytest.fixture(scope="module")
+def double() -> collections.abc.Iterator[s3.S3Double]:
+    with s3.serve() as it:
+        yield it
+
+
+@pytest.fixture()
+def shared(double: s3.S3Double) -> str:
+    return f"s3://{double.bucket()}/prod"
+
+
+@pytest.fixture()
+def node(collections: pathlib.Path, double: s3.S3Double) -> collections.abc.Iterator[Node]:
+    """Another controller each time, with an empty home, as a job of AWX has it."""
+    with contextlib.ExitStack() as stack:
+
+        def new() -> Ansible:
+            it = Ansible(collections, stack.enter_context(_short_folder()))
+            temporary = it.folder / "tmp"
+            temporary.mkdir()
+            it.environment.update(double.environment, TMPDIR=str(temporary))
+            return it
+
+        yield new
+
+
+def private_keys(node: Ansible) -> list[pathlib.Path]:
+    return [path for path in node.folder.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
+
+
+def inventory(node: Ansible, shared: str) -> pathlib.Path:
+    path = node.folder / "machines.yml"
+    path.write_text(f"plugin: dockyard.machine.machines\nstore: {shared}\ndocker_machine_variables: true\n")
+    return path
+
+
+def use(node: Ansible, name: str, shared: str) -> dict[str, t.Any]:
+    """A container over TLS, and a command over SSH."""
+    archive = node.folder / "busybox.tar"
+    image.build(archive)
+    container = {"name": "hello", "image": image.NAME, "pull": "never", "state": "started"}
+    container["command"] = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
+    tasks = [
+        {"ansible.builtin.raw": "id -un"},
+        {"community.docker.docker_image_load": {"path": str(archive)}, "delegate_to": "localhost"},
+        {"community.docker.docker_container": container, "delegate_to": "localhost"},
+        {"ansible.builtin.stat": {"path": "{{ dm_DOCKER_CERT_PATH }}/key.pem"}, "delegate_to": "localhost"},
+    ]
+    defaults = {"group/community.docker.docker": "{{ machine_docker }}"}
+    run = node.play(tasks, hosts=name, inventory=inventory(node, shared), module_defaults=defaults).ok()
+    assert run.result(action="stat")["stat"]["mode"] == "0600", "a file of this run"
+    return run.result(action="docker_container")["container"]
+
+
+def live(node: Node, name: str, shared: str, extra: dict[str, t.Any]) -> None:
+    """Created on one node; used, left as it is, listed and removed on others. No key stays on any of them."""
+    extra = {"machine_store": shared, **extra}
+    one, other, third = node(), node(), node()
+    one.playbook("create_hosts", extra).ok()
+    assert private_keys(one) == [] and not (one.home / ".dockyard").exists()
+
+    listing = other.inventory(inventory(other, shared))
+    assert name in listing["_meta"]["hostvars"] and private_keys(other) == []
+    assert use(other, name, shared)["State"]["Running"]
+    assert private_keys(other) == []
+    again = other.playbook("create_hosts", extra).ok()
+    assert again.changed == 0
+
+    listed = third.playbook("list_hosts", {"machine_store": shared}).ok()
+    assert any(name in line and "running" in line for line in listed.stdout.splitlines())
+    third.playbook("remove_hosts", extra).ok()
+    assert name not in third.inventory(inventory(third, shared))["_meta"]["hostvars"]
+    assert private_keys(third) == []
+
+
+def test_a_host_with_the_users_key(
+    node: Node, shared: str, double: s3.S3Double, new_host: collections.abc.Callable[[], Host]
+) -> None:
+    host = new_host()
+    role = {"driver": "generic", "options": {"address": host.address}}
+    role.update(ssh_user=host.user, ssh_key=str(host.key))
+    live(node, "shop-web-0", shared, {"machine_fleet": {"id": "shop", "roles": {"web": role}}})
+    left = double.keys(shared.split("/")[2])
+    assert [key for key in left if "/records/" in key or "/keys/" in key or "/observed/" in key] == []
+
+
+def test_a_machine_with_a_key_of_its_own(node: Node, shared: str, double: s3.S3Double, ec2: Ec2Double) -> None:
+    options = {"region": "eu-central-1", "endpoint_url": ec2.url, "address_service": ec2.url}
+    extra = {"machine_driver": "amazonec2", "machine_names": "web", "machine_options": options}
+    live(node, "web", shared, extra)
+    assert not ec2.alive()
+    left = double.keys(shared.split("/")[2])
+    assert [key for key in left if "/records/" in key or "/keys/" in key or "/observed/" in key] == []
+
+
+def test_a_driver_whose_machines_are_files_of_one_controller(node: Node, shared: str) -> None:
+    extra = {"machine_store": shared, "machine_driver": "qemu", "machine_names": "web"}
+    run = node().playbook("create_hosts", extra).failed()
+    assert "is shared, and web would live in files of this controller" in run.messages
+    assert "Give a folder as store" in run.messages
+    run = node().playbook("list_hosts", {"machine_store": shared}).ok()
+    assert "web" not in run.stdout
