@@ -119,7 +119,8 @@ class Record:
     unknown: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # keys of a later release: kept
 
     def to_json(self) -> str:
-        data = dataclasses.asdict(self)
+        # Not by asdict(), which copies all that is in it: a record is saved a dozen times while a machine is made.
+        data = {**vars(self), "resources": [vars(one) for one in self.resources]}
         data.update(data.pop("unknown"))
         return json.dumps(data, indent=1, sort_keys=True)
 

@@ -225,7 +225,8 @@ class Task:
         values.update(record.place)
         public_key = Access(record, self.folder, self.wish).public_key
         ssh_user = record.ssh.get("user") or ""
-        recipe = Recipe(record.name, values, digests, record.kept, self._taken, public_key, ssh_user)
+        asks = self.resources.ask
+        recipe = Recipe(record.name, values, digests, record.kept, self._taken, public_key, asks, ssh_user=ssh_user)
         self.driver.recipe(recipe)
         return recipe
 

@@ -147,12 +147,10 @@ class Calls:
 
     def account(self) -> str:
         try:
-            return self.driver.account()
-        except MachineError:
-            raise
-        except Exception as error:
+            return str(self.ask(self.driver.account))
+        except ProviderError as error:
             raise MachineError(
-                f"{self.record.driver} does not say whose account it is: {error}",
+                f"{self.record.driver} does not say whose account it is ({error})",
                 code="account",
                 remedy="Check the credentials and the network",
             ) from error
@@ -199,24 +197,31 @@ class Calls:
             self.clock.sleep(error.pause)
 
     def read(self, method: t.Callable[[It], t.Any], it: It) -> t.Any:
-        failure = ProviderError(contract.UNSURE, MachineError("no answer"), "read")
+        try:
+            return self.ask(method, it)
+        except ProviderError as error:
+            if error.verdict == contract.MISSING:
+                return None
+            raise error.explained("Nothing was changed by this read; run again", self.left_behind()) from error
+
+    def ask(self, method: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        """What changes nothing may be asked again: while the provider is busy, and a few times if it fails."""
+        failure = ProviderError(contract.UNSURE, MachineError("no answer"), method.__name__)
         tries = 0
         for _left in self.clock.poll(self.timeout):
             try:
-                return self._judged(method, it)
+                return self._judged(method, *arguments)
             except ProviderError as error:
-                if error.verdict == contract.MISSING:
-                    return None
                 failure = error
                 tries += error.verdict != contract.BUSY
                 if error.verdict not in (contract.BUSY, contract.UNSURE) or tries >= UNSURE_TRIES:
                     break
                 self.clock.sleep(error.pause)
-        raise failure.explained("Nothing was changed by this read; run again", self.left_behind()) from failure
+        raise failure
 
-    def _judged(self, method: t.Callable[[It], t.Any], it: It) -> t.Any:
+    def _judged(self, method: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
         try:
-            return method(it)
+            return method(*arguments)
         except MachineError:
             raise
         except Exception as error:

@@ -57,6 +57,7 @@ class Making(Removing):
         if resource.existing:
             seen = self.last(resource)
             if seen is None:
+                self.check_account()
                 raise MachineError(
                     f"{resource.kind} {resource.id} does not exist", code="missing", remedy="Name one that exists"
                 )

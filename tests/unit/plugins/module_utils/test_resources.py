@@ -382,3 +382,21 @@ def test_a_record_of_a_kind_that_the_driver_does_not_know(world: World) -> None:
     with pytest.raises(MachineError, match="Elder"):
         world.run("absent")
     assert len(world.state["keys"]) == 1
+
+
+# What changes nothing
+
+
+@pytest.mark.parametrize("call", ["whoami", "newest_image", "list_things"])
+def test_what_is_asked_is_asked_again(world: World, call: str) -> None:
+    fail(world, call, "Throttled", "Timeout", times=3)
+    world.run()
+    world.check()
+
+
+def test_who_is_somebody_else_concludes_nothing_of_the_users_own(world: World) -> None:
+    world.run(options={"network": "net-0"})
+    fail(world, "get_network", "NotFound", times=9)
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"network": "net-0", "token": "other:"})
+    assert caught.value.code == "wrong_account"
