@@ -157,7 +157,7 @@ busy:
   type: list
   elements: dict
 failed_to_remove:
-  description: What could not be removed, and why, in C(error). Then the module fails, when all else is done.
+  description: What could not be removed, why (C(error)) and what there is of it (C(left_behind)). Then the module fails, when all else is done.
   returned: always
   type: list
   elements: dict

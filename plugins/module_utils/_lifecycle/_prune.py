@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import typing as t
 
@@ -54,7 +55,8 @@ class Prune:
             self._judge(thing, books)
         if not self.survey.wish.check:
             self._forget(books, things)
-        left = [f"{one['kind']} {one['id']}" if one["id"] else one["machine"] for one in self.failed]
+            self._tidy()
+        left = [thing for one in self.failed for thing in one["left_behind"]]
         return {
             "changed": bool(self.removed),
             "diff": {"before": "".join(f"{_line(one)}\n" for one in self.removed), "after": ""},
@@ -87,7 +89,8 @@ class Prune:
             # Under its lock: its life may have been prolonged since, or another machine may have its name.
             return anew.id == record.id and bool(why_due(anew, now))
 
-        self._try(lambda: lifecycle.absent(due).changed, said)
+        there = [f"{one.kind} {one.id or one.status}" for one in record.resources if not one.existing]
+        self._try(lambda: lifecycle.absent(due).changed, said, there)
 
     # Things without one
 
@@ -98,13 +101,12 @@ class Prune:
         meant = asked and (verdict == UNRECORDED or (verdict == OTHERS and thing.store == self.from_store))
         if verdict == REMOVED or meant:
             if hasattr(thing.kind, "delete"):  # else it goes with what it is a part of
-                self._try(
-                    lambda: self._remove(thing, books, verdict), thing.public(f"asked for: {why}" if meant else why)
-                )
+                said = thing.public(f"asked for: {why}" if meant else why)
+                self._try(lambda: self._remove(thing, books, verdict), said, [str(thing)])
         elif verdict == OURS and asked:
-            self.failed.append({**thing.public(why), "error": "It is recorded: remove the machine, by state absent"})
+            self._refuse(thing, why, "It is recorded: remove the machine, by state absent")
         elif verdict == OTHERS and asked:
-            self.failed.append({**thing.public(why), "error": f"Give from_store: {thing.store}, if that one is gone"})
+            self._refuse(thing, why, f"Give from_store: {thing.store}, if that one is gone")
         elif verdict == UNRECORDED:
             self.unrecorded.append(thing.public(why))
         elif verdict == OTHERS:
@@ -125,18 +127,31 @@ class Prune:
             task.resources.delete(resource)
             return True
 
-    def _try(self, remove: t.Callable[[], bool], said: dict[str, t.Any]) -> None:
+    def _refuse(self, thing: Thing, why: str, error: str) -> None:
+        self.failed.append({**thing.public(why), "error": error, "left_behind": [str(thing)]})
+
+    def _try(self, remove: t.Callable[[], bool], said: dict[str, t.Any], there: list[str]) -> None:
         """One that can't be removed does not stand in the way of the others."""
         try:
             if remove():
                 self.removed.append(said)
         except MachineError as error:
-            (self.busy if error.code == NOT_NOW else self.failed).append({**said, "error": error.text()})
+            left = error.left_behind or there
+            (self.busy if error.code == NOT_NOW else self.failed).append(
+                {**said, "error": error.text(), "left_behind": left}
+            )
 
     def _dependent_first(self, thing: Thing) -> int:
         return -self.survey.driver_class.kinds.index(thing.kind)
 
-    # Tombstones
+    # What is left in the store
+
+    def _tidy(self) -> None:
+        """What killed runs have left of machines that are removed, their keys among it."""
+        store = self.survey.store
+        for name in store.untidy():
+            with contextlib.suppress(MachineError), store.lock(name, 0) as lock:  # who works on it does the same
+                store.sweep(name, lock)
 
     def _forget(self, books: Books, things: list[Thing]) -> None:
         """Old tombstones go, but not while there is anything that bears their id."""

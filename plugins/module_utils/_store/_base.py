@@ -141,6 +141,10 @@ class Store(abc.ABC):
     def sweep(self, name: str, lock: Lock | None) -> None:
         """Remove what killed runs have left beside the record."""
 
+    def untidy(self) -> list[str]:
+        """Names of machines that a killed run has removed, though not all that was kept of them."""
+        return []
+
     @abc.abstractmethod
     def observed(self, name: str) -> dict[str, t.Any]:
         """What was last seen of a machine; lost without harm, so damage is no error."""

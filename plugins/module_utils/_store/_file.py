@@ -30,6 +30,8 @@ from ._durable import copy_file, fsync_folder, make_folder, write_file
 
 __all__ = ["PICKS_LOCK", "FileStore"]
 
+REMOVED = ".removed-"  # what a machine's folder begins with while it is being removed
+
 
 class FileLock:
     """Held by the process that makes the calls. The kernel lets it go with the process."""
@@ -174,7 +176,7 @@ class FileStore(Store):
 
     def clear(self, name: str, lock: Lock | None) -> None:
         self._demand(lock, name, f"The folder of {name} was to be removed without its lock")
-        folder, gone = self.folder(name), self._path("machines", f".removed-{name}")
+        folder, gone = self.folder(name), self._path("machines", f"{REMOVED}{name}")
         self.sweep(name, lock)
         with self.explained():
             if os.path.lexists(folder):
@@ -183,10 +185,16 @@ class FileStore(Store):
                 shutil.rmtree(gone)
 
     def sweep(self, name: str, lock: Lock | None) -> None:
-        gone = self._path("machines", f".removed-{name}")
+        gone = self._path("machines", f"{REMOVED}{name}")
         with self.explained():
             if lock and lock.held and os.path.lexists(gone):
                 shutil.rmtree(gone)
+
+    def untidy(self) -> list[str]:
+        with self.explained(), contextlib.suppress(FileNotFoundError):
+            names = sorted(os.listdir(self._path("machines")))
+            return [name[len(REMOVED) :] for name in names if name.startswith(REMOVED)]
+        return []
 
     @contextlib.contextmanager
     def lock(self, name: str, timeout: float = 60) -> t.Iterator[Lock]:
