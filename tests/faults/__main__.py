@@ -31,7 +31,12 @@ def main() -> int:
         jobs = report.jobs(drivers, 4, report.Share(given.share))
         if given.operations:
             jobs = [job for job in jobs if job.operation in given.operations.split(",")]
-    results = [result for some in report.run(jobs, given.at_once) for result in some]
+    results: list[report.Result] = []
+    for some in report.run(jobs, given.at_once):
+        results += some
+        failed = sum(result.came == report.FAILED for result in results)
+        print(f"\r{len(results)} cells, {failed} failed, {time.monotonic() - began:.0f} s", end="", file=sys.stderr)
+    print(file=sys.stderr)
     print(report.summary(results, time.monotonic() - began))
     return any(result.came != report.OK for result in results) or not results
 

@@ -15,6 +15,8 @@ import zlib
 
 from ansible_collections.dockyard.machine.plugins.action import machine_record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _adopt, _orphans, _prune
+from ansible_collections.dockyard.machine.plugins.module_utils.driver import Machine
 from tests.faults import faults
 from tests.faults.boundaries import API, DISK, Boundary, Crash
 from tests.faults.faults import Fault
@@ -44,6 +46,7 @@ class Operation:
     gone: bool = False  # nothing is left of the machine
     settles: bool = True  # run again, it changes nothing
     takes_down: bool = False  # it may take down what was there
+    needed: bool = False  # nothing else can be done before it is done
     running: bool = False  # it needs a machine that runs
 
 
@@ -70,6 +73,12 @@ def operations(world: type[World]) -> dict[str, Operation]:
         found["started"] = Operation(task("started"), before=lambda world: (made(world), world.run("stopped")))
     if "restarted" in states:
         found["restarted"] = Operation(task("restarted"), before=made, settles=False)
+    expiring = task(expires_in="1h")
+    found["prune"] = Operation(
+        prune, before=lambda world: (expiring(world), world.wait(7200)), gone=True, takes_down=True
+    )
+    if any(kind.lists_account and issubclass(kind, Machine) for kind in world.driver.kinds):
+        found["adopt"] = Operation(adopt, before=lambda world: (made(world), world.lose_record()), needed=True)
     if world.driver.ssh_user:
         found["reached"] = Operation(reached, before=made)
         found["renew-certificate"] = Operation(renew_certificate, before=lambda world: (made(world), world.age()))
@@ -82,6 +91,24 @@ def reached(world: World) -> bool:
     action._task = types.SimpleNamespace(check_mode=False)
     arguments = {"name": NAME, "store": str(world.store_folder), "engine": None, "reached": True, "lock_timeout": 60}
     return bool(action.perform(arguments, {})["changed"])
+
+
+def prune(world: World) -> bool:
+    """What has expired."""
+    return _told(_prune.Prune(_orphans.Survey(world.driver, world.store(), world.wish(""), world.clock)).run())
+
+
+def adopt(world: World) -> bool:
+    """All that is ours and has no record."""
+    return _told(_adopt.Adopt(_orphans.Survey(world.driver, world.store(), world.wish(""), world.clock)).run())
+
+
+def _told(result: dict[str, t.Any]) -> bool:
+    """Whether it changed anything; raises what it says that failed."""
+    if result.get("failed"):
+        error = result["error"]
+        raise MachineError(result["msg"], error["code"], error["left_behind"], error["remedy"])
+    return bool(result["changed"])
 
 
 def renew_certificate(world: World) -> bool:
@@ -130,6 +157,8 @@ class Whole:
             for number, boundary in enumerate(self.boundaries)
             for fault in faults.at(number, boundary, world, self.states[number])
             for then in follow_ups(world, fault)
+            if operation != "adopt"
+            or fault.name not in (faults.EMPTY, faults.NO_PAGE)  # what is not listed is not adopted
             if not world.dear or self._differs(number, fault, then)
         ]
 
@@ -175,6 +204,7 @@ def run_whole(world: World, operation: Operation) -> Whole:
                 fresh = world.survives.fresh(known, f"{sum(boundary.kind != DISK for boundary in world.crossed)} ")
             states.append(fresh)
 
+    world.begin()
     world.crossed, world.cross = [], counted  # type: ignore[method-assign]
     operation.task(world)
     world.cross = cross  # type: ignore[method-assign]
@@ -205,6 +235,8 @@ def run_cell(world: World, operation: Operation, whole: Whole, cell: Cell) -> No
 def after(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
     """What is run next, and what there is then."""
     opposite = task() if operation.gone else task("absent")
+    if operation.needed and cell.then != SAME:
+        succeed(world, operation.task)
     if cell.then == CHANGED:
         change = next(iter(world.changes.values()))
         changed = task(**{**change, "options": {**operation.options, **change.get("options", {})}})

@@ -34,7 +34,6 @@ API = (
 )
 NEVER_FOR_EVER = (EMPTY, NO_PAGE, NOT_FOUND)  # would be another provider
 EVERYWHERE = (EXPIRED, *ERRORS)  # for ever, they strike all calls, or all writes
-LASTS = 4.0  # seconds for which a list is empty
 
 # With a host over SSH
 UNREACHABLE, LOST, LOST_AFTER, DENIED = "unreachable", "time-out-before", "time-out-after", "denied"
@@ -65,7 +64,7 @@ class Fault:
         torn: t.Callable[[], t.Any] | None,
     ) -> t.Any:
         if number == self.at:
-            self._where, self._until = boundary, world.clock.now + LASTS
+            self._where, self._until = boundary, world.clock.now + world.lag
         if not self._strikes(world, number, boundary):
             return effect()
         self.fired = True

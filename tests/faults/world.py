@@ -70,6 +70,7 @@ class World:
     name: str  # the driver's
     secrets: tuple[str, ...] = (KEY_CANARY,)  # may be nowhere
     dear = False  # a cell takes long, so only those are run that can't go as another one
+    lag = 4.0  # seconds for which a list may be empty
     timeout = 120.0
     failures: dict[str, tuple[str, ...]] = {}  # kind of boundary -> what can go wrong there, for fail()
     shortages: dict[str, dict[str, t.Any]] = {}  # what create must fall back for -> traits of the provider
@@ -162,26 +163,20 @@ class World:
         wish = _lifecycle.Wish(name=NAME, driver=cls.name, options={}, given=set(), secret=set())
         return _lifecycle.Lifecycle(cls.driver, FileStore("/nowhere"), wish).states()
 
-    def lifecycle(self, name: str = NAME, options: dict[str, t.Any] | None = None, **wish: t.Any) -> t.Any:
+    def wish(self, name: str = NAME, options: dict[str, t.Any] | None = None, **more: t.Any) -> _lifecycle.Wish:
         spec = self.driver.argument_spec
         given = {**self.options(), **(options or {})}
-        return _lifecycle.Lifecycle(
-            self.driver,
-            self.store(),
-            _lifecycle.Wish(
-                **{
-                    "name": name,
-                    "driver": self.name,
-                    "options": {**{key: one.get("default") for key, one in spec.items()}, **given},
-                    "given": {key for key, value in given.items() if value is not None},
-                    "secret": _module.secret_options(self.driver),
-                    "timeout": self.timeout,
-                    "stop_timeout": self.timeout / 4,
-                    **wish,
-                }
-            ),
-            self.clock,
-        )
+        said = {
+            "options": {**{key: one.get("default") for key, one in spec.items()}, **given},
+            "given": {key for key, value in given.items() if value is not None},
+            "secret": _module.secret_options(self.driver),
+            "timeout": self.timeout,
+            "stop_timeout": self.timeout / 4,
+        }
+        return _lifecycle.Wish(**{"name": name, "driver": self.name, **said, **more})
+
+    def lifecycle(self, name: str = NAME, options: dict[str, t.Any] | None = None, **more: t.Any) -> t.Any:
+        return _lifecycle.Lifecycle(self.driver, self.store(), self.wish(name, options, **more), self.clock)
 
     def begin(self) -> None:
         """Another process begins."""
@@ -195,6 +190,12 @@ class World:
         if state in ("present", "started"):
             return lifecycle.present(start=state == "started")
         return lifecycle.absent() if state == "absent" else lifecycle.power(state)
+
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    def lose_record(self) -> None:
+        (self.folder() / "machine.json").unlink()
 
     def age(self) -> None:
         """Let the client's certificate be old."""

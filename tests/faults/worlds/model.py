@@ -37,6 +37,7 @@ TAKES = {faults.TIMEOUT_BEFORE: 10.0, faults.TIMEOUT_AFTER: 10.0}  # seconds
 class World(world.World):
     driver = Model
     name = "dockyard.machine.model"
+    lag = 2.0
     secrets = (world.KEY_CANARY, CANARY)
     failures = {boundaries.API: faults.API}
     shortages = {"full": {"full": ["a"]}, "full-later": {"full_later": ["a"]}}

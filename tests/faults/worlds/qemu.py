@@ -108,10 +108,10 @@ class World(world.World):
     def options(self) -> dict[str, t.Any]:
         return {"accelerator": "tcg", "architecture": "x86_64", "memory": 1024}
 
-    def lifecycle(self, name: str = world.NAME, options: dict[str, t.Any] | None = None, **wish: t.Any) -> t.Any:
+    def wish(self, name: str = world.NAME, options: dict[str, t.Any] | None = None, **more: t.Any) -> t.Any:
         if (options or {}).get("image") == "other":
             options = {**(options or {}), "image": str(self.other)}
-        return super().lifecycle(name, options, **wish)
+        return super().wish(name, options, **more)
 
     def things(self) -> list[Thing]:
         found = {}

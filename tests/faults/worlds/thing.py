@@ -42,6 +42,7 @@ class MemoryCloud(acme_cloud.Cloud):
 class World(world.World):
     driver = thing.Acme
     name = "acme.cloud.thing"
+    lag = 0.25
     secrets = (world.KEY_CANARY, CANARY)
     failures = {boundaries.API: (*CODES, faults.EMPTY, faults.NO_PAGE)}
     shortages = {"full": {"full": ["a"]}, "full-later": {"full_later": ["a"]}}
