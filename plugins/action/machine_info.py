@@ -168,14 +168,16 @@ class ActionModule(ControllerAction):
 
 def _table(machines: list[dict[str, t.Any]], missing: list[str]) -> list[str]:
     """Aligned lines, for people."""
-    rows: list[tuple[str, ...]] = [COLUMNS]
+    ends = any(one.get("expires") for one in machines)
+    columns = (*COLUMNS, "EXPIRES") if ends else COLUMNS
+    rows: list[tuple[str, ...]] = [columns]
     for one in machines:
         owner = "/".join(part for part in (one["fleet"], one["role"]) if part)
         driver = (one["driver"] or "").removeprefix(f"{_drivers.OWN}.")
         days = one["certificate_days_left"]
         where = one["address"] or one["docker_host"]
-        cells = (one["name"], owner, driver, one["state"], where, one["engine_version"], days)
-        rows.append(tuple("-" if cell in (None, "") else str(cell) for cell in cells))
-    rows += [(name, "-", "-", "absent", "-", "-", "-") for name in missing]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+        cells = (one["name"], owner, driver, one["state"], where, one["engine_version"], days, one.get("expires"))
+        rows.append(tuple("-" if cell in (None, "") else str(cell) for cell in cells[: len(columns)]))
+    rows += [(name, "-", "-", "absent", *["-"] * (len(columns) - 4)) for name in missing]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(columns))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

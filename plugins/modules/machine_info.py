@@ -187,6 +187,11 @@ machines:
       returned: success
       type: list
       elements: dict
+    expires:
+      description: From when on the module prune removes it; none for a machine without an end.
+      returned: success
+      type: str
+      sample: '2027-01-31T12:00:00Z'
     created:
       description: When it was created.
       returned: success

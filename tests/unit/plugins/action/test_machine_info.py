@@ -53,6 +53,12 @@ def test_table():
     ]
 
 
+def test_an_end_has_a_column_where_there_is_one():
+    rows = machine_info._table([public("web1", expires="2027-01-31T12:00:00Z"), public("web2")], ["ghost"])
+    assert [row.split()[-1] for row in rows] == ["EXPIRES", "2027-01-31T12:00:00Z", "-", "-"]
+    assert len({len(row.split()) for row in rows[1:]}) == 1
+
+
 def test_a_command_gets_its_input_and_gives_its_output():
     module = action(_limit=30.0, _play_context=types.SimpleNamespace(executable="/bin/sh"))
     assert module._execute("cat; echo oh >&2; exit 3", b"in") == (3, b"in", b"oh\n")
