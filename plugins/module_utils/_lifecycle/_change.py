@@ -54,7 +54,7 @@ class Change(Creation):
             seen = self._machine_seen(record)
             gone = [one.key for one in record.resources if one.id and self.resources.get(one) is None]
             stands = running and record.machine and seen.state not in (contract.RUNNING, None)
-            after = {**self._shape(record, seen), **({"changes": self._describe(changes)} if changes else {})}
+            after = {**self._shape(record, seen), **({"changes": self._describe(record, changes)} if changes else {})}
             if gone or stands:
                 after.update(state=contract.RUNNING)
             changed = self.changed or bool(changes or drift or noted or gone or stands)
@@ -64,6 +64,8 @@ class Change(Creation):
         self._point_to(record, changes.existing)
         if record.ssh != login:
             self._try_login(record)
+        if any(record.resource(want.key) for want in changes.new):
+            self._settle(record)  # what is wanted anew is still to go, since a run that did not come to its end
         if changes:
             self._stop_for(record, needs_stop)
             self._apply(record, changes)
@@ -73,13 +75,7 @@ class Change(Creation):
             self._save(record)
             self.changed = True
         self._stop_picking()
-        self._stop_for(record, self._unfinished(record))
-        for resource in record.resources:
-            if resource.status not in LEAVING:
-                self.resources.ensure(resource)
-        for resource in reversed(list(record.resources)):
-            if resource.status in LEAVING:
-                self.resources.remove(resource)
+        self._settle(record)
         if (start or record.kept.get(START_AGAIN)) and "start" in self.actions():
             self._power_to(record, "start", contract.RUNNING)
         if record.kept.pop(START_AGAIN, False):
@@ -88,6 +84,16 @@ class Change(Creation):
         if record.ssh:
             Access(record, self.folder, wish).make_files(self.store)
         return self._done(record, before)
+
+    def _settle(self, record: Record) -> None:
+        """Let all be as the record says, and what it has no use for any more be gone."""
+        self._stop_for(record, self._unfinished(record))
+        for resource in record.resources:
+            if resource.status not in LEAVING:
+                self.resources.ensure(resource)
+        for resource in reversed(list(record.resources)):
+            if resource.status in LEAVING:
+                self.resources.remove(resource)
 
     def _compare(self, record: Record) -> Changes:
         kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
@@ -98,8 +104,10 @@ class Change(Creation):
         changes = compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
         for want in list(changes.new):
             kept = record.resource(want.key)
-            if kept and kept.status not in LEAVING:  # data that outlived their use are taken up again, as they are
+            if kept and kept.status != "removing":  # what outlived its use is taken up again, as it is
                 changes.new.remove(want)
+                if kept.status == SURPLUS:
+                    changes.again.append(want.key)
                 differing = [field for field in want.requests[0] if kept.request.get(field) != want.requests[0][field]]
                 if differing:
                     changes.drift[want.key] = sorted(differing)
@@ -113,16 +121,16 @@ class Change(Creation):
                 for request in resource.requests:
                     request.update(part)
         for want in changes.new:
-            left = record.resource(want.key)
-            if left:
-                self.resources.remove(left)
             former = changes.order[: changes.order.index(want.key)]
             places = [place for place, one in enumerate(record.resources) if one.key in former]
             record.resources.insert(max(places, default=-1) + 1, self._planned(want, record))
+        for resource in record.resources:
+            if resource.key in changes.again:
+                resource.status = "created"
         for key in changes.surplus:
-            resource = record.resource(key)
-            if resource and not kinds[resource.kind].keeps_data:
-                resource.status = SURPLUS  # removed once nothing uses it any more
+            left = record.resource(key)
+            if left and not kinds[left.kind].keeps_data:
+                left.status = SURPLUS  # removed once nothing uses it any more
         self.resources.forget()
         self._keep_options(record)
         self._save(record)
@@ -217,10 +225,13 @@ class Change(Creation):
             Access(record, self.folder, wish).note()
         return dataclasses.asdict(record) != before
 
-    def _describe(self, changes: Changes) -> dict[str, t.Any]:
+    def _describe(self, record: Record, changes: Changes) -> dict[str, t.Any]:
         return {
             "adjust": changes.adjust,
-            "use": {key: want.existing for key, want in changes.existing.items()},
+            "use": {
+                **{key: want.existing for key, want in changes.existing.items()},
+                **{one.key: one.id for one in record.resources if one.key in changes.again},
+            },
             "create": {want.key: want.requests[0] for want in changes.new},
             "remove": changes.surplus,
             "replace": changes.drift,
