@@ -41,7 +41,7 @@ class Operation:
     """A task, what there was before it, and what it leads to."""
 
     task: t.Callable[[World], t.Any]
-    options: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # that it asks for
+    arguments: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # of the task
     before: t.Callable[[World], t.Any] | None = None
     gone: bool = False  # nothing is left of the machine
     settles: bool = True  # run again, it changes nothing
@@ -62,9 +62,7 @@ def operations(world: type[World]) -> dict[str, Operation]:
         found[f"create-{name}"] = Operation(task(), before=lambda world, traits=traits: world.set(**traits))
     for name, arguments in world.changes.items():
         again = bool(arguments.get("recreate"))
-        found[name] = Operation(
-            task(**arguments), arguments.get("options", {}), made, takes_down=again, settles=not again
-        )
+        found[name] = Operation(task(**arguments), arguments, made, takes_down=again, settles=not again)
     states = world.states()
     for state in ("stopped", "killed", "paused"):
         if state in states:
@@ -239,7 +237,8 @@ def after(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
         succeed(world, operation.task)
     if cell.then == CHANGED:
         change = next(iter(world.changes.values()))
-        changed = task(**{**change, "options": {**operation.options, **change.get("options", {})}})
+        options = {**operation.arguments.get("options", {}), **change.get("options", {})}
+        changed = task(**{**operation.arguments, **change, "options": options})
         attempt(world, changed, world.ids())
         succeed(world, changed)
         world.check()
