@@ -162,12 +162,13 @@ class Changes:
     new: list[Want] = dataclasses.field(default_factory=list)
     order: list[str] = dataclasses.field(default_factory=list)  # keys of the new plan
     surplus: list[str] = dataclasses.field(default_factory=list)
+    again: list[str] = dataclasses.field(default_factory=list)  # was surplus, is still there, and is of use again
     drift: dict[str, list[str]] = dataclasses.field(
         default_factory=dict
     )  # key -> fields that can't be changed in place
 
     def __bool__(self) -> bool:
-        return bool(self.adjust or self.existing or self.new or self.surplus or self.drift)
+        return bool(self.adjust or self.existing or self.new or self.surplus or self.again or self.drift)
 
 
 def compare(

@@ -243,6 +243,20 @@ def test_what_is_not_wanted_any_more_goes_once_nothing_uses_it(world: World, mon
     assert len(set(tokens)) == 2, "another generation has another token"
 
 
+def test_what_is_of_use_again_before_it_went_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = next(kind for kind in world.driver.kinds if kind.__name__ == "Volume")
+    monkeypatch.setattr(volume, "keeps_data", False)
+    world.run(options={"disk": 5})
+    world.cloud.set(faults=[{"call": "attach", "code": "Invalid"}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"disk": 0})
+    ledger = len(world.state["ledger"])
+    assert world.run(options={"disk": 5}).changed
+    assert changes(world, ledger) == [], "it is still where it was"
+    world.check()
+    assert not world.run(options={"disk": 5}).changed
+
+
 def test_only_noted_things_touch_no_provider(world: World) -> None:
     world.run()
     ledger = len(world.state["ledger"])
