@@ -62,12 +62,12 @@ class Looking(Calls):
         """By tags (or by name, where there are no tags), again and again until that UNIX time."""
         kind = self.kind(resource)
         while True:
+            left = until - self.clock.time()  # when it is asked: the answer may take its time
             it = self.it(resource)
             ours = [seen for seen in map(kind.seen, self.read(kind.list, it) or []) if is_ours(kind, it, seen)]
             ours = [seen for seen in ours if seen.state != contract.ABSENT]
             if ours:
                 return self._settle_twins(resource, ours)
-            left = until - self.clock.time()
             if left <= 0:
                 return None
             self.clock.sleep(min(left, 1.0))

@@ -115,3 +115,19 @@ def test_a_call_of_a_killed_run_may_still_be_on_its_way(world: World) -> None:
     assert world.provider.watch is None, "it arrived"
     addresses = [one for one in world.provider.alive() if one.kind == "address"]
     assert len(addresses) == 1, "found, and not made twice"
+
+
+def test_a_look_counts_from_when_it_was_asked(world: World) -> None:
+    """An answer that takes its time tells how it was before."""
+    world.provider.faults = [Fault("reset", "create_firewall", after=True)]
+    asked = []
+
+    def slow(at: str, entry: Entry) -> None:
+        if (entry["call"], at) == ("list_firewalls", "after"):
+            asked.append(entry)
+            world.clock.sleep(2 * LAG if len(asked) == 3 else 0)
+
+    world.provider.watch = slow
+    world.run()
+    assert len(asked) > 3
+    assert world.calls("create_firewall") == 2, "that which was unanswered, and its repetition, whose name is taken"
