@@ -111,13 +111,23 @@ def write(path: str, data: str | bytes) -> None:
 
 def place(temporary: str, path: str) -> None:
     """Rename into place, durably."""
-    for name, then in ((temporary, lambda: os.rename(temporary, path)), (os.path.dirname(path), lambda: None)):
-        handle = os.open(name, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        then()
+    _sync(temporary)
+    os.rename(temporary, path)
+    _sync(os.path.dirname(path))
+
+
+def remove(folder: str) -> None:
+    """A folder and all that is in it, durably."""
+    shutil.rmtree(folder)
+    _sync(os.path.dirname(folder))
+
+
+def _sync(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_json(path: str) -> t.Any:

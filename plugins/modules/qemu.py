@@ -123,7 +123,6 @@ error:
 import ipaddress
 import json
 import os
-import shutil
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _images, _qemu, driver
 
@@ -213,7 +212,7 @@ class VM(driver.Machine):
         for name in os.listdir(it.folder):
             if name != "vm.json":
                 os.unlink(f"{it.folder}/{name}")
-        shutil.rmtree(it.folder)
+        _qemu.remove(it.folder)
 
     def start(self, it):
         _qemu.run_qemu(command_line(it), it.folder)
