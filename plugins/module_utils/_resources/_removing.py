@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from .. import driver as contract
 from .._errors import MachineError
 from .._record import Resource
 from ._looking import Looking, is_ours
@@ -25,12 +26,25 @@ class Removing(Looking):
                 resource.status = "removing"
                 self.save()
                 self.delete(resource)
+            if self.kind(resource).identity is None:
+                self._delete_twins(resource)
             gone = dataclasses.asdict(resource)
             gone.update(name=self._name(resource), token=self._token(resource))
             names = ("kind", "key", "id", "name", "token", "generation", "attempt")
             self.record.kept.setdefault("gone", []).append({name: gone[name] for name in names})
         self.record.resources.remove(resource)
         self.save()
+
+    def _delete_twins(self, resource: Resource) -> None:
+        """What a call that came late has made besides, where nothing makes a repeated one harmless."""
+        kind = self.kind(resource)
+        for seen in map(kind.seen, self.read(kind.list, self.it(resource)) or []):
+            attempt = seen.tags.get("attempt", "")
+            if seen.id == resource.id or seen.state == contract.ABSENT or not attempt.isdigit():
+                continue
+            twin = dataclasses.replace(resource, id=seen.id, attempt=int(attempt))
+            if is_ours(kind, self.it(twin), seen):
+                self.delete(twin)
 
     def delete(self, resource: Resource) -> None:
         """Delete at the provider until it is gone; the record still names it."""

@@ -131,3 +131,14 @@ def test_a_look_counts_from_when_it_was_asked(world: World) -> None:
     world.run()
     assert len(asked) > 3
     assert world.calls("create_firewall") == 2, "that which was unanswered, and its repetition, whose name is taken"
+
+
+def test_a_late_twin_goes_with_its_machine(world: World) -> None:
+    """Nobody asks for a lease: a call that was held up may make a second one, where nothing makes that harmless."""
+    world.run(public_address=True)
+    (address,) = (one for one in world.provider.alive() if one.kind == "address")
+    for tags in ({}, {"dockyard-attempt": "2"}, {"dockyard-generation": "2"}, {"dockyard-id": "ffffffffffff"}):
+        world.provider.add("address", "acme", "north", tags={**address.tags, **tags}, ip="203.0.113.9")
+    world.run("absent")
+    left = [(one.tags["dockyard-generation"], one.tags["dockyard-id"]) for one in world.provider.alive()]
+    assert left == [("2", address.tags["dockyard-id"]), ("1", "ffffffffffff")], "of another generation, of another one"
