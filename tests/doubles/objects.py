@@ -94,11 +94,17 @@ class Memory:
         fault = self.fault(call)
         if fault == REFUSED:
             raise _unreachable(self.place)
-        answer = effect()
+        refused = None
+        try:
+            answer = effect()
+        except Conflict as error:
+            refused = error
         if fault == KILLED:
             raise Killed
         if fault == CUT:
             raise _unreachable(self.place)
+        if refused:
+            raise refused
         return effect() if fault == LOST else answer
 
 

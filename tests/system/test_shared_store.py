@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections.abc
 import contextlib
 import pathlib
+import shutil
 import typing as t
 
 import pytest
@@ -126,3 +127,38 @@ def test_a_driver_whose_machines_are_files_of_one_controller(node: Node, shared:
     assert "Give a folder as store" in run.messages
     run = node().playbook("list_hosts", {"machine_store": shared}).ok()
     assert "web" not in run.stdout
+
+
+def test_a_store_is_moved_to_s3_and_back(node: Node, shared: str) -> None:
+    it = node()
+    old, new = str(it.folder / "store"), str(it.folder / "other")
+    arguments = {"name": "web", "driver": "none", "options": {"url": "tcp://192.0.2.1:2376"}}
+    it.module("machine", {**arguments, "store": old}).ok()
+    extra = {"machine_store_from": old, "machine_store_to": shared}
+    checked = it.playbook("move_store", extra, check=True).ok()
+    assert checked.changed == 1 and shared in checked.stdout
+    it.playbook("list_hosts", {"machine_store": old}).ok()
+    moved = it.playbook("move_store", extra).ok()
+    assert moved.changed == 1 and "private keys included" in moved.stdout
+    assert it.playbook("move_store", extra).ok().changed == 0
+
+    refused = it.playbook("list_hosts", {"machine_store": old}).failed()
+    assert f"was moved to {shared}" in refused.messages
+    path = it.folder / "old.machines.yml"
+    path.write_text(f"plugin: dockyard.machine.machines\nstore: {old}\n")
+    refused = it.playbook("list_hosts", {}, inventory=path).failed()
+    assert f"was moved to {shared}" in refused.messages
+    other = node()
+    assert "web" in other.playbook("list_hosts", {"machine_store": shared}).ok().stdout
+    assert not other.module("machine", {**arguments, "store": shared}).ok().value["changed"]
+
+    it.playbook("move_store", {"machine_store_from": shared, "machine_store_to": new}).ok()
+    shutil.copytree(new, it.folder / "copy")
+    copy = {"store": str(it.folder / "copy"), "name": "web", "state": "absent"}
+    refused = it.module("machine", copy).failed()
+    assert "is a copy of the one at" in refused.messages and "machine_store_gone=true" in refused.messages
+    extra = {"machine_store_from": new, "machine_store_to": copy["store"], "machine_store_gone": True}
+    assert "there is a store at" in it.playbook("move_store", extra).failed().messages
+    shutil.rmtree(new)
+    assert it.playbook("move_store", extra).ok().changed == 1
+    it.module("machine", copy).ok()

@@ -31,7 +31,9 @@ SCHEMA = 1
 CA_LOCK, PICKS_LOCK = ".ca", ".picks"  # no machine's name begins with a dot
 CALL = 5.0  # seconds that a lock must be ours for a save, which is compare-and-set besides
 FIRST_BOOT = "first-boot"  # folder of what only the first boot needs, in a machine's folder
+KNOWN_HOSTS = "known_hosts"
 PAIR = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}  # a DOCKER_CERT_PATH
+DERIVED = {KNOWN_HOSTS, *PAIR}  # files of a machine that are made from the record and the CA
 
 # In store.json while a store is being moved, and ever after at the place that it was moved from
 MOVED, MOVING, FILLING = "moved_to", "moving_to", "filled_from"
@@ -53,6 +55,7 @@ class Store(abc.ABC):
     """Where records and keys are kept. Nothing is read, asked or made before it is needed."""
 
     where: str  # what open_store() takes for this store
+    place: str  # what stays the same however it is reached
     shared: t.ClassVar[bool]  # whether other controllers work on it, who see no file of this one
     moving = False  # for who moves it, and so must get past the marks
 
@@ -61,8 +64,8 @@ class Store(abc.ABC):
     # The store itself
 
     @abc.abstractmethod
-    def create(self) -> None:
-        """Make the store if there is none. Safe in parallel: the first one wins."""
+    def create(self, meta: dict[str, t.Any] | None = None) -> None:
+        """Make the store if there is none. Safe in parallel: the first one wins. ``meta``: one that is moved here."""
 
     @property
     @abc.abstractmethod
@@ -158,6 +161,10 @@ class Store(abc.ABC):
         """Alone with a machine. A held lock is waited for; then the error names its holder."""
 
     @abc.abstractmethod
+    def locked_names(self) -> list[str]:
+        """All that is or was worked on."""
+
+    @abc.abstractmethod
     def tombstones(self) -> list[dict[str, t.Any]]:
         """What removed machines were."""
 
@@ -180,6 +187,14 @@ class Store(abc.ABC):
         """Bring a machine's files into its folder. Done under the lock, what is changed there goes with each save."""
 
     @abc.abstractmethod
+    def files(self, name: str) -> dict[str, str]:
+        """A machine's own files, as fill() has brought them: name -> text."""
+
+    @abc.abstractmethod
+    def replace_files(self, name: str, texts: dict[str, str]) -> None:
+        """Let a machine have these; kept by the time that the next put() is done."""
+
+    @abc.abstractmethod
     def has_first_boot(self, name: str) -> bool:
         """Whether anything is kept that only the first boot needs."""
 
@@ -197,6 +212,14 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def fill_ca(self) -> None:
         """Bring the CA's files, if there is one, into its folder."""
+
+    @abc.abstractmethod
+    def ca_files(self) -> dict[str, str]:
+        """The CA's files; none, if there is no CA."""
+
+    @abc.abstractmethod
+    def put_ca(self, files: dict[str, str]) -> None:
+        """Keep this CA, whatever was there."""
 
     @abc.abstractmethod
     def make_ca(self, timeout: float = 60) -> bool:

@@ -25,10 +25,12 @@ import uuid
 
 from .._errors import MachineError
 from .._record import Record, now
-from ._base import CA_LOCK, FIRST_BOOT, PAIR, PICKS_LOCK, Lock, Store, issue_client
+from ._base import CA_LOCK, DERIVED, FIRST_BOOT, PAIR, PICKS_LOCK, Lock, Store, issue_client
 from ._durable import copy_file, fsync_folder, make_folder, write_file
 
 __all__ = ["PICKS_LOCK", "FileStore"]
+
+NOT_OWN = {"machine.json", "observed.json", *DERIVED}  # of a machine's folder
 
 REMOVED = ".removed-"  # what a machine's folder begins with while it is being removed
 
@@ -88,18 +90,18 @@ class FileStore(Store):
 
     def __init__(self, path: str) -> None:
         self.path = self.where = path
+        self.place = os.path.realpath(path)
 
     # The store itself
 
-    def create(self) -> None:
-        """Make the store if there is none. Safe in parallel: the first one wins."""
+    def create(self, meta: dict[str, t.Any] | None = None) -> None:
         with self.explained():
             for folder in ("", "locks", "machines", "tombstones"):
                 make_folder(os.path.join(self.path, folder) if folder else self.path)
             if os.path.exists(self._path("store.json")):
                 return
             self._refuse_vanished()
-            meta = {**self._new_meta(), "location": self._location()}
+            meta = {**(meta or self._new_meta()), "location": self._location()}
             # By link(), which fails if the name is there: rename() would let two first runs both win.
             temporary = self._path(f".store.json.{uuid.uuid4()}")
             write_file(temporary, json.dumps(meta, indent=1), replace=False)
@@ -160,6 +162,12 @@ class FileStore(Store):
         with self.explained(), contextlib.suppress(FileNotFoundError):  # removed meanwhile
             write_file(self._machine(name, "observed.json"), json.dumps(observed, indent=1), durable=False)
 
+    def locked_names(self) -> list[str]:
+        with self.explained(), contextlib.suppress(FileNotFoundError):
+            locks = [name for name in os.listdir(self._path("locks")) if not name.startswith(".")]
+            return sorted({*locks, *self._folders()})
+        return []
+
     def tombstones(self) -> list[dict[str, t.Any]]:
         with self.explained(), contextlib.suppress(FileNotFoundError):
             paths = [self._path("tombstones", file) for file in sorted(os.listdir(self._path("tombstones")))]
@@ -210,6 +218,20 @@ class FileStore(Store):
     def fill(self, name: str) -> None:
         """They are kept there."""
 
+    def files(self, name: str) -> dict[str, str]:
+        with self.explained():
+            texts = _read_texts(self.folder(name))
+        return {file: text for file, text in texts.items() if file not in NOT_OWN}
+
+    def replace_files(self, name: str, texts: dict[str, str]) -> None:
+        with self.explained():
+            make_folder(self.folder(name))
+            for file in set(self.files(name)) - set(texts):
+                os.unlink(self._machine(name, file))
+            for file, text in texts.items():
+                make_folder(os.path.dirname(self._machine(name, file)))
+                write_file(self._machine(name, file), text)
+
     def has_first_boot(self, name: str) -> bool:
         return os.path.lexists(self._machine(name, FIRST_BOOT))
 
@@ -239,14 +261,32 @@ class FileStore(Store):
                 _tls.make_ca_folder(temporary)
                 write_file(os.path.join(temporary, "client-key.pem"), _tls.new_key())
                 self._issue_client(temporary)
-                os.rename(temporary, self.ca)
-                fsync_folder(self.path)
+                self._rename_ca(temporary)
                 return True
             with open(os.path.join(self.ca, "client-cert.pem"), encoding="ascii") as file:
                 if _tls.needs_renewal(file.read(), []) is None:
                     return False
             self._issue_client(self.ca)
             return True
+
+    def _rename_ca(self, folder: str) -> None:
+        os.rename(folder, self.ca)
+        fsync_folder(self.path)
+
+    def ca_files(self) -> dict[str, str]:
+        with self.explained(), contextlib.suppress(FileNotFoundError):
+            return _read_texts(self.ca)
+        return {}
+
+    def put_ca(self, files: dict[str, str]) -> None:
+        temporary = self._path(".ca")
+        with self.explained():
+            for folder in (temporary, self.ca):
+                shutil.rmtree(folder, ignore_errors=True)
+            make_folder(temporary)
+            for name, text in files.items():
+                write_file(os.path.join(temporary, name), text)
+            self._rename_ca(temporary)
 
     def give_client_pair(self, name: str) -> bool:
         with self.explained():
@@ -343,3 +383,14 @@ def _read_json(path: str) -> dict[str, t.Any]:
             return t.cast(dict[str, t.Any], json.loads(file.read()))
     except ValueError as error:
         raise MachineError(f"{path} is damaged ({error})", code="damaged_store") from error
+
+
+def _read_texts(folder: str) -> dict[str, str]:
+    texts = {}
+    for parent, _folders, files in os.walk(folder):
+        for file in files:
+            if ".new" not in file:  # half written
+                path = os.path.join(parent, file)
+                with open(path, encoding="utf-8") as stream:
+                    texts[os.path.relpath(path, folder)] = stream.read()
+    return texts

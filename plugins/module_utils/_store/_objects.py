@@ -31,9 +31,9 @@ import typing as t
 from .._clock import Clock
 from .._errors import MachineError
 from .._record import Record, known_hosts
-from ._base import FIRST_BOOT, PAIR, Lock, Store, issue_client
-from ._lease import Boottime, Conflict, Lease, Objects, nonce, write
-from ._scratch import CA, KNOWN_HOSTS, Scratch, explained
+from ._base import FIRST_BOOT, KNOWN_HOSTS, PAIR, Lock, Store, issue_client
+from ._lease import Boottime, Conflict, Found, Lease, Objects, nonce, write
+from ._scratch import CA, Scratch, explained
 
 SCHEMA = 1
 AT_ONCE = 16  # what is read at the same time
@@ -56,7 +56,7 @@ class ObjectStore(Store):
     ) -> None:
         """``background``: leases are renewed by a thread; else whoever holds one calls heartbeat() now and then."""
         self.objects = objects
-        self.where = objects.where
+        self.where, self.place = objects.where, objects.place
         self._scratch = Scratch(objects.where, scratch)
         self._clock = clock or Boottime()
         self._background = background
@@ -66,11 +66,11 @@ class ObjectStore(Store):
 
     # The store itself
 
-    def create(self) -> None:
+    def create(self, meta: dict[str, t.Any] | None = None) -> None:
         if self._meta is not None or self.objects.get("store.json"):
             return
         self._refuse_vanished()
-        data = _json({**self._new_meta(), "location": self._location()})
+        data = _json({**(meta or self._new_meta()), "location": self._location()})
         with contextlib.suppress(Conflict):
             write(self.objects, "store.json", data, None)
             self._refuse_unconditional(data)
@@ -252,6 +252,10 @@ class ObjectStore(Store):
                 write(self.objects, key, data, found.tag if found else None)
                 return
 
+    def locked_names(self) -> list[str]:
+        names = [key[len("leases/") : -len(".json")] for key in self.objects.list("leases/")]
+        return sorted({name for name in names if not name.startswith(".")} | set(self._recorded()))
+
     def tombstones(self) -> list[dict[str, t.Any]]:
         found = [self.objects.get(key) for key in self.objects.list("tombstones/")]
         return [json.loads(one.data) for one in found if one]
@@ -318,6 +322,15 @@ class ObjectStore(Store):
             return
         # Keys that somebody has deleted must not keep the machine from being removed: who needs them finds no file.
 
+    def files(self, name: str) -> dict[str, str]:
+        return self._scratch.read(name)
+
+    def replace_files(self, name: str, texts: dict[str, str]) -> None:
+        self._scratch.replace(name, texts)
+        kept = self._kept.get(name)
+        if kept:
+            self._kept[name] = kept._replace(keys=None, files=[])  # so that the next put() writes them anew
+
     def has_first_boot(self, name: str) -> bool:
         kept = self._known(name)
         return kept is not None and any(file.startswith(f"{FIRST_BOOT}/") for file in kept.files)
@@ -337,9 +350,21 @@ class ObjectStore(Store):
         return self._scratch.folder(CA)
 
     def fill_ca(self) -> None:
-        self._scratch.write(CA, self._ca_files())
+        self._scratch.write(CA, self.ca_files())
 
-    def _ca_files(self) -> dict[str, str]:
+    def put_ca(self, files: dict[str, str]) -> None:
+        found = self.objects.get("ca.json")
+        try:
+            self._write_ca(files, found)
+        except Conflict:
+            raise MachineError(
+                f"The CA of {self.where} was changed by somebody else meanwhile", code="conflict"
+            ) from None
+
+    def _write_ca(self, files: dict[str, str], found: Found | None) -> None:
+        write(self.objects, "ca.json", _json({"nonce": nonce(), "files": files}), found.tag if found else None)
+
+    def ca_files(self) -> dict[str, str]:
         found = self.objects.get("ca.json")
         return dict(json.loads(found.data)["files"]) if found else {}
 
@@ -353,13 +378,13 @@ class ObjectStore(Store):
                 return False
             files["client-cert.pem"] = issue_client(files)
             try:
-                write(self.objects, "ca.json", _json({"nonce": nonce(), "files": files}), found.tag if found else None)
+                self._write_ca(files, found)
             except Conflict:
                 continue  # another run's is the one
             return True
 
     def give_client_pair(self, name: str) -> bool:
-        files = self._ca_files()
+        files = self.ca_files()
         if files:
             self._scratch.write(name, {new: files[old] for new, old in PAIR.items()})
         return False  # it is made from the CA wherever it is needed, and so never changes here

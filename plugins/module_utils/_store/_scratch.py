@@ -14,12 +14,10 @@ import tempfile
 import typing as t
 
 from .._errors import MachineError
-from ._base import PAIR
+from ._base import DERIVED
 from ._durable import make_folder, write_file
 
 CA = ".ca"  # no machine's name begins with a dot
-KNOWN_HOSTS = "known_hosts"
-DERIVED = {KNOWN_HOSTS, *PAIR}  # made from the record and the CA: kept nowhere else
 
 
 class Scratch:
