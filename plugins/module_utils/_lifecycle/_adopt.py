@@ -177,8 +177,8 @@ class Adoption(Change):
 
     def _resources(self, recipe: Recipe, record: Record, things: list[Thing]) -> list[Resource]:
         there: dict[str, Thing] = {}
-        for thing in sorted(things, key=lambda one: (one.seen.created, one.seen.id), reverse=True):
-            if thing.key not in there or thing.turn >= there[thing.key].turn:
+        for thing in sorted(things, key=lambda one: (one.seen.created, one.seen.id)):
+            if thing.key not in there or thing.turn > there[thing.key].turn:
                 there[thing.key] = thing  # of equal ones the oldest
         wanted = [self._resource(want, record, there.get(want.key)) for want in recipe.wants]
         order = [kind.__name__ for kind in self.driver_class.kinds]

@@ -211,14 +211,17 @@ def test_the_choice_that_was_made_is_found_again(orphanage: Orphanage) -> None:
     assert by_key(after)["Volume/data"]["requests"][0]["zone"] == "b"
 
 
-def test_the_latest_of_a_key_counts(orphanage: Orphanage) -> None:
+@pytest.mark.parametrize(("generation", "attempt", "counts"), [(1, 3, "other"), (2, 1, "other"), (1, 1, "ours")])
+def test_the_latest_of_a_key_counts(orphanage: Orphanage, generation: int, attempt: int, counts: str) -> None:
     orphanage.present()
     server = orphanage.one("machine")
-    tags = {**server.tags, "dockyard-attempt": "3"}
-    later = orphanage.provider.add("machine", "acme", "north", tags=tags, **{**server.body, "address": None})
+    server.tags["dockyard-attempt"] = "2"
+    tags = {**server.tags, "dockyard-generation": str(generation), "dockyard-attempt": str(attempt)}
+    other = orphanage.provider.add("machine", "acme", "north", tags=tags, **{**server.body, "address": None})
+    ids = {"ours": server.id, "other": other.id}
     lost_and_adopted(orphanage)
-    assert by_key(orphanage.record())["Server"]["id"] == later.id
-    assert names(orphanage.prune()["unrecorded"]) == [f"Server {server.id}"], "the other one is not forgotten"
+    assert by_key(orphanage.record())["Server"]["id"] == ids.pop(counts)
+    assert names(orphanage.prune()["unrecorded"]) == [f"Server {id}" for id in ids.values()], "and is not forgotten"
 
 
 # Whose it is
@@ -348,9 +351,22 @@ def test_a_pinned_host_key_of_another_machine_is_not_taken(orphanage: Orphanage)
     orphanage.present()
     known_hosts = pathlib.Path(orphanage.store().folder("web1")) / "known_hosts"
     known_hosts.write_text("0123456789ab ssh-ed25519 AAAAother\nbroken\n")
+    assert (known_hosts.parent / "first-boot").is_dir()
     orphanage.lose_record("web1")
-    orphanage.adopt()
-    assert orphanage.record()["ssh"]["host_keys"] == []
+    one = orphanage.adopt()["adopted"][0]
+    assert one["login"] == "lost" and orphanage.record()["ssh"]["host_keys"] == []
+    assert not (known_hosts.parent / "first-boot").exists(), "the private host key of whatever it was"
+    assert not orphanage.present().changed
+
+
+def test_a_host_key_that_was_not_pinned_yet(orphanage: Orphanage) -> None:
+    """As it was made for the first boot: the run was killed before its end."""
+    orphanage.present()
+    before = orphanage.record()["ssh"]
+    (pathlib.Path(orphanage.store().folder("web1")) / "known_hosts").unlink()
+    orphanage.lose_record("web1")
+    assert orphanage.adopt()["adopted"][0]["login"] == "kept"
+    assert orphanage.record()["ssh"]["host_keys"] == before["host_keys"]
 
 
 def test_a_key_is_replaced_where_the_provider_has_the_means(orphanage: Orphanage) -> None:
