@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from tests.beds.hosts import bed, new_host
-from tests.faults.model import world, worlds
 from tests.system._fixtures import ansible, baked_image, collections, playbook, run_module, session_ansible, store
 
 __all__ = [
@@ -18,6 +17,4 @@ __all__ = [
     "run_module",
     "session_ansible",
     "store",
-    "world",
-    "worlds",
 ]

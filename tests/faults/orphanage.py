@@ -21,7 +21,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orpha
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Prune
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests import model
-from tests.faults.model import _keygen
+from tests.faults.hosts import keygen
 
 DRIVER = "tests.model.driver"
 DAY = 86400.0
@@ -128,7 +128,7 @@ class Orphanage:
 @pytest.fixture()
 def orphanage(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Orphanage:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(_ssh, "_run", _keygen)
+    monkeypatch.setattr(_ssh, "_run", keygen)
     return Orphanage(tmp_path)
 
 

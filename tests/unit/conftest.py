@@ -4,6 +4,6 @@
 
 from __future__ import annotations
 
-from tests.faults.model import world, worlds
+from tests.unit.world import world
 
-__all__ = ["world", "worlds"]
+__all__ = ["world"]

@@ -43,6 +43,7 @@ class World(world.World):
     driver = thing.Acme
     name = "acme.cloud.thing"
     lag = 0.25
+    traits: t.ClassVar[dict[str, t.Any]] = {"lag": 0.2, "boot": 1}
     secrets = (world.KEY_CANARY, CANARY)
     failures = {boundaries.API: (*CODES, faults.EMPTY, faults.NO_PAGE)}
     shortages = {"full": {"full": ["a"]}, "full-later": {"full_later": ["a"]}}
@@ -58,7 +59,7 @@ class World(world.World):
     def play(self, patch: boundaries.Patch) -> None:
         self.state: dict[str, t.Any] = copy.deepcopy(acme_cloud.EMPTY)
         self.cloud = acme_cloud.Cloud("acme", self.clock.time, self.state)
-        self.cloud.set(lag=0.2, boot=1)
+        self.cloud.set(**self.traits)
         patch.setattr(
             self.driver, "connect", lambda driver: MemoryCloud(self, driver.options["token"].partition(":")[0])
         )

@@ -17,7 +17,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._access import Ac
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Wish
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from tests.faults.model import Clock
+from tests.faults.world import Clock
 
 
 @pytest.fixture()

@@ -13,14 +13,8 @@ import pytest
 from ansible_collections.acme.cloud.plugins.modules import thing
 from ansible_collections.dockyard.machine.plugins.module_utils import _lifecycle as lifecycle
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from tests.faults.matrix import FULL, OPERATIONS, crash_everywhere
-from tests.faults.model import READS, World, Worlds
-
-
-@pytest.mark.parametrize("name", ["create", "resize", "remove"])
-def test_a_crash_anywhere_loses_nothing_and_makes_nothing_twice(name: str, worlds: Worlds) -> None:
-    """More operations: tests/faults/test_matrix.py."""
-    crash_everywhere(OPERATIONS[name], worlds)
+from tests.faults import faults
+from tests.unit.world import FULL, READS, World
 
 
 def changes(world: World, since: int) -> list[str]:
@@ -87,12 +81,8 @@ def test_a_check_of_what_exists_touches_nothing(
     assert files == {path: path.stat().st_mtime_ns for path in world.store_folder.rglob("*")}
 
 
-def test_the_frozen_plan_is_finished_whatever_the_options_say_now(worlds: Worlds) -> None:
-    whole = worlds()
-    whole.run(options={"memory": 512})
-    boundaries = whole.boundaries
-    world = worlds()
-    world.crash(boundaries.index("before run_thing"), options={"memory": 512})
+def test_the_frozen_plan_is_finished_whatever_the_options_say_now(world: World) -> None:
+    world.crash(faults.BEFORE, "run_thing", options={"memory": 512})
     with pytest.raises(MachineError, match="image") as caught:
         world.run(options={"memory": 512, "image": "other"})
     assert caught.value.code == "drift"
@@ -129,18 +119,13 @@ def test_recreate_replaces_and_keeps_what_is_not_said(world: World) -> None:
     assert names == [f"web1-{first.machine['id'][:6]}-2"], "another generation, another name"
 
 
-def test_a_crash_while_it_is_made_anew_keeps_what_is_not_said(worlds: Worlds) -> None:
-    whole = worlds()
-    whole.run(labels={"tier": "front"})
-    whole.boundaries.clear()
-    whole.run(options={"image": "other"}, recreate=True)
-    for moment in ("after delete_thing", "before import_key"):
-        world = worlds()
-        id = world.run(labels={"tier": "front"}).machine["id"]  # type: ignore[index]
-        world.crash(whole.boundaries.index(moment), options={"image": "other"}, recreate=True)
-        machine = world.run(options={"image": "other"}).machine
-        world.check()
-        assert machine and machine["labels"] == {"tier": "front"} and machine["id"] == id, moment
+@pytest.mark.parametrize("moment", [(faults.AFTER, "delete_thing"), (faults.BEFORE, "import_key")])
+def test_a_crash_while_it_is_made_anew_keeps_what_is_not_said(world: World, moment: tuple[str, str]) -> None:
+    id = world.run(labels={"tier": "front"}).machine["id"]
+    world.crash(*moment, options={"image": "other"}, recreate=True)
+    machine = world.run(options={"image": "other"}).machine
+    world.check()
+    assert machine and machine["labels"] == {"tier": "front"} and machine["id"] == id
 
 
 def test_recreate_with_options_that_cannot_work_costs_nothing(world: World) -> None:

@@ -397,7 +397,7 @@ def test_another_account_is_not_touched(orphanage: Orphanage) -> None:
     orphanage.clock.now += DAY
     before = orphanage.alive()
     result = orphanage.prune(account="other")
-    assert result["account"] == "other" and not result["changed"]
+    assert result["account"] == "other" and not result["changed"] and not result.get("failed")
     assert result["unrecorded"] == result["others"] == []
     assert orphanage.alive() == before and orphanage.records() == ["web1"]
 

@@ -14,7 +14,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._resources import _making
 from ansible_collections.dockyard.machine.plugins.module_utils._resources._looking import is_ours
 from ansible_collections.dockyard.machine.plugins.module_utils._store._file import FileLock
-from tests.faults.model import READS, World
+from tests.unit.world import READS, World
 
 VERDICTS = (driver.MISSING, driver.TAKEN, driver.FULL, driver.BUSY, driver.REFUSED, driver.MISMATCH, driver.UNSURE)
 
