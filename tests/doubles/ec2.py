@@ -423,10 +423,12 @@ class Ec2Double:
             raise Refused("VolumeInUse", f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}")
 
     def _answer_AssociateAddress(self, call: Call) -> Answer | None:
-        """Twice is fine."""
+        """Twice is fine. To another machine it goes only if that was not ruled out."""
         for one in self._of(call).addresses:
             if one.id == call.params["AllocationId"] and one.association_id:
                 if one.instance_id != call.params["InstanceId"]:
+                    if call.params.get("AllowReassociation") != "false":
+                        return None  # it moves
                     raise Refused("Resource.AlreadyAssociated", f"resource {one.id} is already associated")
                 body = f"<associationId>{one.association_id}</associationId><return>true</return>"
                 body = f"<AssociateAddressResponse>{body}</AssociateAddressResponse>"

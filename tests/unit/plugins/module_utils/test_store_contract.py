@@ -140,6 +140,22 @@ def test_removal_leaves_a_tombstone_and_nothing_else(new: New, store: Store) -> 
     assert store.tombstones() == []
 
 
+def test_the_tombstone_is_there_before_the_record_goes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed between the two leaves a record too many, and not a tombstone too few."""
+    record = save(store)
+
+    class Killed(BaseException):
+        pass
+
+    def clear(*arguments: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(type(store), "clear", clear)
+    with store.lock("web1") as lock, pytest.raises(Killed):
+        store.remove(record, lock)
+    assert [one["id"] for one in store.tombstones()] == [ID] and store.read("web1") == record
+
+
 def test_what_was_observed_is_lost_without_harm(new: New, store: Store) -> None:
     save(store)
     assert new().observed("web1") == {}

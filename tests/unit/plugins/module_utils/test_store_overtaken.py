@@ -91,6 +91,17 @@ def test_it_clears_no_record_that_another_one_has_made(world: World) -> None:
     assert world.key() == "second"
 
 
+def test_it_removes_no_record_that_another_one_has_saved(world: World) -> None:
+    store = world.stores[0]
+    with store.lock("web1") as lock:
+        world.save(0, lock, "first")
+        world.overtake_before("delete", "second")
+        with pytest.raises(MachineError) as caught:
+            store.clear("web1", lock)
+        assert caught.value.code == "conflict"
+    assert world.key() == "second"
+
+
 def test_it_deletes_no_keys_that_another_one_has_made_when_it_clears(world: World) -> None:
     store = world.stores[0]
     with store.lock("web1") as lock:
