@@ -194,7 +194,9 @@ class Creation(Power):
     def _take_down(self, record: Record) -> None:
         """Remove what was made, the dependent first."""
         self.resources.check_account()
-        if record.status != BEING_REMOVED:
+        if record.status == BEING_REMOVED:
+            self.resources.delete_late()
+        else:
             record.status = BEING_REMOVED
             self._save(record)
         for resource in reversed(list(record.resources)):

@@ -35,6 +35,12 @@ class Removing(Looking):
         self.record.resources.remove(resource)
         self.save()
 
+    def delete_late(self) -> None:
+        """What was removed already, and came up since: a call may be held up for longer than its run has the lock."""
+        for one in self.record.kept.get("gone", []):
+            names = ("key", "kind", "id", "generation", "attempt")
+            self._delete_twins(Resource(**{name: one[name] for name in names}, requests=[{}]))
+
     def _delete_twins(self, resource: Resource) -> None:
         """What a call that came late has made besides, where nothing makes a repeated one harmless."""
         kind = self.kind(resource)

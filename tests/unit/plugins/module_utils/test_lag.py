@@ -142,3 +142,15 @@ def test_a_late_twin_goes_with_its_machine(world: World) -> None:
     world.run("absent")
     left = [(one.tags["dockyard-generation"], one.tags["dockyard-id"]) for one in world.provider.alive()]
     assert left == [("2", address.tags["dockyard-id"]), ("1", "ffffffffffff")], "of another generation, of another one"
+
+
+def test_what_comes_up_after_its_removal_goes_with_the_rest(world: World) -> None:
+    world.run()
+    (server,) = (one for one in world.provider.alive() if one.kind == "machine")
+    world.kill("delete_firewall", "before")
+    with pytest.raises(Cut):
+        world.run("absent")
+    firewalls = [one.id for one in world.provider.alive() if one.kind == "firewall"]
+    world.provider.add("machine", "acme", "north", server.name, server.tags, **{**server.body, "firewalls": firewalls})
+    world.run("absent")
+    assert world.provider.alive() == []
