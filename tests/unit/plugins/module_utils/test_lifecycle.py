@@ -395,6 +395,16 @@ def test_another_account_removes_and_concludes_nothing(world: World) -> None:
     assert not world.ids()
 
 
+def test_another_account_goes_on_with_nothing(world: World) -> None:
+    """Of a machine that was begun there is nothing to be seen yet: so the account is asked for."""
+    world.cloud.set(faults=[{"call": "import_key", "code": "Invalid"}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"token": "alice:x"})
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"token": "bob:x"})
+    assert caught.value.code == "wrong_account" and not world.ids()
+
+
 def test_what_lost_our_tags_is_not_deleted(world: World) -> None:
     world.run()
     thing = next(iter(world.state["things"].values()))
@@ -409,10 +419,11 @@ def test_what_lost_our_tags_is_not_deleted(world: World) -> None:
 
 
 def test_an_unknown_create_is_resolved_before_it_is_removed(world: World) -> None:
-    world.cloud.set(lag=0.2, faults=[{"call": "run_thing", "code": "Timeout", "after": True, "times": 9}])
-    with pytest.raises(MachineError):
-        world.run()
-        raise MachineError("found by its tags meanwhile")
+    world.cloud.set(faults=[{"call": "create_volume", "code": "Timeout", "after": True, "times": 9}])
+    with pytest.raises(MachineError, match="Timeout"):
+        world.run(options={"disk": 5})
+    assert world.record()["resources"][1]["status"] == "creating"
+    assert len(world.state["volumes"]) == 1, "which nobody knows yet"
     world.run("absent")
     assert not world.ids()
 

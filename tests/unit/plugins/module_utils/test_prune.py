@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import recognise
+from ansible_collections.dockyard.machine.plugins.module_utils._store._file import FileLock
 from tests import model
 from tests.faults.orphanage import DAY, FULL, Orphanage, names, orphanage
 
@@ -90,11 +91,17 @@ def test_an_expired_machine_goes_the_normal_way(orphanage: Orphanage) -> None:
     assert not orphanage.prune()["changed"], "once"
 
 
-def test_a_machine_that_is_worked_on_is_left_alone(orphanage: Orphanage) -> None:
+def test_a_machine_that_is_worked_on_is_left_alone(orphanage: Orphanage, monkeypatch: pytest.MonkeyPatch) -> None:
     orphanage.present(expires_in="1h")
     orphanage.clock.now += DAY
-    before = orphanage.alive()
+    before, acquire = orphanage.alive(), FileLock.acquire
+
+    def at_once(lock: FileLock, timeout: float) -> None:
+        assert timeout == 0, "the others wait for this one"
+        acquire(lock, timeout)
+
     with orphanage.store().lock("web1"):
+        monkeypatch.setattr(FileLock, "acquire", at_once)
         result = orphanage.prune()
     assert not result["changed"] and not result.get("failed")
     assert names(result["busy"]) == ["web1"] and "worked on" in result["busy"][0]["error"]
@@ -400,6 +407,15 @@ def test_another_account_is_not_touched(orphanage: Orphanage) -> None:
     assert result["account"] == "other" and not result["changed"] and not result.get("failed")
     assert result["unrecorded"] == result["others"] == []
     assert orphanage.alive() == before and orphanage.records() == ["web1"]
+
+
+def test_a_tombstone_counts_in_its_account_alone(orphanage: Orphanage) -> None:
+    orphanage.present()
+    tags = orphanage.one("machine").tags
+    orphanage.absent()
+    copy = orphanage.provider.add("machine", "other", "north", tags=tags, zone="a", size="small")
+    result = orphanage.prune(account="other")
+    assert not result["changed"] and names(result["unrecorded"]) == [f"Server {copy.id}"]
 
 
 def test_another_region_is_not_touched(orphanage: Orphanage) -> None:
