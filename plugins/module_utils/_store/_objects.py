@@ -23,17 +23,15 @@ import concurrent.futures
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 import threading
 import typing as t
 
 from .._clock import Clock
 from .._errors import MachineError
 from .._record import Record, known_hosts
-from ._base import FIRST_BOOT, KNOWN_HOSTS, PAIR, Lock, Store, issue_client
-from ._lease import Boottime, Conflict, Found, Lease, Objects, nonce, write
-from ._scratch import CA, Scratch, explained
+from ._base import FIRST_BOOT, KNOWN_HOSTS, Lock
+from ._lease import Boottime, Conflict, Lease, Objects, nonce, write
+from ._object_base import ObjectBase, to_json
 
 SCHEMA = 1
 AT_ONCE = 16  # what is read at the same time
@@ -48,54 +46,19 @@ class Kept(t.NamedTuple):
     files: list[str]  # their names
 
 
-class ObjectStore(Store):
-    shared = True
+class ObjectStore(ObjectBase):
+    """Machines, on top of a store that is there."""
 
     def __init__(
         self, objects: Objects, scratch: str | None = None, clock: Clock | None = None, background: bool = True
     ) -> None:
         """``background``: leases are renewed by a thread; else whoever holds one calls heartbeat() now and then."""
-        self.objects = objects
-        self.where, self.place = objects.where, objects.place
-        self._scratch = Scratch(objects.where, scratch)
+        super().__init__(objects, scratch)
         self._clock = clock or Boottime()
         self._background = background
         self._leases: list[Lease] = []
         self._kept: dict[str, Kept | None] = {}
         self._filled: dict[str, str] = {}  # name -> the keys object whose files are in the machine's folder
-
-    # The store itself
-
-    def create(self, meta: dict[str, t.Any] | None = None) -> None:
-        if self._meta is not None or self.objects.get("store.json"):
-            return
-        self._refuse_vanished()
-        data = _json({**(meta or self._new_meta()), "location": self._location()})
-        with contextlib.suppress(Conflict):
-            write(self.objects, "store.json", data, None)
-            self._refuse_unconditional(data)
-
-    def _refuse_unconditional(self, data: bytes) -> None:
-        """A service that ignores conditions would let two runs work on one machine: better told now than then."""
-        tries: list[t.Callable[[], str]] = [
-            lambda: self.objects.put_if_absent("store.json", data),
-            lambda: self.objects.put_if_match("store.json", data, '"00000000000000000000000000000000"'),
-        ]
-        for attempt in tries:
-            try:
-                attempt()
-            except Conflict:
-                continue
-            self.objects.delete("store.json")
-            raise MachineError(
-                f"The service of {self.where} ignores the conditions of writes (If-None-Match, If-Match)",
-                code="store",
-                remedy="Use another service, or a later release of it: without them nothing is safe",
-            )
-
-    @property
-    def exists(self) -> bool:
-        return self._meta is not None or bool(self.objects.get("store.json")) or bool(self._recorded())
 
     # Machines
 
@@ -108,11 +71,6 @@ class ObjectStore(Store):
         kept = self._read(name)
         self._look(bool(kept))
         return kept.record if kept else None
-
-    def _look(self, used: bool) -> None:
-        """An error if this store is not to be looked into; one that isn't there is empty."""
-        if self._meta is None and (used or self.objects.get("store.json")):
-            self.meta()
 
     def records(self) -> dict[str, Record]:
         names = self.names()
@@ -182,7 +140,7 @@ class ObjectStore(Store):
         changed = keys != (former.keys if former else None)
         garbage = self._keys_but(name, keys) if changed else []
         try:
-            tag = write(self.objects, _record_key(name), _json(data), former.tag if former else None)
+            tag = write(self.objects, _record_key(name), to_json(data), former.tag if former else None)
         except Conflict:
             raise self._conflict(name) from None
         except MachineError:
@@ -244,7 +202,7 @@ class ObjectStore(Store):
         if not kept:
             return
         # Named after the record: what a late run sees of a removed machine is not taken for its successor.
-        data = _json({"of": kept.record.id, "nonce": nonce(), "observed": observed})
+        data = to_json({"of": kept.record.id, "nonce": nonce(), "observed": observed})
         key = f"observed/{name}.json"
         for _try in range(3):
             found = self.objects.get(key)
@@ -264,7 +222,7 @@ class ObjectStore(Store):
         key = f"tombstones/{tombstone['id']}.json"
         found = self.objects.get(key)
         try:
-            write(self.objects, key, _json({**tombstone, "nonce": nonce()}), found.tag if found else None)
+            write(self.objects, key, to_json({**tombstone, "nonce": nonce()}), found.tag if found else None)
         except Conflict:
             raise self._conflict(tombstone["name"]) from None
 
@@ -343,110 +301,6 @@ class ObjectStore(Store):
         if kept:
             self._commit(kept.record, *self._keep_files(name))
 
-    # The CA and the Docker client's pair
-
-    @property
-    def ca(self) -> str:
-        return self._scratch.folder(CA)
-
-    def fill_ca(self) -> None:
-        self._scratch.write(CA, self.ca_files())
-
-    def put_ca(self, files: dict[str, str]) -> None:
-        found = self.objects.get("ca.json")
-        try:
-            self._write_ca(files, found)
-        except Conflict:
-            raise MachineError(
-                f"The CA of {self.where} was changed by somebody else meanwhile", code="conflict"
-            ) from None
-
-    def _write_ca(self, files: dict[str, str], found: Found | None) -> None:
-        write(self.objects, "ca.json", _json({"nonce": nonce(), "files": files}), found.tag if found else None)
-
-    def ca_files(self) -> dict[str, str]:
-        found = self.objects.get("ca.json")
-        return dict(json.loads(found.data)["files"]) if found else {}
-
-    def make_ca(self, timeout: float = 60) -> bool:
-        from .. import _tls
-
-        while True:
-            found = self.objects.get("ca.json")
-            files = json.loads(found.data)["files"] if found else self._new_ca()
-            if found and _tls.needs_renewal(files["client-cert.pem"], []) is None:
-                return False
-            files["client-cert.pem"] = issue_client(files)
-            try:
-                self._write_ca(files, found)
-            except Conflict:
-                continue  # another run's is the one
-            return True
-
-    def give_client_pair(self, name: str) -> bool:
-        files = self.ca_files()
-        if files:
-            self._scratch.write(name, {new: files[old] for new, old in PAIR.items()})
-        return False  # it is made from the CA wherever it is needed, and so never changes here
-
-    def _new_ca(self) -> dict[str, str]:
-        from .. import _tls
-
-        with explained(), tempfile.TemporaryDirectory(dir=self._scratch.root()) as folder:
-            _tls.make_ca_folder(folder)
-            files = {}
-            for file in os.listdir(folder):
-                with open(os.path.join(folder, file), encoding="ascii") as stream:
-                    files[file] = stream.read()
-        return {**files, "client-key.pem": _tls.new_key()}
-
-    # store.json
-
-    def _read_meta(self) -> bytes:
-        found = self.objects.get("store.json")
-        if found is None:
-            self._refuse_vanished()
-            raise MachineError(f"There is no store at {self.where}", code="no_store")
-        return found.data
-
-    def replace_meta(self, meta: dict[str, t.Any]) -> None:
-        found = self.objects.get("store.json")
-        try:
-            write(self.objects, "store.json", _json(meta), found.tag if found else None)
-        except Conflict:
-            raise MachineError(
-                f"store.json of {self.where} was changed by somebody else meanwhile",
-                code="conflict",
-                remedy="Run again",
-            ) from None
-        self._meta = None
-
-    def _location(self) -> dict[str, t.Any]:
-        return {"place": self.objects.place}
-
-    def _is_copy(self, meta: dict[str, t.Any]) -> bool:
-        return bool(meta.get("location")) and meta["location"] != self._location()
-
-    def _refuse_vanished(self) -> None:
-        if self._recorded() and not self.objects.get("store.json"):
-            raise MachineError(
-                f"{self.objects.place}/store.json is gone, though machines exist in {self.objects.place}/records",
-                code="store_vanished",
-                remedy="Restore store.json from a backup: with a new one, the machines would not be known as ours",
-            )
-
-    # Helpers
-
-    def _recorded(self) -> list[str]:
-        return [key[len("records/") : -len(".json")] for key in self.objects.list("records/") if key.endswith(".json")]
-
-    def explained(self) -> contextlib.AbstractContextManager[None]:
-        return explained()
-
 
 def _record_key(name: str) -> str:
     return f"records/{name}.json"
-
-
-def _json(data: dict[str, t.Any]) -> bytes:
-    return json.dumps(data, indent=1, sort_keys=True).encode()

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store of objects as such: store.json, and the CA."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import typing as t
+
+from .._errors import MachineError
+from ._base import PAIR, Store, issue_client
+from ._lease import Conflict, Found, Objects, nonce, write
+from ._scratch import CA, Scratch, explained
+
+
+class ObjectBase(Store):
+    shared = True
+
+    def __init__(self, objects: Objects, scratch: str | None) -> None:
+        self.objects = objects
+        self.where, self.place = objects.where, objects.place
+        self._scratch = Scratch(objects.where, scratch)
+
+    # The store itself
+
+    def create(self, meta: dict[str, t.Any] | None = None) -> None:
+        if self._meta is not None or self.objects.get("store.json"):
+            return
+        self._refuse_vanished()
+        data = to_json({**(meta or self._new_meta()), "location": self._location()})
+        with contextlib.suppress(Conflict):
+            write(self.objects, "store.json", data, None)
+            self._refuse_unconditional(data)
+
+    def _refuse_unconditional(self, data: bytes) -> None:
+        """A service that ignores conditions would let two runs work on one machine: better told now than then."""
+        tries: list[t.Callable[[], str]] = [
+            lambda: self.objects.put_if_absent("store.json", data),
+            lambda: self.objects.put_if_match("store.json", data, '"00000000000000000000000000000000"'),
+        ]
+        for attempt in tries:
+            try:
+                attempt()
+            except Conflict:
+                continue
+            self.objects.delete("store.json")
+            raise MachineError(
+                f"The service of {self.where} ignores the conditions of writes (If-None-Match, If-Match)",
+                code="store",
+                remedy="Use another service, or a later release of it: without them nothing is safe",
+            )
+
+    @property
+    def exists(self) -> bool:
+        return self._meta is not None or bool(self.objects.get("store.json")) or bool(self._recorded())
+
+    def _look(self, used: bool) -> None:
+        """An error if this store is not to be looked into; one that isn't there is empty."""
+        if self._meta is None and (used or self.objects.get("store.json")):
+            self.meta()
+
+    def _recorded(self) -> list[str]:
+        return [key[len("records/") : -len(".json")] for key in self.objects.list("records/") if key.endswith(".json")]
+
+    def explained(self) -> contextlib.AbstractContextManager[None]:
+        return explained()
+
+    # store.json
+
+    def _read_meta(self) -> bytes:
+        found = self.objects.get("store.json")
+        if found is None:
+            self._refuse_vanished()
+            raise MachineError(f"There is no store at {self.where}", code="no_store")
+        return found.data
+
+    def replace_meta(self, meta: dict[str, t.Any]) -> None:
+        found = self.objects.get("store.json")
+        try:
+            write(self.objects, "store.json", to_json(meta), found.tag if found else None)
+        except Conflict:
+            raise MachineError(
+                f"store.json of {self.where} was changed by somebody else meanwhile",
+                code="conflict",
+                remedy="Run again",
+            ) from None
+        self._meta = None
+
+    def _location(self) -> dict[str, t.Any]:
+        return {"place": self.objects.place}
+
+    def _is_copy(self, meta: dict[str, t.Any]) -> bool:
+        return bool(meta.get("location")) and meta["location"] != self._location()
+
+    def _refuse_vanished(self) -> None:
+        if self._recorded() and not self.objects.get("store.json"):
+            raise MachineError(
+                f"{self.objects.place}/store.json is gone, though machines exist in {self.objects.place}/records",
+                code="store_vanished",
+                remedy="Restore store.json from a backup: with a new one, the machines would not be known as ours",
+            )
+
+    # The CA and the Docker client's pair
+
+    @property
+    def ca(self) -> str:
+        return self._scratch.folder(CA)
+
+    def fill_ca(self) -> None:
+        self._scratch.write(CA, self.ca_files())
+
+    def put_ca(self, files: dict[str, str]) -> None:
+        found = self.objects.get("ca.json")
+        try:
+            self._write_ca(files, found)
+        except Conflict:
+            raise MachineError(
+                f"The CA of {self.where} was changed by somebody else meanwhile", code="conflict"
+            ) from None
+
+    def _write_ca(self, files: dict[str, str], found: Found | None) -> None:
+        write(self.objects, "ca.json", to_json({"nonce": nonce(), "files": files}), found.tag if found else None)
+
+    def ca_files(self) -> dict[str, str]:
+        found = self.objects.get("ca.json")
+        return dict(json.loads(found.data)["files"]) if found else {}
+
+    def make_ca(self, timeout: float = 60) -> bool:
+        from .. import _tls
+
+        while True:
+            found = self.objects.get("ca.json")
+            files = json.loads(found.data)["files"] if found else self._new_ca()
+            if found and _tls.needs_renewal(files["client-cert.pem"], []) is None:
+                return False
+            files["client-cert.pem"] = issue_client(files)
+            try:
+                self._write_ca(files, found)
+            except Conflict:
+                continue  # another run's is the one
+            return True
+
+    def give_client_pair(self, name: str) -> bool:
+        files = self.ca_files()
+        if files:
+            self._scratch.write(name, {new: files[old] for new, old in PAIR.items()})
+        return False  # it is made from the CA wherever it is needed, and so never changes here
+
+    def _new_ca(self) -> dict[str, str]:
+        from .. import _tls
+
+        with explained(), tempfile.TemporaryDirectory(dir=self._scratch.root()) as folder:
+            _tls.make_ca_folder(folder)
+            files = {}
+            for file in os.listdir(folder):
+                with open(os.path.join(folder, file), encoding="ascii") as stream:
+                    files[file] = stream.read()
+        return {**files, "client-key.pem": _tls.new_key()}
+
+
+def to_json(data: dict[str, t.Any]) -> bytes:
+    return json.dumps(data, indent=1, sort_keys=True).encode()
