@@ -38,7 +38,7 @@ class World(world.World):
     driver = Model
     name = "dockyard.machine.model"
     lag = 2.0
-    secrets = (world.KEY_CANARY, CANARY)
+    secrets = (world.KEY_CANARY, CANARY, DATA)
     failures = {boundaries.API: faults.API}
     shortages = {"full": {"full": ["a"]}, "full-later": {"full_later": ["a"]}}
     changes = {

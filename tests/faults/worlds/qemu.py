@@ -25,7 +25,6 @@ from tests.faults.invariants import Thing
 QMP, PROGRAM = "qmp", "program"
 STOPS_FOR = 2.0  # seconds that a guest takes to shut down
 ERROR, FULL, KILLED = "error", "disk-full", "ends-by-itself"
-DATA = "canary-of-the-user-data"
 
 
 @dataclasses.dataclass
