@@ -155,6 +155,15 @@ class ActionModule(ControllerAction):
                     code="refresh",
                     remedy="Mend that first: nothing was changed",
                 )
+            for one in result.get("unrecorded") or ():
+                if one["name"] in plan.create:
+                    raise MachineError(
+                        f"{one['name']} is to be created, and {driver} has it already in {dict(place)}, with id {one['id']}: "
+                        "its record was lost",
+                        code="unrecorded",
+                        remedy="Adopt it (playbook dockyard.machine.adopt), or remove it (playbook dockyard.machine.prune "
+                        f"with machine_ids={one['id']})",
+                    )
 
     def _removal(
         self, names: list[str], fleet: dict[str, t.Any] | None, records: dict[str, Record], limit: list[str]

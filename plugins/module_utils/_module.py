@@ -16,11 +16,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ._errors import BadOption, MachineError
 from ._lifecycle import POWER, Lifecycle, Wish, gather
 from ._lifecycle._adopt import Adopt
-from ._lifecycle._orphans import Survey
+from ._lifecycle._orphans import Survey, strangers
 from ._lifecycle._prune import Prune
 from ._record import check_name, seconds_of
 from ._store import VARIABLE, open_store
-from .driver import Driver
+from .driver import Driver, Machine, Seen
 
 OVER_ACCOUNT = ("pruned", "adopted")  # states of an account, of no machine alone
 
@@ -95,7 +95,7 @@ def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
         if state != "gathered":
             states = ", ".join(("gathered", *OVER_ACCOUNT))
             raise BadOption("scope", "account", f"does not go with state {state}", f"It goes with {states}")
-        return {"changed": False, "machines": _gather_account(module, driver, store)}
+        return {"changed": False, **_gather_account(module, driver, store)}
     if state in OVER_ACCOUNT:
         raise BadOption("state", state, "is for a whole account", "Give scope: account")
     check_name(params["name"] or "")
@@ -114,8 +114,11 @@ def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
     return result
 
 
-def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> list[dict[str, t.Any]]:
-    """Each machine of this driver that the store knows in the place that the options say."""
+def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> dict[str, t.Any]:
+    """Each machine of this driver that the store knows in the place that the options say.
+
+    And each that it does not know, though it was made for this store: a backup was restored, or a record was lost.
+    """
     place = {name: module.params.get(name) for name in driver.place if name in module.given}
     accounts: dict[str, list[Lifecycle]] = {}
     for name in store.names():
@@ -126,10 +129,13 @@ def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> list
         if record and record.driver == fqcn(driver) and place.items() <= record.place.items():
             where = json.dumps([record.account, record.place], sort_keys=True)
             accounts.setdefault(where, []).append(Lifecycle(driver, store, _wish(module, driver, name)))
-    found = [pair for lifecycles in accounts.values() for pair in gather(lifecycles)]
+    others: list[Seen] = []
+    found = [pair for lifecycles in accounts.values() for pair in gather(lifecycles, others)]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         asked = pool.map(lambda pair: pair[1] or pair[0].gathered(), found)
-    return [machine for machine in asked if machine]
+        machines = [one for one in asked if one]
+    machine = next(kind for kind in driver.kinds if issubclass(kind, Machine))
+    return {"machines": machines, "unrecorded": strangers(store, machine, others) if others else []}
 
 
 def _over_account(module: _Module, driver: type[Driver], store: t.Any) -> dict[str, t.Any]:

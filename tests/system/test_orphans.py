@@ -150,6 +150,24 @@ def test_two_stores_in_one_account(estate: Estate) -> None:
     assert [one["machine"] for one in pruned["removed"]] == ["web1", "web2"] and estate.ids() == set()
 
 
+def test_a_backup_that_was_restored(estate: Estate) -> None:
+    """create_hosts makes nothing a second time, though the backup does not know of it."""
+    estate.make("web1")
+    shutil.copytree(estate.folder / "store", estate.folder / "backup")
+    estate.make("web2")
+    before, id = estate.ids(), estate.record("web2")["id"]
+    shutil.rmtree(estate.folder / "store")
+    (estate.folder / "backup").rename(estate.folder / "store")
+    told = {"driver": DRIVER, "options": estate.options}
+    create = {"store": str(estate.folder / "store"), "names": ["web1", "web2"], **told}
+    run = estate.ansible.play([{"dockyard.machine.fleet": create}]).failed()
+    assert id in run.messages and "dockyard.machine.adopt" in run.messages
+    assert run.result(action="fleet")["error"]["code"] == "unrecorded"
+    estate.playbook("adopt", names="web2", **told).ok()
+    assert estate.ansible.play([{"dockyard.machine.fleet": create}]).ok().result(action="fleet")["create"] == []
+    assert not estate.make("web1", "web2").changed and estate.ids() == before
+
+
 def test_a_cloud_that_does_not_answer(estate: Estate) -> None:
     estate.make("web1")
     there = estate.endpoint.rename(estate.folder / "elsewhere")

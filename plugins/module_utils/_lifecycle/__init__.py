@@ -102,8 +102,13 @@ class Lifecycle(Change):
         return self.resources.listed(kind, {"store": self.store.id}) if kind.lists_account else []
 
 
-def gather(lifecycles: list[Lifecycle]) -> list[tuple[Lifecycle, dict[str, t.Any] | None]]:
-    """Machines of one place and account as they are now: by one connection and, where the driver can, one list."""
+def gather(
+    lifecycles: list[Lifecycle], others: list[Seen] | None = None
+) -> list[tuple[Lifecycle, dict[str, t.Any] | None]]:
+    """Machines of one place and account as they are now: by one connection and, where the driver can, one list.
+
+    What that list has beside them is put into ``others``.
+    """
     records = [(lifecycle, record) for lifecycle in lifecycles if (record := lifecycle._read())]
     if not records:
         return []
@@ -116,6 +121,8 @@ def gather(lifecycles: list[Lifecycle]) -> list[tuple[Lifecycle, dict[str, t.Any
     for lifecycle, record in records:
         lifecycle.connected = first.driver
         resource = record.resource(record.machine)
-        seen = listed.get(resource.id) if resource and resource.id else None
+        seen = listed.pop(resource.id, None) if resource and resource.id else None
         found.append((lifecycle, lifecycle.gathered(over_ssh=False, seen=seen)))
+    if others is not None:
+        others.extend(listed.values())
     return found

@@ -209,6 +209,22 @@ class Books:
         self.entries[entry.store, entry.id] = entry
 
 
+def strangers(store: Store, kind: type[Kind], listed: list[Seen]) -> list[dict[str, str]]:
+    """Name and id of each machine that was made for this store and that the store does not know."""
+    things = [thing for seen in listed if (thing := recognise(kind, seen)) and thing.store == store.id]
+    buried = {one["id"] for one in store.tombstones()} if things else set()
+    return [{"name": one.machine, "id": one.id} for one in things if one.id not in buried and not _knows(store, one)]
+
+
+def _knows(store: Store, thing: Thing) -> bool:
+    # Read now: it may have been made since the others were read
+    try:
+        record = store.read(thing.machine)
+    except MachineError:
+        return True  # a damaged record: whoever names that machine is told
+    return record is not None and record.id == thing.id
+
+
 class Survey(Task):
     """A look at all that is of our form in one place and account, over one connection."""
 

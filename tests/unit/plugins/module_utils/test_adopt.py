@@ -12,6 +12,8 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import gather
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import strangers
 from tests import model
 from tests.faults.orphanage import DAY, FULL, Orphanage, names, orphanage
 
@@ -429,3 +431,19 @@ def test_a_backup_from_the_midst_of_a_create_makes_nothing_twice(orphanage: Orph
     orphanage.copy("backup", "store")
     orphanage.present(**FULL)
     assert orphanage.alive() == before
+
+
+def test_a_list_tells_which_machines_the_store_does_not_know(orphanage: Orphanage) -> None:
+    """So that create_hosts does not make them again after a backup was restored."""
+    for name in ("web1", "web2", "web3", "web4"):
+        orphanage.present(name)
+    orphanage.present("web5", store="another")
+    lost, server = orphanage.record("web3")["id"], orphanage.one("machine", "web4")
+    orphanage.absent("web4")
+    orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)  # late, and for prune
+    others: list[driver.Seen] = []
+    orphanage.lose_record("web3")
+    gather([orphanage.lifecycle("web1", keep_options=True)], others)
+    assert len(others) == 3, "web2 is recorded, and was not asked for"
+    found = strangers(orphanage.store(), orphanage.driver.kinds[-1], others)
+    assert found == [{"name": "web3", "id": lost}]
