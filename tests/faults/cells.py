@@ -217,7 +217,7 @@ def run_whole(world: World, operation: Operation) -> Whole:
 
 def run_cell(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
     """Raises what does not hold."""
-    there = world.ids()
+    there, kinds = world.ids(), _kinds(world)
     fault = Fault(cell.fault, cell.at, cell.for_ever)
     if fault.name.startswith(faults.POWER):
         world.survives = Survives(world.disk)
@@ -228,11 +228,11 @@ def run_cell(world: World, operation: Operation, whole: Whole, cell: Cell) -> No
         raise Unfired(cell.id)
     world.survives = None
     world.resume()
-    after(world, operation, whole, cell)
+    after(world, operation, whole, cell, kinds)
 
 
-def after(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
-    """What is run next, and what there is then."""
+def after(world: World, operation: Operation, whole: Whole, cell: Cell, kinds: list[str]) -> None:
+    """What is run next, and what there is then; ``kinds``: of what there was before."""
     opposite = task() if operation.gone else task("absent")
     if operation.needed and cell.then != SAME:
         succeed(world, operation.task)
@@ -258,7 +258,8 @@ def after(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
         succeed(world, operation.task)
         world.check()
         shape, expected = world.shape(), whole.shape
-        if cell.fault.startswith((faults.QUOTA, faults.POWER)):  # it may be in another zone, or have lost its power
+        # It may be in another zone, have lost its power, or have stopped only after somebody else's run.
+        if cell.fault.startswith((faults.QUOTA, faults.POWER)) or cell.then == SOMEBODY:
             shape, expected = _without_things(shape), _without_things(expected)
         holds(shape == expected, f"there is {shape}, and a whole run leads to {expected}")
         if operation.settles:
@@ -268,6 +269,7 @@ def after(world: World, operation: Operation, whole: Whole, cell: Cell) -> None:
         world.check()
         if operation.gone:
             holds(len(world.records()) == 1, "there is no machine")
+            holds(_kinds(world) == kinds, f"it is made of {_kinds(world)}, and was of {kinds}")
     succeed(world, task("absent"))
     world.check()
     world.clock.now += 3600
@@ -311,6 +313,10 @@ def unchanged(world: World, run: t.Callable[[World], t.Any]) -> None:
     holds(not changing, f"a second run calls {changing}")
     after = {name: record["revision"] for name, record in world.records().items()}
     holds(before == after, "a second run saves a record")
+
+
+def _kinds(world: World) -> list[str]:
+    return sorted(thing.kind for thing in world.things())
 
 
 def _without_things(shape: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -145,7 +145,7 @@ class World(world.World):
         if command == "quit":
             del self.processes[folder]
         elif command == "system_powerdown":
-            one.ends_at = self.clock.now + STOPS_FOR
+            one.ends_at = one.ends_at or self.clock.now + STOPS_FOR
         else:
             one.state = {"stop": "paused", "cont": "running"}[command]
         return b'{"return": {}}\n'
@@ -163,6 +163,8 @@ class World(world.World):
     def _image(self, line: list[str]) -> tuple[int, str]:
         path, size = pathlib.Path(line[-2]), int(line[-1].rstrip("G")) << 30
         self.program_writes(path, b"QFI\xfb" + bytes(20) + struct.pack(">Q", size))
+        if self.survives:
+            self.survives.synced(str(path))  # QEMU flushes what it writes into a disk's head
         return 0, ""
 
     def _start(self, line: list[str], folder: str) -> tuple[int, str]:
