@@ -38,7 +38,7 @@ options:
     choices: [present, absent, started, stopped, restarted, killed, paused, gathered, pruned, adopted]
   store:
     description:
-      - Folder of the store, where records and keys are kept.
+      - The store, where records and keys are kept; a folder, or C(s3://bucket/prefix).
       - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
     type: path
   fleet:

@@ -32,7 +32,9 @@ options:
     choices: [dockyard.machine.machines]
   store:
     description:
-      - Folder of the store. A relative path begins at the folder of the inventory file.
+      - The store; a folder, or C(s3://bucket/prefix). A relative path begins at the folder of the inventory file.
+      - With a store on S3, variables that name keys are lookups (P(dockyard.machine.key_file#lookup)), which bring the
+        file when a task connects to the host.
       - Without it, the environment variable says it, else it is C(~/.dockyard).
     type: str
     env:

@@ -18,7 +18,7 @@ author:
 options:
   store:
     description:
-      - Folder of the store.
+      - The store, where records and keys are kept; a folder, or C(s3://bucket/prefix).
       - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
     type: path
   state:

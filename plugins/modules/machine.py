@@ -112,7 +112,9 @@ machine:
       type: str
       sample: tcp://192.0.2.10:2376
     host_vars:
-      description: Variables for a host of this machine, as the inventory sets them.
+      description:
+        - Variables for a host of this machine, as the inventory sets them.
+        - With a store on S3, the files that they name are there until the run ends.
       returned: always
       type: dict
       sample: {"ansible_host": "192.0.2.10", "ansible_port": 22, "ansible_user": "admin"}

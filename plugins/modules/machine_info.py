@@ -33,7 +33,7 @@ options:
     type: str
   store:
     description:
-      - Folder of the store, where records and keys are kept.
+      - The store, where records and keys are kept; a folder, or C(s3://bucket/prefix).
       - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
     type: path
   refresh:
@@ -201,11 +201,15 @@ machines:
       returned: success
       type: str
     folder:
-      description: Folder with its keys and certificates, which can be a E(DOCKER_CERT_PATH).
+      description:
+        - Folder with its keys and certificates, which can be a E(DOCKER_CERT_PATH).
+        - Of a machine in a store on S3, a folder that goes with the run, if O(name) names the machine; else none.
       returned: success
       type: str
     host_vars:
-      description: Its variables as a host of an inventory.
+      description:
+        - Its variables as a host of an inventory.
+        - Of a machine in a store on S3, those that name keys are there if O(name) names the machine.
       returned: success
       type: dict
 missing:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections.abc
 import contextlib
+import json
 import pathlib
 import shutil
 import typing as t
@@ -92,6 +93,13 @@ def live(node: Node, name: str, shared: str, extra: dict[str, t.Any]) -> None:
     assert private_keys(other) == []
     again = other.playbook("create_hosts", extra).ok()
     assert again.changed == 0
+
+    # As AWX has it: what was listed is kept, and a job gets it without the plugin
+    kept = third.folder / "kept"
+    kept.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(listing)}\nEND\n")
+    kept.chmod(0o700)
+    third.play([{"ansible.builtin.raw": "id -un"}], hosts=name, inventory=kept).ok()
+    assert private_keys(third) == []
 
     listed = third.playbook("list_hosts", {"machine_store": shared}).ok()
     assert any(name in line and "running" in line for line in listed.stdout.splitlines())
