@@ -39,7 +39,8 @@ LOGINS = {
 class Adoption(Change):
     """One machine, of which there are things and no record."""
 
-    def adopt(self, things: list[Thing]) -> dict[str, t.Any]:
+    def adopt(self, things: list[Thing], again: t.Callable[[], list[Thing]]) -> dict[str, t.Any]:
+        """Rebuild its record from its things, looked for ``again`` before it is believed that one is missing."""
         check_name(self.wish.name)
         first = next(thing for thing in things if thing.kind.tagged)
         with self._locked():
@@ -57,6 +58,9 @@ class Adoption(Change):
                 record = self._record(first, pinned)
                 kept_key = left and os.path.exists(os.path.join(self.folder, "id_ed25519"))
                 recipe, resources = self._matched(record, things)
+                if any(one.id is None for one in resources):
+                    things = again()
+                    recipe, resources = self._matched(record, things)
                 self._keep_options(record)
                 machine = record.resource(record.machine)
                 there = bool(machine and machine.id)
@@ -240,16 +244,15 @@ class Adopt:
         self.adopted: list[dict[str, t.Any]] = []
         self.failed: list[dict[str, t.Any]] = []
         self.others: list[dict[str, t.Any]] = []
+        self.machines: dict[tuple[str, str, str], dict[tuple[str, str], Thing]] = {}
+        self.looks = 0
 
     def run(self) -> dict[str, t.Any]:
         survey, found = self.survey, set()
-        machines: dict[tuple[str, str, str], list[Thing]] = {}
-        for thing in survey.things():
-            if thing.store:
-                machines.setdefault((thing.store, thing.id, thing.machine), []).append(thing)
+        self._look()
         books = survey.books()
-        chosen = {}
-        for (store, id, name), things in sorted(machines.items()):
+        chosen = []
+        for store, id, name in sorted(self.machines):
             if self.ids and not {id, name} & self.ids:
                 continue
             found |= {id, name}
@@ -262,15 +265,15 @@ class Adopt:
             elif store not in (books.own, self.from_store):
                 self.others.append({**said, "why": f"it belongs to another store; from_store: {store} takes it over"})
             else:
-                chosen[store, id, name] = things
-        for (store, id, name), things in chosen.items():
+                chosen.append((store, id, name))
+        for store, id, name in chosen:
             said = {"name": name, "id": id, "store": store}
             twins = [other for _store, other, also in chosen if also == name and other != id]
             if twins:
                 why = f"There are several machines {name}: {', '.join(sorted([id, *twins]))}. Give the id of one"
                 self.failed.append({**said, "error": why})
                 continue
-            self._adopt(said, things)
+            self._adopt(said, (store, id, name))
         recorded = set(survey.store.names()) if survey.store.exists else set()
         return {
             "changed": bool(self.adopted),
@@ -286,11 +289,27 @@ class Adopt:
             **failure("Not all could be adopted", self.failed, []),
         }
 
-    def _adopt(self, said: dict[str, t.Any], things: list[Thing]) -> None:
+    def _adopt(self, said: dict[str, t.Any], which: tuple[str, str, str]) -> None:
         survey = self.survey
         adoption = Adoption(survey.driver_class, survey.store, survey.wish_for(said["name"]), survey.clock)
         adoption.connected = survey.driver
+
+        def again() -> list[Thing]:
+            if self.looks == 1:
+                # One list may lag, or lack a page: what it did not show would be made a second time.
+                survey.clock.sleep(max(kind.lag for kind in survey.driver_class.kinds))
+                self._look()
+            return list(self.machines[which].values())
+
         try:
-            self.adopted.append({**said, **adoption.adopt(things)})
+            self.adopted.append({**said, **adoption.adopt(list(self.machines[which].values()), again)})
         except MachineError as error:
             self.failed.append({**said, "error": error.text()})
+
+    def _look(self) -> None:
+        """Sort what is there by the machines that it was made for; what was seen once is there."""
+        self.looks += 1
+        for thing in self.survey.things():
+            if thing.store:
+                of_machine = self.machines.setdefault((thing.store, thing.id, thing.machine), {})
+                of_machine[thing.kind.__name__, thing.seen.id] = thing

@@ -148,6 +148,20 @@ def test_what_is_missing_stays_planned_and_is_made_by_the_next_run(orphanage: Or
     assert not orphanage.present(**FULL).changed
 
 
+@pytest.mark.parametrize("fault", ["empty", "no_page"])
+@pytest.mark.parametrize("call", ["list_volumes", "list_keys", "list_machines"])
+def test_one_list_that_lacks_something_is_not_believed(orphanage: Orphanage, call: str, fault: str) -> None:
+    orphanage.present("web1", **FULL)
+    orphanage.present("web2", **FULL)
+    before, former = orphanage.alive(), orphanage.lose()
+    orphanage.provider.faults = [model.Fault(fault, call)]
+    result = orphanage.adopt(from_store=former, **FULL)
+    assert [one["missing"] for one in result["adopted"]] == [[], []]
+    for name in ("web1", "web2"):
+        orphanage.present(name, **FULL)
+    assert orphanage.alive() == before
+
+
 def test_a_missing_thing_is_made_and_not_taken_for_a_dead_one(orphanage: Orphanage) -> None:
     """The token of a machine that is terminated still answers with it."""
     orphanage.provider.set(ghost=DAY)
