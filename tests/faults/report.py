@@ -21,7 +21,7 @@ import typing as t
 
 import pytest
 
-from tests.faults import cells, world
+from tests.faults import cells, operations, world
 from tests.faults.cells import Cell, Whole
 from tests.faults.invariants import Broken
 
@@ -58,7 +58,7 @@ class Job:
             made: world.World | None = None
             try:
                 made = world.find(self.driver)(folder, patch)
-                operation = cells.operations(type(made))[self.operation]
+                operation = operations.operations(type(made))[self.operation]
                 if operation.before:
                     operation.before(made)
                 shutil.copytree(made.disk, folder / "before", symlinks=True)
@@ -76,7 +76,7 @@ class Job:
             return results
 
     @staticmethod
-    def _cell(made: world.World, operation: cells.Operation, whole: Whole, cell: Cell) -> Result:
+    def _cell(made: world.World, operation: operations.Operation, whole: Whole, cell: Cell) -> Result:
         boundary = str(whole.boundaries[cell.at])
         try:
             _forked(lambda: cells.run_cell(made, operation, whole, cell))
@@ -111,7 +111,7 @@ def jobs(drivers: t.Iterable[str], parts: int, chosen: t.Callable[[Cell], bool] 
     return [
         Job(driver, operation, part, parts, chosen)
         for driver in drivers
-        for operation in cells.operations(world.find(driver))
+        for operation in operations.operations(world.find(driver))
         for part in range(parts)
     ]
 
