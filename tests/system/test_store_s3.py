@@ -20,10 +20,13 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _store
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from tests.doubles import s3
-from tests.unit.plugins.module_utils.test_store_contract import *  # noqa: F403
-from tests.unit.plugins.module_utils.test_store_contract import New, save
+from tests.unit.plugins.module_utils import test_store_contract as contract
+from tests.unit.plugins.module_utils.test_store_contract import New, save, store
 
+__all__ = ["store"]
 ROOT = pathlib.Path(__file__).parents[2]
+# The contract of all stores, over the ``new`` of this file
+globals().update({name: test for name, test in vars(contract).items() if name.startswith("test_")})
 
 
 @pytest.fixture(scope="module")

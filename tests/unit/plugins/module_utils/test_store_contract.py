@@ -256,7 +256,7 @@ def test_a_store_that_was_moved_says_where_it_is(new: New, store: Store) -> None
     store.moving = True
     store.replace_meta({**store.meta(), "moved_to": "/new"})
     it = new()
-    for act in (lambda: it.names(), lambda: it.read("web1"), lambda: it.id, lambda: it.digest("x"), lambda: lock(it)):
+    for act in (it.names, lambda: it.read("web1"), lambda: it.id, lambda: it.digest("x"), lambda: lock(it)):
         with pytest.raises(MachineError) as caught:
             act()
         assert caught.value.code == "moved_store" and "moved to /new" in caught.value.message
