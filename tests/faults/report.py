@@ -102,9 +102,10 @@ class Share:
     """A fixed part of all cells, as if drawn by lot."""
 
     part: float
+    start: float = 0.0
 
     def __call__(self, cell: Cell) -> bool:
-        return cell.lot < self.part
+        return self.start <= cell.lot < self.start + self.part
 
 
 def jobs(drivers: t.Iterable[str], parts: int, chosen: t.Callable[[Cell], bool] | None = None) -> list[Job]:

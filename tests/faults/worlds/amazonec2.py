@@ -50,6 +50,7 @@ class World(world.World):
     driver = amazonec2.AmazonEC2
     name = "dockyard.machine.amazonec2"
     dear = True
+    timeout = 60.0
     secrets = (world.KEY_CANARY, CANARY, DATA)
     failures = {boundaries.API: faults.API}
     shortages = {"full": {"full": ["c7i.large/*"]}, "full-later": {"full_later": ["*/eu-central-1a/*"]}}
