@@ -16,7 +16,8 @@ import typing as t
 
 from .._errors import MachineError
 from .._record import NAME, Record, Resource, resource_name
-from ..driver import ABSENT, Driver, Kind, Seen
+from .._resources import Resources
+from ..driver import ABSENT, Driver, It, Kind, Seen
 from ._task import Task, Wish
 
 if t.TYPE_CHECKING:
@@ -269,9 +270,19 @@ class Survey(Task):
             for one in entry.gone:
                 if one["kind"] == kind.__name__:
                     turn = one["key"], one["generation"], one["attempt"]
-                    resources = self.at(Thing(kind, Seen(""), entry.name, entry.id, *turn, entry.store)).resources
-                    resource = resources.record.resources[0]
-                    asked = resources.kind(resource)
-                    raws = resources.read(asked.list, resources.it(resource)) or []
-                    found.update((seen.id, seen) for seen in map(asked.seen, raws))
+                    task = self.at(Thing(kind, Seen(""), entry.name, entry.id, *turn, entry.store))
+                    found.update((seen.id, seen) for seen in self._asked(task.resources))
         return list(found.values())
+
+    @staticmethod
+    def _asked(resources: Resources) -> list[Seen]:
+        resource = resources.record.resources[0]
+        kind = resources.kind(resource)
+
+        def listed(it: It) -> list[t.Any]:
+            try:
+                return kind.list(it)
+            except (LookupError, TypeError):
+                return []  # it can't be asked for without its request: a tie of two other things, say
+
+        return [kind.seen(raw) for raw in resources.read(listed, resources.it(resource)) or []]

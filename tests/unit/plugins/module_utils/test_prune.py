@@ -193,6 +193,25 @@ def test_what_shows_up_after_the_end_goes(
     assert not orphanage.prune()["changed"]
 
 
+def test_what_can_not_be_asked_for_by_its_name_alone(orphanage: Orphanage) -> None:
+    """A tie of two things has no tags, and is listed by what it ties."""
+    real = model.driver.Volume.list
+
+    def needs_its_request(self: t.Any, it: driver.It) -> list[t.Any]:
+        assert it.request["size"]
+        return real(self, it)
+
+    body = {"lists_account": False, "list": needs_its_request}
+    orphanage.driver = model.driver_for(orphanage.provider, Volume=body)
+    orphanage.present(**FULL)
+    server = orphanage.one("machine")
+    orphanage.absent()
+    late = orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)
+    began = orphanage.clock.now
+    assert names(orphanage.prune()["removed"]) == [f"Server {late.id}"]
+    assert orphanage.clock.now - began < 1, "it is not asked again and again"
+
+
 def test_what_shows_up_after_on_failure_removed_it_goes(orphanage: Orphanage) -> None:
     orphanage.provider.set(list_lag=3600.0, in_use=False)
     orphanage.provider.faults = [model.Fault("timeout", "run_machine", after=True, times=float("inf"))]
