@@ -7,13 +7,15 @@ T := tests/tools
 PACKAGES ?=
 # The ansible-core that `make sanity` and `make units` run with, for example CORE=2.17; empty: the one in .venv
 CORE ?=
+# The one seed that `make stress` runs, and tells step by step; empty: 10,000
+SEED ?=
 # The cells of the fault matrix that `make faults` runs; empty: all
 CELL ?=
 # The benchmarks that `make bench` runs; empty: all
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check format units core sanity system faults bench build docs lock hooks clean distclean
+.PHONY: help setup setup-run demo test check format units core sanity system stress faults bench build docs lock hooks clean distclean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +43,9 @@ sanity: setup ## ansible-test sanity alone (CORE=2.21 and the like: with that an
 
 system: setup ## System tests alone: machines, container hosts, faults
 	@$(T)/system
+
+stress: setup ## Controllers at once, 10,000 seeds, up to 10 minutes (SEED=123: that one, step by step)
+	@$(T)/stress $(if $(SEED),--seed $(SEED))
 
 faults: setup ## The whole fault matrix, up to 40 minutes (CELL=...: that cell alone)
 	@$(T)/faults $(CELL)
