@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in drivers, and in which process holds the lock."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+EC2 = "plugins/modules/amazonec2.py"
+FILE = "plugins/module_utils/_store/_file.py"
+EC2_TESTS = "unit/plugins/modules/test_amazonec2.py"
+
+MUTANTS = [
+    mutant(
+        "tag-in-a-second-call",
+        "A crash between the two leaves something that nobody can tell to be ours.",
+        f"{EC2_TESTS}::test_all_that_is_made_bears_our_tags_from_the_call_that_makes_it",
+        (
+            EC2,
+            'self.api.allocate_address(Domain="vpc", TagSpecifications=self.specifications(it))["AllocationId"]',
+            'self.tag(self.api.allocate_address(Domain="vpc")["AllocationId"], it)\n\n'
+            "    def tag(self, id, it):\n"
+            '        self.api.create_tags(Resources=[id], Tags=self.specifications(it)[0]["Tags"])\n'
+            "        return id",
+        ),
+    ),
+    mutant(
+        "two-calls-in-one-create",
+        "The same, for whoever writes a driver: the contract suite has to say so.",
+        "contract/test_contract.py::TestWorlds::test_each_method_makes_one_call",
+        (
+            "tests/model/driver.py",
+            "        return self.api.create_firewall(it.name, _tags(it))\n",
+            "        id = self.api.create_firewall(it.name, _tags(it))\n"
+            '        self.api.set_rules(id, it.request["rules"])\n'
+            "        return id\n",
+        ),
+    ),
+    mutant(
+        "token-of-the-sdk",
+        "botocore fills in a token by itself, another one each time.",
+        f"{EC2_TESTS}::test_the_token_is_ours_in_each_repetition",
+        (EC2, "            MaxCount=1,\n            ClientToken=it.token,\n", "            MaxCount=1,\n"),
+    ),
+    mutant(
+        "dead-taken-for-living",
+        "A terminated instance answers its id for an hour, and would be taken for the machine.",
+        f"{EC2_TESTS}::test_another_attempt_has_another_token",
+        (EC2, '"terminated": driver.ABSENT', '"terminated": driver.STOPPED'),
+    ),
+    mutant(
+        "address-taken-from-another-machine",
+        "An elastic address that serves somebody else moves without a word.",
+        f"{EC2_TESTS}::test_an_address_of_another_machine_is_not_taken",
+        (EC2, "AllowReassociation=False", "AllowReassociation=True"),
+    ),
+    mutant(
+        "lock-goes-with-the-playbook",
+        "The module lives on when ansible-playbook is killed; a lock of the action's would be free for a second run.",
+        "faults/test_processes.py::test_the_playbook_is_killed_and_its_module_lives_on",
+        (
+            FILE,
+            '        me = json.dumps({"pid"',
+            "        import threading\n\n"
+            "        def with_playbook() -> None:\n"
+            "            above, pid = [], os.getppid()\n"
+            "            while pid > 1:\n"
+            "                above.append(f'/proc/{pid}')\n"
+            "                with open(f'/proc/{pid}/stat', encoding='ascii') as file:\n"
+            "                    pid = int(file.read().rpartition(')')[2].split()[1])\n"
+            "            while all(map(os.path.exists, above)):\n"
+            "                time.sleep(0.01)\n"
+            "            if self.held:\n"
+            "                fcntl.flock(self._file, fcntl.LOCK_UN)\n\n"
+            "        threading.Thread(target=with_playbook, daemon=True).start()\n"
+            '        me = json.dumps({"pid"',
+        ),
+    ),
+]

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in pruning and adopting."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+ADOPT = "plugins/module_utils/_lifecycle/_adopt.py"
+ORPHANS = "plugins/module_utils/_lifecycle/_orphans.py"
+PRUNE = "plugins/module_utils/_lifecycle/_prune.py"
+TESTS = "unit/plugins/module_utils/test_prune.py"
+ADOPTS = "unit/plugins/module_utils/test_adopt.py"
+
+MUTANTS = [
+    mutant(
+        "prune-removes-what-is-unrecorded",
+        "After a restored backup, living machines look like that.",
+        f"{TESTS}::test_unrecorded_things_are_listed_and_stay",
+        (PRUNE, "if verdict == REMOVED or meant:", "if verdict in (REMOVED, UNRECORDED) or meant:"),
+    ),
+    mutant(
+        "prune-removes-what-another-store-has",
+        "Two stores in one account would remove each other's machines by an id that is given.",
+        f"{TESTS}::test_things_of_a_store_that_is_gone_go_by_id_and_store",
+        (PRUNE, "(verdict == OTHERS and thing.store == self.from_store)", "verdict == OTHERS"),
+    ),
+    mutant(
+        "prune-does-not-care-for-locks",
+        "A machine that is being made at this moment is taken down.",
+        f"{TESTS}::test_a_machine_that_is_worked_on_is_left_alone",
+        (ORPHANS, "name=machine, lock_timeout=0)", "name=machine, lock_timeout=0, check=True)"),
+    ),
+    mutant(
+        "prune-waits-for-a-live-lock",
+        "One machine that is worked on holds up all others, and then is removed.",
+        f"{TESTS}::test_a_machine_that_is_worked_on_is_left_alone",
+        (ORPHANS, "name=machine, lock_timeout=0)", "name=machine)"),
+    ),
+    mutant(
+        "prune-judges-before-the-lock-alone",
+        "A life that was prolonged a second ago ends all the same.",
+        f"{TESTS}::test_whether_it_is_due_is_judged_under_its_lock",
+        (PRUNE, "return anew.id == record.id and bool(why_due(anew, now))", "return True"),
+    ),
+    mutant(
+        "prune-judges-a-thing-before-the-lock-alone",
+        "What was adopted meanwhile is removed.",
+        f"{TESTS}::test_what_was_adopted_meanwhile_is_not_removed",
+        (PRUNE, "if books.judge_anew(thing)[0] != verdict:", "if not books.judge(thing):"),
+    ),
+    mutant(
+        "prune-takes-look-alikes",
+        "Somebody's own tag of the same name costs them a machine.",
+        f"{TESTS}::test_a_look_alike_is_nothing_of_ours",
+        (ORPHANS, "if not formed or key.partition", "if key.partition"),
+    ),
+    mutant(
+        "prune-takes-names-by-their-beginning",
+        "Where a name is all that there is, it has to be ours from the first letter to the last.",
+        f"{TESTS}::test_names_are_parsed_strictly",
+        (ORPHANS, "(?P<id>[0-9a-f]{{6}})-", "(?P<id>.*)-"),
+    ),
+    mutant(
+        "prune-forgets-what-is-awaited",
+        "A create that has not answered, and whose record lives, is removed before it is found.",
+        f"{TESTS}::test_what_is_awaited_is_not_late",
+        (ORPHANS, 'awaited = one.id is None and one.status == "creating"', "awaited = False"),
+    ),
+    mutant(
+        "a-tombstone-means-later-generations-too",
+        "A record that was restored from a backup has its machine removed by the tombstone of the former one.",
+        f"{TESTS}::test_of_another_generation_than_the_tombstone_is_unrecorded",
+        (ORPHANS, '(one["generation"], one["attempt"]) >= thing.turn', 'one["attempt"]'),
+    ),
+    mutant(
+        "books-of-any-account",
+        "A tombstone of another account would remove what has the same id here.",
+        f"{TESTS}::test_a_tombstone_counts_in_its_account_alone",
+        (ORPHANS, "self._where = (driver, place, account)", 'self._where = (driver, place, "")'),
+        (
+            ORPHANS,
+            'if self._where == (one["driver"], one["place"], one["account"])]',
+            'if self._where[:2] == (one["driver"], one["place"])]',
+        ),
+        (
+            ORPHANS,
+            "if record and self._where == (record.driver, record.place, record.account):",
+            "if record and self._where[:2] == (record.driver, record.place):",
+        ),
+    ),
+    mutant(
+        "tombstone-dropped-while-something-bears-its-id",
+        "What is still there can't be told from a stranger's from then on.",
+        f"{TESTS}::test_a_tombstone_stays_while_something_bears_its_id",
+        (PRUNE, ' and not any(one["id"].startswith(thing.id) for thing in things)', ""),
+    ),
+    mutant(
+        "a-check-prunes",
+        "Who only wanted to see what would go sees it gone.",
+        f"{TESTS}::test_a_check_says_all_and_does_nothing",
+        (PRUNE, "        if self.survey.wish.check:\n            return True\n", ""),
+    ),
+    mutant(
+        "a-machine-that-is-made-anew-is-pruned",
+        "A crash in the middle of recreate costs the machine, though its record wants it.",
+        f"{TESTS}::test_a_machine_that_is_being_made_anew_is_wanted",
+        (
+            PRUNE,
+            "if record.status == BEING_REMOVED and not record.kept.get(RECREATING):",
+            "if record.status == BEING_REMOVED:",
+        ),
+    ),
+    mutant(
+        "adopts-what-is-another-store's",
+        "Two stores with one machine work against each other.",
+        f"{ADOPTS}::test_things_of_another_store_are_taken_with_its_id_alone",
+        (ADOPT, "elif store not in (books.own, self.from_store):", "elif not store:"),
+    ),
+    mutant(
+        "adopted-without-its-former-store",
+        "Its things bear that store's tags: without it, none of them is known as ours, and none can be removed.",
+        f"{ADOPTS}::test_it_is_then_a_machine_as_any_other",
+        (ADOPT, '            record.kept["store"] = thing.store\n', "            pass\n"),
+    ),
+    mutant(
+        "adopts-what-was-removed",
+        "What comes late of a machine that is gone would be its resurrection.",
+        f"{ADOPTS}::test_what_has_a_tombstone_is_not_adopted",
+        (ADOPT, "            if entry:\n", "            if entry and not entry:\n"),
+    ),
+    mutant(
+        "adopted-as-a-first-attempt",
+        "Without generation and attempt its things are not known as ours, and tokens repeat.",
+        f"{ADOPTS}::test_the_latest_of_a_key_counts",
+        (ORPHANS, "        resource.generation, resource.attempt = self.turn\n", ""),
+    ),
+]

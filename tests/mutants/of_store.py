@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in keeping records, and in who may work on them."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+BASE = "plugins/module_utils/_store/_base.py"
+DURABLE = "plugins/module_utils/_store/_durable.py"
+FILE = "plugins/module_utils/_store/_file.py"
+SSH = "plugins/module_utils/_ssh.py"
+STORE = "unit/plugins/module_utils/test_store.py"
+WHOLE = f"{STORE}::test_a_file_is_whole_or_not_there"
+
+MUTANTS = [
+    mutant(
+        "file-not-synced",
+        "After a power cut the record is there, and empty.",
+        "cells thing create power-cut",
+        (DURABLE, "            if durable:\n                os.fsync(descriptor)\n", ""),
+    ),
+    mutant(
+        "folder-not-synced",
+        "After a power cut the record is the former one, which does not know what was made.",
+        "cells thing create power-cut",
+        (DURABLE, "        raise\n    if durable:\n        fsync_folder(os.path.dirname(path))\n", "        raise\n"),
+    ),
+    mutant(
+        "renamed-before-it-is-synced",
+        "The same as no fsync, but seldom.",
+        WHOLE,
+        (
+            DURABLE,
+            "            if durable:\n                os.fsync(descriptor)\n",
+            "            if replace:\n                os.rename(temporary, path)\n"
+            "            if durable:\n                os.fsync(descriptor)\n",
+        ),
+        (DURABLE, "        if replace:\n            os.rename(temporary, path)\n    except", "    except"),
+    ),
+    mutant(
+        "folders-above-not-synced",
+        "After a power cut a whole store is missing, whose machines run.",
+        "cells thing create power-cut",
+        (DURABLE, '            raise\n    fsync_folder(parent or ".")\n', "            raise\n"),
+    ),
+    mutant(
+        "record-written-in-place",
+        "A crash in the middle of a save leaves half a record.",
+        "cells thing create torn",
+        (DURABLE, 'f"{path}.new.{os.getpid()}" if replace else path', "path"),
+        (DURABLE, "            os.rename(temporary, path)", "            pass"),
+    ),
+    mutant(
+        "store-json-by-rename",
+        "Two first runs at once make two stores, of which one knows nothing of the other's machines.",
+        f"{STORE}::test_first_runs_at_once_make_one_store",
+        (FILE, 'os.link(temporary, self._path("store.json"))', 'os.rename(temporary, self._path("store.json"))'),
+        (FILE, "            finally:\n                os.unlink(temporary)\n", ""),
+    ),
+    mutant(
+        "lock-released-early",
+        "Two runs work on one machine.",
+        f"{STORE}::test_a_held_lock_names_its_holder",
+        (
+            FILE,
+            "            self._check_usable()\n            yield lock",
+            "            self._check_usable()\n            fcntl.flock(lock._file, fcntl.LOCK_UN)\n            yield lock",
+        ),
+    ),
+    mutant(
+        "lock-file-removed",
+        "Who waited holds the lock of a file that nobody else sees.",
+        f"{STORE}::test_removal_leaves_a_tombstone",
+        (
+            FILE,
+            "            lock.release()\n",
+            "            lock.release()\n            os.unlink(self._path('locks', name))\n",
+        ),
+    ),
+    mutant(
+        "saved-without-the-lock",
+        "A part of the core that forgot the lock would not be noticed.",
+        f"{STORE}::test_a_save_needs_the_machines_lock",
+        (BASE, "        if lock and lock.name == name:\n", "        if lock:\n"),
+    ),
+    mutant(
+        "saved-without-compare-and-set",
+        "Who read before another saved takes its ids away.",
+        f"{STORE}::test_a_save_is_compare_and_set",
+        (BASE, "if current != (record.revision, record.id) and", "if False and"),
+    ),
+    mutant(
+        "record-gone-before-its-tombstone",
+        "After a crash between the two, what appears late is nobody's.",
+        "unit/plugins/module_utils/test_store_contract.py::test_the_tombstone_is_there_before_the_record_goes",
+        (BASE, "        self.bury(\n", "        self.clear(record.name, lock)\n        self.bury(\n"),
+    ),
+    mutant(
+        "vanished-store-json-made-anew",
+        "With a new id, no machine is known as ours any more.",
+        f"{STORE}::test_a_vanished_store_json",
+        (FILE, "            self._refuse_vanished()\n            meta", "            meta"),
+    ),
+    mutant(
+        "key-not-synced",
+        "After a power cut the machine runs, and nobody can log in.",
+        "cells thing create power-cut",
+        (SSH, "            os.fsync(descriptor)\n            os.close(descriptor)", "            os.close(descriptor)"),
+    ),
+]
