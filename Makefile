@@ -9,13 +9,15 @@ PACKAGES ?=
 CORE ?=
 # The one seed that `make stress` runs, and tells step by step; empty: 10,000
 SEED ?=
+# The planted bugs that `make mutants` runs; empty: all
+MUTANT ?=
 # The cells of the fault matrix that `make faults` runs; empty: all
 CELL ?=
 # The benchmarks that `make bench` runs; empty: all
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check format units core sanity system stress faults bench build docs lock hooks clean distclean
+.PHONY: help setup setup-run demo test check format units core sanity system stress faults mutants bench build docs lock hooks clean distclean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +48,9 @@ system: setup ## System tests alone: machines, container hosts, faults
 
 stress: setup ## Controllers at once, 10,000 seeds, up to 10 minutes (SEED=123: that one, step by step)
 	@$(T)/stress $(if $(SEED),--seed $(SEED))
+
+mutants: setup ## Planted bugs, each of which a test must notice (MUTANT=...: that one)
+	@$(T)/mutants $(MUTANT)
 
 faults: setup ## The whole fault matrix, up to 40 minutes (CELL=...: that cell alone)
 	@$(T)/faults $(CELL)
