@@ -44,6 +44,8 @@ class Removing(Looking):
     def _delete_twins(self, resource: Resource) -> None:
         """What a call that came late has made besides, where nothing makes a repeated one harmless."""
         kind = self.kind(resource)
+        if not kind.tagged:
+            return  # names don't tell attempts
         for seen in map(kind.seen, self.read(kind.list, self.it(resource)) or []):
             attempt = seen.tags.get("attempt", "")
             if seen.id == resource.id or seen.state == contract.ABSENT or not attempt.isdigit():
