@@ -26,6 +26,7 @@ class Task:
     options: Options = dataclasses.field(default_factory=dict)
     wish: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     after: float = 0.0  # seconds after what came before
+    ids: tuple[str, ...] = ()  # what is to be pruned though it is unrecorded
 
     def __str__(self) -> str:
         more = {key: value for key, value in {**self.options, **self.wish}.items() if key != "region"}
