@@ -18,11 +18,11 @@ from .. import _ssh
 from .. import driver as contract
 from .._access import AGENT, FIRST_CONTACT, GIVEN, Access
 from .._errors import BadOption, MachineError
-from .._plan import Recipe, Want, covers
+from .._plan import Recipe, Want, covers, refers_to
 from .._record import BEING_CREATED, MADE, Record, Resource, check_name, timestamp
 from ._change import Change
 from ._creation import REPLACED
-from ._orphans import Survey, Thing, failure
+from ._orphans import Survey, Thing, failure, recognise
 
 LOST = "lost"
 LOGINS = {
@@ -57,10 +57,11 @@ class Adoption(Change):
                     self.store.drop_first_boot(self.wish.name, self._lock)
                 record = self._record(first, pinned)
                 kept_key = left and os.path.exists(os.path.join(self.folder, "id_ed25519"))
-                recipe, resources = self._matched(record, things)
-                if any(one.id is None for one in resources):
+                recipe = self._matched(record, things)
+                if any(one.id is None for one in record.resources):
                     things = again()
-                    recipe, resources = self._matched(record, things)
+                    recipe = self._matched(record, things)
+                resources = record.resources
                 self._keep_options(record)
                 machine = record.resource(record.machine)
                 there = bool(machine and machine.id)
@@ -160,8 +161,8 @@ class Adoption(Change):
 
     # What the options want, and what is there of it
 
-    def _matched(self, record: Record, things: list[Thing]) -> tuple[Recipe, list[Resource]]:
-        """The recipe and its resources, by the choices of which nothing that is there says otherwise."""
+    def _matched(self, record: Record, things: list[Thing]) -> Recipe:
+        """The recipe, and its resources in the record, by the choices of which nothing that is there says otherwise."""
         differing: list[str] = []
         counts = self._recipe(record).candidates
         for choices in itertools.product(*map(range, counts.values())):
@@ -171,13 +172,31 @@ class Adoption(Change):
             record.machine = self._machine_of(record)
             differs = self._differences(record, things)
             if not differs:
-                return recipe, record.resources
+                self._find_unlisted(record)
+                return recipe
             differing = differing or differs
         raise MachineError(
             f"{record.name} is not as the options say: {'; '.join(differing)}",
             code="differs",
             remedy="Give the options that it has. They can be changed once it is adopted",
         )
+
+    def _find_unlisted(self, record: Record) -> None:
+        """What no list of the account shows is asked for by what it was made of: a tie of two other things, say."""
+        for resource in record.resources:
+            kind = self.resources.kind(resource)
+            needed = [record.resource(key) for key in refers_to(resource.request)]
+            if resource.id or kind.lists_account or not all(one and one.id for one in needed):
+                continue
+            for seen in map(kind.seen, self.resources.read(kind.list, self.resources.it(resource)) or []):
+                thing = recognise(type(kind), seen)
+                if (
+                    thing
+                    and (thing.machine, thing.key) == (record.name, resource.key)
+                    and record.id.startswith(thing.id)
+                ):
+                    resource.id, resource.status = seen.id, "made"
+                    resource.generation, resource.attempt = thing.turn
 
     def _resources(self, recipe: Recipe, record: Record, things: list[Thing]) -> list[Resource]:
         there: dict[str, Thing] = {}
@@ -249,6 +268,13 @@ class Adopt:
 
     def run(self) -> dict[str, t.Any]:
         survey, found = self.survey, set()
+        machine = next(kind for kind in survey.driver_class.kinds if issubclass(kind, contract.Machine))
+        if not machine.lists_account:
+            raise MachineError(
+                f"{survey.wish.driver} can't list the machines that there are, so that none can be adopted",
+                code="no_list",
+                remedy="Restore the store from a backup",
+            )
         self._look()
         books = survey.books()
         chosen = []

@@ -461,3 +461,22 @@ def test_a_list_tells_which_machines_the_store_does_not_know(orphanage: Orphanag
     assert len(others) == 3, "web2 is recorded, and was not asked for"
     found = strangers(orphanage.store(), orphanage.driver.kinds[-1], others)
     assert found == [{"name": "web3", "id": lost}]
+
+
+def test_what_no_list_shows_is_asked_for_by_what_it_was_made_of(orphanage: Orphanage) -> None:
+    orphanage.driver = model.driver_for(orphanage.provider, Address={"lists_account": False})
+    orphanage.present(**FULL)
+    before = orphanage.record()
+    result = lost_and_adopted(orphanage, **FULL)
+    assert result["adopted"][0]["missing"] == []
+    assert known(orphanage.record()) == known(before)
+    orphanage.absent()
+    assert orphanage.alive() == []
+
+
+def test_a_driver_that_lists_no_machines_adopts_none(orphanage: Orphanage) -> None:
+    """It would make each of them a second time."""
+    orphanage.driver = model.driver_for(orphanage.provider, Server={"lists_account": False})
+    orphanage.present()
+    with pytest.raises(MachineError, match="can't list"):
+        lost_and_adopted(orphanage)
