@@ -238,7 +238,7 @@ class ObjectStore(ObjectBase):
         done = threading.Event()
         try:
             if self._background:
-                threading.Thread(target=self._renew, args=(lease, done), daemon=True).start()
+                threading.Thread(target=self._renew, args=(lease, done), name=f"lease {name}", daemon=True).start()
             self._check_usable()
             yield lease
         finally:

@@ -14,6 +14,7 @@ import pathlib
 import stat
 import subprocess
 import sys
+import threading
 import typing as t
 
 import pytest
@@ -21,7 +22,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _store
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store._lease import PERIOD
+from ansible_collections.dockyard.machine.plugins.module_utils._store._lease import PERIOD, Lease
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from ansible_collections.dockyard.machine.plugins.module_utils._store._s3 import S3
 from tests.doubles.objects import CUT, KILLED, LOST, REFUSED, Call, Killed, Memory
@@ -265,6 +266,18 @@ def test_a_damaged_lease_is_somebodys(world: World, store: ObjectStore, text: st
     caught = error(lambda: take(store))
     assert caught.code == "locked" and "another process" in caught.message
     take(store, timeout=PERIOD + 5)
+
+
+def test_a_thread_renews_it_while_its_process_waits(
+    world: World, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed = threading.Event()
+    monkeypatch.setattr(Lease, "renew_if_due", lambda self: renewed.set())
+    with ObjectStore(world.memory, str(world.folder / "alive")).lock("web1"):
+        assert renewed.wait(30)
+        [thread] = [one for one in threading.enumerate() if one.name == "lease web1"]
+    thread.join(30)
+    assert not thread.is_alive(), "and no longer"
 
 
 # Runs at once
