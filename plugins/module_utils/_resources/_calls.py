@@ -67,6 +67,7 @@ class Calls:
         self.began = clock.time()
         self.dead = dead  # told of a resource that was there and is gone, before that is saved
         self.changed = False
+        self.told = False  # whether the provider says itself that what was asked for is not there
         self._seen: dict[str, Seen] = {}  # since the last call that may have changed anything
         self._account_checked = False
         self._complaint = ""  # the last error that did not end a wait
@@ -201,6 +202,7 @@ class Calls:
             return self.ask(method, it)
         except ProviderError as error:
             if error.verdict == contract.MISSING:
+                self.told = True
                 return None
             raise error.explained("Nothing was changed by this read; run again", self.left_behind()) from error
 

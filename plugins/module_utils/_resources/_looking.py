@@ -27,6 +27,7 @@ class Looking(Calls):
         if not resource.id:
             return None
         kind = self.kind(resource)
+        self.told = False
         raw = self.read(kind.get, self.it(resource))
         return self.note(resource, kind.seen(raw) if raw is not None else None)
 
@@ -43,6 +44,7 @@ class Looking(Calls):
         if seen is None or seen.state == contract.ABSENT:
             self._seen.pop(resource.key, None)
             if seen is not None:
+                self.told = True
                 self._ends[resource.key] = seen.verdict
             return None
         self._seen[resource.key] = seen
@@ -77,8 +79,8 @@ class Looking(Calls):
         seen = self.get(resource)
         if seen is not None:
             return seen
-        # What was there in this run is not only late to show.
-        patience = 0.0 if resource.id in self._met else min(5.0, self.kind(resource).lag)
+        # What was there in this run and is said to be gone is not only late to show; what a list lacks may be.
+        patience = 0.0 if self.told and resource.id in self._met else min(5.0, self.kind(resource).lag)
         for _left in self.clock.poll(max(patience, self.shows(resource) - self.clock.time(), 0.1)):
             seen = self.get(resource)
             if seen is not None:
