@@ -77,8 +77,10 @@ def prune(world: World) -> bool:
 
 
 def adopt(world: World) -> bool:
-    """All that is ours and has no record."""
-    return _told(_adopt.Adopt(_orphans.Survey(world.driver, world.store(), world.wish(""), world.clock)).run())
+    """All that is ours and has no record; what was not to be seen of it, the next run makes or finds."""
+    survey = _orphans.Survey(world.driver, world.store(), world.wish(""), world.clock)
+    adopted = _told(_adopt.Adopt(survey).run())
+    return bool(world.run().changed or adopted)
 
 
 def _told(result: dict[str, t.Any]) -> bool:
