@@ -69,6 +69,9 @@ class Looking(Calls):
             ours = [seen for seen in map(kind.seen, self.read(kind.list, it) or []) if is_ours(kind, it, seen)]
             ours = [seen for seen in ours if seen.state != contract.ABSENT]
             if ours:
+                # Nobody knows when it was made, so reads by its id may not show it yet.
+                resource.last_try = self.clock.time()
+                self._tried.add(resource.key)
                 return self._settle_twins(resource, ours)
             if left <= 0:
                 return None

@@ -154,3 +154,15 @@ def test_what_comes_up_after_its_removal_goes_with_the_rest(world: World) -> Non
     world.provider.add("machine", "acme", "north", server.name, server.tags, **{**server.body, "firewalls": firewalls})
     world.run("absent")
     assert world.provider.alive() == []
+
+
+def test_what_a_list_shows_may_not_show_by_its_id_yet(world: World) -> None:
+    world.provider.set(list_lag=0)
+    world.kill("run_machine", "before")
+    with pytest.raises(Cut):
+        world.run()
+    world.clock.sleep(1000)
+    tags = next(one.tags for one in world.provider.alive() if one.kind == "firewall")
+    world.provider.add("machine", "acme", "north", tags={**tags, "dockyard-kind": "_53erver"}, age=0, key="", image="")
+    world.run("absent")
+    assert world.provider.alive() == []
