@@ -215,7 +215,9 @@ def test_the_choice_that_was_made_is_found_again(orphanage: Orphanage) -> None:
     seen = orphanage.driver.kinds[-1].seen
 
     def with_zone(self: t.Any, raw: t.Any) -> driver.Seen:
-        return (lambda one: (one.has.update(zone=raw["zone"]), one)[1])(seen(self, raw))
+        one = seen(self, raw)
+        one.has["zone"] = raw["zone"]
+        return one
 
     orphanage.driver = model.driver_for(orphanage.provider, Server={"seen": with_zone})
     orphanage.present(disk=10, **options)
