@@ -4,6 +4,7 @@
 """When what happens to a machine: plan, freeze, make, settle, power, remove. Knows no provider.
 
 Each file is a chapter on top of the one before: _task, _power, _creation, _change, and here the verbs.
+Whole accounts are looked at by _orphans, _prune and _adopt.
 """
 
 from __future__ import annotations
