@@ -74,8 +74,6 @@ class Whole:
             # By whatever it is made, the disk is written by the same steps.
             for fault in faults.at(number, boundary, world, () if "-full" in operation else self.states[number])
             for then in follow_ups(world, fault)
-            if operation != "adopt"
-            or fault.name not in (faults.EMPTY, faults.NO_PAGE)  # what is not listed is not adopted
             if not world.dear or self._differs(number, fault, then)
         ]
 
