@@ -13,6 +13,7 @@ import typing as t
 import zlib
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils.driver import Machine
 from tests.faults import faults
 from tests.faults.boundaries import API, DISK, Boundary, Crash
 from tests.faults.faults import Fault
@@ -67,15 +68,22 @@ class Whole:
     shape: t.Any
 
     def cells(self, world: World, operation: str) -> list[Cell]:
-        name = type(world).__module__.rpartition(".")[2]
+        name, first = type(world).__module__.rpartition(".")[2], self._first(world, operation)
         return [
             Cell(name, operation, number, fault.name, fault.for_ever, then)
             for number, boundary in enumerate(self.boundaries)
+            if number >= first
             # By whatever it is made, the disk is written by the same steps.
             for fault in faults.at(number, boundary, world, () if "-full" in operation else self.states[number])
             for then in follow_ups(world, fault)
             if not world.dear or self._differs(number, fault, then)
         ]
+
+    def _first(self, world: World, operation: str) -> int:
+        """Where that operation begins to go otherwise than another one: no machine is made before there is no room."""
+        machines = [f"{kind.__name__}.create" for kind in world.driver.kinds if issubclass(kind, Machine)]
+        begins = (number for number, boundary in enumerate(self.boundaries) if boundary.doing in machines)
+        return next(begins) if "-full" in operation else 0
 
     def _differs(self, number: int, fault: Fault, then: str) -> bool:
         """Whether the cell may go otherwise than its neighbours, or than the same cell of a driver whose cells are cheap.
