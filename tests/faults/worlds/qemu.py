@@ -50,8 +50,14 @@ class Socket:
     def __exit__(self, *_error: t.Any) -> None:
         pass
 
-    makefile = lambda self, _mode: self  # noqa: E731
-    settimeout = flush = lambda self, *_arguments: None
+    def makefile(self, _mode: str) -> Socket:
+        return self
+
+    def settimeout(self, _seconds: float) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
 
     def connect(self, name: str) -> None:
         self.folder = os.getcwd()
