@@ -14,9 +14,9 @@ import typing as t
 DEBIAN, UBUNTU, STRANGER = "136693071363", "099720109477", "666666666666"
 BUILDS = {
     (DEBIAN, "debian-12-{arch}-{build}-2241"): ("20260901", "20261012"),
-    (DEBIAN, "debian-13-{arch}-{build}-2250"): ("20260908", "20261102"),
+    (DEBIAN, "debian-13-{arch}-{build}-2250"): ("20260908", "20261102", "20261005"),
     (UBUNTU, "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-{arch}-server-{build}"): ("20261015",),
-    (UBUNTU, "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{arch}-server-{build}"): ("20260918", "20261104"),
+    (UBUNTU, "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{arch}-server-{build}"): ("20261104", "20260918"),
     (UBUNTU, "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-{arch}-server-{build}"): ("20261106",),
     (STRANGER, "debian-13-{arch}-{build}-2250"): ("20261120",),
 }
