@@ -33,7 +33,7 @@ MUTANTS = [
     mutant(
         "lag-ignored-after-a-create",
         "What was made in the last run and does not show yet is made again.",
-        "unit/plugins/module_utils/test_lag.py::test_the_lag_begins_with_the_answer",
+        "unit/plugins/module_utils/test_lag.py::test_another_controllers_clock_says_when_it_was_made",
         (
             LOOKING,
             "self.clock.poll(max(patience, self.shows(resource) - self.clock.time(), 0.1))",

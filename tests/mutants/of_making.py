@@ -183,7 +183,7 @@ MUTANTS = [
         "secret-in-an-error",
         "The request of a failed call, passwords and all, lands in logs.",
         "cells thing create 500",
-        (CALLS, '{method.__name__}"\n', '{method.__name__}({it.request})"\n'),
+        (CALLS, '{method.__name__}"\n', '{method.__name__}{arguments}"\n'),
     ),
     mutant(
         "open-create-not-named",

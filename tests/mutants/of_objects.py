@@ -83,8 +83,8 @@ MUTANTS = [
         f"{TESTS}::test_a_fault_at_any_call_costs_a_second_run_at_most",
         (
             OBJECTS,
-            "        write(self.objects, key, content.encode(), None)\n        self._filled[name] = key\n",
-            "        self._later = (key, content.encode())\n        self._filled[name] = key\n",
+            "write(self.objects, key, content.encode(), None)\n",
+            "self._later = (key, content.encode())\n",
         ),
         (
             OBJECTS,
@@ -95,13 +95,13 @@ MUTANTS = [
     mutant(
         "object-saved-without-compare-and-set",
         "Two controllers overwrite each other's ids.",
-        f"{CONTRACT}::test_a_save_is_compare_and_set",
+        f"{TESTS}::test_a_save_in_between_is_noticed",
         (
             OBJECTS,
-            "tag = write(self.objects, _record_key(name), to_json(data), former.tag if former else None)",
-            "there = self.objects.get(_record_key(name))\n            tag = write(self.objects, _record_key(name), to_json(data), there.tag if there else None)",
+            "        garbage = self._keys_but(name, keys) if changed else []\n",
+            "        garbage = self._keys_but(name, keys) if changed else []\n"
+            "        former = self.objects.get(_record_key(name))\n",
         ),
-        ("plugins/module_utils/_store/_base.py", "if current != (record.revision, record.id) and", "if False and"),
     ),
     mutant(
         "keys-swept-before-the-record-is-ours",
@@ -117,7 +117,7 @@ MUTANTS = [
         "record-removed-whoever-saved-it",
         "A run that was overtaken removes its successor's record, and the machine is forgotten.",
         "unit/plugins/module_utils/test_store_overtaken.py::test_it_removes_no_record_that_another_one_has_saved",
-        (OBJECTS, "self.objects.delete(_record_key(name), kept.tag)", "self.objects.delete(_record_key(name))"),
+        (OBJECTS, "self.objects.delete(_record_key(name), ", "self.objects.delete(_record_key(name), None and "),
     ),
     mutant(
         "late-look-taken-for-the-successors",

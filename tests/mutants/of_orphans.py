@@ -133,7 +133,7 @@ MUTANTS = [
     mutant(
         "adopted-as-a-first-attempt",
         "Without generation and attempt its things are not known as ours, and tokens repeat.",
-        f"{ADOPTS}::test_the_latest_of_a_key_counts",
+        f"{ADOPTS}::test_a_record_is_rebuilt",
         (ORPHANS, "        resource.generation, resource.attempt = self.turn\n", ""),
     ),
 ]
