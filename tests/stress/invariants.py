@@ -181,6 +181,7 @@ class Watch:
                 self.holds(key.split("/")[1] in records, f"{key} is left")
             if key.startswith(RECORDS):
                 data = json.loads(found.data)
+                self.holds(data["record"], f"{key} is a place that nobody has taken")
                 texts = json.loads(objects[data["keys"]].data) if data["keys"] in objects else {}
                 ssh = data["record"]["ssh"]
                 public = " ".join(texts.get("id_ed25519.pub", "").split()[:2])
@@ -192,11 +193,12 @@ class Watch:
 
     def records(self) -> dict[str, Json]:
         found = self.world.objects.objects
-        return {
+        kept = {
             key[len(RECORDS) : -len(".json")]: json.loads(one.data)["record"]
             for key, one in found.items()
             if key.startswith(RECORDS)
         }
+        return {name: record for name, record in kept.items() if record}  # else its place is reserved
 
     def _lives(self, id: str | None) -> bool:
         """It exists, and its end was not asked for."""

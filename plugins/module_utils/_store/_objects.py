@@ -14,7 +14,8 @@ tombstones/ID.json         what removed machines were
 A machine's files are made in a folder of this run and go with the next save: the keys first, as a new object, then the
 record that names it, then former keys are deleted. A run that is killed in between leaves keys that no record names:
 the next one deletes them, but only after a write of the record of its own, so that a run that was overtaken between
-its keys and its record has its record refused, and no record ever names keys that are gone.
+its keys and its record has its record refused, and no record ever names keys that are gone. A first record has its
+place reserved for that, before its keys are written.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class ObjectStore(ObjectBase):
         self._background = background
         self._leases: list[Lease] = []
         self._kept: dict[str, Kept | None] = {}
+        self._places: dict[str, str] = {}  # name -> tag of the place that is kept for a first record
         self._filled: dict[str, str] = {}  # name -> the keys object whose files are in the machine's folder
 
     # Machines
@@ -80,6 +82,7 @@ class ObjectStore(ObjectBase):
     def _read(self, name: str) -> Kept | None:
         key = _record_key(name)
         found = self.objects.get(key)
+        self._places.pop(name, None)
         if found is None:
             self._kept[name] = None
             return None
@@ -92,6 +95,9 @@ class ObjectStore(ObjectBase):
                     code="newer_record",
                     remedy="Use the release of dockyard.machine that wrote it, or a later one",
                 )
+            if data["record"] is None:
+                self._kept[name], self._places[name] = None, found.tag
+                return None
             record = Record.from_json(json.dumps(data["record"]), path)
             kept = Kept(found.tag, record, data["keys"], data["files"])
         except (ValueError, KeyError, TypeError) as error:
@@ -108,11 +114,24 @@ class ObjectStore(ObjectBase):
         return kept
 
     def put(self, record: Record) -> None:
-        name, former = record.name, self._kept.get(record.name)
+        name, former = record.name, self._known(record.name)
+        if former is None and name not in self._places:
+            self._keep_place(name)
         keys, files = (former.keys, former.files) if former else (None, [])
         if keys is None or self._filled.get(name) == keys:  # else nothing can have been changed in the folder
             keys, files = self._keep_files(name)
         self._commit(record, keys, files)
+
+    def _keep_place(self, name: str) -> None:
+        """For a first record, before its keys: who clears them takes its tag away, so that no record can name them."""
+        data = {"schema": SCHEMA, "nonce": nonce(), "keys": None, "files": [], "record": None}
+        try:
+            self._places[name] = write(self.objects, _record_key(name), to_json(data), None)
+        except Conflict:
+            raise self._conflict(name) from None
+        except MachineError:
+            self._kept.pop(name, None)  # it may have been done
+            raise
 
     def _keep_files(self, name: str) -> tuple[str | None, list[str]]:
         """Write the files of the machine's folder as one object, unless there is one of them already."""
@@ -124,7 +143,10 @@ class ObjectStore(ObjectBase):
         if former and former.keys and former.keys.endswith(f"-{digest}.json"):
             return former.keys, former.files
         key = f"keys/{name}/{nonce()}-{digest}.json"
-        write(self.objects, key, content.encode(), None)
+        try:
+            write(self.objects, key, content.encode(), None)
+        except Conflict:  # swept before the answer came: by who has overtaken us
+            raise self._conflict(name) from None
         self._filled[name] = key
         return key, sorted(texts)
 
@@ -140,13 +162,16 @@ class ObjectStore(ObjectBase):
         changed = keys != (former.keys if former else None)
         garbage = self._keys_but(name, keys) if changed else []
         try:
-            tag = write(self.objects, _record_key(name), to_json(data), former.tag if former else None)
+            tag = write(
+                self.objects, _record_key(name), to_json(data), former.tag if former else self._places.get(name)
+            )
         except Conflict:
             raise self._conflict(name) from None
         except MachineError:
             self._kept.pop(name, None)  # it may have been done
             raise
         self._kept[name] = Kept(tag, Record.from_json(record.to_json()), keys, files)
+        self._places.pop(name, None)
         with contextlib.suppress(MachineError):  # what stays is swept by the next one
             self._delete_keys(garbage)
 
@@ -159,15 +184,20 @@ class ObjectStore(ObjectBase):
         return (kept.record.revision, kept.record.id) if kept else (0, "")
 
     def clear(self, name: str, lock: Lock | None) -> None:
-        kept, garbage = self._known(name), self._keys_but(name, None)
+        kept = self._known(name)
+        tag = kept.tag if kept else self._places.get(name)
+        garbage = self._keys_but(name, None)
+        if tag is None and garbage and self.objects.get(_record_key(name)):
+            garbage = []  # of who was overtaken, and goes on: there was nothing when we took the lock
         # The lock was ours when that was read, so nothing of it belongs to whoever may take it from here on.
         self._demand(lock, name, f"What is kept of {name} was to be removed without its lock")
-        if kept:
+        if tag:
             try:
-                self.objects.delete(_record_key(name), kept.tag)
+                self.objects.delete(_record_key(name), tag)
             except Conflict:
                 raise self._conflict(name) from None
         self._kept.pop(name, None)
+        self._places.pop(name, None)
         self.objects.delete(f"observed/{name}.json")
         self._delete_keys(garbage)
         self._filled.pop(name, None)

@@ -120,3 +120,62 @@ def test_it_deletes_no_keys_that_another_one_has_made_when_it_saves(world: World
             world.save(0, lock, "second")
         assert caught.value.code == "conflict"
     assert world.key() == "third"
+
+
+def test_its_first_record_names_no_keys_that_were_cleared(world: World) -> None:
+    """Whoever clears them takes away the place that it has reserved."""
+    one, other = world.stores
+
+    def cleared(call: Call) -> None:
+        if call.name == "put_if_match" and call.key.startswith("records/"):
+            world.memory.fault = lambda call: None
+            with other.lock("web1", timeout=PERIOD + 5) as theirs:
+                assert other.read("web1") is None
+                other.clear("web1", theirs)
+
+    with one.lock("web1") as lock:
+        assert one.read("web1") is None
+        world.memory.fault = cleared
+        with pytest.raises(MachineError) as caught:
+            world.save(0, lock, "first")
+        assert caught.value.code == "conflict"
+    assert not [key for key in world.memory.objects if key.startswith("records/")]
+
+
+def test_who_has_seen_no_place_leaves_the_keys_that_came_since(world: World) -> None:
+    one, other = world.stores
+
+    def waits_for_nothing(call: Call) -> None:
+        if call.key.startswith("keys/") and call.name == "list":
+            world.memory.fault = lambda call: None
+            world.save(0, lock, "first")
+
+    with one.lock("web1") as lock:
+        assert one.read("web1") is None
+        with other.lock("web1", timeout=PERIOD + 5) as theirs:
+            assert other.read("web1") is None
+            world.memory.fault = waits_for_nothing
+            one._leases[0]._tag = world.memory.objects["leases/web1.json"].tag  # it does not know that it was overtaken
+            one._leases[0]._until = world.clock.now + PERIOD
+            other.clear("web1", theirs)
+    assert world.key() == "first"
+
+
+def test_a_place_that_a_killed_run_has_reserved_is_no_record(world: World) -> None:
+    one, other = world.stores
+
+    class Killed(BaseException):
+        pass
+
+    def kill(call: Call) -> None:
+        if call.name == "put_if_match" and call.key.startswith("records/"):
+            world.memory.fault = lambda call: None
+            raise Killed
+
+    world.memory.fault = kill
+    with pytest.raises(Killed), one.lock("web1") as lock:
+        world.save(0, lock, "first")
+    assert other.read("web1") is None and other.records() == {} and other.observed("web1") == {}
+    world.overtake("second")
+    assert world.key() == "second"
+    assert len([key for key in world.memory.objects if key.startswith("keys/")]) == 1
