@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs all checks, as many at once as there are processors, and prints what the failing ones said.
 
-check.py [--without NAME] [NAME...]: all, some, or all but one.
+check.py [NAME...]: all, or some.
 """
 
 from __future__ import annotations
@@ -58,12 +58,11 @@ def run(name: str) -> tuple[str, int, float, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="one of " + ", ".join(CHECKS))
-    parser.add_argument("--without", action="append", default=[], choices=list(CHECKS))
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(CHECKS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}")
-    names = [name for name in arguments.names or CHECKS if name not in arguments.without]
+    names = arguments.names or list(CHECKS)
 
     started = time.monotonic()
     failed = []
