@@ -93,6 +93,12 @@ MUTANTS = [
         ),
     ),
     mutant(
+        "keys-before-a-place-for-their-record",
+        "Who makes and removes that machine meanwhile takes the keys for garbage, and the record names them all the same.",
+        "unit/plugins/module_utils/test_store_overtaken.py::test_its_first_record_names_no_keys_that_were_cleared",
+        (OBJECTS, "if former is None and name not in self._places:", "if former is None and not name:"),
+    ),
+    mutant(
         "object-saved-without-compare-and-set",
         "Two controllers overwrite each other's ids.",
         f"{TESTS}::test_a_save_in_between_is_noticed",
