@@ -7,7 +7,9 @@ from __future__ import annotations
 import base64
 import fnmatch
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import typing as t
 
@@ -27,6 +29,9 @@ REGION = "eu-central-1"
 VOLUME = {"type": "gp3", "size": 16, **dict.fromkeys(("id", "iops", "throughput", "snapshot_id", "device"))}
 READS = ("Describe*", "Get*")
 OURS = {"store", "id", "machine", "kind", "generation", "attempt"}
+
+
+ask_for_own_address = amazonec2.own_address
 
 
 def own_address(service: str) -> str:
@@ -307,6 +312,23 @@ def test_the_address_that_is_connected_by(ec2: Ec2Double, world: World) -> None:
     assert both["host_vars"]["ansible_port"] == 2022
     assert world.run().machine["address"] == "127.0.0.1", "it can be changed"
     assert world.run("gathered")["address"] == "127.0.0.1"
+
+
+def test_the_own_address_is_asked_for(ec2: Ec2Double) -> None:
+    with ec2.serve():
+        assert ask_for_own_address(ec2.url) == "127.0.0.1/32"
+
+
+def test_the_driver_is_cheap_to_load() -> None:
+    """Actions load it once for each machine."""
+    code = (
+        f"import sys; from {amazonec2.__name__} import AmazonEC2; print('boto3' in sys.modules, 'ssl' in sys.modules)"
+    )
+    path = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "False"]
 
 
 # Networks that exist
