@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import random
@@ -18,17 +20,34 @@ from ansible_collections.acme.cloud.plugins.modules.thing import Acme
 from ansible_collections.dockyard.machine.plugins.module_utils import _module, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Lifecycle, Wish
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Lock
 from tests.faults.processes import Controller, until
 
 AT_ONCE = 8
-SECONDS = 8.0
+SECONDS = 6.0
 NAMES = ("web1", "web2", "web3")
 DONE, FAILED = 0, 3  # how a process ends
 
 
 class Quick(Acme):
     call_limit = 0.5  # seconds: its cloud is a file
+
+
+class Watched(FileStore):
+    """Whoever has a lock has another one, too, that nobody else can have had: the test's own."""
+
+    @contextlib.contextmanager
+    def lock(self, name: str, timeout: float = 60) -> t.Iterator[Lock]:
+        with super().lock(name, timeout) as lock, open(f"{self.path}.{name}", "w") as file:
+            until(lambda: _taken(file.fileno()), "the lock of one that is dying", 0.5)
+            yield lock
+
+
+def _taken(file: int) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 class Runs:
@@ -56,7 +75,7 @@ class Runs:
         wish = Wish(name, "acme.cloud.thing", {**defaults, **given}, set(given), _module.secret_options(Quick))
         wish.lock_timeout, wish.timeout, wish.recreate, wish.allow_stop = 30, 30, True, True
         wish.keep_options = not options
-        lifecycle = Lifecycle(Quick, FileStore(str(self.controller.store)), wish)
+        lifecycle = Lifecycle(Quick, Watched(str(self.controller.store)), wish)
         if verb == "present":
             lifecycle.present(start=True)
         elif verb == "absent":
@@ -68,16 +87,17 @@ class Runs:
         assert os.waitstatus_to_exitcode(os.waitpid(self.start(verb, name, **options), 0)[1]) == DONE, (verb, name)
 
     def storm(self, one: random.Random) -> None:
-        """For some seconds; then those that still run may come to their end."""
+        """For some seconds; then those that still run are killed, too."""
         end = time.monotonic() + SECONDS
         ends: dict[int, float] = {}  # process -> when it is killed
 
         def over() -> bool:
             now = time.monotonic()
             for pid, at in list(ends.items()):
-                if at < now < end:
+                late = now > min(at, end)
+                if late:
                     os.kill(pid, signal.SIGKILL)
-                ended, status = os.waitpid(pid, 0 if at < now < end else os.WNOHANG)
+                ended, status = os.waitpid(pid, 0 if late else os.WNOHANG)
                 if ended:
                     del ends[pid]
                     code = os.waitstatus_to_exitcode(status)
@@ -89,7 +109,7 @@ class Runs:
                 ends[self.start(verb, one.choice(NAMES), **options)] = now + one.choice((0.1, 0.5, 30)) * one.random()
             return not ends
 
-        until(over, "the end of all", SECONDS + 60)
+        until(over, "the end of all", SECONDS + 10)
 
 
 @pytest.fixture()
