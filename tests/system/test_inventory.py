@@ -277,7 +277,7 @@ def test_a_damaged_record_is_listed_and_named(ansible, shop, source):
         ({"running_required": True}, ["running_required: True", "Use filter: state == 'running'"]),
         ({"live_timeout": "soon"}, ["live_timeout", "soon"]),
         ({"strict": True, "compose": {"x": "nothing.there"}}, ["Could not set x for host build"]),
-        ({"store": "s3://bucket"}, ["store: 's3://bucket'", "only folders can"]),
+        ({"store": "gs://bucket"}, ["store: 'gs://bucket'", "Give a folder, or s3://bucket/prefix"]),
         ({"store": "machines.yml"}, ["is no folder", "Give the folder of the store"]),
     ],
 )
