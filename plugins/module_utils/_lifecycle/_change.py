@@ -185,7 +185,8 @@ class Change(Creation):
                 code="needs_stop",
                 remedy="Give allow_stop: true, or stop it first",
             )
-        if self._machine_seen(record).state == contract.RUNNING:
+        # Unseen, it may run all the same: a list may lack it for a while.
+        if self._machine_seen(record).state in (contract.RUNNING, contract.ABSENT):
             record.kept[START_AGAIN] = True  # before it stops: whoever finishes this must know
             self._save(record)
         self._power_to(record, "stop", contract.STOPPED)

@@ -589,3 +589,13 @@ def test_what_can_be_neither_made_nor_taken_down_is_named(world: World) -> None:
     world.cloud.set(faults=[])
     world.run("absent")
     assert not world.ids()
+
+
+def test_a_machine_that_a_list_lacks_for_a_while_runs_again_after_its_change(world: World) -> None:
+    world.run(options=FULL)
+    until = world.clock.now + 0.2
+    real = type(world.cloud).list_things
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(world.cloud), "list_things", lambda cloud: real(cloud) if world.clock.now >= until else [])
+        world.run(options={**FULL, "memory": 1024}, allow_stop=True)
+    assert [(one["memory"], one["state"]) for one in world.state["things"].values()] == [(1024, "running")]
