@@ -13,13 +13,8 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, 
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
-FOR_ALL = (
-    "store",
-    "recreate",
-    "allow_stop",
-    "on_failure",
-    "timeout",
-)  # handed on to the module machine, for each machine
+# Handed on to the module machine, for each machine
+FOR_ALL = ("store", "recreate", "allow_stop", "on_failure", "timeout")
 
 
 class ActionModule(ControllerAction):

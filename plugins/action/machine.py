@@ -11,10 +11,10 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import GROUPED
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
-GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
 OWN = {
     **{name: {**one, "default": None} for name, one in SHARED.items()},
     "machine": {"type": "dict"},

@@ -18,16 +18,16 @@ from ansible_collections.dockyard.machine.plugins.module_utils._module import SH
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import GROUPED, AccountAction, aligned
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
-GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
 TIMED_OUT = 124
 COLUMNS = ("NAME", "FLEET/ROLE", "DRIVER", "STATE", "ADDRESS", "ENGINE", "CERT DAYS")
 
 
-class ActionModule(ControllerAction):
+class ActionModule(AccountAction):
     """Tell what the store knows; with ``refresh``, let each driver's module look first, once a place."""
 
     spec: t.ClassVar[dict[str, t.Any]] = {
@@ -38,16 +38,6 @@ class ActionModule(ControllerAction):
         "refresh": {"type": "bool", "default": False},
         "timeout": {"type": "float", "default": 30},
     }
-
-    def arguments(self) -> dict[str, t.Any]:
-        # module_defaults of the action group are merged into our arguments; what isn't ours is for the drivers.
-        group, everything = self.defaults(GROUPED), self._task.args
-        foreign = {name for name in everything if name not in self.spec and everything[name] == group.get(name)}
-        try:
-            self._task.args = {name: value for name, value in everything.items() if name not in foreign}
-            return super().arguments()
-        finally:
-            self._task.args = everything
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         store = open_store(args["store"])
@@ -170,14 +160,13 @@ def _table(machines: list[dict[str, t.Any]], missing: list[str]) -> list[str]:
     """Aligned lines, for people."""
     ends = any(one.get("expires") for one in machines)
     columns = (*COLUMNS, "EXPIRES") if ends else COLUMNS
-    rows: list[tuple[str, ...]] = [columns]
+    rows: list[tuple[t.Any, ...]] = [columns]
     for one in machines:
         owner = "/".join(part for part in (one["fleet"], one["role"]) if part)
         driver = (one["driver"] or "").removeprefix(f"{_drivers.OWN}.")
         days = one["certificate_days_left"]
         where = one["address"] or one["docker_host"]
         cells = (one["name"], owner, driver, one["state"], where, one["engine_version"], days, one.get("expires"))
-        rows.append(tuple("-" if cell in (None, "") else str(cell) for cell in cells[: len(columns)]))
-    rows += [(name, "-", "-", "absent", *["-"] * (len(columns) - 4)) for name in missing]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(columns))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        rows.append(cells[: len(columns)])
+    rows += [(name, None, None, "absent", *[None] * (len(columns) - 4)) for name in missing]
+    return aligned(rows)

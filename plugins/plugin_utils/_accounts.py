@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What prune and adopt share: drivers' modules run over whole accounts, one run a place."""
+"""What actions share that run drivers' modules over whole accounts, one run a place."""
 
 from __future__ import annotations
 

@@ -226,10 +226,6 @@ class Adoption(Change):
         resource.status, resource.requests = "made", requests or resource.requests
         return resource
 
-    def _machine_of(self, record: Record) -> str | None:
-        machines = {kind.__name__ for kind in self.driver_class.kinds if issubclass(kind, contract.Machine)}
-        return next((one.key for one in reversed(record.resources) if one.kind in machines), None)
-
     def _differences(self, record: Record, things: list[Thing]) -> list[str]:
         """Where what is there is not as requested, beyond what a later run changes without a stop."""
         kinds = {kind.__name__: kind for kind in self.driver_class.kinds}

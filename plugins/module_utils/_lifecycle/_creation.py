@@ -161,8 +161,12 @@ class Creation(Power):
 
     def _take(self, record: Record, recipe: Recipe) -> None:
         record.resources = [self._planned(want, record) for want in recipe.wants]
+        record.machine = self._machine_of(record)
+
+    def _machine_of(self, record: Record) -> str | None:
+        """Key of the resource with power."""
         machines = {kind.__name__ for kind in self.driver_class.kinds if issubclass(kind, contract.Machine)}
-        record.machine = next((one.key for one in reversed(record.resources) if one.kind in machines), None)
+        return next((one.key for one in reversed(record.resources) if one.kind in machines), None)
 
     @staticmethod
     def _planned(want: Want, record: Record) -> Resource:

@@ -76,7 +76,7 @@ class Power(Task):
             if seen.state in PENDING and not (action in ("stop", "kill") and seen.state == contract.STARTING):
                 continue
             if seen.state == contract.PAUSED and action in ("start", "stop") and "unpause" in actions:
-                self.resources.act(resource, "unpause")
+                self.resources.attempt(resource, "unpause")
             elif seen.state == contract.STOPPED and action == "pause":
                 raise MachineError(
                     f"{record.name} is stopped: only a running machine can be paused",
@@ -84,7 +84,7 @@ class Power(Task):
                     remedy="Start it first",
                 )
             else:
-                self.resources.act(resource, action)
+                self.resources.attempt(resource, action)
         if action == "stop" and "kill" in actions:
             self._power_to(record, "kill", wanted)
             return
@@ -101,7 +101,7 @@ class Power(Task):
             self.changed = True
             Access(record, self.folder, self.wish).reboot(self._facts(seen), self.clock)
         elif hasattr(machine, "restart"):
-            self.resources.act(resource, "restart")
+            self.resources.attempt(resource, "restart")
             self._power_to(record, "start", contract.RUNNING)
         else:
             self._power_to(record, "stop", contract.STOPPED)

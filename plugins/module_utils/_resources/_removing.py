@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removing resources, and power: changes that are repeated until what is read agrees."""
+"""Removing resources: a delete is repeated until what is read agrees."""
 
 from __future__ import annotations
 
@@ -76,7 +76,3 @@ class Removing(Looking):
                 )
             self.attempt(resource, "delete", it)
         raise self.timed_out(f"{resource.kind} {resource.id} still exists", self.timeout)
-
-    def act(self, resource: Resource, action: str) -> None:
-        """One call of a power action; a provider that is busy is asked again by the caller's next round."""
-        self.attempt(resource, action)
