@@ -4,35 +4,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import pathlib
 import typing as t
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, Wanted, make_plan
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_sources import PlanError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 SPEC: dict[str, t.Any] = {
     "info": {"type": "dict", "required": True},
-    "source": {"type": "str", "default": "distro"},
-    "access": {"type": "str", "default": "tls"},
-    "port": {"type": "int", "default": 2376},
-    "allow": {"type": "list", "elements": "str", "default": []},
-    "config": {"type": "dict", "default": {}},
-    "environment": {"type": "dict", "default": {}, "no_log": True},
-    "live_restore": {"type": "bool", "default": True},
-    "interrupt": {"type": "bool", "default": False},
-    "users": {"type": "list", "elements": "str", "default": []},
+    "wanted": {"type": "dict", "required": True, "no_log": True},
     "names": {"type": "list", "elements": "str", "default": []},
-    "tls_san": {"type": "list", "elements": "str", "default": []},
-    "server_ca_cert": {"type": "str"},
-    "server_ca_key": {"type": "str", "no_log": True},
-    "client_ca_cert": {"type": "str"},
 }
+# What can be wanted is told once, by the role; here it is read, so that values have their types.
+_ROLE = pathlib.Path(__file__).parents[2] / "roles" / "docker_engine" / "meta" / "argument_specs.yml"
+_PREFIX = "docker_engine_"
+# Files of the controller, which the plan wants the content of
+_PEM = ("server_ca_cert", "server_ca_key", "client_ca_cert")
 
 
 class ActionModule(ActionBase):
@@ -48,33 +44,35 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(SPEC)
         arguments = plain(arguments)
+        info = arguments["info"]
         try:
-            wanted = self._wanted(arguments)
-            plan = make_plan(wanted, arguments["info"], datetime.datetime.now(datetime.timezone.utc))
+            options = _options(self._loader, arguments["wanted"])
+            wanted = self._wanted(options, arguments["names"])
+            plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
             if plan.certificate:
-                self._rehearse(wanted, arguments)
+                self._rehearse(wanted, options)
         except (PlanError, _tls.TlsError) as error:
             raise AnsibleActionFail(str(error)) from error
         # What the host said is in it, and a host must not make the controller evaluate anything.
-        return unsafe(self._result(wanted, plan, arguments["info"]))
+        return unsafe(self._result(wanted, plan, info))
 
-    def _wanted(self, arguments: dict[str, t.Any]) -> Wanted:
-        tls = arguments["access"] == "tls"
-        same = ("source", "access", "port", "allow", "config", "live_restore", "interrupt", "users")
+    def _wanted(self, options: dict[str, t.Any], names: list[str]) -> Wanted:
+        tls = options["access"] == "tls"
+        fields = {field.name for field in dataclasses.fields(Wanted)}
         return Wanted(
-            **{name: arguments[name] for name in same},
-            environment=sorted(arguments["environment"]),
-            names=_names(arguments["names"], arguments["tls_san"]) if tls else [],
-            server_ca=self._pem("server_ca_cert", arguments) if tls else "",
-            client_ca=self._pem("client_ca_cert", arguments) if tls else "",
+            **{name: value for name, value in options.items() if name in fields and name not in ("environment", *_PEM)},
+            environment=sorted(options["environment"]),
+            names=_names(names, options["tls_san"]) if tls else [],
+            server_ca=self._pem("server_ca_cert", options) if tls else "",
+            client_ca=self._pem("client_ca_cert", options) if tls else "",
         )
 
-    def _pem(self, option: str, arguments: dict[str, t.Any]) -> str:
-        return read_pem(self._loader, f"docker_engine_{option}", arguments[option])
+    def _pem(self, option: str, options: dict[str, t.Any]) -> str:
+        return read_pem(self._loader, _PREFIX + option, options[option])
 
-    def _rehearse(self, wanted: Wanted, arguments: dict[str, t.Any]) -> None:
+    def _rehearse(self, wanted: Wanted, options: dict[str, t.Any]) -> None:
         """Find out that a certificate can't be issued before the host is touched, not after."""
-        key = self._pem("server_ca_key", arguments)
+        key = self._pem("server_ca_key", options)
         if not key:
             raise PlanError(
                 "The host needs a certificate, so docker_engine_server_ca_key is needed: the path or the content of the "
@@ -108,6 +106,18 @@ class ActionModule(ActionBase):
         if plan.diff:
             result["diff"] = plan.diff
         return result
+
+
+def _options(loader: DataLoader, given: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The role's variables by name without prefix, each with its type; PlanError if one can't have that value."""
+    spec = loader.load_from_file(str(_ROLE))["argument_specs"]["main"]["options"]
+    unknown = sorted(name for name in given if _PREFIX + name not in spec)
+    if unknown:
+        raise PlanError(f"The role docker_engine has no variable {', '.join(_PREFIX + name for name in unknown)}")
+    checked = ArgumentSpecValidator(spec).validate({_PREFIX + name: value for name, value in given.items()})
+    if checked.error_messages:
+        raise PlanError("; ".join(checked.error_messages))
+    return {name.removeprefix(_PREFIX): value for name, value in plain(checked.validated_parameters).items()}
 
 
 def _names(found: list[str], asked: list[str]) -> list[str]:

@@ -98,8 +98,10 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_steps as steps
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
 
 
 class Apply:
@@ -108,7 +110,7 @@ class Apply:
     def __init__(self, plan: dict[str, t.Any], params: dict[str, t.Any]) -> None:
         self.plan = plan
         self.params = params
-        self.files = steps.Files()
+        self.files = files.Files()
         self.action: t.Optional[str] = plan.get("action")
         self.limit: float = params["start_timeout"]
         self.unit: dict[str, str] = {}
@@ -116,25 +118,25 @@ class Apply:
         self.acted: t.Optional[str] = None
 
     def run(self) -> dict[str, t.Any]:
-        units = host.show(*steps.UNITS)
+        units = host.show(*packages.UNITS)
         self.unit = units.get("docker.service", {})
         self.was_active = self.unit.get("ActiveState") == "active"
         if self.action == "start" and self.unit.get("ActiveState") in ("active", "activating"):
             # Someone else has started it since the look, so it runs without what is put in place now.
             self.action = "cycle"
-        before = steps.remembered()
+        before = files.remembered()
         if self.action:
             # Should this run be cut off, the next one knows what the Engine still has to take over.
-            steps.remember(before, self.action)
+            files.remember(before, self.action)
         try:
             self.place()
             version = self.settle()
         except (host.HostError, OSError, ValueError) as error:
             kept = self.acted is not None and bool(self.plan.get("live_restore_first"))
-            outcome = steps.put_back(self.files, self.acted, self.was_active, kept, self.limit)
-            steps.remember({**before, "live-restore": True} if kept else before, None)
+            outcome = service.put_back(self.files, self.acted, self.was_active, kept, self.limit)
+            files.remember({**before, "live-restore": True} if kept else before, None)
             raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
-        steps.remember(self.plan.get("remember", before), None)
+        files.remember(self.plan.get("remember", before), None)
         if self.plan.get("remove_tls"):
             for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
                 host.remove(path)
@@ -142,30 +144,26 @@ class Apply:
 
     def place(self) -> None:
         """Everything in its place before the Engine hears of it."""
-        plan, files = self.plan, self.files
+        plan, put = self.plan, self.files.put
         if plan.get("config_set") or plan.get("config_unset"):
             old = host.read(cfg.CONFIG_PATH)
             merged = cfg.apply_changes(cfg.parse_config(old or ""), plan["config_set"], plan["config_unset"])
             text = cfg.render_config(merged)
-            steps.validate(text)
-            files.put(
-                cfg.CONFIG_PATH, text, stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if old is not None else 0o644
-            )
+            files.validate(text)
+            put(cfg.CONFIG_PATH, text, stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if old is not None else 0o644)
         if plan.get("ca"):
-            files.put(cfg.CA_PATH, plan["ca"], 0o644, 0o700)
+            put(cfg.CA_PATH, plan["ca"], 0o644, 0o700)
         if self.params["certificate"]:
-            files.put(cfg.CERTIFICATE_PATH, self.params["certificate"], 0o644, 0o700)
+            put(cfg.CERTIFICATE_PATH, self.params["certificate"], 0o644, 0o700)
         if plan.get("environment"):
-            files.put(
-                cfg.ENVIRONMENT_PATH, cfg.render_environment(json.loads(self.params["environment"])) or None, 0o600
-            )
-        service = plan["service"]
-        command = steps.own_command(self.unit)
+            put(cfg.ENVIRONMENT_PATH, cfg.render_environment(json.loads(self.params["environment"])) or None, 0o600)
+        unit = plan["service"]
+        command = service.own_command(self.unit)
         if command is None:
             raise host.HostError("There is no docker.service on this host")
-        changed = files.put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, service["tls"], service["environment"]))
-        changed = files.put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
-        if steps.lift_hold() or changed:
+        changed = put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, unit["tls"], unit["environment"]))
+        changed = put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
+        if packages.lift_hold() or changed:
             host.run("systemctl", "daemon-reload", limit=self.limit)
         for user in plan.get("users", []):
             host.run("usermod", "-aG", "docker", user)
@@ -178,10 +176,10 @@ class Apply:
             return {}
         self.acted = self.action
         started_before = self.unit.get("ExecMainStartTimestampMonotonic") != "0"
-        steps.act(self.action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
-        version = steps.version(min(30.0, self.limit))
+        service.act(self.action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
+        version = service.version(min(30.0, self.limit))
         if self.params["port"] and self.plan["service"]["tls"]:
-            steps.check_refusal(self.params["port"], self.params["certificate"])
+            service.check_refusal(self.params["port"], self.params["certificate"])
         return {"version": version.get("Version"), "api_version": version.get("ApiVersion")}
 
 
@@ -206,10 +204,10 @@ def main() -> None:
         module.exit_json(**result)
     try:
         if prepare.get("key"):
-            steps.make_key()
+            files.make_key()
             result["public_key"] = host.public_key(cfg.KEY_PATH)
         if prepare.get("packages"):
-            steps.install(
+            packages.install(
                 prepare["packages"],
                 prepare.get("optional", []),
                 prepare["update"],

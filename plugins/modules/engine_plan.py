@@ -38,63 +38,17 @@ options:
     description: What M(dockyard.machine.engine_info) returned.
     type: dict
     required: true
-  source:
-    description: Where the Engine comes from.
-    type: str
-    default: distro
-  access:
-    description: How clients reach it, V(tls), V(ssh) or V(local).
-    type: str
-    default: tls
-  port:
-    description: The port for TLS.
-    type: int
-    default: 2376
-  allow:
-    description: Addresses and networks that may reach the port. Empty means all.
-    type: list
-    elements: str
-    default: []
-  config:
-    description: Wanted keys of C(daemon.json).
+  wanted:
+    description:
+      - The variables of the role P(dockyard.machine.docker_engine#role), by their names without C(docker_engine_).
+      - A variable left out has the role's default.
     type: dict
-    default: {}
-  environment:
-    description: Environment variables of the Engine.
-    type: dict
-    default: {}
-  live_restore:
-    description: Whether containers outlive the Engine.
-    type: bool
-    default: true
-  interrupt:
-    description: Whether containers may be stopped by a restart of the Engine.
-    type: bool
-    default: false
-  users:
-    description: Users that belong into the group C(docker).
-    type: list
-    elements: str
-    default: []
+    required: true
   names:
     description: Names and addresses for the certificate. What is neither is left out.
     type: list
     elements: str
     default: []
-  tls_san:
-    description: Further names and addresses for the certificate.
-    type: list
-    elements: str
-    default: []
-  server_ca_cert:
-    description: Certificate of the CA of servers, as path or content.
-    type: str
-  server_ca_key:
-    description: Key of the CA of servers, as path or content.
-    type: str
-  client_ca_cert:
-    description: Certificate of the CA of clients, as path or content.
-    type: str
 """
 
 EXAMPLES = r"""
@@ -105,7 +59,8 @@ EXAMPLES = r"""
 - name: Plan
   dockyard.machine.engine_plan:
     info: "{{ look }}"
-    access: local
+    wanted:
+      access: local
   register: plan
 """
 

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_steps as steps
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 
 PARAMS = {"start_timeout": 10, "certificate": None, "port": None, "environment": "{}"}
@@ -35,7 +35,7 @@ def ran(tmp_path, monkeypatch):
     hold = tmp_path / "run" / "docker.service.d" / "hold.conf"
     hold.parent.mkdir(parents=True)
     hold.write_text("")
-    monkeypatch.setattr(steps, "HOLDS", (str(hold),))
+    monkeypatch.setattr(packages, "HOLDS", (str(hold),))
     return commands, unit
 
 
@@ -46,7 +46,7 @@ def test_a_held_engine_is_started_once_by_two_commands(ran):
     assert commands == ["systemctl daemon-reload", "systemctl start docker.socket docker.service"]
     drop_in = host.read(cfg.SERVICE_DROP_IN)
     assert drop_in and "ExecStart=/usr/sbin/dockerd -H fd:// --tlsverify" in drop_in
-    assert not host.remove(steps.HOLDS[0])
+    assert not host.remove(packages.HOLDS[0])
 
 
 @pytest.mark.parametrize("state", ["active", "activating"])

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.modules import engine_info
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _packages, _system, _units
 
 POLICY = """\
 docker.io:
@@ -30,13 +30,13 @@ docker-ce:
 
 
 def test_candidates():
-    assert engine_info.parse_policy(POLICY) == {"docker.io": "20.10.24+dfsg1-1+deb12u1"}
-    assert engine_info.parse_policy("") == {}
+    assert _packages.parse_policy(POLICY) == {"docker.io": "20.10.24+dfsg1-1+deb12u1"}
+    assert _packages.parse_policy("") == {}
 
 
 def test_states_of_packages():
     text = "docker.io\t20.10\tii \ncontainerd\t1.6\tiU \niptables\t1\thi \napparmor\t3\trc \ndocker-ce\t\tun \n"
-    assert engine_info.parse_status(text) == ({"docker.io": "20.10", "iptables": "1"}, ["containerd"])
+    assert _packages.parse_status(text) == ({"docker.io": "20.10", "iptables": "1"}, ["containerd"])
 
 
 def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
@@ -46,24 +46,24 @@ def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
     later, sooner = tmp_path / "zzz.conf", tmp_path / "override.conf"
     for path in (later, sooner):
         path.write_text("[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd\n")
-    found = engine_info.command_of([unit], [str(sooner), str(later)])
+    found = _units.command_of([unit], [str(sooner), str(later)])
     assert found["exec_start"] == "/usr/sbin/dockerd -H fd:// $DOCKER_OPTS"
     assert found["arguments"][-2:] == ["--debug", "--mtu=1400"]
     assert found["later_drop_ins"] == [str(later)]
 
 
 def test_no_unit_no_command():
-    assert engine_info.command_of([], [])["exec_start"] is None
+    assert _units.command_of([], [])["exec_start"] is None
 
 
 def test_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
     path = tmp_path / "engine.json"
     monkeypatch.setattr(cfg, "STATE_PATH", str(path))
-    assert engine_info.about_memory() == {"config": {}, "pending": None}
+    assert _engine.about_memory() == {"config": {}, "pending": None}
     path.write_text("{")
-    assert engine_info.about_memory() == {"config": {}, "pending": None}
+    assert _engine.about_memory() == {"config": {}, "pending": None}
     path.write_text(json.dumps({"schema": 1, "config": {"debug": True}, "pending": "restart", "later": 1}))
-    assert engine_info.about_memory() == {"config": {"debug": True}, "pending": "restart"}
+    assert _engine.about_memory() == {"config": {"debug": True}, "pending": "restart"}
 
 
 def test_public_key_is_worked_out_from_the_key(tmp_path, monkeypatch):
@@ -167,5 +167,5 @@ def test_only_lasting_addresses_are_names_of_the_host(monkeypatch, ipv6, found):
         def getsockname(self):
             return (self.address, 1)
 
-    monkeypatch.setattr(engine_info.socket, "socket", Socket)
-    assert engine_info.own_addresses() == found
+    monkeypatch.setattr(_system.socket, "socket", Socket)
+    assert _system.own_addresses() == found

@@ -11,8 +11,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_plan
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, Wanted, make_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 NAMES = ["192.0.2.7", "web1"]
@@ -297,7 +296,7 @@ def test_values_of_the_environment_are_in_no_difference():
 
 
 def test_actions_are_ordered():
-    it = _engine_plan.Plan()
+    it = Plan()
     for action in ("reload", "cycle", "restart", None):
         it.act(action)
     assert it.action == "cycle"

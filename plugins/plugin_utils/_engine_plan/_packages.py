@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
 
-class PlanError(Exception):
-    """The plan can't be made; nothing was touched. The message names the option, the value and the remedy."""
+LISTS_FRESH = 3600  # seconds for which the package lists need no update
 
 
 class Packages(t.NamedTuple):
@@ -24,6 +24,8 @@ class Packages(t.NamedTuple):
 
 
 NOTHING = Packages([], [])
+
+
 # Dependencies that packages only recommend, but without which the Engine does not do its work.
 _NEEDED = ("iptables", "ca-certificates")
 
@@ -70,3 +72,17 @@ def present(info: dict[str, t.Any]) -> Packages:
 
 
 SOURCES: dict[str, t.Callable[[dict[str, t.Any]], Packages]] = {"distro": distro, "present": present}
+
+
+def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    packages = SOURCES[wanted.source](info)
+    if packages == NOTHING:
+        return
+    seen = info["packages"]
+    age = seen["lists_age"]
+    update = age is None or age > LISTS_FRESH or not all(name in seen["candidates"] for name in packages.names)
+    plan.prepare.update(packages=packages.names, optional=packages.optional, update=update)
+    plan.apply.update(packages=packages.names, optional=packages.optional)
+    versions = {name: seen["candidates"].get(name, "newest") for name in packages.names}
+    plan.differ("packages", None, versions)
+    plan.act("start", "install " + ", ".join(packages.names))

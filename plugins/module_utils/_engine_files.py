@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine's files: its key, what is put in place and put back, and what the role remembers.
+
+Runs on the host, on Python 3.8.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
+
+
+def make_key() -> None:
+    """The Engine's private key, made here, 0600 from its first moment. One that is there and works stays."""
+    os.makedirs(cfg.TLS_FOLDER, exist_ok=True)
+    os.chmod(cfg.TLS_FOLDER, 0o700)
+    if os.path.exists(cfg.KEY_PATH):
+        os.chmod(cfg.KEY_PATH, 0o600)
+        if host.public_key(cfg.KEY_PATH):
+            return
+    partial = cfg.KEY_PATH + ".new"
+    host.remove(partial)
+    before = os.umask(0o077)
+    try:
+        if host.which("openssl"):
+            host.run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", partial)
+        elif host.which("ssh-keygen"):
+            host.run("ssh-keygen", "-q", "-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", "", "-f", partial)
+            host.remove(partial + ".pub")
+        else:
+            raise HostError("Neither openssl nor ssh-keygen is on the host: one of them is needed to make the key")
+        os.chmod(partial, 0o600)
+        os.rename(partial, cfg.KEY_PATH)
+    finally:
+        os.umask(before)
+        host.remove(partial)
+
+
+class Files:
+    """Writes files, and knows how they were."""
+
+    def __init__(self) -> None:
+        self.before: dict[str, tuple[str | None, int]] = {}
+        self.changed: list[str] = []
+
+    def put(self, path: str, content: str | None, mode: int = 0o644, folder_mode: int = 0o755) -> bool:
+        """Write a file, or remove it if the content is None. True if that changed anything."""
+        if path not in self.before:
+            old = host.read(path)
+            self.before[path] = (old, stat.S_IMODE(os.stat(path).st_mode) if old is not None else 0)
+        done = host.remove(path) if content is None else host.write(path, content, mode, folder_mode)
+        if done:
+            self.changed.append(path)
+        return done
+
+    def undo(self) -> None:
+        for path in reversed(self.changed):
+            content, mode = self.before[path]
+            if content is None:
+                host.remove(path)
+            else:
+                host.write(path, content, mode)
+
+
+def remember(config: dict[str, t.Any], pending: str | None) -> bool:
+    """What we set in daemon.json, and what an interrupted run still owes."""
+    content = json.dumps({"schema": 1, "config": config, "pending": pending}, indent=1) + "\n"
+    return host.write(cfg.STATE_PATH, content, 0o600, 0o700)
+
+
+def remembered() -> dict[str, t.Any]:
+    try:
+        content = json.loads(host.read(cfg.STATE_PATH) or "{}")
+    except ValueError:
+        content = {}
+    return content.get("config") or {}
+
+
+def validate(text: str) -> None:
+    """Let the Engine's program judge a configuration, where it can (version 23 and later)."""
+    if not host.which("dockerd") or set(json.loads(text)) <= {"live-restore"}:
+        return
+    path = cfg.CONFIG_PATH + ".dockyard-check"
+    host.write(path, text, 0o600)
+    try:
+        status, out, err = host.run("dockerd", "--validate", "--config-file", path, check=False)
+    finally:
+        host.remove(path)
+    if status and "unknown flag" not in err:
+        raise HostError(f"The configuration is not valid: {(err or out).strip().replace(path, cfg.CONFIG_PATH)}")

@@ -1,0 +1,7 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What engine_info reads on a host, a chapter each. Runs on Python 3.8."""
+
+from __future__ import annotations

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine: what runs, its configuration, certificate and environment, and what the role remembers."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+
+
+def about_engine(active: bool) -> dict[str, t.Any]:
+    found: dict[str, t.Any] = {"program": host.which("dockerd"), "running": False}
+    version = host.ask("/version") if active else None
+    if version:
+        information = host.ask("/info", limit=30) or {}
+        found.update(
+            running=True,
+            version=version.get("Version"),
+            api_version=version.get("ApiVersion"),
+            containers_running=information.get("ContainersRunning", 0),
+            live_restore=bool(information.get("LiveRestoreEnabled")),
+            swarm=(information.get("Swarm") or {}).get("LocalNodeState", "inactive"),
+            storage_driver=information.get("Driver"),
+        )
+    return found
+
+
+def about_config() -> dict[str, t.Any]:
+    text = host.read(cfg.CONFIG_PATH)
+    try:
+        return {"exists": text is not None, "content": cfg.masked(cfg.parse_config(text or "")), "error": None}
+    except ValueError as error:
+        return {"exists": True, "content": {}, "error": str(error)}
+
+
+def about_tls() -> dict[str, t.Any]:
+    public, mode = None, None
+    if os.path.exists(cfg.KEY_PATH):
+        mode = f"{stat.S_IMODE(os.stat(cfg.KEY_PATH).st_mode):04o}"
+        public = host.public_key(cfg.KEY_PATH)
+    return {
+        "ca": host.read(cfg.CA_PATH),
+        "certificate": host.read(cfg.CERTIFICATE_PATH),
+        "public_key": public,
+        "key_mode": mode,
+        "key_tool": host.which("openssl") or host.which("ssh-keygen"),
+    }
+
+
+def about_environment(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+    text = host.read(cfg.ENVIRONMENT_PATH)
+    private = text is None or stat.S_IMODE(os.stat(cfg.ENVIRONMENT_PATH).st_mode) == 0o600
+    return {
+        "exists": text is not None,
+        "names": sorted(cfg.parse_environment(text or "")),
+        "matches": private and (text or "") == cfg.render_environment(wanted),
+    }
+
+
+def about_memory() -> dict[str, t.Any]:
+    try:
+        content = json.loads(host.read(cfg.STATE_PATH) or "{}")
+    except ValueError:
+        content = {}
+    return {"config": content.get("config") or {}, "pending": content.get("pending")}

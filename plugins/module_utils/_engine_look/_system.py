@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The host itself: its system, names, clock and users."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+
+# Loopback, link-local, and IPv6's abandoned site-local range, which QEMU's router still hands out, some time after boot
+NO_NAMES = ("127.", "::1", "fe8", "fe9", "fea", "feb", "fec", "fed", "fee", "fef")
+
+
+def operating_system() -> dict[str, str]:
+    found = cfg.parse_environment(host.read("/etc/os-release") or host.read("/usr/lib/os-release") or "")
+    return {
+        "id": found.get("ID", ""),
+        "like": found.get("ID_LIKE", ""),
+        "version": found.get("VERSION_ID", ""),
+        "codename": found.get("VERSION_CODENAME", ""),
+        "name": found.get("PRETTY_NAME", ""),
+    }
+
+
+def own_addresses() -> list[str]:
+    """The addresses that the default routes go out from. Nothing is sent for this."""
+    found = []
+    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as asking:
+                asking.connect((anywhere, 9))
+                address = asking.getsockname()[0]
+        except OSError:
+            continue
+        if not address.startswith(NO_NAMES):
+            found.append(address)
+    return found
+
+
+def about_host() -> dict[str, t.Any]:
+    return {
+        "hostname": socket.gethostname(),
+        "os": operating_system(),
+        "architecture": os.uname().machine,
+        "addresses": own_addresses(),
+        "clock": time.time(),
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
+        "apparmor": (host.read("/sys/module/apparmor/parameters/enabled") or "").startswith("Y"),
+    }
+
+
+def about_users(users: list[str]) -> dict[str, t.Any]:
+    import grp
+    import pwd
+
+    missing = []
+    primary = {}
+    for user in users:
+        try:
+            primary[user] = pwd.getpwnam(user).pw_gid
+        except KeyError:
+            missing.append(user)
+    try:
+        group = grp.getgrnam("docker")
+        outside = [user for user in primary if user not in group.gr_mem and primary[user] != group.gr_gid]
+    except KeyError:
+        outside = list(primary)
+    return {"missing": missing, "outside": outside}

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Installs the Engine's packages, without letting them start it. Runs on the host, on Python 3.8."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
+
+UNITS = ("docker.socket", "docker.service")
+
+
+# While these are there, a start of the units does nothing: so the Engine starts once, when all is in place,
+# and not in the middle of the package's installation. They are in /run, so a reboot ends it in any case.
+HOLDS = tuple(f"/run/systemd/system/{unit}.d/zz-dockyard-hold.conf" for unit in UNITS)
+
+
+_HOLD = "[Unit]\nConditionPathExists=/run/dockyard-engine-may-start\n"
+
+
+_APT = (
+    *("apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0"),
+    *("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"),
+)
+
+
+_APT_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "APT_LISTCHANGES_FRONTEND": "none"}
+
+
+_LOCK_TROUBLE = ("Could not get lock", "Unable to lock", "Unable to acquire")
+
+
+def install(names: list[str], optional: list[str], update: bool, limit: float) -> None:
+    """Install packages without what they only recommend, and without starting the Engine."""
+    trouble = ""
+    if update:
+        trouble = _apt_update(limit)
+    wanted = names + [name for name in optional if _has_candidate(name)]
+    for path in HOLDS:
+        host.write(path, _HOLD, 0o644)
+    command = ("-o", f"DPkg::Lock::Timeout={limit:.0f}", "install", "--no-install-recommends", *wanted)
+    try:
+        _apt(*command, limit=limit)
+    except HostError as error:
+        if "dpkg --configure -a" in str(error):
+            # An installation was cut off here before, by a reboot for example.
+            host.run("dpkg", "--configure", "-a", limit=limit + 600, environment=_APT_ENVIRONMENT)
+        elif update or any(word in str(error) for word in _LOCK_TROUBLE):
+            raise HostError(f"{error}\n{trouble}".strip()) from None
+        else:
+            # The lists that were there may name versions that the mirror no longer has.
+            _apt_update(limit)
+        _apt(*command, limit=limit)
+
+
+def _apt(*arguments: str, limit: float) -> None:
+    host.run(*_APT, *arguments, limit=limit + 1800, environment=_APT_ENVIRONMENT)
+
+
+def _apt_update(limit: float) -> str:
+    """Read the package lists. What failed is returned, for some of the lists may do.
+
+    Descriptions in other languages are a third of the work and serve nobody here; those that are there stay.
+    """
+    end = time.monotonic() + limit
+    while True:
+        try:
+            _apt("-o", "Acquire::Languages=none", "-o", "APT::Get::List-Cleanup=false", "update", limit=limit)
+        except HostError as error:
+            if any(word in str(error) for word in _LOCK_TROUBLE) and time.monotonic() < end:
+                host.until(lambda: not host.lock_holder(["/var/lib/apt/lists/lock"]), end - time.monotonic())
+                continue
+            return str(error)
+        return ""
+
+
+def _has_candidate(name: str) -> bool:
+    return bool(host.run("apt-cache", "-q", "show", "--no-all-versions", name, check=False)[1].strip())
+
+
+def lift_hold() -> bool:
+    """Let the units start again; True if they were held."""
+    lifted = False
+    for path in HOLDS:
+        lifted = host.remove(path) or lifted
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(path))
+    return lifted

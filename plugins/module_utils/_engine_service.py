@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine as a service: its command, starting it, putting it back, and looking at what came of it.
+
+Runs on the host, on Python 3.8.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import HOLDS, UNITS, lift_hold
+
+
+def own_command(properties: t.Mapping[str, str]) -> str | None:
+    """The command of docker.service, of which the properties are, without our drop-in."""
+    paths = [properties.get("FragmentPath", ""), *properties.get("DropInPaths", "").split()]
+    ours = (cfg.SERVICE_DROP_IN, *HOLDS)
+    commands = cfg.assigned(
+        [host.read(path) or "" for path in paths if path and path not in ours], "Service", "ExecStart"
+    )
+    return commands[-1] if commands else None
+
+
+def reload_engine(live_restore: bool, limit: float) -> None:
+    since = time.time()
+    host.run("systemctl", "reload", "docker.service", limit=limit)
+    if live_restore:
+        if not host.until(lambda: (host.ask("/info") or {}).get("LiveRestoreEnabled"), 15):
+            raise HostError("The Engine did not take over live-restore: " + " | ".join(log_lines(since)))
+        return
+
+    def outcome() -> str | None:
+        text = journal(since)
+        return "failed" if "level=error" in text else "done" if "Reloaded configuration" in text else None
+
+    if host.until(outcome, 10) == "failed":
+        raise HostError("The Engine did not take over its configuration: " + " | ".join(log_lines(since)))
+
+
+def act(action: str, live_restore_first: bool, limit: float, started_before: bool = True) -> None:
+    """Start, reload or restart the Engine; ``cycle`` restarts it and the socket."""
+    if live_restore_first:
+        reload_engine(True, limit)
+    if action == "reload":
+        reload_engine(False, limit)
+        return
+    if action == "cycle":
+        host.run("systemctl", "stop", "docker.service", "docker.socket", limit=limit)
+    if started_before:
+        # Also forgets former starts, which count towards the unit's limit.
+        host.run("systemctl", "reset-failed", *UNITS, check=False)
+    since = time.time()
+    command = ("restart", "docker.service") if action == "restart" else ("start", *UNITS)
+    try:
+        host.run("systemctl", *command, limit=limit)
+    except HostError as error:
+        raise HostError(" | ".join(log_lines(since)) or str(error)) from None
+
+
+def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restore: bool, limit: float) -> str:
+    """Undo, and let the Engine run as before; what came of it as a sentence."""
+    files.undo()
+    if keep_live_restore:
+        # The containers outlived the old Engine by it: a start without it would end them.
+        config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
+        host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), 0o644)
+    if lift_hold() or files.changed:
+        host.run("systemctl", "daemon-reload", check=False)
+    if not acted:
+        return "The files are as they were before, and the Engine was left alone."
+    host.run("systemctl", "reset-failed", *UNITS, check=False)
+    if not was_active:
+        host.run("systemctl", "stop", *UNITS, limit=limit, check=False)
+        return "The files are as they were before, and the Engine is not started."
+    try:
+        if acted == "reload":
+            host.run("systemctl", "reload", "docker.service", limit=limit)
+        elif acted == "restart":
+            host.run("systemctl", "restart", "docker.service", limit=limit)
+        else:
+            host.run("systemctl", "stop", *UNITS, limit=limit, check=False)
+            host.run("systemctl", "start", *UNITS, limit=limit)
+    except HostError as error:
+        return f"The files are as they were before, but with them the Engine does not run either: {error}"
+    return "The former configuration is back, and the Engine runs with it."
+
+
+def journal(since: float) -> str:
+    with contextlib.suppress(HostError):
+        return host.run(
+            *("journalctl", "-u", "docker.service", "--since", f"@{since:.3f}", "-o", "cat", "--no-pager", "-n", "200"),
+            check=False,
+        )[1]
+    return ""
+
+
+def log_lines(since: float) -> list[str]:
+    """The daemon's own last words."""
+    lines = [line.strip() for line in journal(since).splitlines() if line.strip()]
+    telling = [
+        line
+        for line in lines
+        if any(word in line for word in ("level=error", "level=fatal", "failed to", "unable to", "nvalid", "conflict"))
+        and not line.startswith(("docker.service:", "Failed to start"))
+    ]
+    return [cfg.masked(line) for line in (telling or lines)[-4:]]
+
+
+def version(limit: float) -> dict[str, t.Any]:
+    answer = host.until(lambda: host.ask("/version"), limit)
+    if not answer:
+        raise HostError("The Engine runs but does not answer on its own socket")
+    return answer
+
+
+def check_refusal(port: int, certificate: str | None) -> None:
+    """The port must not answer plain HTTP, and has to show the certificate that was just put in place."""
+    try:
+        with socket.create_connection(("localhost", port), timeout=10) as stream:
+            stream.sendall(b"GET /_ping HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            answer = stream.recv(64)
+    except OSError as error:
+        raise HostError(f"Nothing answers on port {port} of the host itself: {error}") from None
+    if b" 200" in answer.split(b"\r\n")[0]:
+        raise HostError(f"Port {port} answers plain HTTP, which gives anyone root on this host")
+    if not certificate:
+        return
+    import ssl  # only here: it takes as long as a question to the Engine
+
+    shown = _shown_certificate(port)
+    if shown and shown != ssl.PEM_cert_to_DER_cert(certificate):
+        raise HostError(f"The Engine shows another certificate on port {port} than the one that was put in place")
+
+
+def _shown_certificate(port: int) -> bytes | None:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection(("localhost", port), timeout=10) as raw, context.wrap_socket(raw) as stream:
+            return stream.getpeercert(binary_form=True)
+    except OSError:
+        return None

@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
+
+Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
+A chapter each: _packages, _config, _units, _certificate, _service.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import (
+    _certificate,
+    _config,
+    _packages,
+    _service,
+    _units,
+)
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+
+ACCESS = ("tls", "ssh", "local")
+
+
+def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> Plan:
+    """The plan for one host; PlanError if it can't or must not be done."""
+    _check_wanted(wanted)
+    _check_host(info)
+    plan = Plan()
+    _packages.plan_packages(plan, wanted, info)
+    _config.plan_config(plan, wanted, info)
+    _units.plan_units(plan, wanted, info)
+    _config.plan_environment(plan, wanted, info)
+    _certificate.plan_tls(plan, wanted, info, now)
+    _service.plan_users(plan, wanted, info)
+    _service.plan_service(plan, wanted, info)
+    if plan.changes:
+        # Outside check mode the difference is shown by the task that makes it.
+        plan.apply.update(action=plan.action, diff=plan.diff)
+    return plan
+
+
+def _check_wanted(wanted: Wanted) -> None:
+    for option, value, allowed in (
+        ("docker_engine_source", wanted.source, sorted(_packages.SOURCES)),
+        ("docker_engine_access", wanted.access, ACCESS),
+    ):
+        if value not in allowed:
+            raise PlanError(f"{option} is {value!r}; it can be {', '.join(allowed)}")
+    if not 1 <= wanted.port <= 65535:
+        raise PlanError(f"docker_engine_port is {wanted.port}; it can be 1 to 65535")
+    for key in wanted.config:
+        if key in cfg.OWN_KEYS:
+            raise PlanError(
+                f"docker_engine_config has the key '{key}', but how the Engine listens is set by docker_engine_access, "
+                "docker_engine_port and docker_engine_allow"
+            )
+    if cfg.masked(wanted.config) != wanted.config:
+        raise PlanError(
+            "docker_engine_config has a URL with a password. daemon.json is readable and shown in differences: "
+            "proxies with passwords belong in docker_engine_environment"
+        )
+    for source in wanted.allow:
+        try:
+            ipaddress.ip_network(source, strict=False)
+        except ValueError:
+            raise PlanError(f"docker_engine_allow has {source!r}, which is no address or network") from None
+    if wanted.access == "tls":
+        missing = _tls.missing_library()
+        if missing:
+            raise PlanError(missing)
+        for option, value in (("server_ca_cert", wanted.server_ca), ("client_ca_cert", wanted.client_ca)):
+            if not value:
+                raise PlanError(
+                    f"docker_engine_access is 'tls', which needs docker_engine_{option}: the path or the content of a "
+                    "CA certificate on the controller. Without one, use docker_engine_access 'ssh' or 'local'"
+                )
+
+
+def _check_host(info: dict[str, t.Any]) -> None:
+    if not info["host"]["systemd"]:
+        raise PlanError(f"systemd does not run on this host ({info['host']['os']['name']}), and the role needs it")
+    if info["config"]["error"]:
+        raise PlanError(
+            f"{cfg.CONFIG_PATH} on the host is not valid: {info['config']['error']}. Correct or remove it first; "
+            "it is not overwritten"
+        )

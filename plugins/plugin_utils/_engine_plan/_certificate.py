@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine's key, its certificate, and the CA of clients."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+
+# A certificate is backdated by two days: with a clock further behind, the host would refuse every client.
+CLOCK_LIMIT = _tls.BACKDATE.total_seconds()
+
+
+def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
+    seen = info["tls"]
+    if wanted.access != "tls":
+        plan.apply["remove_tls"] = any((seen["ca"], seen["certificate"], seen["key_mode"]))
+        if plan.apply["remove_tls"]:
+            plan.changes.append(f"remove {cfg.TLS_FOLDER}")
+        return
+    behind = now.timestamp() - info["host"]["clock"]
+    if abs(behind) > CLOCK_LIMIT:
+        raise PlanError(
+            f"The host's clock is {abs(behind) / 3600:.0f} hours {'behind' if behind > 0 else 'ahead'}: certificates would "
+            "be refused. Set it first"
+        )
+    if seen["key_mode"] is None or seen["public_key"] is None:
+        plan.prepare["key"] = True
+        plan.changes.append(f"make a private key, {cfg.KEY_PATH}")
+    elif seen["key_mode"] != "0600":
+        plan.prepare["key"] = True
+        plan.changes.append(f"make {cfg.KEY_PATH} private: its mode is {seen['key_mode']}")
+    if seen["ca"] != wanted.client_ca:
+        plan.apply["ca"] = wanted.client_ca
+        plan.differ(cfg.CA_PATH, seen["ca"], wanted.client_ca)
+        plan.act("restart", f"write {cfg.CA_PATH}, the CA of clients")
+    reason = _certificate_reason(wanted, seen, now)
+    if reason:
+        plan.certificate = {"names": wanted.names, "reason": reason, "public_key": seen["public_key"]}
+        plan.differ("certificate", _described(seen["certificate"]), {"names": wanted.names})
+        plan.act("restart", f"issue a certificate for {', '.join(wanted.names)}: {reason}")
+
+
+def _described(certificate: str | None) -> dict[str, t.Any] | None:
+    if not certificate:
+        return None
+    try:
+        look = _tls.inspect(certificate)
+    except _tls.TlsError as error:
+        return {"error": str(error)}
+    return {"names": look["names"], "not_after": look["not_after"]}
+
+
+def _certificate_reason(wanted: Wanted, seen: dict[str, t.Any], now: datetime.datetime) -> str | None:
+    """Why the host needs a new certificate, or None."""
+    if not seen["certificate"]:
+        return "there is none"
+    if not seen["public_key"]:
+        return "its key is new"
+    try:
+        if _tls.public_key_sha256(seen["certificate"]) != _tls.public_key_sha256(seen["public_key"]):
+            return "it does not belong to the host's key"
+        if not _tls.issued_by(seen["certificate"], wanted.server_ca):
+            return "it was not issued by this CA"
+        return _tls.needs_renewal(seen["certificate"], wanted.names, now)
+    except _tls.TlsError as error:
+        return f"the one there can't be read ({error})"

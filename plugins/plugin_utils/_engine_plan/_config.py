@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""daemon.json and the Engine's environment: what is set, what goes, and what would clash."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+
+
+def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    current, remembered = info["config"]["content"], info["remembered"]["config"]
+    config = dict(wanted.config)
+    if "live-restore" not in config:
+        if wanted.live_restore and info["engine"].get("swarm", "inactive") == "inactive":
+            config["live-restore"] = True
+        elif "live-restore" in current:
+            # Off explicitly: to take the key out would need a restart.
+            config["live-restore"] = False
+    put, out = cfg.config_changes(current, config, remembered)
+    merged = cfg.apply_changes(current, put, out)
+    _check_conflicts(wanted, merged, info["units"]["docker.service"])
+    if put or out:
+        plan.apply.update(config_set=put, config_unset=out)
+        plan.differ(
+            cfg.CONFIG_PATH, info["config"]["content"] if info["config"]["exists"] else None, cfg.masked(merged)
+        )
+        said = [f"set {key}" for key in put] + [f"take out {key}" for key in out]
+        plan.act(cfg.effect_of(put, out), f"{cfg.CONFIG_PATH}: {', '.join(said)}")
+    plan.apply["remember"] = config
+    if config != remembered and not (put or out):
+        plan.changes.append("remember what is ours in " + cfg.CONFIG_PATH)
+
+
+def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], service: dict[str, t.Any]) -> None:
+    """The Engine does not start if a key is in its file and in its arguments, so this is said before."""
+    arguments = cfg.keys_of(service["arguments"])
+    places = ", ".join([service["fragment"], *service["drop_ins"]])
+    for key in merged:
+        if key in arguments:
+            raise PlanError(
+                f"'{key}' is in the Engine's configuration ({cfg.CONFIG_PATH} and docker_engine_config) and in its "
+                f"arguments ({arguments[key]}, from {places}): the Engine would not start. Take it out of one of them"
+            )
+    if wanted.access != "tls":
+        return
+    for key in cfg.OWN_KEYS[1:]:
+        if key in merged or key in arguments:
+            place = cfg.CONFIG_PATH if key in merged else places
+            raise PlanError(f"'{key}' is set in {place}, but docker_engine_access 'tls' sets it: take it out there")
+    if service["later_drop_ins"]:
+        raise PlanError(
+            f"{', '.join(service['later_drop_ins'])} replaces the Engine's command and comes after the role's "
+            f"{cfg.SERVICE_DROP_IN}: TLS would be lost. Give it a name that comes before"
+        )
+    hosts = cfg.host_arguments(service["arguments"])
+    if service["exists"] and not any(host.startswith("fd://") for host in hosts):
+        raise PlanError(
+            f"The Engine's command ({places}) does not listen on fd://, so it can't be reached over docker.socket. "
+            f"It listens on {', '.join(hosts) or 'its own socket'}"
+        )
+    for host in hosts:
+        if host.endswith(f":{wanted.port}"):
+            raise PlanError(
+                f"The Engine's command ({places}) listens on {host} itself: take that out, or set another port"
+            )
+
+
+def plan_environment(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    seen = info["environment"]
+    plan.apply["environment"] = not seen["matches"]
+    if not seen["matches"]:
+        # Values are secrets, so the difference has names only.
+        plan.differ(cfg.ENVIRONMENT_PATH, seen["names"], wanted.environment)
+        plan.act("restart", f"{cfg.ENVIRONMENT_PATH}: set {', '.join(wanted.environment) or 'nothing'}")

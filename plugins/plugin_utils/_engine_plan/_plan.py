@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the chapters of the plan share: what is wanted, and the plan that grows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+ACTIONS = (None, "start", "reload", "restart", "cycle")  # the later includes the earlier
+
+
+class PlanError(Exception):
+    """The plan can't be made; nothing was touched. The message names the option, the value and the remedy."""
+
+
+@dataclasses.dataclass
+class Wanted:
+    """What the role's variables ask for."""
+
+    source: str = "distro"
+    access: str = "tls"
+    port: int = 2376
+    allow: list[str] = dataclasses.field(default_factory=list)
+    config: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    environment: list[str] = dataclasses.field(default_factory=list)  # the names of its variables
+    live_restore: bool = True
+    interrupt: bool = False
+    users: list[str] = dataclasses.field(default_factory=list)
+    names: list[str] = dataclasses.field(default_factory=list)
+    server_ca: str = ""
+    client_ca: str = ""
+
+
+@dataclasses.dataclass
+class Plan:
+    """What is to be done, in words, as steps, and as a difference."""
+
+    changes: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    prepare: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    certificate: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    apply: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    action: str | None = None
+    diff: list[dict[str, str]] = dataclasses.field(default_factory=list)
+
+    def act(self, action: str | None, why: str = "") -> None:
+        if why:
+            self.changes.append(why)
+        if ACTIONS.index(action) > ACTIONS.index(self.action):
+            self.action = action
+
+    def differ(self, header: str, before: t.Any, after: t.Any) -> None:
+        texts = [
+            value if isinstance(value, str) else "" if value is None else json.dumps(value, indent=4) + "\n"
+            for value in (before, after)
+        ]
+        if texts[0] != texts[1]:
+            self.diff.append({"before_header": header, "after_header": header, "before": texts[0], "after": texts[1]})

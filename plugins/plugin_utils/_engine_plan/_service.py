@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Users, units that are enabled, and what the Engine has to do, so that no container stops by it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
+    ACTIONS,
+    Plan,
+    PlanError,
+    Wanted,
+)
+
+
+def plan_users(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    seen = info["groups"]
+    if seen["missing"]:
+        raise PlanError(f"docker_engine_users names users that this host does not have: {', '.join(seen['missing'])}")
+    if seen["outside"]:
+        plan.apply["users"] = seen["outside"]
+        plan.changes.append(f"add {', '.join(seen['outside'])} to the group docker")
+
+
+def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    service, sock, engine = info["units"]["docker.service"], info["units"]["docker.socket"], info["engine"]
+    if service["exists"]:
+        for name, unit in (("docker.service", service), ("docker.socket", sock)):
+            if unit["load"] == "masked":
+                raise PlanError(f"{name} is masked on this host: unmask it first")
+        disabled = [
+            name
+            for name, unit in (("docker.service", service), ("docker.socket", sock))
+            if unit["enabled"] == "disabled"
+        ]
+        if disabled:
+            plan.apply["enable"] = disabled
+            plan.changes.append(f"enable {', '.join(disabled)}")
+    pending = info["remembered"]["pending"]
+    if pending in ACTIONS[1:]:
+        plan.act(pending, f"{pending} the Engine: an earlier run was interrupted")
+    if not plan.action and (service["active"] != "active" or sock["active"] != "active") and service["exists"]:
+        plan.act("start", "start the Engine")
+    if plan.action in ("reload", "restart") and service["active"] != "active":
+        plan.action = "start"
+    if plan.action in ("reload", "restart") and sock["active"] != "active":
+        plan.action = "cycle"
+    if plan.action == "cycle" and service["active"] != "active" and sock["active"] != "active":
+        plan.action = "start"
+    _keep_containers(plan, wanted, engine)
+
+
+def _keep_containers(plan: Plan, wanted: Wanted, engine: dict[str, t.Any]) -> None:
+    """A restart of the Engine must not be one of its containers."""
+    if plan.action not in ("restart", "cycle") or not engine.get("containers_running"):
+        return
+    if plan.apply.get("remember", {}).get("live-restore"):
+        # Written and restarted at once, the containers would go with the old Engine: it has to know before.
+        plan.apply["live_restore_first"] = not engine["live_restore"]
+    elif not wanted.interrupt:
+        swarm = engine.get("swarm", "inactive") != "inactive"
+        raise PlanError(
+            f"This needs a restart of the Engine ({'; '.join(plan.changes)}), which would stop the "
+            f"{engine['containers_running']} containers that run, since live-restore is "
+            f"{'not possible on a swarm node: drain it first, then' if swarm else 'off: set docker_engine_live_restore, or'}"
+            " allow it with docker_engine_interrupt"
+        )

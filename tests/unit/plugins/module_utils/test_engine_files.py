@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+
+
+def test_files_are_put_back_as_they_were(tmp_path):
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    one.write_text("old")
+    one.chmod(0o640)
+    two.write_text("two")
+    kept = files.Files()
+    assert kept.put(str(one), "new", 0o600)
+    assert kept.put(str(one), "newer", 0o600)
+    assert kept.put(str(two), None)
+    assert kept.put(str(three), "three")
+    assert not kept.put(str(three), "three")
+    kept.undo()
+    assert (one.read_text(), stat.S_IMODE(one.stat().st_mode)) == ("old", 0o640)
+    assert two.read_text() == "two" and not three.exists()
+
+
+def test_memory_survives_and_is_private(tmp_path, monkeypatch):
+    path = tmp_path / "state" / "engine.json"
+    monkeypatch.setattr(cfg, "STATE_PATH", str(path))
+    assert files.remembered() == {}
+    files.remember({"debug": True}, "restart")
+    assert json.loads(path.read_text()) == {"schema": 1, "config": {"debug": True}, "pending": "restart"}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert files.remembered() == {"debug": True}
+
+
+@pytest.mark.parametrize("tools", [{"openssl", "ssh-keygen"}, {"ssh-keygen"}])
+def test_key_is_private_from_the_first_moment_and_stays(tmp_path, monkeypatch, tools):
+    which = host.which
+    monkeypatch.setattr(host, "which", lambda name: which(name) if name in tools else None)
+    monkeypatch.setattr(cfg, "TLS_FOLDER", str(tmp_path / "tls"))
+    monkeypatch.setattr(cfg, "KEY_PATH", str(tmp_path / "tls" / "key.pem"))
+    files.make_key()
+    key = tmp_path / "tls" / "key.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600 and stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+    assert [entry.name for entry in key.parent.iterdir()] == ["key.pem"]
+    content = key.read_text()
+    _tls.public_key_sha256(content)
+    key.chmod(0o644)
+    files.make_key()
+    assert key.read_text() == content and stat.S_IMODE(key.stat().st_mode) == 0o600
+    key.write_text("broken")
+    files.make_key()
+    assert key.read_text() not in (content, "broken"), "a key that can't be used is replaced"
+
+
+def test_no_tool_for_keys_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "which", lambda name: None)
+    monkeypatch.setattr(cfg, "TLS_FOLDER", str(tmp_path))
+    monkeypatch.setattr(cfg, "KEY_PATH", str(tmp_path / "key.pem"))
+    with pytest.raises(host.HostError, match="openssl nor ssh-keygen"):
+        files.make_key()
+
+
+def test_validation_by_the_engines_program(tmp_path, monkeypatch):
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(tmp_path / "daemon.json"))
+    monkeypatch.setattr(host, "which", lambda name: "/usr/bin/dockerd")
+    answers = iter([(0, "configuration OK", ""), (125, "", "unknown flag: --validate"), (1, "", "bad log-driver")])
+    monkeypatch.setattr(host, "run", lambda *command, **more: next(answers))
+    asked = '{"log-driver": "x"}'
+    files.validate(asked)
+    files.validate(asked)
+    with pytest.raises(host.HostError, match="bad log-driver"):
+        files.validate(asked)
+    # What is the role's alone is valid: no answer is left for a question
+    files.validate('{"live-restore": true}')
+    files.validate("{}")
+    assert list(tmp_path.iterdir()) == []

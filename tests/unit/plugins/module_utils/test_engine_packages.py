@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
+
+
+@pytest.fixture
+def holds(tmp_path, monkeypatch):
+    paths = tuple(str(tmp_path / f"{name}.d" / "hold.conf") for name in ("socket", "service"))
+    monkeypatch.setattr(packages, "HOLDS", paths)
+    return paths
+
+
+def test_install_without_recommends_under_a_hold(ran, holds):
+    commands, dummy = ran
+    packages.install(["docker.io"], ["docker-cli"], update=True, limit=10)
+    assert [line.split()[-1] for line in commands] == ["update", "docker-cli", "docker.io"]
+    assert "--no-install-recommends" in commands[-1] and "DPkg::Lock::Timeout=10" in commands[-1]
+    assert all(host.read(path) for path in holds)
+    assert packages.lift_hold() and not packages.lift_hold()
+
+
+def test_the_baked_images_hold_is_the_one_that_is_lifted():
+    files = pathlib.Path(__file__).parents[4] / "roles" / "machine_image" / "files" / "guest" / "usr" / "lib"
+    init = (files / "dockyard" / "init").read_text(encoding="utf-8")
+    assert f"printf '{packages._HOLD}'".replace("\n", "\\n") in init
+    assert f"for unit in {' '.join(packages.UNITS)};" in init
+    for path in packages.HOLDS:
+        assert (
+            path.replace("/run/systemd/system", "$units").replace(path.split("/")[-2].removesuffix(".d"), "$unit")
+            in init
+        )
+        assert path in (files / "systemd" / "system" / "dockyard-engine-release.service").read_text(encoding="utf-8")
+    prepare = (files / "dockyard" / "prepare-engine").read_text(encoding="utf-8")
+    assert f"folder={cfg.TLS_FOLDER}\n" in prepare and cfg.KEY_PATH == cfg.TLS_FOLDER + "/key.pem"
+
+
+def test_old_lists_are_read_again_when_a_package_is_gone(ran, holds):
+    commands, answers = ran
+    answers[" install "] = ["404  Not Found"]
+    packages.install(["docker.io"], [], update=False, limit=10)
+    assert ["update" in line for line in commands] == [False, True, False]
+
+
+def test_an_installation_that_was_cut_off_is_finished(ran, holds):
+    commands, answers = ran
+    answers[" install "] = ["E: dpkg was interrupted, you must manually run 'dpkg --configure -a'"]
+    packages.install(["docker.io"], [], update=False, limit=10)
+    assert commands[1] == "dpkg --configure -a" and " install " in commands[2]
+
+
+def test_what_update_said_is_told_when_the_installation_fails(ran, holds):
+    dummy, answers = ran
+    answers[" update"] = ["mirror unreachable"]
+    answers[" install "] = ["no candidate"]
+    with pytest.raises(host.HostError, match="no candidate\nmirror unreachable"):
+        packages.install(["docker.io"], [], update=True, limit=10)
+
+
+def test_a_lock_on_the_lists_is_waited_for(ran, holds, monkeypatch):
+    dummy, answers = ran
+    answers[" update"] = ["E: Could not get lock /var/lib/apt/lists/lock"]
+    monkeypatch.setattr(host, "lock_holder", lambda paths: None)
+    packages.install(["docker.io"], [], update=True, limit=10)

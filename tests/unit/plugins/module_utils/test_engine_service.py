@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import http.server
+import threading
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
+
+
+def test_cycle_stops_both_and_forgets_former_starts(ran):
+    commands, dummy = ran
+    service.act("cycle", False, 10)
+    assert commands == [
+        "systemctl stop docker.service docker.socket",
+        "systemctl reset-failed docker.socket docker.service",
+        "systemctl start docker.socket docker.service",
+    ]
+
+
+def test_an_engine_that_never_ran_has_no_starts_to_forget(ran):
+    commands, dummy = ran
+    service.act("start", False, 10, started_before=False)
+    assert commands == ["systemctl start docker.socket docker.service"]
+
+
+def test_live_restore_comes_before_the_restart(ran, monkeypatch):
+    commands, dummy = ran
+    monkeypatch.setattr(host, "ask", lambda question: {"LiveRestoreEnabled": True})
+    service.act("restart", True, 10)
+    assert [line.split()[1] for line in commands] == ["reload", "reset-failed", "restart"]
+
+
+def test_the_daemons_own_words(monkeypatch):
+    text = (
+        "Starting docker.service\nlevel=info msg=x\nfailed to start daemon: http://a:b@c\ndocker.service: failed to\n"
+    )
+    monkeypatch.setattr(service, "journal", lambda since: text)
+    assert service.log_lines(0) == ["failed to start daemon: http://********@c"]
+
+
+def test_plain_http_on_the_port_is_found():
+    class Plain(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Plain)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        with pytest.raises(host.HostError, match="plain HTTP"):
+            service.check_refusal(server.server_port, None)
+    finally:
+        server.shutdown()
+        server.server_close()
+    with pytest.raises(host.HostError, match="Nothing answers"):
+        service.check_refusal(server.server_port, None)
