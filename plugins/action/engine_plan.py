@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 SPEC: dict[str, t.Any] = {
@@ -61,6 +62,7 @@ class ActionModule(ActionBase):
         fields = {field.name for field in dataclasses.fields(Wanted)}
         return Wanted(
             **{name: value for name, value in options.items() if name in fields and name not in ("environment", *_PEM)},
+            options={name: options[name] for name in OPTIONS},
             environment=sorted(options["environment"]),
             names=_names(names, options["tls_san"]) if tls else [],
             server_ca=self._pem("server_ca_cert", options) if tls else "",

@@ -34,14 +34,6 @@ TLS_ARGUMENTS = (
 )
 _HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
 
-# What a running Engine takes over when it gets SIGHUP; a key that goes needs a restart nevertheless.
-RELOADABLE = frozenset(
-    (
-        *("allow-nondistributable-artifacts", "authorization-plugins", "debug", "default-runtime", "features"),
-        *("insecure-registries", "labels", "live-restore", "max-concurrent-downloads", "max-concurrent-uploads"),
-        *("max-download-attempts", "registry-mirrors", "runtimes", "shutdown-timeout"),
-    )
-)
 # Keys that say where the Engine listens and how: they belong to docker_engine_access and the unit.
 OWN_KEYS = ("hosts", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey")
 
@@ -106,13 +98,6 @@ def apply_changes(current: dict[str, t.Any], put: dict[str, t.Any], out: t.Itera
     merged = {key: value for key, value in current.items() if key not in gone}
     merged.update(put)
     return merged
-
-
-def effect_of(put: dict[str, t.Any], out: t.Iterable[str]) -> str | None:
-    """How a running Engine learns of the changes: ``restart``, ``reload``, or None if there are none."""
-    if list(out) or not set(put) <= RELOADABLE:
-        return "restart"
-    return "reload" if put else None
 
 
 _USERINFO = re.compile(r"(://)[^/@\s\"]+@")

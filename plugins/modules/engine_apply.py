@@ -116,6 +116,8 @@ class Apply:
         self.unit: dict[str, str] = {}
         self.was_active = False
         self.acted: t.Optional[str] = None
+        # What a reload tells the Engine for keys that go
+        self.without: dict[str, t.Any] = plan.get("config_without", {}) if self.action == "reload" else {}
 
     def run(self) -> dict[str, t.Any]:
         units = host.show(*packages.UNITS)
@@ -127,7 +129,7 @@ class Apply:
         before = files.remembered()
         if self.action:
             # Should this run be cut off, the next one knows what the Engine still has to take over.
-            files.remember(before, self.action)
+            files.remember({**before, **self.without}, self.action)
         try:
             self.place()
             version = self.settle()
@@ -146,11 +148,7 @@ class Apply:
         """Everything in its place before the Engine hears of it."""
         plan, put = self.plan, self.files.put
         if plan.get("config_set") or plan.get("config_unset"):
-            old = host.read(cfg.CONFIG_PATH)
-            merged = cfg.apply_changes(cfg.parse_config(old or ""), plan["config_set"], plan["config_unset"])
-            text = cfg.render_config(merged)
-            files.validate(text)
-            put(cfg.CONFIG_PATH, text, stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if old is not None else 0o644)
+            self.put_config({**plan["config_set"], **self.without}, plan["config_unset"])
         if plan.get("ca"):
             put(cfg.CA_PATH, plan["ca"], 0o644, 0o700)
         if self.params["certificate"]:
@@ -170,6 +168,13 @@ class Apply:
         if plan.get("enable"):
             host.run("systemctl", "enable", "--quiet", *plan["enable"], limit=self.limit)
 
+    def put_config(self, keys: dict[str, t.Any], gone: list[str]) -> None:
+        old = host.read(cfg.CONFIG_PATH)
+        text = cfg.render_config(cfg.apply_changes(cfg.parse_config(old or ""), keys, gone))
+        files.validate(text)
+        mode = stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if old is not None else 0o644
+        self.files.put(cfg.CONFIG_PATH, text, mode)
+
     def settle(self) -> dict[str, t.Any]:
         """Let the Engine take it over, and look whether it did."""
         if not self.action:
@@ -177,6 +182,9 @@ class Apply:
         self.acted = self.action
         started_before = self.unit.get("ExecMainStartTimestampMonotonic") != "0"
         service.act(self.action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
+        if self.without:
+            # The Engine has taken over what holds without these keys, so now they can go.
+            self.put_config({}, list(self.without))
         version = service.version(min(30.0, self.limit))
         if self.params["port"] and self.plan["service"]["tls"]:
             service.check_refusal(self.params["port"], self.params["certificate"])

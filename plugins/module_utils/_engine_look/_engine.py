@@ -57,10 +57,13 @@ def about_tls() -> dict[str, t.Any]:
 def about_environment(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
     text = host.read(cfg.ENVIRONMENT_PATH)
     private = text is None or stat.S_IMODE(os.stat(cfg.ENVIRONMENT_PATH).st_mode) == 0o600
+    cfg.render_environment(wanted)  # says what can't be in such a file
+    found = cfg.parse_environment(text or "")
     return {
         "exists": text is not None,
-        "names": sorted(cfg.parse_environment(text or "")),
-        "matches": private and (text or "") == cfg.render_environment(wanted),
+        "names": sorted(found),
+        # Their order makes no difference, and so no restart
+        "matches": private and found == {name: str(value) for name, value in wanted.items()},
     }
 
 

@@ -5,11 +5,12 @@
 """The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
 
 Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
-A chapter each: _packages, _config, _units, _certificate, _service.
+A chapter each: _packages, _options, _keys, _config, _units, _certificate, _service.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import ipaddress
 import typing as t
@@ -19,6 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import (
     _certificate,
     _config,
+    _options,
     _packages,
     _service,
     _units,
@@ -30,6 +32,7 @@ ACCESS = ("tls", "ssh", "local")
 
 def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> Plan:
     """The plan for one host; PlanError if it can't or must not be done."""
+    wanted = dataclasses.replace(wanted, config=_options.config_of(wanted.options, wanted.config))
     _check_wanted(wanted)
     _check_host(info)
     plan = Plan()

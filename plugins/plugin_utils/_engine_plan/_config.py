@@ -9,7 +9,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _keys
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+
+ENGINES = ("docker-ce", "docker.io", "docker-engine")  # packages of which the version is the Engine's
 
 
 def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
@@ -23,6 +26,7 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             config["live-restore"] = False
     put, out = cfg.config_changes(current, config, remembered)
     merged = cfg.apply_changes(current, put, out)
+    _keys.check_keys(wanted.config, merged, _version(plan, info))
     _check_conflicts(wanted, merged, info["units"]["docker.service"])
     if put or out:
         plan.apply.update(config_set=put, config_unset=out)
@@ -30,10 +34,23 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             cfg.CONFIG_PATH, info["config"]["content"] if info["config"]["exists"] else None, cfg.masked(merged)
         )
         said = [f"set {key}" for key in put] + [f"take out {key}" for key in out]
-        plan.act(cfg.effect_of(put, out), f"{cfg.CONFIG_PATH}: {', '.join(said)}")
+        effect, without = _keys.effect_of(current, put, out)
+        if without:
+            plan.apply["config_without"] = without
+        plan.act(effect, f"{cfg.CONFIG_PATH}: {', '.join(said)}")
     plan.apply["remember"] = config
     if config != remembered and not (put or out):
         plan.changes.append("remember what is ours in " + cfg.CONFIG_PATH)
+
+
+def _version(plan: Plan, info: dict[str, t.Any]) -> _keys.Version | None:
+    """The Engine that will read the file: the one that is to be installed, else the one there."""
+    packages = info["packages"]
+    if plan.prepare.get("packages"):
+        found = [packages["candidates"].get(name) for name in ENGINES if name in plan.prepare["packages"]]
+    else:
+        found = [info["engine"].get("version"), *(packages["installed"].get(name) for name in ENGINES)]
+    return next((version for version in map(_keys.version_of, found) if version), None)
 
 
 def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], service: dict[str, t.Any]) -> None:

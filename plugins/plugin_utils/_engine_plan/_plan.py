@@ -26,6 +26,7 @@ class Wanted:
     port: int = 2376
     allow: list[str] = dataclasses.field(default_factory=list)
     config: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    options: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # named ones that are a key of daemon.json
     environment: list[str] = dataclasses.field(default_factory=list)  # the names of its variables
     live_restore: bool = True
     interrupt: bool = False

@@ -34,19 +34,6 @@ def test_foreign_keys_keep_their_place():
     assert list(merged.items()) == [("b", 1), ("a", 5), ("d", 6)]
 
 
-@pytest.mark.parametrize(
-    ("put", "out", "effect"),
-    [
-        ({}, [], None),
-        ({"debug": True, "live-restore": True}, [], "reload"),
-        ({"debug": True, "log-driver": "local"}, [], "restart"),
-        ({}, ["debug"], "restart"),
-    ],
-)
-def test_effect(put, out, effect):
-    assert cfg.effect_of(put, out) == effect
-
-
 def test_daemon_json_that_is_no_object():
     assert cfg.parse_config(" \n") == {}
     for text in ("[]", "{,}", "1"):
