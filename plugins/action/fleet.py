@@ -71,10 +71,8 @@ class ActionModule(ControllerAction):
         if store.exists and not self._task.check_mode:
             if uses_ssh:
                 made = store.make_ca()
-                if made:
-                    for name, record in records.items():
-                        if record.ssh:
-                            store.give_client_pair(name)
+                # Also where nothing was made: the run that has made it may have ended before it came to that.
+                made = store.give_client_pairs(name for name, record in records.items() if record.ssh) or made
             if args["refresh"]:
                 self._refresh(args, plan, records, task_vars)
         return {

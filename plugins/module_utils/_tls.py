@@ -4,7 +4,7 @@
 
 """Certificates for mutual TLS with Docker Engines: certificate authorities, signing and expiry.
 
-Pure functions over PEM text. Only :func:`make_ca_folder` writes files, into a folder that its caller made.
+Pure functions over PEM text. Of a CA's certificates the first one signs; those after it are trusted, too.
 
 Servers and clients have certificate authorities of their own, so that a host's certificate is never
 accepted as a client's. Of a signing request only the public key counts: subject, names, key usage and
@@ -175,23 +175,32 @@ def new_ca(common_name: str) -> tuple[str, str]:
     return _key_pem(key), _pem(builder.sign(key, hashes.SHA256()))
 
 
-def make_ca_folder(folder: str) -> None:
-    """Write a server CA and a client CA into an existing, empty folder: all files 0600 and on disk on return."""
-    if os.listdir(folder):
-        raise TlsError(f"The folder {folder} is not empty: no certificate authority is written over another")
+def new_authorities() -> dict[str, str]:
+    """A server CA and a client CA: name of file -> text."""
     server_key, server_cert = new_ca("dockyard server CA")
     client_key, client_cert = new_ca("dockyard client CA")
-    for name, content in zip(CA_FILES, (server_cert, server_key, client_cert, client_key), strict=True):
-        handle = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    return dict(zip(CA_FILES, (server_cert, server_key, client_cert, client_key), strict=True))
+
+
+def authority(server_ca_pem: str, client_ca_pem: str) -> str:
+    """Names what a host works with: who signs its certificate (the first one), and whose clients it accepts (all)."""
+    _need_library()
+    signs = _load_certificate(server_ca_pem, "The CA certificate").fingerprint(hashes.SHA256()).hex()
+    accepted = sorted(_fingerprints(client_ca_pem))
+    return hashlib.sha256(" ".join([signs, *accepted]).encode()).hexdigest()[:32]
+
+
+def same_certificates(one_pem: str, other_pem: str) -> bool:
+    """Whether two bundles hold the same certificates, in whatever order."""
+    _need_library()
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return _fingerprints(one_pem) == _fingerprints(other_pem)
+    except TlsError:
+        return False
+
+
+def _fingerprints(bundle_pem: str) -> set[str]:
+    return {one.fingerprint(hashes.SHA256()).hex() for one in _load_certificates(bundle_pem, "The CA certificate")}
 
 
 # -- certificates
@@ -358,11 +367,11 @@ def inspect(cert_pem: str) -> dict[str, t.Any]:
     }
 
 
-def issued_by(cert_pem: str, ca_bundle_pem: str) -> bool:
-    """Whether one of the bundle's authorities has signed this certificate (its signature is checked)."""
+def issued_by(cert_pem: str, ca_bundle_pem: str, any_of: bool = True) -> bool:
+    """Whether one of the bundle's authorities, or the first one, has signed this certificate (which is checked)."""
     _need_library()
     certificate = _load_certificate(cert_pem, "The certificate")
-    for ca_cert in _load_certificates(ca_bundle_pem, "The CA certificate"):
+    for ca_cert in _load_certificates(ca_bundle_pem, "The CA certificate")[: None if any_of else 1]:
         try:
             certificate.verify_directly_issued_by(ca_cert)
         except (ValueError, TypeError, InvalidSignature):

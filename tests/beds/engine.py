@@ -31,7 +31,8 @@ class Authority:
 
     def make(self) -> Authority:
         self.folder.mkdir()
-        _tls.make_ca_folder(str(self.folder))
+        for name, text in _tls.new_authorities().items():
+            (self.folder / name).write_text(text)
         self.client("client", self.pem("client-ca.pem"), self.pem("client-ca-key.pem"))
         return self
 

@@ -199,7 +199,7 @@ class World:
 
     def age(self) -> None:
         """Let the client's certificate be old."""
-        old = (self.store_folder / "ca" / "client-cert.pem").read_text()
+        old = self.store().ca_files()["client-cert.pem"]
         _tls.needs_renewal = lambda text, *_more: "it is old" if text == old else None  # type: ignore[assignment]
 
     # Boundaries

@@ -50,7 +50,11 @@ MUTANTS = [
         "A crash in the middle of a save leaves half a record.",
         "cells thing create torn",
         (DURABLE, 'f"{path}.new.{os.getpid()}" if replace else path', "path"),
-        (DURABLE, "            os.rename(temporary, path)", "            pass"),
+        (
+            DURABLE,
+            "        if replace:\n            os.rename(temporary, path)",
+            "        if replace:\n            pass",
+        ),
     ),
     mutant(
         "store-json-by-rename",

@@ -277,7 +277,7 @@ class World:
         dumps = json.dumps  # with indents, it is ten times slower
         patch.setattr(json, "dumps", lambda data, indent=None, **more: dumps(data, **more))
         patch.setattr(_ssh, "_run", self._keygen)
-        patch.setattr(_tls, "make_ca_folder", _make_ca)
+        patch.setattr(_tls, "new_authorities", lambda: {name: name for name in _tls.CA_FILES})
         patch.setattr(_tls, "new_key", lambda: "key")
         patch.setattr(_tls, "issue_client", lambda *arguments: "certificate")
         patch.setattr(_tls, "needs_renewal", lambda certificate, names: None)
@@ -326,10 +326,3 @@ class _Os:
 
     def gethostname(self) -> str:
         return self.world.process.controller.name
-
-
-def _make_ca(folder: str) -> None:
-    for name in ("server-ca.pem", "server-ca-key.pem", "client-ca.pem", "client-ca-key.pem"):
-        path = pathlib.Path(folder, name)
-        path.write_text(name)
-        path.chmod(0o600)

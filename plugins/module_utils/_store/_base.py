@@ -9,7 +9,7 @@ What is promised, whatever it is kept in:
 - a save is durable when it returns, whole or not there, under the machine's lock *and* a compare-and-set;
 - the files in a machine's folder are durable before the record that was saved after they were made;
 - who holds a lock is alone with that machine for as long as ``lock.check(seconds)`` says so;
-- two first runs at once make one store and one CA;
+- two first runs at once make one store and one CA, and a change of the CA is seen whole or not at all;
 - a store that was moved, or is the copy of another, lets nobody work on its machines.
 """
 
@@ -20,12 +20,14 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import typing as t
 import uuid
 
 from .._errors import MachineError
 from .._record import Record, now
+from . import _ca
 
 SCHEMA = 1
 CA_LOCK, PICKS_LOCK = ".ca", ".picks"  # no machine's name begins with a dot
@@ -222,12 +224,25 @@ class Store(abc.ABC):
         """Keep this CA, whatever was there."""
 
     @abc.abstractmethod
+    def change_ca(self, change: t.Callable[[_ca.Files], _ca.Files | None], timeout: float = 60) -> bool:
+        """Let the CA's files become what ``change`` makes of them (None: as they are), whole or not at all.
+
+        Durable when this returns. Two at once come one after the other: ``change`` sees what the first one has done.
+        """
+
     def make_ca(self, timeout: float = 60) -> bool:
         """Make the CAs and the client's pair where there are none; renew the client's certificate in time."""
+        return self.change_ca(_ca.made, timeout)
 
     @abc.abstractmethod
     def give_client_pair(self, name: str) -> bool:
         """Make the machine's folder a DOCKER_CERT_PATH."""
+
+    def give_client_pairs(self, names: t.Iterable[str]) -> bool:
+        """Let none of these machines' folders hold another CA's pair than is in use now."""
+        # Where there is no folder, there is no such machine any more, or nothing that this run has brought.
+        given = [self.give_client_pair(name) for name in names if os.path.isdir(self.folder(name))]
+        return any(given)
 
     # store.json
 
@@ -325,13 +340,6 @@ class Store(abc.ABC):
         return MachineError(
             f"The record of {name} was changed by somebody else meanwhile", code="conflict", remedy="Run again"
         )
-
-
-def issue_client(files: dict[str, str]) -> str:
-    """The client's certificate, of the CA that the files are."""
-    from .. import _tls
-
-    return _tls.issue_client(files["client-ca.pem"], files["client-ca-key.pem"], "dockyard", files["client-key.pem"])
 
 
 def _finish(source: str, target: str) -> str:

@@ -33,18 +33,36 @@ def write_file(path: str, text: str | bytes, replace: bool = True, durable: bool
         fsync_folder(os.path.dirname(path))
 
 
-def copy_file(source: str, target: str) -> bool:
-    """Make the target equal to the source, if it isn't."""
-    with open(source, "rb") as file:
-        data = file.read()
+def write_files(folder: str, texts: dict[str, str]) -> bool:
+    """Let files of a folder be so, where they aren't, all in nearly one moment: of a pair, nobody should see one half."""
+    ready: dict[str, str] = {}
     try:
-        with open(target, "rb") as file:
-            if file.read() == data:
-                return False
+        for name, text in texts.items():
+            path = os.path.join(folder, name)
+            if _read(path) != text.encode():
+                temporary = f"{path}.new.{os.getpid()}"
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary)
+                write_file(temporary, text, replace=False)
+                ready[temporary] = path
+        for temporary, path in ready.items():
+            os.rename(temporary, path)
+    except BaseException:
+        for temporary in ready:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise
+    if ready:
+        fsync_folder(folder)
+    return bool(ready)
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
     except FileNotFoundError:
-        pass
-    write_file(target, data)
-    return True
+        return None
 
 
 def make_folder(path: str) -> None:

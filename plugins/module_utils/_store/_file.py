@@ -17,6 +17,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import time
@@ -25,13 +26,15 @@ import uuid
 
 from .._errors import MachineError
 from .._record import Record, now
-from ._base import CA_LOCK, DERIVED, FIRST_BOOT, PAIR, PICKS_LOCK, Lock, Store, issue_client
-from ._durable import copy_file, fsync_folder, make_folder, write_file
+from . import _ca
+from ._base import CA_LOCK, DERIVED, FIRST_BOOT, PAIR, PICKS_LOCK, Lock, Store
+from ._durable import fsync_folder, make_folder, write_file, write_files
 
 __all__ = ["PICKS_LOCK", "FileStore"]
 
 NOT_OWN = {"machine.json", "observed.json", *DERIVED}  # of a machine's folder
 
+CA_FOLDER = re.compile(r"ca(?:-([1-9][0-9]*))?")
 REMOVED = ".removed-"  # what a machine's folder begins with while it is being removed
 
 
@@ -245,61 +248,73 @@ class FileStore(Store):
 
     @property
     def ca(self) -> str:
-        return self._path("ca")
+        return self._path(self._ca_folders()[-1])
+
+    def _ca_folders(self) -> list[str]:
+        """Each of them whole and never changed, but by one file at a time; the last one counts."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found = {name: one for name in os.listdir(self.path) if (one := CA_FOLDER.fullmatch(name))}
+            return sorted(found, key=lambda name: int(found[name][1] or 1)) or ["ca"]
+        return ["ca"]
 
     def fill_ca(self) -> None:
         """They are kept there."""
 
-    def make_ca(self, timeout: float = 60) -> bool:
-        from .. import _tls
+    def ca_files(self) -> dict[str, str]:
+        with self.explained():
+            while True:
+                folder = self.ca
+                with contextlib.suppress(FileNotFoundError):
+                    files = _read_texts(folder)
+                    if folder == self.ca:  # else it may have gone while it was read
+                        return files
 
+    def change_ca(self, change: t.Callable[[_ca.Files], _ca.Files | None], timeout: float = 60) -> bool:
         with self.lock(CA_LOCK, timeout), self.explained():
-            if not os.path.isdir(self.ca):
-                temporary = self._path(".ca")
-                shutil.rmtree(temporary, ignore_errors=True)
-                make_folder(temporary)
-                _tls.make_ca_folder(temporary)
-                write_file(os.path.join(temporary, "client-key.pem"), _tls.new_key())
-                self._issue_client(temporary)
-                self._rename_ca(temporary)
-                return True
-            with open(os.path.join(self.ca, "client-cert.pem"), encoding="ascii") as file:
-                if _tls.needs_renewal(file.read(), []) is None:
-                    return False
-            self._issue_client(self.ca)
-            return True
+            before = self.ca_files()
+            after = change(before)
+            changed = after is not None and after != before
+            if after is not None and changed:
+                self._replace_ca(before, after)
+            # The one before stays as long as there is more to come, for those who have its path.
+            kept = 2 if _ca.MARK in (after or before) else 1
+            for name in self._ca_folders()[:-kept]:
+                shutil.rmtree(self._path(name))
+            return changed
 
-    def _rename_ca(self, folder: str) -> None:
-        os.rename(folder, self.ca)
+    def _replace_ca(self, before: _ca.Files, after: _ca.Files) -> None:
+        folder = self.ca
+        differing = [name for name in {*before, *after} if before.get(name) != after.get(name)]
+        if before and len(differing) == 1:
+            path = os.path.join(folder, differing[0])
+            if differing[0] in after:
+                write_file(path, after[differing[0]])
+            else:
+                os.unlink(path)
+                fsync_folder(folder)
+            return
+        number = int(CA_FOLDER.fullmatch(os.path.basename(folder))[1] or 1) + 1  # type: ignore[index]
+        self._rename_ca(after, self._path(f"ca-{number}") if before else folder)
+
+    def _rename_ca(self, files: _ca.Files, folder: str) -> None:
+        temporary = self._path(".ca")
+        shutil.rmtree(temporary, ignore_errors=True)
+        make_folder(temporary)
+        for name, text in files.items():
+            write_file(os.path.join(temporary, name), text)
+        os.rename(temporary, folder)  # refused if there is one that has files
         fsync_folder(self.path)
 
-    def ca_files(self) -> dict[str, str]:
-        with self.explained(), contextlib.suppress(FileNotFoundError):
-            return _read_texts(self.ca)
-        return {}
-
     def put_ca(self, files: dict[str, str]) -> None:
-        temporary = self._path(".ca")
         with self.explained():
-            for folder in (temporary, self.ca):
-                shutil.rmtree(folder, ignore_errors=True)
-            make_folder(temporary)
-            for name, text in files.items():
-                write_file(os.path.join(temporary, name), text)
-            self._rename_ca(temporary)
+            for name in self._ca_folders():
+                shutil.rmtree(self._path(name), ignore_errors=True)
+            self._rename_ca(files, self._path("ca"))
 
     def give_client_pair(self, name: str) -> bool:
+        files = self.ca_files()
         with self.explained():
-            copied = [copy_file(os.path.join(self.ca, old), self._machine(name, new)) for new, old in PAIR.items()]
-            return any(copied)
-
-    @staticmethod
-    def _issue_client(folder: str) -> None:
-        files = {}
-        for name in ("client-ca.pem", "client-ca-key.pem", "client-key.pem"):
-            with open(os.path.join(folder, name), encoding="ascii") as file:
-                files[name] = file.read()
-        write_file(os.path.join(folder, "client-cert.pem"), issue_client(files))
+            return bool(files) and write_files(self.folder(name), {new: files[old] for new, old in PAIR.items()})
 
     # Helpers
 

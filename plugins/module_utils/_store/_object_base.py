@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 import typing as t
 
 from .._errors import MachineError
-from ._base import PAIR, Store, issue_client
+from . import _ca
+from ._base import PAIR, Store
 from ._lease import Conflict, Found, Objects, nonce, write
 from ._scratch import CA, Scratch, explained
 
@@ -111,7 +110,7 @@ class ObjectBase(Store):
         return self._scratch.folder(CA)
 
     def fill_ca(self) -> None:
-        self._scratch.write(CA, self.ca_files())
+        self._scratch.write(CA, _ca.in_use(self.ca_files()))
 
     def put_ca(self, files: dict[str, str]) -> None:
         found = self.objects.get("ca.json")
@@ -129,19 +128,18 @@ class ObjectBase(Store):
         found = self.objects.get("ca.json")
         return dict(json.loads(found.data)["files"]) if found else {}
 
-    def make_ca(self, timeout: float = 60) -> bool:
-        from .. import _tls
-
+    def change_ca(self, change: t.Callable[[_ca.Files], _ca.Files | None], timeout: float = 60) -> bool:
         while True:
             found = self.objects.get("ca.json")
-            files = json.loads(found.data)["files"] if found else self._new_ca()
-            if found and _tls.needs_renewal(files["client-cert.pem"], []) is None:
+            before = dict(json.loads(found.data)["files"]) if found else {}
+            after = change(before)
+            if after is None or after == before:
                 return False
-            files["client-cert.pem"] = issue_client(files)
+            self._check_usable()
             try:
-                self._write_ca(files, found)
+                self._write_ca(after, found)
             except Conflict:
-                continue  # another run's is the one
+                continue  # another run was faster: what it has made is what is changed
             return True
 
     def give_client_pair(self, name: str) -> bool:
@@ -149,17 +147,6 @@ class ObjectBase(Store):
         if files:
             self._scratch.write(name, {new: files[old] for new, old in PAIR.items()})
         return False  # it is made from the CA wherever it is needed, and so never changes here
-
-    def _new_ca(self) -> dict[str, str]:
-        from .. import _tls
-
-        with explained(), tempfile.TemporaryDirectory(dir=self._scratch.root()) as folder:
-            _tls.make_ca_folder(folder)
-            files = {}
-            for file in os.listdir(folder):
-                with open(os.path.join(folder, file), encoding="ascii") as stream:
-                    files[file] = stream.read()
-        return {**files, "client-key.pem": _tls.new_key()}
 
 
 def to_json(data: dict[str, t.Any]) -> bytes:

@@ -36,7 +36,7 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
     elif seen["key_mode"] != "0600":
         plan.prepare["key"] = True
         plan.changes.append(f"make {cfg.KEY_PATH} private: its mode is {seen['key_mode']}")
-    if seen["ca"] != wanted.client_ca:
+    if not _tls.same_certificates(seen["ca"] or "", wanted.client_ca):
         plan.apply["ca"] = wanted.client_ca
         plan.differ(cfg.CA_PATH, seen["ca"], wanted.client_ca)
         plan.act("restart", f"write {cfg.CA_PATH}, the CA of clients")
@@ -66,7 +66,7 @@ def _certificate_reason(wanted: Wanted, seen: dict[str, t.Any], now: datetime.da
     try:
         if _tls.public_key_sha256(seen["certificate"]) != _tls.public_key_sha256(seen["public_key"]):
             return "it does not belong to the host's key"
-        if not _tls.issued_by(seen["certificate"], wanted.server_ca):
+        if not _tls.issued_by(seen["certificate"], wanted.server_ca, any_of=False):
             return "it was not issued by this CA"
         return _tls.needs_renewal(seen["certificate"], wanted.names, now)
     except _tls.TlsError as error:

@@ -14,10 +14,10 @@ import threading
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _store
+from ansible_collections.dockyard.machine.plugins.module_utils import _store, _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _durable
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca, _durable
 
 
 @pytest.fixture()
@@ -169,6 +169,41 @@ def test_one_ca_and_the_whole_pair(store: FileStore) -> None:
     assert files[0] == files[1] == ["ca.pem", "cert.pem", "key.pem", "machine.json"]
     one, other = (pathlib.Path(store.folder(name), "ca.pem").read_text() for name in ("web1", "web2"))
     assert one == other
+
+
+def test_the_ca_is_a_whole_folder_at_any_moment(store: FileStore) -> None:
+    """Each state is another folder, renamed into place; of the old CAs nothing is left at the end."""
+    store.make_ca()
+    folders = [store.ca]
+    store.change_ca(lambda files: _ca.begun(files, "ca"))
+    while found := _ca.rotation(store.ca_files()):
+        assert os.path.basename(store.ca) == f"ca-{len(folders) + 1}"
+        assert os.path.exists(os.path.join(folders[-1], "server-ca.pem")), "who has its path still gets it"
+        assert not [folder for folder in folders[:-1] if os.path.exists(folder)]
+        folders.append(store.ca)
+        store.change_ca(lambda files, seen=found: _ca.advanced(files, seen))  # type: ignore[misc]
+    assert sorted(name for name in os.listdir(store.path) if name.startswith(("ca", "."))) == ["ca-5"]
+    files = sorted(os.listdir(store.ca))
+    assert files == sorted([*_tls.CA_FILES, "client-cert.pem", "client-key.pem"])
+    os.mkdir(os.path.join(store.path, "ca-4"))
+    store.make_ca()
+    assert not os.path.exists(os.path.join(store.path, "ca-4")), "what a killed run has left"
+
+
+def test_a_pair_is_given_together(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its halves, nothing that takes time."""
+    save(store, "web1")
+    store.make_ca()
+    store.give_client_pair("web1")
+    done: list[str] = []
+    for name in ("rename", "fsync"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: (done.append(name), real(*args)))
+    store.change_ca(lambda files: {**files, "client-cert.pem": "new", "client-key.pem": "new"})
+    done.clear()
+    assert store.give_client_pairs(["web1", "gone"])
+    assert done.index("rename") + 1 == len(done) - 2 and done[-3:] == ["rename", "rename", "fsync"]
+    assert not store.give_client_pairs(["web1"])
 
 
 # Bad stores

@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Store
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Store, _ca
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from tests.doubles.objects import Memory
 from tests.model.clock import Clock
@@ -246,6 +246,46 @@ def test_the_clients_certificate_is_renewed_in_time(new: New, store: Store, monk
     store.fill_ca()
     assert pathlib.Path(store.ca, "client-ca.pem").read_text() == ca
     assert pathlib.Path(store.ca, "client-cert.pem").read_text() != before
+
+
+def change(it: Store, step: str) -> bool:
+    """Go on with a rotation that is at this step."""
+    found = _ca.rotation(it.ca_files())
+    assert found and found.step.name == step
+    return it.change_ca(lambda files: _ca.advanced(files, found))
+
+
+def test_a_rotation_is_seen_whole_and_by_all(new: New, store: Store) -> None:
+    save(store)
+    store.make_ca()
+    before = store.ca_files()
+    assert store.change_ca(lambda files: _ca.begun(files, "ca"))
+    assert not new().change_ca(lambda files: _ca.begun(files, "ca")), "one that is under way goes on"
+    for step in ("trust", "hosts", "clients", "drop"):
+        other = new()
+        found = _ca.rotation(other.ca_files())
+        assert found and found.step.name == step and other.ca_files() == store.ca_files()
+        other.fill_ca()
+        for name, text in _ca.in_use(store.ca_files()).items():
+            assert pathlib.Path(other.ca, name).read_text() == text
+        assert change(other, step) and not new().change_ca(lambda files, seen=found: _ca.advanced(files, seen))  # type: ignore[misc]
+    after = store.ca_files()
+    assert sorted(after) == sorted(before)
+    assert not [name for name in after if name in before and before[name] == after[name]], "nothing of the old ones"
+
+
+def test_a_change_of_the_ca_that_fails_leaves_it_as_it_is(new: New, store: Store) -> None:
+    store.make_ca()
+    before = store.ca_files()
+
+    def fails(files: dict[str, str]) -> dict[str, str]:
+        files["server-ca.pem"] = "another one"
+        raise MachineError("no", code="test")
+
+    with pytest.raises(MachineError, match="no"):
+        store.change_ca(fails)
+    assert store.ca_files() == new().ca_files() == before
+    assert not store.change_ca(lambda files: None) and not store.change_ca(lambda files: dict(files))
 
 
 # A store that was moved, or is being moved

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import datetime
-import os
 import socket
 import ssl
-import stat
 import threading
 
 import pytest
@@ -177,17 +175,23 @@ def test_a_naive_time_is_utc(server_ca):
     assert _tls.needs_renewal(pem, None, naive) is None
 
 
-def test_ca_folder_is_private_and_complete(tmp_path):
-    _tls.make_ca_folder(str(tmp_path))
-    assert sorted(os.listdir(tmp_path)) == sorted(_tls.CA_FILES)
-    for name in _tls.CA_FILES:
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-    for kind in ("server", "client"):
-        certificate = (tmp_path / (f"{kind}-ca.pem")).read_text()
-        key = (tmp_path / (f"{kind}-ca-key.pem")).read_text()
-        assert _tls.public_key_sha256(key) == _tls.public_key_sha256(certificate)
-    with pytest.raises(_tls.TlsError, match="not empty"):
-        _tls.make_ca_folder(str(tmp_path))
+def test_each_authority_has_its_own_key():
+    files = _tls.new_authorities()
+    assert sorted(files) == sorted(_tls.CA_FILES)
+    keys = [_tls.public_key_sha256(files[f"{kind}-ca-key.pem"]) for kind in ("server", "client")]
+    assert keys == [_tls.public_key_sha256(files[f"{kind}-ca.pem"]) for kind in ("server", "client")]
+    assert len(set(keys)) == 2
+
+
+def test_of_a_bundle_the_first_one_signs_and_the_order_of_the_rest_is_no_difference(server_ca, client_ca):
+    both, turned = server_ca[1] + client_ca[1], client_ca[1] + server_ca[1]
+    pem = _tls.issue_server(both, server_ca[0], _tls.new_key(), ["web1"])
+    assert _tls.issued_by(pem, both, any_of=False) and not _tls.issued_by(pem, turned, any_of=False)
+    assert _tls.issued_by(pem, turned)
+    assert _tls.same_certificates(both, turned) and not _tls.same_certificates(both, server_ca[1])
+    assert not _tls.same_certificates(both, "no certificate")
+    assert _tls.authority(both, both) == _tls.authority(server_ca[1], turned)
+    assert len({_tls.authority(*one) for one in ((both, both), (turned, both), (both, server_ca[1]))}) == 3
 
 
 def test_missing_library_is_named(monkeypatch):
