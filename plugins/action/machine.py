@@ -50,11 +50,15 @@ class ActionModule(ControllerAction):
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         store = open_store(args["store"])
+        # Where neither defaults nor secrets are in play, the record alone tells: loading the driver is spared
+        known = None if self._task.module_defaults else self._answer(args, store, args["driver"], args["options"], set())
+        if known:
+            return {"changed": False, "machine": known}
         driver = self._driver(args, store)
         if driver is None:
             return {"changed": False, "machine": None}
         options = _drivers.check_options(driver, self._with_defaults(driver, args["options"]), args["name"] or driver)
-        known = self._answer(args, store, driver, options) if args["max_age"] else None
+        known = self._answer(args, store, driver, options, secret_options(_drivers.load(driver)))
         if known:
             return {"changed": False, "machine": known}
         # Who names the driver describes the machine; who doesn't, means the machine that is there.
@@ -115,11 +119,12 @@ class ActionModule(ControllerAction):
         said = {name: value for name, value in said.items() if name not in defaults or value != group.get(name)}
         return {**defaults, **said}
 
+    @staticmethod
     def _answer(
-        self, args: dict[str, t.Any], store: Store, driver: str, options: dict[str, t.Any]
+        args: dict[str, t.Any], store: Store, driver: str | None, options: dict[str, t.Any], secret: set[str]
     ) -> dict[str, t.Any] | None:
         """The machine as recorded, if it was seen lately, runs, and is as asked for."""
-        if args["state"] not in (None, "present", "started"):
+        if not args["max_age"] or not args["name"] or args["state"] not in (None, "present", "started"):
             return None
         record = store.read(args["name"])
         if record is None or record.status != _record.MADE or record.driver != driver:
@@ -129,7 +134,6 @@ class ActionModule(ControllerAction):
         observed = store.observed(record.name)
         if observed.get("state") != "running" or time.time() - (observed.get("refreshed") or 0) > args["max_age"]:
             return None
-        secret = secret_options(_drivers.load(driver))
         if not _record.has_options(record, options, secret, store.digest):
             return None
         if any(args[name] is not None and args[name] != getattr(record, name) for name in NOTED):

@@ -28,7 +28,7 @@ def store(tmp_path):
 def answer(store):
     """The answer for a machine that was seen running just now and is as asked for, but for what is said."""
 
-    def ask(options=None, record=None, observed=None, **asked):
+    def ask(options=None, record=None, observed=None, secret=(), **asked):
         with store.lock("web") as lock:
             former = store.read("web")
             one = Record("0" * 12, "web", GENERIC, status="made", options=OPTIONS, labels={"a": "b"})
@@ -39,7 +39,7 @@ def answer(store):
             store.save(one, lock)
         store.save_observed("web", {"state": "running", "refreshed": time.time(), **(observed or {})})
         args = {**dict.fromkeys(OWN), "name": "web", "state": "present", "max_age": 60, **asked}
-        return ActionModule._answer(None, args, store, GENERIC, OPTIONS if options is None else options)
+        return ActionModule._answer(args, store, GENERIC, OPTIONS if options is None else options, set(secret))
 
     return ask
 
@@ -49,12 +49,21 @@ def test_a_machine_that_is_as_asked_for_is_answered_from_the_record(answer):
     assert answer(labels={"a": "b"}, ssh_user="admin", host_key="ssh-ed25519 AAAA comment")["state"] == "running"
 
 
+def test_a_secret_is_compared_only_where_it_is_known_as_one(answer, store):
+    options, kept = {**OPTIONS, "token": "hunter2"}, {"secrets": {"token": store.digest("hunter2")}}
+    assert answer(options, kept, secret=["token"])["name"] == "web"
+    assert answer(options, kept) is None
+    assert answer(OPTIONS, kept) is None
+    assert answer({**OPTIONS, "token": "other"}, kept, secret=["token"]) is None
+
+
 @pytest.mark.parametrize(
     "other",
     [
         {"options": {"address": "192.0.2.2"}},
         {"options": {}},
         {"state": "stopped"},
+        {"max_age": 0},
         {"labels": {}},
         {"role": "web"},
         {"ssh_user": "root"},
