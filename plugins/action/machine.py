@@ -51,7 +51,9 @@ class ActionModule(ControllerAction):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         store = open_store(args["store"])
         # Where neither defaults nor secrets are in play, the record alone tells: loading the driver is spared
-        known = None if self._task.module_defaults else self._answer(args, store, args["driver"], args["options"], set())
+        known = (
+            None if self._task.module_defaults else self._answer(args, store, args["driver"], args["options"], set())
+        )
         if known:
             return {"changed": False, "machine": known}
         driver = self._driver(args, store)
