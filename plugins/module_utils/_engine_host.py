@@ -10,6 +10,7 @@ Runs on Python 3.8.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ import tempfile
 import time
 import typing as t
 
-from . import _process
+from . import _engine_places, _process
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
@@ -66,6 +67,14 @@ def write(path: str, content: str, mode: int, folder_mode: int = 0o755) -> bool:
     """Put a file in place whole or not at all. True if anything changed."""
     if read(path) == content and os.stat(path).st_mode & 0o7777 == mode:
         return False
+    try:
+        _place(path, content, mode, folder_mode)
+    except OSError as error:
+        raise HostError(_engine_places.why(error, path)) from error
+    return True
+
+
+def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         os.makedirs(folder, mode=folder_mode, exist_ok=True)
@@ -82,7 +91,6 @@ def write(path: str, content: str, mode: int, folder_mode: int = 0o755) -> bool:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
-    return True
 
 
 def remove(path: str) -> bool:
@@ -188,6 +196,25 @@ def lock_holder(paths: t.Iterable[str]) -> str | None:
                 name = (read(f"/proc/{words[4]}/comm") or "?").strip()
                 return f"{inodes[inode]} is held by process {words[4]} ({name})"
     return None
+
+
+@contextlib.contextmanager
+def alone(path: str, limit: float) -> t.Iterator[None]:
+    """While no other run does the same here: one whose connection broke off goes on, and its successor waits for it."""
+    with open(path, "a", encoding="ascii") as stream:
+
+        def taken() -> bool:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        if not until(taken, limit):
+            raise HostError(
+                f"Another run of the role docker_engine is at work on this host, and did not end within {limit:.0f} s"
+            )
+        yield
 
 
 def cloud_init_pending() -> str | None:

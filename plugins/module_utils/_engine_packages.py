@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
 UNITS = ("docker.socket", "docker.service")
@@ -33,34 +33,41 @@ _APT = (
 _APT_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "APT_LISTCHANGES_FRONTEND": "none"}
 
 
-_LOCK_TROUBLE = ("Could not get lock", "Unable to lock", "Unable to acquire")
-
-
 def install(names: list[str], optional: list[str], update: bool, limit: float) -> None:
     """Install packages without what they only recommend, and without starting the Engine."""
-    trouble = ""
-    if update:
-        trouble = _apt_update(limit)
-    wanted = names + [name for name in optional if _has_candidate(name)]
     for path in HOLDS:
         host.write(path, _HOLD, 0o644)
-    command = ("-o", f"DPkg::Lock::Timeout={limit:.0f}", "install", "--no-install-recommends", *wanted)
-    try:
-        _apt(*command, limit=limit)
-    except HostError as error:
-        if "dpkg --configure -a" in str(error):
-            # An installation was cut off here before, by a reboot for example.
-            host.run("dpkg", "--configure", "-a", limit=limit + 600, environment=_APT_ENVIRONMENT)
-        elif update or any(word in str(error) for word in _LOCK_TROUBLE):
-            raise HostError(f"{error}\n{trouble}".strip()) from None
-        else:
-            # The lists that were there may name versions that the mirror no longer has.
-            _apt_update(limit)
-        _apt(*command, limit=limit)
+    lists = {"read": update}
+
+    def once() -> None:
+        said = _apt_update(limit) if lists["read"] else ""
+        try:
+            _apt_install(names, optional, limit)
+        except HostError as error:
+            if "dpkg --configure -a" in str(error):
+                # An installation was cut off here before, by a reboot for example.
+                host.run("dpkg", "--configure", "-a", limit=limit + 600, environment=_APT_ENVIRONMENT)
+            elif lists["read"]:
+                raise HostError(f"{said}\n{error}".strip()) from None
+            else:
+                # The lists that were there may name versions that the mirror no longer has.
+                lists["read"] = True
+                said = _apt_update(limit)
+            try:
+                _apt_install(names, optional, limit)
+            except HostError as again:
+                raise HostError(f"{said}\n{again}".strip()) from None
+
+    trouble.persistently(once, limit)
 
 
 def _apt(*arguments: str, limit: float) -> None:
     host.run(*_APT, *arguments, limit=limit + 1800, environment=_APT_ENVIRONMENT)
+
+
+def _apt_install(names: list[str], optional: list[str], limit: float) -> None:
+    wanted = names + [name for name in optional if _has_candidate(name)]
+    _apt("-o", f"DPkg::Lock::Timeout={limit:.0f}", "install", "--no-install-recommends", *wanted, limit=limit)
 
 
 def _apt_update(limit: float) -> str:
@@ -68,16 +75,12 @@ def _apt_update(limit: float) -> str:
 
     Descriptions in other languages are a third of the work and serve nobody here; those that are there stay.
     """
-    end = time.monotonic() + limit
-    while True:
-        try:
-            _apt("-o", "Acquire::Languages=none", "-o", "APT::Get::List-Cleanup=false", "update", limit=limit)
-        except HostError as error:
-            if any(word in str(error) for word in _LOCK_TROUBLE) and time.monotonic() < end:
-                host.until(lambda: not host.lock_holder(["/var/lib/apt/lists/lock"]), end - time.monotonic())
-                continue
-            return str(error)
-        return ""
+    options = ("Acquire::Languages=none", "APT::Get::List-Cleanup=false", "APT::Update::Error-Mode=any")
+    try:
+        _apt(*(word for option in options for word in ("-o", option)), "update", limit=limit)
+    except HostError as error:
+        return str(error)
+    return ""
 
 
 def _has_candidate(name: str) -> bool:

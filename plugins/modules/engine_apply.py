@@ -101,7 +101,10 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
+
+LOCK = "/run/dockyard-engine.lock"
 
 
 class Apply:
@@ -211,21 +214,31 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(**result)
     try:
-        if prepare.get("key"):
-            files.make_key()
-            result["public_key"] = host.public_key(cfg.KEY_PATH)
-        if prepare.get("packages"):
-            packages.install(
-                prepare["packages"],
-                prepare.get("optional", []),
-                prepare["update"],
-                module.params["wait_timeout"],
-            )
-        if plan:
-            result.update(Apply(plan, module.params).run())
-    except (host.HostError, OSError, ValueError) as error:
+        with host.alone(LOCK, module.params["wait_timeout"]):
+            result.update(perform(module.params))
+    except OSError as error:
+        module.fail_json(msg=places.why(error, str(error.filename)) if error.filename else str(error))
+    except (host.HostError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
+
+
+def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Both parts of a plan; what the result says of them."""
+    prepare, plan, result = params["prepare"], params["apply"], {}
+    if prepare.get("key"):
+        files.make_key()
+        result["public_key"] = host.public_key(cfg.KEY_PATH)
+    if prepare.get("packages"):
+        packages.install(
+            prepare["packages"],
+            prepare.get("optional", []),
+            prepare["update"],
+            params["wait_timeout"],
+        )
+    if plan:
+        result.update(Apply(plan, params).run())
+    return result
 
 
 if __name__ == "__main__":

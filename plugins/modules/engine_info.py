@@ -103,6 +103,10 @@ remembered:
   description: What earlier runs of the role have set.
   returned: success
   type: dict
+places:
+  description: For each folder that is written to, its file system, what is free there, and whether it is read-only.
+  returned: success
+  type: dict
 groups:
   description: Users that are missing, and that are not in the group C(docker).
   returned: success
@@ -122,6 +126,8 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _packages, _system, _units
 
 
@@ -157,7 +163,7 @@ def main() -> None:
         wait(module, host.cloud_init_pending, waited, end)
         installed = host.which("dockerd") is not None
         if not installed:
-            wait(module, lambda: host.lock_holder(_packages.LOCKS), waited, end)
+            wait(module, lambda: host.lock_holder(trouble.LOCKS), waited, end)
         here = _system.about_host()
         units = _units.about_units(_units.settled(waited)) if here["systemd"] else {}
         active = units.get("docker.service", {}).get("active") == "active"
@@ -171,6 +177,7 @@ def main() -> None:
             tls=_engine.about_tls(),
             environment=_engine.about_environment(environment),
             remembered=_engine.about_memory(),
+            places={path: places.place(path) for path in places.PLACES},
             groups=_system.about_users(module.params["users"]),
             waited=waited,
         )

@@ -18,9 +18,6 @@ PACKAGES = (
 )
 
 
-LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
-
-
 def parse_policy(text: str) -> dict[str, str]:
     """Candidates from what ``apt-cache policy`` prints."""
     found, package = {}, ""

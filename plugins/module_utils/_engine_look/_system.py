@@ -54,6 +54,7 @@ def about_host() -> dict[str, t.Any]:
         "systemd": os.path.isdir("/run/systemd/system"),
         "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
         "apparmor": (host.read("/sys/module/apparmor/parameters/enabled") or "").startswith("Y"),
+        "iptables": host.which("iptables"),
     }
 
 

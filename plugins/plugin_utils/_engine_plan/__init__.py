@@ -5,7 +5,7 @@
 """The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
 
 Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
-A chapter each: _packages, _options, _keys, _config, _units, _certificate, _service.
+A chapter each: _packages, _options, _keys, _config, _units, _certificate, _service, _guest.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import (
     _certificate,
     _config,
+    _guest,
     _options,
     _packages,
     _service,
@@ -37,12 +38,15 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _check_host(info)
     plan = Plan()
     _packages.plan_packages(plan, wanted, info)
+    _guest.plan_iptables(plan, wanted, info)
     _config.plan_config(plan, wanted, info)
     _units.plan_units(plan, wanted, info)
     _config.plan_environment(plan, wanted, info)
     _certificate.plan_tls(plan, wanted, info, now)
     _service.plan_users(plan, wanted, info)
     _service.plan_service(plan, wanted, info)
+    _guest.check_clock(plan, wanted, info, now)
+    _guest.check_places(plan, info)
     if plan.changes:
         # Outside check mode the difference is shown by the task that makes it.
         plan.apply.update(action=plan.action, diff=plan.diff)

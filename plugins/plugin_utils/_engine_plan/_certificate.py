@@ -11,10 +11,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
-
-# A certificate is backdated by two days: with a clock further behind, the host would refuse every client.
-CLOCK_LIMIT = _tls.BACKDATE.total_seconds()
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, Wanted
 
 
 def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
@@ -24,12 +21,6 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
         if plan.apply["remove_tls"]:
             plan.changes.append(f"remove {cfg.TLS_FOLDER}")
         return
-    behind = now.timestamp() - info["host"]["clock"]
-    if abs(behind) > CLOCK_LIMIT:
-        raise PlanError(
-            f"The host's clock is {abs(behind) / 3600:.0f} hours {'behind' if behind > 0 else 'ahead'}: certificates would "
-            "be refused. Set it first"
-        )
     if seen["key_mode"] is None or seen["public_key"] is None:
         plan.prepare["key"] = True
         plan.changes.append(f"make a private key, {cfg.KEY_PATH}")

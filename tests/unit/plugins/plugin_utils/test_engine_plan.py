@@ -10,6 +10,7 @@ import datetime
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 
@@ -32,7 +33,7 @@ def fresh():
     return {
         "host": {
             "hostname": "web1", "addresses": ["192.0.2.7"], "clock": NOW.timestamp(), "systemd": True, "cgroup": 2,
-            "apparmor": False, "architecture": "x86_64",
+            "apparmor": False, "iptables": "/usr/sbin/iptables", "architecture": "x86_64",
             "os": {"id": "debian", "like": "", "version": "12", "codename": "bookworm", "name": "Debian 12"},
         },
         "packages": {"manager": "apt", "installed": {}, "unfinished": [], "candidates": {}, "lists_age": None},
@@ -45,6 +46,10 @@ def fresh():
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
         "environment": {"exists": False, "names": [], "matches": True},
         "remembered": {"config": {}, "pending": None},
+        "places": {
+            path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
+            for path in places.PLACES
+        },
         "groups": {"missing": [], "outside": []},
     }  # fmt: skip
 

@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What goes wrong on a host when packages are installed: what it means, whether it may pass, and what helps.
+
+Package managers say it in English, since they are run with LC_ALL=C. Runs on the host, on Python 3.8.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
+
+LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
+
+
+class Trouble(t.NamedTuple):
+    """One kind of trouble. In its sentences, {0}, {1}… are the groups of what was found, {NAME} one of FACTS."""
+
+    found: str
+    means: str
+    helps: str
+    passes: bool = False  # it may go by itself, so it is tried again
+
+
+# The first that is found is what is told: a cause comes before what follows from it.
+TROUBLES = (
+    Trouble(
+        r"(?:No space left on device|enough free space in (/\S+[^.\s]))",
+        "A file system of this host is full: {space}",
+        "Free some space there",
+    ),
+    Trouble(
+        r"Read-only file system",
+        "A file system of this host is read-only: {read_only}",
+        "Mount it for writing; if the kernel made it so after an error, the host's log says why",
+    ),
+    Trouble(
+        r"Release file for (\S+) is (?:not valid yet|expired)[^\n]*",
+        "By the clock of this host ({clock}) the lists of {0} are not valid",
+        "Set the clock, and let it be kept (timesyncd, chrony). If the clock is right, that mirror is out of date",
+    ),
+    Trouble(
+        r"(?:Could not get lock|Unable to lock|Unable to acquire)[^\n]*",
+        "Another program is installing packages: {lock}",
+        "Wait for it to end, or look at what it does",
+        passes=True,
+    ),
+    Trouble(
+        r"(?:Temporary failure resolving|Could not resolve(?: host)?:?|Something wicked happened resolving) '?([\w.-]+)",
+        "This host can't resolve the name {0}",
+        "Look at its /etc/resolv.conf, where the name servers are {name_servers}",
+        passes=True,
+    ),
+    Trouble(
+        r"(?:(http\S+)\s+404  ?Not Found|The repository '([^']*)' does(?: not|n't) have a Release file)",
+        "The mirror of this host's packages has no {0}{1}",
+        "Look at the mirror, and at the sources of packages on this host",
+        passes=True,
+    ),
+    Trouble(
+        r"(?:Hash Sum mismatch|unexpected size|Mirror sync in progress)",
+        "The mirror of this host's packages is being changed",
+        "Run again later, or choose another mirror",
+        passes=True,
+    ),
+    Trouble(
+        r"(?:Could not connect to|Unable to connect to|Connection (?:failed|timed out|refused)|Cannot initiate the connection to"
+        r"|Failed to fetch (http\S+)  5\d\d)[^\n]*",
+        "The mirror of this host's packages does not answer: {said}",
+        "Look at the host's network, and at its proxy if it needs one (Acquire::http::Proxy in /etc/apt/apt.conf.d)",
+        passes=True,
+    ),
+    Trouble(
+        r"(?:Unable to locate package (\S+)|Package '?([^'\s]+)'? has no installation candidate)",
+        "No source of packages on this host has {0}{1}",
+        "Look at /etc/apt/sources.list and /etc/apt/sources.list.d",
+    ),
+)
+
+
+def found(text: str) -> tuple[Trouble, re.Match[str]] | None:
+    """The kind of trouble that an output tells of, or None."""
+    for trouble in TROUBLES:
+        match = re.search(trouble.found, text)
+        if match:
+            return trouble, match
+    return None
+
+
+def explained(text: str) -> str:
+    """An output as a person wants it: what it means, what helps, and then what was said."""
+    known = found(text)
+    if not known:
+        return text
+    trouble, match = known
+    words = [group or "" for group in match.groups()]
+    facts = {name: fact() for name, fact in FACTS.items() if "{" + name + "}" in trouble.means + trouble.helps}
+    facts["said"] = " ".join(match.group().split())
+    return f"{trouble.means}. {trouble.helps}".format(*words, **facts) + f". In its own words: {text}"
+
+
+def persistently(work: t.Callable[[], None], limit: float, longest: float = 15.0) -> None:
+    """Do what meets trouble that may pass, again and ever more slowly, until it works or the limit is over."""
+    end, pause, tries = time.monotonic() + limit, 1.0, 0
+    while True:
+        tries += 1
+        try:
+            work()
+        except HostError as error:
+            known, left = found(str(error)), end - time.monotonic()
+            if not known or not known[0].passes:
+                raise HostError(explained(str(error))) from None
+            if left <= 0:
+                raise HostError(
+                    f"Tried {tries} times in {limit:.0f} s (docker_engine_wait_timeout). {explained(str(error))}"
+                ) from None
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, longest)
+        else:
+            return
+
+
+# -- what an output does not say, read on the host only when it is told
+
+
+def _space() -> str:
+    seen = {place["device"]: place for place in map(places.place, (*places.PLACES, "/tmp"))}
+    return ", ".join(f"{place['folder']} has {places.size(place['free'])} free" for place in seen.values())
+
+
+def _read_only() -> str:
+    seen = {place["folder"]: place for place in map(places.place, (*places.PLACES, "/tmp"))}
+    return ", ".join(folder for folder, place in seen.items() if place["read_only"]) or "see below"
+
+
+def _name_servers() -> str:
+    lines = (host.read("/etc/resolv.conf") or "").splitlines()
+    return ", ".join(line.split()[1] for line in lines if line.startswith("nameserver ")) or "none"
+
+
+FACTS: dict[str, t.Callable[[], str]] = {
+    "space": _space,
+    "read_only": _read_only,
+    "name_servers": _name_servers,
+    "clock": lambda: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    "lock": lambda: host.lock_holder(LOCKS) or "it has let go of the lock by now",
+}

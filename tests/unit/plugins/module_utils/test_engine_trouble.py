@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
+
+RESOLVING = "E: Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease  Temporary failure resolving 'deb.debian.org'"
+URL = "http://deb.debian.org/debian/pool/main/d/docker.io/docker.io_20.10.24_amd64.deb"
+SAID = {
+    RESOLVING: "can't resolve the name deb.debian.org. Look at its /etc/resolv.conf",
+    "curl: (6) Could not resolve host: get.example.org": "can't resolve the name get.example.org",
+    f"E: Failed to fetch {URL}  404  Not Found [IP: 192.0.2.1 80]": f"has no {URL}",
+    "E: The repository 'http://deb.debian.org/debian trixie Release' does not have a Release file.": (
+        "has no http://deb.debian.org/debian trixie Release"
+    ),
+    f"E: Failed to fetch {URL}  503  Service Unavailable [IP: 192.0.2.1 80]": "does not answer",
+    "W: Failed to fetch http://x/InRelease  Could not connect to x:80 (192.0.2.1). - connect (111: Connection refused)": (
+        "does not answer: Could not connect to x:80 (192.0.2.1). - connect (111: Connection refused). Look at the host's network"
+    ),
+    f"E: Failed to fetch {URL}  Hash Sum mismatch": "is being changed",
+    "E: You don't have enough free space in /var/cache/apt/archives/.": "is full: ",
+    "dpkg: error processing archive /a.deb (--unpack):\n cannot copy: No space left on device": "free. Free some space there",
+    "E: Release file for http://deb.debian.org/debian/dists/bookworm/InRelease is not valid yet (invalid for another 5h)": (
+        "the lists of http://deb.debian.org/debian/dists/bookworm/InRelease are not valid. Set the clock"
+    ),
+    "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt-get)": (
+        "installing packages: /var/lib/dpkg/lock-frontend is held by process 7 (apt-get). Wait"
+    ),
+    "E: Unable to locate package docker.io": "has docker.io. Look at",
+    "E: Package 'docker.io' has no installation candidate": "has docker.io. Look at",
+    "dpkg: error: unable to access: Read-only file system": "is read-only: ",
+}
+
+
+@pytest.fixture(autouse=True)
+def holder(monkeypatch):
+    monkeypatch.setattr(host, "lock_holder", lambda paths: "/var/lib/dpkg/lock-frontend is held by process 7 (apt-get)")
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_a_package_manager_says_is_told_with_a_remedy(said):
+    told = trouble.explained(said)
+    assert SAID[said] in told and told.endswith(f"In its own words: {said}")
+    assert "{" not in told
+
+
+def test_what_is_not_known_is_told_as_it_is():
+    assert trouble.explained("E: {0} odd") == "E: {0} odd"
+
+
+def test_a_cause_is_told_before_what_follows_from_it():
+    assert "can't resolve" in trouble.explained(f"{RESOLVING}\nE: Unable to locate package docker.io")
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self):
+        self.now, self.pauses = 0.0, []
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, pause):
+        self.pauses.append(pause)
+        self.now += pause
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    it = Clock()
+    monkeypatch.setattr(trouble.time, "monotonic", it.monotonic)
+    monkeypatch.setattr(trouble.time, "sleep", it.sleep)
+    return it
+
+
+def fails(*said):
+    answers = list(said)
+
+    def work():
+        if answers:
+            raise host.HostError(answers.pop(0) if len(answers) > 1 else answers[0])
+
+    return work
+
+
+def test_what_may_pass_is_tried_again_ever_more_slowly_until_the_limit(clock):
+    with pytest.raises(
+        host.HostError, match=r"^Tried 10 times in 60 s \(docker_engine_wait_timeout\). This host can't resolve"
+    ):
+        trouble.persistently(fails(RESOLVING), 60)
+    assert clock.now == 60 and clock.pauses == sorted(clock.pauses[:-1]) + clock.pauses[-1:]
+
+
+def test_it_ends_with_success_once_the_trouble_has_passed(clock):
+    said = [RESOLVING, RESOLVING]
+
+    def work():
+        if said:
+            raise host.HostError(said.pop())
+
+    trouble.persistently(work, 60)
+    assert clock.pauses == [1.0, 1.5]
+
+
+def test_what_does_not_pass_by_itself_fails_at_once(clock):
+    with pytest.raises(host.HostError, match="is full"):
+        trouble.persistently(fails("No space left on device"), 60)
+    assert clock.pauses == []
+
+
+# -- places
+
+
+def test_a_place_that_is_not_there_yet_is_where_it_will_be(tmp_path):
+    found = places.place(str(tmp_path / "a" / "b"))
+    assert found["folder"] == str(tmp_path) and found["free"] > 0 and not found["read_only"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (60 * 2**20, "60 MiB"), (2**50, "1024 TiB")],
+)
+def test_sizes(amount, said):
+    assert places.size(amount) == said
+
+
+def test_a_file_that_can_not_be_written_says_why(tmp_path, monkeypatch):
+    def full(*arguments, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(host.tempfile, "mkstemp", full)
+    path = tmp_path / "daemon.json"
+    with pytest.raises(host.HostError, match=f"{path} can't be written: No space left on device .* free"):
+        host.write(str(path), "{}", 0o644)
+
+
+def test_one_run_waits_for_another(tmp_path):
+    path = str(tmp_path / "lock")
+    refused = pytest.raises(host.HostError, match="Another run of the role docker_engine")
+    with host.alone(path, 1), refused, host.alone(path, 0.1):
+        pass
+    with host.alone(path, 0.1):
+        pass
