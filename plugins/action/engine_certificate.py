@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain
 
 SPEC: dict[str, t.Any] = {
     "public_key": {"type": "str", "required": True, "no_log": False},
+    "csr": {"type": "str"},
     "names": {"type": "list", "elements": "str", "required": True},
+    "life": {"type": "str", "default": "365d"},
     "server_ca_cert": {"type": "str", "required": True},
-    "server_ca_key": {"type": "str", "required": True, "no_log": True},
+    "server_ca_key": {"type": "str", "no_log": True},
+    "server_ca_command": {"type": "list", "elements": "str", "default": []},
+    "server_ca_timeout": {"type": "int", "default": 60},
 }
 
 
@@ -34,12 +40,13 @@ class ActionModule(ActionBase):
         dummy, arguments = self.validate_argument_spec(SPEC)
         arguments = plain(arguments)
         try:
-            certificate = _tls.issue_server(
-                read_pem(self._loader, "server_ca_cert", arguments["server_ca_cert"]),
-                read_pem(self._loader, "server_ca_key", arguments["server_ca_key"]),
-                arguments["public_key"],
-                arguments["names"],
-            )
+            life = _authority.life_of("life", arguments["life"])
+            request = _authority.server_request(arguments["public_key"], arguments["names"], life)
+            if arguments["csr"]:
+                if _tls.public_key_sha256(arguments["csr"]) != _tls.public_key_sha256(arguments["public_key"]):
+                    raise _tls.TlsError("The signing request is for another key than the host has")
+                request = dataclasses.replace(request, public_key=arguments["csr"])
+            certificate = _authority.open_authority(self._loader, "server_ca", arguments).issue(request)
             look = _tls.inspect(certificate)
         except _tls.TlsError as error:
             raise AnsibleActionFail(str(error)) from error

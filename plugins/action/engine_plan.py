@@ -15,6 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
@@ -30,6 +31,7 @@ _ROLE = pathlib.Path(__file__).parents[2] / "roles" / "docker_engine" / "meta" /
 _PREFIX = "docker_engine_"
 # Files of the controller, which the plan wants the content of
 _PEM = ("server_ca_cert", "server_ca_key", "client_ca_cert")
+_SERVER_CA = _PREFIX + "server_ca"
 
 
 class ActionModule(ActionBase):
@@ -51,7 +53,7 @@ class ActionModule(ActionBase):
             wanted = self._wanted(options, arguments["names"])
             plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
             if plan.certificate:
-                self._rehearse(wanted, options)
+                self._rehearse(wanted, plan, options)
         except (PlanError, _tls.TlsError) as error:
             raise AnsibleActionFail(str(error)) from error
         # What the host said is in it, and a host must not make the controller evaluate anything.
@@ -60,27 +62,30 @@ class ActionModule(ActionBase):
     def _wanted(self, options: dict[str, t.Any], names: list[str]) -> Wanted:
         tls = options["access"] == "tls"
         fields = {field.name for field in dataclasses.fields(Wanted)}
+        server_ca = self._pem("server_ca_cert", options) if tls else ""
         return Wanted(
             **{name: value for name, value in options.items() if name in fields and name not in ("environment", *_PEM)},
             options={name: options[name] for name in OPTIONS},
             environment=sorted(options["environment"]),
-            names=_names(names, options["tls_san"]) if tls else [],
-            server_ca=self._pem("server_ca_cert", options) if tls else "",
+            names=_names(names, options["tls_san"], server_ca) if tls else [],
+            server_ca=server_ca,
+            life=_authority.life_of(_PREFIX + "certificate_life", options["certificate_life"]),
             client_ca=self._pem("client_ca_cert", options) if tls else "",
         )
 
     def _pem(self, option: str, options: dict[str, t.Any]) -> str:
         return read_pem(self._loader, _PREFIX + option, options[option])
 
-    def _rehearse(self, wanted: Wanted, options: dict[str, t.Any]) -> None:
+    def _rehearse(self, wanted: Wanted, plan: Plan, options: dict[str, t.Any]) -> None:
         """Find out that a certificate can't be issued before the host is touched, not after."""
-        key = self._pem("server_ca_key", options)
-        if not key:
-            raise PlanError(
-                "The host needs a certificate, so docker_engine_server_ca_key is needed: the path or the content of the "
-                "CA's key on the controller"
-            )
-        _tls.issue_server(wanted.server_ca, key, _tls.new_key(), wanted.names)
+        given = {_PREFIX + name: value for name, value in options.items()}
+        authority = _authority.open_authority(self._loader, _SERVER_CA, given)
+        request = _authority.server_request(plan.certificate["public_key"] or "", wanted.names, wanted.life)
+        touched_first = plan.prepare.keys() - {"request"}
+        if touched_first and not self._task.check_mode:
+            authority.rehearse(request)
+        else:
+            authority.check(request)
 
     def _result(self, wanted: Wanted, plan: Plan, info: dict[str, t.Any]) -> dict[str, t.Any]:
         needed = bool(plan.changes)
@@ -122,14 +127,16 @@ def _options(loader: DataLoader, given: dict[str, t.Any]) -> dict[str, t.Any]:
     return {name.removeprefix(_PREFIX): value for name, value in plain(checked.validated_parameters).items()}
 
 
-def _names(found: list[str], asked: list[str]) -> list[str]:
-    """Names in a certificate's spelling. Of those found, what is no host name is left out; asked for, it is an error."""
+def _names(found: list[str], asked: list[str], server_ca: str) -> list[str]:
+    """Names in a certificate's spelling. Of those found, what can't be in one is left out; asked for, it is an error."""
     names: list[str] = []
     for name in found:
         try:
             names += _tls.normal_names([name])
         except _tls.TlsError:
             continue
+    if server_ca:
+        names = [name for name in names if _authority.may_name(server_ca, name)]
     try:
         return _tls.normal_names(names + asked)
     except _tls.TlsError as error:

@@ -9,6 +9,7 @@ Runs on the host, on Python 3.8.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import stat
@@ -43,6 +44,29 @@ def make_key() -> None:
     finally:
         os.umask(before)
         host.remove(partial)
+
+
+def make_request(names: list[str]) -> str | None:
+    """A signing request by the Engine's key, for who signs elsewhere; None where there is no openssl."""
+    if not host.which("openssl"):
+        return None
+    general = ",".join(f"{'IP' if _is_address(name) else 'DNS'}:{name}" for name in names)
+    settings = f"[req]\ndistinguished_name=dn\nreq_extensions=own\nprompt=no\n[dn]\nCN={names[0][:64]}\n"
+    settings += f"[own]\nsubjectAltName={general}\n"
+    path = os.path.join(cfg.TLS_FOLDER, ".request")
+    host.write(path, settings, 0o600, 0o700)
+    try:
+        return host.run("openssl", "req", "-new", "-sha256", "-key", cfg.KEY_PATH, "-config", path)[1]
+    finally:
+        host.remove(path)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 class Files:

@@ -20,6 +20,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_files imp
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import HOLDS, UNITS, lift_hold
 
+END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
+
 
 def own_command(properties: t.Mapping[str, str]) -> str | None:
     """The command of docker.service, of which the properties are, without our drop-in."""
@@ -138,7 +140,8 @@ def check_refusal(port: int, certificate: str | None) -> None:
     import ssl  # only here: it takes as long as a question to the Engine
 
     shown = _shown_certificate(port)
-    if shown and shown != ssl.PEM_cert_to_DER_cert(certificate):
+    own, mark, _chain = certificate.partition(END_OF_CERTIFICATE)
+    if shown and shown != ssl.PEM_cert_to_DER_cert(own + mark):
         raise HostError(f"The Engine shows another certificate on port {port} than the one that was put in place")
 
 

@@ -39,11 +39,24 @@ if t.TYPE_CHECKING:
 
 # A certificate that starts later than the other side's clock is refused, and fresh hosts' clocks are often behind.
 BACKDATE = datetime.timedelta(hours=48)
+BACKDATE_MOST = 1 / 2  # of its life, since a short one has to last for a while, too
 CA_LIFE = datetime.timedelta(days=3650)
 CERTIFICATE_LIFE = datetime.timedelta(days=365)
 RENEW_BELOW = 1 / 3  # of the certificate's whole life
+SLACK = datetime.timedelta(hours=1)  # for the clock of whoever signs
 
 CA_FILES = ("server-ca.pem", "server-ca-key.pem", "client-ca.pem", "client-ca-key.pem")
+
+# What a subject can have, by the short names that openssl and LDAP use, in the order in which they are written
+SUBJECT = {
+    "C": "COUNTRY_NAME",
+    "ST": "STATE_OR_PROVINCE_NAME",
+    "L": "LOCALITY_NAME",
+    "O": "ORGANIZATION_NAME",
+    "OU": "ORGANIZATIONAL_UNIT_NAME",
+    "CN": "COMMON_NAME",
+    "emailAddress": "EMAIL_ADDRESS",
+}
 
 _DNS_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DNS_NAME = re.compile(rf"(\*\.)?{_DNS_LABEL}(\.{_DNS_LABEL})*")
@@ -142,9 +155,34 @@ def public_key_sha256(pem: str) -> str:
     return _fingerprint(key)
 
 
+def belongs(key_pem: str, cert_pem: str, what: str = "The key") -> bool:
+    """Whether a private key is that of a certificate, the first if there are several."""
+    _need_library()
+    key = _load_signing_key(key_pem, what).public_key()
+    return _fingerprint(key) == _fingerprint(_load_certificate(cert_pem, "The certificate").public_key())
+
+
 def _fingerprint(key: CertificatePublicKeyTypes) -> str:
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()
+
+
+def public_key(pem: str) -> str:
+    """The public key alone, of a signing request, public key or private key."""
+    _need_library()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return _load_public_key(pem).public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def new_request(subject: t.Mapping[str, str], names: t.Iterable[str] = (), key_pem: str = "") -> str:
+    """A signing request, of a key that is thrown away if none is given."""
+    _need_library()
+    key = _load_signing_key(key_pem or new_key(), "The key")
+    builder = x509.CertificateSigningRequestBuilder().subject_name(distinguished_name(subject))
+    general = [_general(name) for name in names]
+    if general:
+        builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 # -- certificate authorities
@@ -206,31 +244,66 @@ def _fingerprints(bundle_pem: str) -> set[str]:
 # -- certificates
 
 
-def issue_client(ca_cert_pem: str, ca_key_pem: str, common_name: str, public_key_pem: str) -> str:
-    """A client's certificate of one year. The key is given as public key, signing request or private key."""
-    return _issue(ca_cert_pem, ca_key_pem, common_name, public_key_pem, None)
+def issue_client(
+    ca_cert_pem: str,
+    ca_key_pem: str,
+    common_name: str,
+    public_key_pem: str,
+    life: datetime.timedelta | None = None,
+    subject: t.Mapping[str, str] | None = None,
+) -> str:
+    """A client's certificate, of one year. The key is given as public key, signing request or private key."""
+    wanted = distinguished_name({"CN": common_name[:64], **(subject or {})})
+    return _issue(ca_cert_pem, ca_key_pem, wanted, public_key_pem, None, life)
 
 
-def issue_server(ca_cert_pem: str, ca_key_pem: str, csr_or_public_key_pem: str, names: t.Iterable[str]) -> str:
-    """A server's certificate of one year for these names; what is an IP address becomes one in the certificate."""
+def issue_server(
+    ca_cert_pem: str,
+    ca_key_pem: str,
+    csr_or_public_key_pem: str,
+    names: t.Iterable[str],
+    life: datetime.timedelta | None = None,
+) -> str:
+    """A server's certificate, of one year, for these names; what is an IP address becomes one in the certificate."""
     wanted = normal_names(names)
     if not wanted:
         raise TlsError("A server's certificate needs at least one name or address")
-    return _issue(ca_cert_pem, ca_key_pem, wanted[0], csr_or_public_key_pem, wanted)
+    subject = distinguished_name({"CN": wanted[0][:64]})
+    return _issue(ca_cert_pem, ca_key_pem, subject, csr_or_public_key_pem, wanted, life)
 
 
-def _issue(ca_cert_pem: str, ca_key_pem: str, common_name: str, key_pem: str, names: list[str] | None) -> str:
+def distinguished_name(subject: t.Mapping[str, str]) -> x509.Name:
+    """A subject of :data:`SUBJECT`'s attributes, as a certificate has it."""
+    _need_library()
+    unknown = sorted(set(subject) - set(SUBJECT))
+    if unknown:
+        raise TlsError(f"A subject can't have {', '.join(unknown)}; it can have {', '.join(SUBJECT)}")
+    try:
+        return x509.Name(
+            [x509.NameAttribute(getattr(NameOID, SUBJECT[key]), subject[key]) for key in SUBJECT if subject.get(key)]
+        )
+    except ValueError as error:
+        raise TlsError(f"The subject {dict(subject)} can't be in a certificate: {error}") from error
+
+
+def _issue(
+    ca_cert_pem: str,
+    ca_key_pem: str,
+    subject: x509.Name,
+    key_pem: str,
+    names: list[str] | None,
+    life: datetime.timedelta | None,
+) -> str:
     _need_library()
     ca_cert = _load_certificate(ca_cert_pem, "The CA certificate")
     ca_key = _load_signing_key(ca_key_pem, "The CA key")
     if _fingerprint(ca_cert.public_key()) != _fingerprint(ca_key.public_key()):
         raise TlsError(f"The CA key does not belong to the CA certificate {ca_cert.subject.rfc4514_string()}")
     public = _load_public_key(key_pem)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
     usage = ExtendedKeyUsageOID.CLIENT_AUTH if names is None else ExtendedKeyUsageOID.SERVER_AUTH
     # A certificate must not outlive its issuer, else the chain breaks before anything renews it.
     builder = (
-        _builder(subject, ca_cert.subject, public, CERTIFICATE_LIFE, ca_cert.not_valid_after_utc)
+        _builder(subject, ca_cert.subject, public, life or CERTIFICATE_LIFE, ca_cert.not_valid_after_utc)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -257,7 +330,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATE)
+        .not_valid_before(now - min(BACKDATE, life * BACKDATE_MOST))
         .not_valid_after(min(end, limit) if limit else end)
     )
 
@@ -381,12 +454,16 @@ def issued_by(cert_pem: str, ca_bundle_pem: str, any_of: bool = True) -> bool:
 
 
 def needs_renewal(
-    cert_pem: str, names: t.Iterable[str] | None = None, now: datetime.datetime | None = None
+    cert_pem: str,
+    names: t.Iterable[str] | None = None,
+    now: datetime.datetime | None = None,
+    life: datetime.timedelta | None = None,
 ) -> str | None:
     """Why this certificate has to be issued anew, or None while it will do.
 
-    It is renewed when a third of its life is left, when one of these names is missing, or when it is not yet
-    valid. A name too many is no reason: it goes with the next certificate, and a restart is not made for it.
+    It is renewed when a third of its life is left, when it is to live shorter, when one of these names is missing, or
+    when it is not yet valid. A name too many is no reason: it goes with the next certificate, and a restart is not made
+    for it.
     """
     _need_library()
     certificate = _load_certificate(cert_pem, "The certificate")
@@ -400,6 +477,8 @@ def needs_renewal(
         return f"it is valid from {_iso(start)} only"
     if (end - moment) / (end - start) < RENEW_BELOW:
         return f"it expires on {_iso(end)}: less than a third of its life is left"
+    if life is not None and end > moment + life + SLACK:
+        return f"it ends on {_iso(end)}, and is to live {life} at most"
     if names is not None:
         missing = sorted(set(normal_names(names)) - set(_names(certificate)))
         if missing:

@@ -34,7 +34,7 @@ attributes:
     support: full
 options:
   prepare:
-    description: Packages to install and whether a key is to be made.
+    description: Packages to install, whether a key is to be made, and names for a signing request.
     type: dict
     default: {}
   apply:
@@ -73,6 +73,10 @@ RETURN = r"""
 public_key:
   description: The public half of the Engine's key, as PEM.
   returned: when a key was made
+  type: str
+csr:
+  description: A signing request for the names that were given, as PEM, if the host has openssl.
+  returned: when one is wanted
   type: str
 version:
   description: Version of the Engine that answers.
@@ -208,7 +212,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     prepare, plan = module.params["prepare"], module.params["apply"]
-    result: dict[str, t.Any] = {"changed": bool(prepare or plan), "action": plan.get("action")}
+    result: dict[str, t.Any] = {"changed": bool(prepare.keys() - {"request"} or plan), "action": plan.get("action")}
     if plan.get("diff") and module._diff:
         result["diff"] = plan["diff"]
     if module.check_mode:
@@ -229,6 +233,8 @@ def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
     if prepare.get("key"):
         files.make_key()
         result["public_key"] = host.public_key(cfg.KEY_PATH)
+    if prepare.get("request"):
+        result["csr"] = files.make_request(prepare["request"])
     if prepare.get("packages"):
         packages.install(
             prepare["packages"],

@@ -12,9 +12,10 @@ version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - Signs a certificate for a host's public key, on the controller, without a connection to the host.
+  - Gets a certificate for a host's public key, on the controller, without a connection to the host.
+  - It is signed here, by a CA's key, or by a command that gets it signed elsewhere. What that prints is checked.
   - From a signing request the public key alone is taken. Subject, names, usage and the constraint that it is no CA are set here.
-  - The certificate is valid for a year and from two days ago on, since clocks differ.
+  - What is signed here is valid from two days ago on, since clocks differ; if it is short-lived, from half its life ago.
 requirements:
   - cryptography >= 42 (on the controller)
 attributes:
@@ -39,19 +40,38 @@ options:
     description: The public key, or a signing request, as PEM.
     type: str
     required: true
+  csr:
+    description:
+      - A signing request of that key, as PEM. The command is given it, after it was found to ask for just the names that are
+        wanted.
+    type: str
   names:
     description: Host names and IP addresses of the Engine.
     type: list
     elements: str
     required: true
+  life:
+    description: How long the certificate is to live, as in V(365d) or V(8h).
+    type: str
+    default: 365d
   server_ca_cert:
-    description: Certificate of the CA of servers, as path or content.
+    description: Certificate of the CA of servers, as path or content. The CA that signs comes first, its issuers after it.
     type: str
     required: true
   server_ca_key:
     description: Key of the CA of servers, as path or content. It may be encrypted with Ansible Vault.
     type: str
-    required: true
+  server_ca_command:
+    description:
+      - A program of the controller and its arguments, which gets certificates signed, in place of O(server_ca_key).
+      - It reads a request as JSON and prints the certificate and its chain, as the collection's guide to certificates says.
+    type: list
+    elements: str
+    default: []
+  server_ca_timeout:
+    description: How many seconds the command may take.
+    type: int
+    default: 60
 """
 
 EXAMPLES = r"""
@@ -66,7 +86,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificate:
-  description: The certificate as PEM.
+  description: The certificate as PEM, with the intermediates of its chain after it.
   returned: success
   type: str
 not_after:

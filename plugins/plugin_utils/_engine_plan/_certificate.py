@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, Wanted
 
 
@@ -34,6 +35,9 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
     reason = _certificate_reason(wanted, seen, now)
     if reason:
         plan.certificate = {"names": wanted.names, "reason": reason, "public_key": seen["public_key"]}
+        if wanted.server_ca_command:
+            # Who signs elsewhere mostly wants a request, and only the host has the key for one.
+            plan.prepare["request"] = wanted.names
         plan.differ("certificate", _described(seen["certificate"]), {"names": wanted.names})
         plan.act("restart", f"issue a certificate for {', '.join(wanted.names)}: {reason}")
 
@@ -57,8 +61,8 @@ def _certificate_reason(wanted: Wanted, seen: dict[str, t.Any], now: datetime.da
     try:
         if _tls.public_key_sha256(seen["certificate"]) != _tls.public_key_sha256(seen["public_key"]):
             return "it does not belong to the host's key"
-        if not _tls.issued_by(seen["certificate"], wanted.server_ca, any_of=False):
-            return "it was not issued by this CA"
-        return _tls.needs_renewal(seen["certificate"], wanted.names, now)
+        return _authority.why_not_ours(
+            seen["certificate"], wanted.server_ca, bool(wanted.server_ca_command)
+        ) or _tls.needs_renewal(seen["certificate"], wanted.names, now, wanted.life)
     except _tls.TlsError as error:
         return f"the one there can't be read ({error})"

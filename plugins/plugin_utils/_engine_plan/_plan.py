@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 
 ACTIONS = (None, "start", "reload", "restart", "cycle")  # the later includes the earlier
 
@@ -33,6 +36,8 @@ class Wanted:
     users: list[str] = dataclasses.field(default_factory=list)
     names: list[str] = dataclasses.field(default_factory=list)
     server_ca: str = ""
+    server_ca_command: list[str] = dataclasses.field(default_factory=list)
+    life: datetime.timedelta = _tls.CERTIFICATE_LIFE
     client_ca: str = ""
 
 

@@ -13,6 +13,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils._authority import _chain
 
 
 def test_files_are_put_back_as_they_were(tmp_path):
@@ -59,6 +61,20 @@ def test_key_is_private_from_the_first_moment_and_stays(tmp_path, monkeypatch, t
     key.write_text("broken")
     files.make_key()
     assert key.read_text() not in (content, "broken"), "a key that can't be used is replaced"
+
+
+def test_a_signing_request_asks_for_names_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(cfg, "TLS_FOLDER", str(tmp_path / "tls"))
+    monkeypatch.setattr(cfg, "KEY_PATH", str(tmp_path / "tls" / "key.pem"))
+    files.make_key()
+    names = ["web1.example.org", "192.0.2.7", "fd00::1", "*.example.org"]
+    csr = files.make_request(names)
+    wanted = _authority.server_request(csr, names, _tls.CERTIFICATE_LIFE)
+    _chain.check_csr(csr, wanted)
+    assert _tls.public_key_sha256(csr) == _tls.public_key_sha256((tmp_path / "tls" / "key.pem").read_text())
+    assert [entry.name for entry in (tmp_path / "tls").iterdir()] == ["key.pem"]
+    monkeypatch.setattr(host, "which", lambda name: None)
+    assert files.make_request(names) is None
 
 
 def test_no_tool_for_keys_is_named(tmp_path, monkeypatch):

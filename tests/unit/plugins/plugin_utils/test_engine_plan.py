@@ -13,6 +13,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
+from tests.beds import pki
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 NAMES = ["192.0.2.7", "web1"]
@@ -305,3 +306,22 @@ def test_actions_are_ordered():
     for action in ("reload", "cycle", "restart", None):
         it.act(action)
     assert it.action == "cycle"
+
+
+def test_who_signs_elsewhere_gets_a_request_of_the_host():
+    command = ["sign"]
+    assert plan(fresh(), server_ca_command=command).prepare["request"] == NAMES
+    assert "request" not in plan(fresh()).prepare
+    assert plan(done(), server_ca_command=command).prepare == {}
+
+
+def test_a_certificate_that_lives_too_long_or_lacks_its_chain_is_issued_anew():
+    assert "is to live" in plan(done(), life=datetime.timedelta(days=30)).certificate["reason"]
+    root = pki.make_ca("root")
+    ca, info = pki.make_ca("intermediate", root), done()
+    info["tls"]["certificate"] = _tls.issue_server(ca.bundle, ca.key_pem, info["tls"]["public_key"], NAMES)
+    assert "intermediate" in plan(info, server_ca=ca.bundle).certificate["reason"]
+    info["tls"]["certificate"] += pki.pem(ca.certificate)
+    assert plan(info, server_ca=ca.bundle).changes == []
+    assert plan(info, server_ca=root.bundle).certificate["reason"] == "it was not issued by this CA"
+    assert plan(info, server_ca=root.bundle, server_ca_command=["sign"]).changes == []

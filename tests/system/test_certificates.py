@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificates by CAs that are not ours, and certificates for people, on a container host with a real Engine."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import sys
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from tests.beds import pki
+from tests.beds.engine import Player, docker, engine_pid
+
+SIGNER = [sys.executable, pki.__file__]
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    """Acme's root, with an intermediate for servers and one for clients, in a folder."""
+    folder = tmp_path_factory.mktemp("acme")
+    root = pki.make_ca("Acme Root", pathlen=1).save(folder / "root")
+    for kind in ("server", "client"):
+        pki.make_ca(f"Acme {kind}s", root, pathlen=0, usages=[kind]).save(folder / kind)
+    pki.make_ca("Elsewhere").save(folder / "other")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def play(tmp_path_factory, collections, ca):
+    """Runs the role, with what all of the tests give."""
+    given = {
+        "docker_engine_server_ca_cert": str(ca / "server" / "ca.pem"),
+        "docker_engine_client_ca_cert": (ca / "client" / "ca.pem").read_text(),
+    }
+    return Player(tmp_path_factory.mktemp("play"), collections, given)
+
+
+@pytest.fixture(scope="module")
+def host(bed):
+    host = bed.host()
+    yield host
+    bed.remove(host)
+
+
+@pytest.fixture(scope="module")
+def client(ca, tmp_path_factory):
+    """A DOCKER_CERT_PATH whose certificate Acme's own tools have made, and which trusts Acme's root alone."""
+    folder = tmp_path_factory.mktemp("jo")
+    key = _tls.new_key()
+    question = {
+        "public_key": _tls.public_key(key),
+        "subject": {"CN": "jo"},
+        "life": 86400,
+        "usage": "client",
+        "names": [],
+    }
+    (folder / "key.pem").write_text(key)
+    (folder / "cert.pem").write_text(pki.signed(pki.CA.read(ca / "client"), question))
+    (folder / "ca.pem").write_text((ca / "root" / "ca.pem").read_text())
+    return folder
+
+
+def shown(host, client):
+    """The certificate that the Engine shows to who trusts the root alone: by OpenSSL, as the command line does by Go."""
+    context = ssl.create_default_context(cafile=str(client / "ca.pem"))
+    context.load_cert_chain(client / "cert.pem", client / "key.pem")
+    with (
+        socket.create_connection((host.address, 2376), timeout=20) as raw,
+        context.wrap_socket(raw, server_hostname=host.address) as stream,
+    ):
+        return _tls.inspect(ssl.DER_cert_to_PEM_cert(stream.getpeercert(binary_form=True)))
+
+
+def asked(folder):
+    path = folder / "asked"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_certificates_by_an_intermediate_and_by_a_command(host, play, ca, client):
+    # Refused before anything is touched: a CA that can't sign this, a key of another, a command that refuses
+    signed_by = {"docker_engine_server_ca_key": str(ca / "server" / "ca-key.pem")}
+    by_command = {"docker_engine_server_ca_cert": str(ca / "root" / "ca.pem")}
+    for given, said in (
+        (
+            {"docker_engine_server_ca_cert": str(ca / "client" / "ca.pem")} | signed_by,
+            "serverAuth is not in its extended",
+        ),
+        ({"docker_engine_server_ca_key": str(ca / "other" / "ca-key.pem")}, "does not belong to the first certificate"),
+        (
+            {"docker_engine_server_ca_command": [*SIGNER, str(ca / "server"), "fail"]} | by_command,
+            "policy: no certificates",
+        ),
+        ({"docker_engine_server_ca_command": [*SIGNER, str(ca / "server"), "both"]} | by_command, "serverAuth alone"),
+    ):
+        assert said in play(host, ok=False, **given).message
+        assert host.ssh("test -e /etc/docker || command -v dockerd", check=False).returncode, "the host was touched"
+    assert all(one["rehearsal"] for one in asked(ca / "server"))
+
+    # The key as content, which must show nowhere
+    key = (ca / "server" / "ca-key.pem").read_text()
+    first = play(host, arguments=["-vvv", "--diff"], docker_engine_server_ca_key=key)
+    assert "PRIVATE KEY" not in first.text and key.splitlines()[1] not in first.text
+    assert "Acme servers" in shown(host, client)["issuer"]
+    assert docker(host, client, "version", "-f", "{{.Server.Version}}").stdout.strip() == first.facts["version"]
+    pid = engine_pid(host)
+    # Nothing needs signing, so no key is needed
+    assert play(host).changed == 0 and engine_pid(host) == pid
+
+    # By a command, of which the root alone is known: the chain that it prints is sent along
+    before = len(asked(ca / "server"))
+    command = {"docker_engine_server_ca_command": [*SIGNER, str(ca / "server")], **by_command}
+    assert play(host, **command).changed == 0, "what was signed below the root is as good"
+    renewed = play(host, docker_engine_certificate_life="30d", **command)
+    assert "is to live 30 days" in renewed.result("Plan")["changes"][0] and renewed.facts["action"] == "restart"
+    question = asked(ca / "server")[before:]
+    assert [one["rehearsal"] for one in question] == [False], (
+        "a running host is not touched before, so nothing is rehearsed"
+    )
+    assert question[0]["csr"] and host.address in question[0]["names"]
+    look = shown(host, client)
+    assert look["not_after"] == renewed.facts["certificate_not_after"] and host.address in look["names"]
+    assert docker(host, client, "version").returncode == 0
+    assert play(host, docker_engine_certificate_life="30d", **command).changed == 0
