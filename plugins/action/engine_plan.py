@@ -14,6 +14,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
@@ -61,12 +63,18 @@ class ActionModule(ActionBase):
 
     def _wanted(self, options: dict[str, t.Any], names: list[str]) -> Wanted:
         tls = options["access"] == "tls"
+        ours = _proxy_variables(options)
         fields = {field.name for field in dataclasses.fields(Wanted)}
         server_ca = self._pem("server_ca_cert", options) if tls else ""
         return Wanted(
-            **{name: value for name, value in options.items() if name in fields and name not in ("environment", *_PEM)},
+            **{
+                name: value
+                for name, value in options.items()
+                if name in fields and name not in ("environment", "proxies", *_PEM)
+            },
             options={name: options[name] for name in OPTIONS},
-            environment=sorted(options["environment"]),
+            environment=sorted({*options["environment"], *ours}),
+            proxies=ours,
             names=_names(names, options["tls_san"], server_ca) if tls else [],
             server_ca=server_ca,
             life=_authority.life_of(_PREFIX + "certificate_life", options["certificate_life"]),
@@ -113,6 +121,22 @@ class ActionModule(ActionBase):
         if plan.diff:
             result["diff"] = plan.diff
         return result
+
+
+def _proxy_variables(options: dict[str, t.Any]) -> list[str]:
+    """The names of the Engine's variables that docker_engine_proxies gives; PlanError for what can't be."""
+    for option in ("proxies", "client_proxies"):
+        problem = secrets.wrong(_PREFIX + option, options[option])
+        if problem:
+            raise PlanError(problem)
+    ours = secrets.variables(options["proxies"])
+    twice = {cfg.variable_key(name) for name in options["environment"]} & set(ours)
+    if twice:
+        raise PlanError(
+            f"{', '.join(sorted(twice))} is asked for twice, by docker_engine_proxies and in docker_engine_environment: "
+            "take it out of one"
+        )
+    return sorted(ours)
 
 
 def _options(loader: DataLoader, given: dict[str, t.Any]) -> dict[str, t.Any]:

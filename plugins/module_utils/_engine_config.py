@@ -131,14 +131,18 @@ def directives(text: str) -> t.Iterator[tuple[str, str, str]]:
             yield section, name.strip(), value.strip()
 
 
-def assigned(texts: t.Iterable[str], section: str, name: str) -> list[str]:
-    """A list setting's value over a unit and its drop-ins: an empty assignment starts anew."""
-    values: list[str] = []
-    for text in texts:
+def placed(files: t.Iterable[tuple[str, str]], section: str, name: str) -> list[tuple[str, str]]:
+    """A list setting's values over a unit and its drop-ins (path, text), each with its path: an empty one starts anew."""
+    values: list[tuple[str, str]] = []
+    for path, text in files:
         for where, what, value in directives(text):
             if (where, what) == (section, name):
-                values = [*values, value] if value else []
+                values = [*values, (value, path)] if value else []
     return values
+
+
+def assigned(texts: t.Iterable[str], section: str, name: str) -> list[str]:
+    return [value for value, dummy in placed((("", text) for text in texts), section, name)]
 
 
 def arguments_of(command: str, environment: t.Mapping[str, str] | None = None) -> list[str]:
@@ -202,6 +206,14 @@ def socket_drop_in(listen: str | None, allowed: t.Sequence[str] = ()) -> str | N
 # -- environment file
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+# Both spellings of a proxy's variable are looked at, so two of them are one setting
+_PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"))
+
+
+def variable_key(name: str) -> str:
+    return name.upper() if name.upper() in _PROXIES else name
 
 
 def render_environment(variables: t.Mapping[str, t.Any]) -> str:

@@ -95,18 +95,22 @@ class Files:
                 host.write(path, content, mode)
 
 
-def remember(config: dict[str, t.Any], pending: str | None) -> bool:
-    """What we set in daemon.json, and what an interrupted run still owes."""
-    content = json.dumps({"schema": 1, "config": config, "pending": pending}, indent=1) + "\n"
-    return host.write(cfg.STATE_PATH, content, 0o600, 0o700)
+def remember(config: dict[str, t.Any], pending: str | None, **more: t.Any) -> bool:
+    """What we set in daemon.json, what an interrupted run still owes, and more by name; what isn't named stays."""
+    content = {**_memory(), "schema": 1, "config": config, "pending": pending, **more}
+    return host.write(cfg.STATE_PATH, json.dumps(content, indent=1) + "\n", 0o600, 0o700)
 
 
 def remembered() -> dict[str, t.Any]:
+    return _memory().get("config") or {}
+
+
+def _memory() -> dict[str, t.Any]:
     try:
         content = json.loads(host.read(cfg.STATE_PATH) or "{}")
     except ValueError:
-        content = {}
-    return content.get("config") or {}
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def validate(text: str) -> None:

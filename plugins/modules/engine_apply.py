@@ -44,8 +44,10 @@ options:
   certificate:
     description: The Engine's certificate as PEM, if there is a new one.
     type: str
-  environment:
-    description: Environment variables of the Engine as a JSON object.
+  secrets:
+    description:
+      - The Engine's environment and proxies and those of Docker's clients, as a JSON object of the role's variables
+        C(environment), C(proxies) and C(client_proxies).
     type: str
     default: "{}"
   port:
@@ -94,18 +96,19 @@ action:
   type: str
 """
 
-import json
 import os
 import stat
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_clients as clients
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
 
 LOCK = "/run/dockyard-engine.lock"
@@ -118,6 +121,7 @@ class Apply:
         self.plan = plan
         self.params = params
         self.files = files.Files()
+        self.environment, self.client_proxies = secrets.secrets_of(params["secrets"])
         self.action: t.Optional[str] = plan.get("action")
         self.limit: float = params["start_timeout"]
         self.unit: dict[str, str] = {}
@@ -134,9 +138,9 @@ class Apply:
             # Someone else has started it since the look, so it runs without what is put in place now.
             self.action = "cycle"
         before = files.remembered()
-        if self.action:
+        if self.action or self.plan.get("remember_first"):
             # Should this run be cut off, the next one knows what the Engine still has to take over.
-            files.remember({**before, **self.without}, self.action)
+            files.remember({**before, **self.without}, self.action, **self.plan.get("remember_first", {}))
         try:
             self.place()
             version = self.settle()
@@ -145,7 +149,7 @@ class Apply:
             outcome = service.put_back(self.files, self.acted, self.was_active, kept, self.limit)
             files.remember({**before, "live-restore": True} if kept else before, None)
             raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
-        files.remember(self.plan.get("remember", before), None)
+        files.remember(self.plan.get("remember", before), None, **self.plan.get("remember_then", {}))
         if self.plan.get("remove_tls"):
             for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
                 host.remove(path)
@@ -161,7 +165,9 @@ class Apply:
         if self.params["certificate"]:
             put(cfg.CERTIFICATE_PATH, self.params["certificate"], 0o644, 0o700)
         if plan.get("environment"):
-            put(cfg.ENVIRONMENT_PATH, cfg.render_environment(json.loads(self.params["environment"])) or None, 0o600)
+            put(cfg.ENVIRONMENT_PATH, cfg.render_environment(self.environment) or None, 0o600)
+        for user, keys in plan.get("clients", {}).items():
+            clients.put(user, {key: self.client_proxies[key] for key in keys["set"]}, keys["unset"])
         unit = plan["service"]
         command = service.own_command(self.unit)
         if command is None:
@@ -204,7 +210,7 @@ def main() -> None:
             "prepare": {"type": "dict", "default": {}},
             "apply": {"type": "dict", "default": {}},
             "certificate": {"type": "str"},
-            "environment": {"type": "str", "default": "{}", "no_log": True},
+            "secrets": {"type": "str", "default": "{}", "no_log": True},
             "port": {"type": "int"},
             "start_timeout": {"type": "int", "default": 120},
             "wait_timeout": {"type": "int", "default": 300},

@@ -32,9 +32,10 @@ attributes:
     platforms: posix
     support: full
 options:
-  environment:
+  secrets:
     description:
-      - Wanted environment variables of the Engine as a JSON object.
+      - The Engine's environment and proxies and those of Docker's clients, as a JSON object of the role's variables
+        C(environment), C(proxies) and C(client_proxies).
       - The result says whether the host has just these, never their values.
     type: str
     default: "{}"
@@ -107,6 +108,10 @@ places:
   description: For each folder that is written to, its file system, what is free there, and whether it is read-only.
   returned: success
   type: dict
+clients:
+  description: By user what is to be changed for O(secrets) in the C(config.json) of Docker's client.
+  returned: success
+  type: dict
 groups:
   description: Users that are missing, and that are not in the group C(docker).
   returned: success
@@ -118,15 +123,16 @@ waited:
   elements: str
 """
 
-import json
 import os
 import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_clients as clients
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _packages, _system, _units
 
@@ -148,7 +154,7 @@ def wait(module: AnsibleModule, question: t.Callable[[], t.Optional[str]], waite
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "environment": {"type": "str", "default": "{}", "no_log": True},
+            "secrets": {"type": "str", "default": "{}", "no_log": True},
             "wait_timeout": {"type": "int", "default": 300},
             "users": {"type": "list", "elements": "str", "default": []},
         },
@@ -157,7 +163,7 @@ def main() -> None:
     if os.geteuid() != 0:
         module.fail_json(msg="The Engine's files are root's: set 'become: true', or log in as root")
     try:
-        environment = json.loads(module.params["environment"])
+        environment, client_proxies = secrets.secrets_of(module.params["secrets"])
         waited: list[str] = []
         end = time.monotonic() + module.params["wait_timeout"]
         wait(module, host.cloud_init_pending, waited, end)
@@ -165,7 +171,9 @@ def main() -> None:
         if not installed:
             wait(module, lambda: host.lock_holder(trouble.LOCKS), waited, end)
         here = _system.about_host()
-        units = _units.about_units(_units.settled(waited)) if here["systemd"] else {}
+        shown = _units.settled(waited) if here["systemd"] else {}
+        units = _units.about_units(shown)
+        memory = _engine.about_memory()
         active = units.get("docker.service", {}).get("active") == "active"
         module.exit_json(
             changed=False,
@@ -175,8 +183,11 @@ def main() -> None:
             config=_engine.about_config(),
             units=units,
             tls=_engine.about_tls(),
-            environment=_engine.about_environment(environment),
-            remembered=_engine.about_memory(),
+            environment=_engine.about_environment(environment, _units.others_variables(shown)),
+            remembered=memory,
+            clients=clients.about_clients(
+                ["root", *module.params["users"]] if client_proxies else [], client_proxies, memory["clients"]
+            ),
             places={path: places.place(path) for path in places.PLACES},
             groups=_system.about_users(module.params["users"]),
             waited=waited,

@@ -54,7 +54,8 @@ def about_tls() -> dict[str, t.Any]:
     }
 
 
-def about_environment(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+def about_environment(wanted: dict[str, str], others: dict[str, tuple[str, str]]) -> dict[str, t.Any]:
+    """Whether the file is as wanted, and what others set that it would replace. Never a value."""
     text = host.read(cfg.ENVIRONMENT_PATH)
     private = text is None or stat.S_IMODE(os.stat(cfg.ENVIRONMENT_PATH).st_mode) == 0o600
     cfg.render_environment(wanted)  # says what can't be in such a file
@@ -63,7 +64,13 @@ def about_environment(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
         "exists": text is not None,
         "names": sorted(found),
         # Their order makes no difference, and so no restart
-        "matches": private and found == {name: str(value) for name, value in wanted.items()},
+        "matches": private and found == wanted,
+        "others": [
+            {"name": name, "path": path, "same": value == wanted[ours]}
+            for name, (value, path) in sorted(others.items())
+            for ours in wanted
+            if cfg.variable_key(name) == cfg.variable_key(ours)
+        ],
     }
 
 
@@ -72,4 +79,8 @@ def about_memory() -> dict[str, t.Any]:
         content = json.loads(host.read(cfg.STATE_PATH) or "{}")
     except ValueError:
         content = {}
-    return {"config": content.get("config") or {}, "pending": content.get("pending")}
+    return {
+        "config": content.get("config") or {},
+        "clients": content.get("clients") or {},
+        "pending": content.get("pending"),
+    }

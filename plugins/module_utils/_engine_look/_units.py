@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-import re
+import shlex
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
@@ -39,7 +39,7 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
         ours = {"docker.service": cfg.SERVICE_DROP_IN, "docker.socket": cfg.SOCKET_DROP_IN}.get(name)
         drop_ins = [path for path in properties.get("DropInPaths", "").split() if path != ours]
         fragment = properties.get("FragmentPath", "")
-        texts = [host.read(path) or "" for path in [fragment, *drop_ins] if path]
+        files = [(path, host.read(path) or "") for path in [fragment, *drop_ins] if path]
         about = {
             "exists": properties.get("LoadState") == "loaded",
             "load": properties.get("LoadState"),
@@ -52,29 +52,55 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
             "own_drop_in": host.read(ours) if ours else None,
         }
         if name == "docker.service":
-            about.update(command_of(texts, drop_ins))
+            about.update(command_of(files))
         elif name == "docker.socket":
-            about["listen"] = cfg.assigned(texts, "Socket", "ListenStream")
+            about["listen"] = cfg.assigned([text for dummy, text in files], "Socket", "ListenStream")
         found[name] = about
     return found
 
 
-def command_of(texts: list[str], drop_ins: list[str]) -> dict[str, t.Any]:
-    """The service's own command (without our drop-in), with its variables filled in."""
-    commands = cfg.assigned(texts, "Service", "ExecStart")
-    variables: dict[str, str] = {}
-    for line in cfg.assigned(texts, "Service", "Environment"):
-        variables.update(cfg.parse_environment("\n".join(re.findall(r'(?:[^\s"]|"[^"]*")+', line))))
-    for path in cfg.assigned(texts, "Service", "EnvironmentFile"):
-        variables.update(cfg.parse_environment(host.read(path.lstrip("-")) or ""))
-    name = os.path.basename(cfg.SERVICE_DROP_IN)
+def command_of(files: list[tuple[str, str]]) -> dict[str, t.Any]:
+    """The service's own command (without our drop-in), with its variables filled in, and where each argument stands."""
+    commands = cfg.placed(files, "Service", "ExecStart")
+    command, place = commands[-1] if commands else ("", "")
+    variables = variables_of(files)
+    places: dict[str, str] = {}
+    for name, (value, path) in variables.items():
+        if f"${name}" in command.split():
+            places.update((word, path) for word in cfg.masked(cfg.arguments_of(value)))
+    arguments = cfg.masked(cfg.arguments_of(command, {name: value for name, (value, dummy) in variables.items()}))
+    ours = os.path.basename(cfg.SERVICE_DROP_IN)
     return {
-        "exec_start": commands[-1] if commands else None,
-        "arguments": cfg.masked(cfg.arguments_of(commands[-1], variables)) if commands else [],
+        "exec_start": command or None,
+        "arguments": arguments,
+        "places": {word: places.get(word, place) for word in arguments},
         "later_drop_ins": [
             path
-            for path in drop_ins
-            if os.path.basename(path) > name
-            and any(what == "ExecStart" for where, what, value in cfg.directives(host.read(path) or ""))
+            for path, text in files
+            if path.endswith(".conf")
+            and os.path.basename(path) > ours
+            and any(what == "ExecStart" for dummy, what, value in cfg.directives(text))
         ],
     }
+
+
+def variables_of(files: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The service's environment variables without ours, each with the file that sets it. Their values can be secret."""
+    found: dict[str, tuple[str, str]] = {}
+    for line, path in cfg.placed(files, "Service", "Environment"):
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            words = line.split()
+        found.update((name, (value, path)) for name, dummy, value in (word.partition("=") for word in words))
+    for name, _dummy in cfg.placed(files, "Service", "EnvironmentFile"):
+        path = name.lstrip("-")
+        found.update((key, (value, path)) for key, value in cfg.parse_environment(host.read(path) or "").items())
+    return found
+
+
+def others_variables(shown: dict[str, dict[str, str]]) -> dict[str, tuple[str, str]]:
+    """What others than the role have set in the Engine's environment."""
+    properties = shown.get("docker.service", {})
+    paths = [properties.get("FragmentPath", ""), *properties.get("DropInPaths", "").split()]
+    return variables_of([(path, host.read(path) or "") for path in paths if path and path != cfg.SERVICE_DROP_IN])

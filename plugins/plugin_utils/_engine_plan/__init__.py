@@ -5,7 +5,7 @@
 """The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
 
 Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
-A chapter each: _packages, _options, _keys, _config, _units, _certificate, _service, _guest.
+A chapter each: _packages, _options, _keys, _config, _environment, _units, _certificate, _service, _guest.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import (
     _certificate,
     _config,
+    _environment,
     _guest,
     _options,
     _packages,
@@ -41,7 +42,8 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _guest.plan_iptables(plan, wanted, info)
     _config.plan_config(plan, wanted, info)
     _units.plan_units(plan, wanted, info)
-    _config.plan_environment(plan, wanted, info)
+    _environment.plan_environment(plan, wanted, info)
+    _environment.plan_clients(plan, info)
     _certificate.plan_tls(plan, wanted, info, now)
     _service.plan_users(plan, wanted, info)
     _service.plan_service(plan, wanted, info)
@@ -71,7 +73,7 @@ def _check_wanted(wanted: Wanted) -> None:
     if cfg.masked(wanted.config) != wanted.config:
         raise PlanError(
             "docker_engine_config has a URL with a password. daemon.json is readable and shown in differences: "
-            "proxies with passwords belong in docker_engine_environment"
+            "proxies with passwords belong in docker_engine_proxies"
         )
     for source in wanted.allow:
         try:

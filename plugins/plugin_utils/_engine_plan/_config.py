@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""daemon.json and the Engine's environment: what is set, what goes, and what would clash."""
+"""daemon.json: what is set, what goes, and what would clash."""
 
 from __future__ import annotations
 
@@ -57,11 +57,13 @@ def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], service: dict[str
     """The Engine does not start if a key is in its file and in its arguments, so this is said before."""
     arguments = cfg.keys_of(service["arguments"])
     places = ", ".join([service["fragment"], *service["drop_ins"]])
-    for key in merged:
+    for key in _keys.names_in(merged):
         if key in arguments:
+            asked = "the role's variables ask for" if key in _keys.names_in(wanted.config) else f"{cfg.CONFIG_PATH} has"
+            place = service.get("places", {}).get(arguments[key]) or places
             raise PlanError(
-                f"'{key}' is in the Engine's configuration ({cfg.CONFIG_PATH} and docker_engine_config) and in its "
-                f"arguments ({arguments[key]}, from {places}): the Engine would not start. Take it out of one of them"
+                f"'{key}' is in the Engine's configuration ({asked} it) and in its arguments ({arguments[key]}, from "
+                f"{place}): the Engine would not start. Take it out of one of them"
             )
     if wanted.access != "tls":
         return
@@ -85,12 +87,3 @@ def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], service: dict[str
             raise PlanError(
                 f"The Engine's command ({places}) listens on {host} itself: take that out, or set another port"
             )
-
-
-def plan_environment(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
-    seen = info["environment"]
-    plan.apply["environment"] = not seen["matches"]
-    if not seen["matches"]:
-        # Values are secrets, so the difference has names only.
-        plan.differ(cfg.ENVIRONMENT_PATH, seen["names"], wanted.environment)
-        plan.act("restart", f"{cfg.ENVIRONMENT_PATH}: set {', '.join(wanted.environment) or 'nothing'}")

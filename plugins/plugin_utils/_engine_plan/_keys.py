@@ -133,6 +133,19 @@ def _said(version: Version) -> str:
     return f"{version[0]}.{version[1]:02d}" if version < (23, 0) else f"{version[0]}.{version[1]}"
 
 
+# Objects of which the Engine takes the entries for keys of their own, and an object's name that may be an argument too
+_NESTED = ("proxies",)
+_ALSO_ARGUMENT = ("runtimes",)
+
+
+def names_in(config: t.Mapping[str, t.Any]) -> list[str]:
+    """The names by which the Engine compares a configuration with its arguments."""
+    names = [name for name in config if name not in _ALSO_ARGUMENT]
+    for name in _NESTED:
+        names += config[name] if isinstance(config.get(name), dict) else []
+    return names
+
+
 def effect_of(
     current: t.Mapping[str, t.Any], put: t.Mapping[str, t.Any], out: t.Collection[str]
 ) -> tuple[str | None, dict[str, t.Any]]:

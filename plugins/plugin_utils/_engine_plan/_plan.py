@@ -31,6 +31,7 @@ class Wanted:
     config: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     options: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # named ones that are a key of daemon.json
     environment: list[str] = dataclasses.field(default_factory=list)  # the names of its variables
+    proxies: list[str] = dataclasses.field(default_factory=list)  # those of them that docker_engine_proxies gives
     live_restore: bool = True
     interrupt: bool = False
     users: list[str] = dataclasses.field(default_factory=list)

@@ -43,27 +43,69 @@ def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
     variables = tmp_path / "docker"
     variables.write_text("# comment\nDOCKER_OPTS='--debug --mtu=1400'\n")
     unit = f"[Service]\nEnvironmentFile=-{variables}\nExecStart=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS\n"
-    later, sooner = tmp_path / "zzz.conf", tmp_path / "override.conf"
-    for path in (later, sooner):
-        path.write_text("[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd\n")
-    found = _units.command_of([unit], [str(sooner), str(later)])
+    found = _units.command_of([("docker.service", unit)])
     assert found["exec_start"] == "/usr/sbin/dockerd -H fd:// $DOCKER_OPTS"
     assert found["arguments"][-2:] == ["--debug", "--mtu=1400"]
-    assert found["later_drop_ins"] == [str(later)]
+    assert found["places"] == {
+        **dict.fromkeys(("/usr/sbin/dockerd", "-H", "fd://"), "docker.service"),
+        **dict.fromkeys(("--debug", "--mtu=1400"), str(variables)),
+    }
+
+
+def test_a_command_that_comes_after_ours_is_named():
+    other = "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd\n"
+    files = [("/lib/docker.service", other), ("/etc/override.conf", other), ("/etc/zzz.conf", other)]
+    found = _units.command_of(files)
+    assert found["later_drop_ins"] == ["/etc/zzz.conf"]
+    assert found["places"] == {"/usr/sbin/dockerd": "/etc/zzz.conf"}
+
+
+def test_variables_of_others_and_where_they_stand(tmp_path):
+    variables = tmp_path / "docker"
+    variables.write_text("NO_PROXY=c\n")
+    files = [
+        ("/a.conf", f'[Service]\nEnvironment="HTTP_PROXY=http://jo:pw@p" A=1\nEnvironmentFile={variables}\n'),
+        ("/b.conf", "[Service]\nEnvironment=NO_PROXY=d 'B=x y'\n"),
+    ]
+    found = _units.variables_of(files)
+    assert found == {
+        "HTTP_PROXY": ("http://jo:pw@p", "/a.conf"),
+        "A": ("1", "/a.conf"),
+        "NO_PROXY": ("c", str(variables)),
+        "B": ("x y", "/b.conf"),
+    }
+    assert _units.variables_of([*files, ("/c.conf", "[Service]\nEnvironment=\nEnvironmentFile=\n")]) == {}
+
+
+def test_environment_is_compared_by_value_and_never_told(tmp_path, monkeypatch):
+    path = tmp_path / "dockyard.env"
+    monkeypatch.setattr(cfg, "ENVIRONMENT_PATH", str(path))
+    host.write(str(path), cfg.render_environment({"A": 1, "HTTPS_PROXY": "http://jo:pw@p"}), 0o600)
+    others = {"https_proxy": ("http://other:pw@p", "/x.conf"), "A": ("1", "/y.conf"), "Z": ("pw", "/z.conf")}
+    found = _engine.about_environment({"HTTPS_PROXY": "http://jo:pw@p", "A": "1"}, others)
+    assert found["matches"], "another order of the same variables needs no restart"
+    assert found["others"] == [
+        {"name": "A", "path": "/y.conf", "same": True},
+        {"name": "https_proxy", "path": "/x.conf", "same": False},
+    ]
+    assert "pw" not in str(found)
+    assert not _engine.about_environment({"A": "1"}, {})["matches"]
+    path.chmod(0o644)
+    assert not _engine.about_environment({"HTTPS_PROXY": "http://jo:pw@p", "A": "1"}, {})["matches"]
 
 
 def test_no_unit_no_command():
-    assert _units.command_of([], [])["exec_start"] is None
+    assert _units.command_of([])["exec_start"] is None
 
 
 def test_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
     path = tmp_path / "engine.json"
     monkeypatch.setattr(cfg, "STATE_PATH", str(path))
-    assert _engine.about_memory() == {"config": {}, "pending": None}
+    assert _engine.about_memory() == {"config": {}, "clients": {}, "pending": None}
     path.write_text("{")
-    assert _engine.about_memory() == {"config": {}, "pending": None}
+    assert _engine.about_memory() == {"config": {}, "clients": {}, "pending": None}
     path.write_text(json.dumps({"schema": 1, "config": {"debug": True}, "pending": "restart", "later": 1}))
-    assert _engine.about_memory() == {"config": {"debug": True}, "pending": "restart"}
+    assert _engine.about_memory() == {"config": {"debug": True}, "clients": {}, "pending": "restart"}
 
 
 def test_public_key_is_worked_out_from_the_key(tmp_path, monkeypatch):

@@ -45,8 +45,9 @@ def fresh():
             "docker.socket": unit(listen=[]),
         },
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
-        "environment": {"exists": False, "names": [], "matches": True},
-        "remembered": {"config": {}, "pending": None},
+        "environment": {"exists": False, "names": [], "matches": True, "others": []},
+        "remembered": {"config": {}, "clients": {}, "pending": None},
+        "clients": {},
         "places": {
             path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
             for path in places.PLACES
@@ -250,7 +251,7 @@ SERVICE = ("units", "docker.service")
         (done(), {"access": "http"}, "docker_engine_access is 'http'"),
         (done(), {"port": 0}, "docker_engine_port is 0"),
         (done(), {"config": {"hosts": []}}, "'hosts'"),
-        (done(), {"config": {"proxies": {"https-proxy": "http://a:b@c"}}}, "docker_engine_environment"),
+        (done(), {"config": {"proxies": {"https-proxy": "http://a:b@c"}}}, "docker_engine_proxies"),
         (done(), {"server_ca": ""}, "docker_engine_server_ca_cert"),
         (done(), {"client_ca": ""}, "docker_engine_client_ca_cert"),
         (done(), {"allow": ["10.0.0.0/33"]}, "10.0.0.0/33"),
@@ -295,7 +296,7 @@ def test_distro_knows_its_family():
 
 def test_values_of_the_environment_are_in_no_difference():
     info = done()
-    info["environment"] = {"exists": True, "names": ["A"], "matches": False}
+    info["environment"].update(exists=True, names=["A"], matches=False)
     it = plan(info, environment=["A", "HTTPS_PROXY"])
     assert it.action == "restart"
     assert any(part["after_header"] == cfg.ENVIRONMENT_PATH for part in it.diff)
