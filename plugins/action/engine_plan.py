@@ -62,6 +62,8 @@ class ActionModule(ActionBase):
         return unsafe(self._result(wanted, plan, info))
 
     def _wanted(self, options: dict[str, t.Any], names: list[str]) -> Wanted:
+        if options["rotate"]:
+            options = {**options, "access": "tls"}  # of a host that has it; another one is left alone
         tls = options["access"] == "tls"
         ours = _proxy_variables(options)
         fields = {field.name for field in dataclasses.fields(Wanted)}
@@ -111,6 +113,7 @@ class ActionModule(ActionBase):
                 "version": info["engine"].get("version"),
                 "api_version": info["engine"].get("api_version"),
                 "access": wanted.access,
+                "authority": plan.authority or "none",
                 "certificate_not_after": _tls.inspect(certificate)["not_after"]
                 if wanted.access == "tls" and certificate and not plan.certificate
                 else None,

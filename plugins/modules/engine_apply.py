@@ -199,8 +199,9 @@ class Apply:
             # The Engine has taken over what holds without these keys, so now they can go.
             self.put_config({}, list(self.without))
         version = service.version(min(30.0, self.limit))
-        if self.params["port"] and self.plan["service"]["tls"]:
-            service.check_refusal(self.params["port"], self.params["certificate"])
+        port = self.plan.get("port") or self.params["port"]
+        if port and self.plan["service"]["tls"]:
+            service.check_refusal(port, self.params["certificate"])
         return {"version": version.get("Version"), "api_version": version.get("ApiVersion")}
 
 

@@ -39,6 +39,12 @@ options:
       certificate_not_after:
         description: When its certificate ends.
         type: str
+      authority:
+        description: Names the certificate authorities that it works with, so that their rotation knows who is done.
+        type: str
+      renewed:
+        description: Id of the last rotation of certificates that it has taken part in.
+        type: str
   reached:
     description:
       - The machine was logged in to. What only its first boot needed is removed then, with the private half of its

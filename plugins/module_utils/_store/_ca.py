@@ -93,13 +93,13 @@ def made(files: Files) -> Files | None:
     return _renewed(files)
 
 
-def begun(files: Files, kind: str) -> Files | None:
-    """A rotation of that kind, at its first step; one that is under way goes on."""
+def begun(files: Files, kind: str, new: Files | None = None) -> Files | None:
+    """A rotation of that kind, at its first step; one that is under way goes on. ``new``: the CAs that are to come."""
     if MARK in files:
         return None
     if kind == "certificates":
         return _at({**_renewed(files), **_parts(files, OLD)}, str(uuid.uuid4()), kind, 0)
-    return _at({**files, **_parts(files, OLD), **_parts(_new(), NEW)}, str(uuid.uuid4()), kind, 0)
+    return _at({**files, **_parts(files, OLD), **_parts(new or _new(), NEW)}, str(uuid.uuid4()), kind, 0)
 
 
 def advanced(files: Files, done: Rotation) -> Files | None:
@@ -117,7 +117,7 @@ def _at(files: Files, id: str, kind: str, number: int) -> Files:
     for side, order in (("server", step.server), ("client", step.client)):
         found[f"{side}-ca.pem"] = "".join(files[f"{whose}{side}-ca.pem"] for whose in order)
         found[f"{side}-ca-key.pem"] = files[f"{order[0]}{side}-ca-key.pem"]
-    if step.client[0] == NEW and NEW + CLIENT_KEY in files:
+    if step.client[0] == NEW and found[CLIENT_KEY] != files[NEW + CLIENT_KEY]:
         found.update({name: files[NEW + name] for name in (CLIENT_CERT, CLIENT_KEY)})
     # What no later step asks for goes now: of the old CAs, the keys as soon as nothing is signed by them.
     needed = tuple({whose for one in later for whose in (*one.server, *one.client)})

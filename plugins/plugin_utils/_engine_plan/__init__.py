@@ -5,7 +5,7 @@
 """The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
 
 Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
-A chapter each: _packages, _options, _keys, _config, _environment, _units, _certificate, _service, _guest.
+A chapter each: _packages, _options, _keys, _config, _environment, _units, _certificate, _service, _guest; _rotate for some of it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan impo
     _guest,
     _options,
     _packages,
+    _rotate,
     _service,
     _units,
 )
@@ -38,6 +39,9 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _check_wanted(wanted)
     _check_host(info)
     plan = Plan()
+    if wanted.rotate:
+        _rotate.plan_rotation(plan, wanted, info, now)
+        return _finished(plan, wanted, info, now)
     _packages.plan_packages(plan, wanted, info)
     _guest.plan_iptables(plan, wanted, info)
     _config.plan_config(plan, wanted, info)
@@ -47,6 +51,10 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _certificate.plan_tls(plan, wanted, info, now)
     _service.plan_users(plan, wanted, info)
     _service.plan_service(plan, wanted, info)
+    return _finished(plan, wanted, info, now)
+
+
+def _finished(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> Plan:
     _guest.check_clock(plan, wanted, info, now)
     _guest.check_places(plan, info)
     if plan.changes:
@@ -59,6 +67,7 @@ def _check_wanted(wanted: Wanted) -> None:
     for option, value, allowed in (
         ("docker_engine_source", wanted.source, sorted(_packages.SOURCES)),
         ("docker_engine_access", wanted.access, ACCESS),
+        ("docker_engine_rotate", wanted.rotate, _rotate.ROTATE),
     ):
         if value not in allowed:
             raise PlanError(f"{option} is {value!r}; it can be {', '.join(allowed)}")

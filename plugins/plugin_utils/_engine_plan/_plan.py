@@ -40,6 +40,7 @@ class Wanted:
     server_ca_command: list[str] = dataclasses.field(default_factory=list)
     life: datetime.timedelta = _tls.CERTIFICATE_LIFE
     client_ca: str = ""
+    rotate: str = ""
 
 
 @dataclasses.dataclass
@@ -52,6 +53,7 @@ class Plan:
     certificate: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     apply: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     action: str | None = None
+    authority: str = ""  # what the host works with afterwards, where it has TLS
     diff: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
     def act(self, action: str | None, why: str = "") -> None:

@@ -26,7 +26,7 @@ def plan_users(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
 
 
 def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
-    service, sock, engine = info["units"]["docker.service"], info["units"]["docker.socket"], info["engine"]
+    service, sock = info["units"]["docker.service"], info["units"]["docker.socket"]
     if service["exists"]:
         for name, unit in (("docker.service", service), ("docker.socket", sock)):
             if unit["load"] == "masked":
@@ -39,6 +39,11 @@ def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         if disabled:
             plan.apply["enable"] = disabled
             plan.changes.append(f"enable {', '.join(disabled)}")
+    plan_action(plan, wanted, info)
+
+
+def plan_action(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    service, sock, engine = info["units"]["docker.service"], info["units"]["docker.socket"], info["engine"]
     pending = info["remembered"]["pending"]
     if pending in ACTIONS[1:]:
         plan.act(pending, f"{pending} the Engine: an earlier run was interrupted")
@@ -56,6 +61,8 @@ def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
 def _keep_containers(plan: Plan, wanted: Wanted, engine: dict[str, t.Any]) -> None:
     """A restart of the Engine must not be one of its containers."""
     if plan.action not in ("restart", "cycle") or not engine.get("containers_running"):
+        return
+    if wanted.rotate and engine["live_restore"]:
         return
     if plan.apply.get("remember", {}).get("live-restore"):
         # Written and restarted at once, the containers would go with the old Engine: it has to know before.

@@ -326,3 +326,58 @@ def test_a_certificate_that_lives_too_long_or_lacks_its_chain_is_issued_anew():
     assert plan(info, server_ca=ca.bundle).changes == []
     assert plan(info, server_ca=root.bundle).certificate["reason"] == "it was not issued by this CA"
     assert plan(info, server_ca=root.bundle, server_ca_command=["sign"]).changes == []
+
+
+# Rotation: certificates alone
+
+
+def rotated(info, kind, **more):
+    """As by somebody who knows nothing of how the host was set up."""
+    other = {"port": 9999, "config": {"debug": True}, "users": ["nobody"], "environment": ["HTTP_PROXY"], "allow": []}
+    return plan(info, rotate=kind, **{"names": ["192.0.2.7"], **other, **more})
+
+
+def test_of_certificates_that_are_as_they_should_be_nothing_is_rotated():
+    it = rotated(done(), "ca")
+    assert it.changes == [] and it.certificate == {}
+    assert it.authority == _tls.authority(SERVER_CA[1], CLIENT_CA[1]) == plan(done()).authority
+
+
+def test_a_certificate_that_would_do_is_issued_anew_where_that_is_asked_for():
+    it = rotated(done(), "certificates")
+    assert it.action == "restart" and it.certificate["reason"] == "a new one is asked for"
+    assert set(it.certificate["names"]) == set(NAMES), "names that were asked for before stay"
+    assert it.prepare == {} and "config_set" not in it.apply and "users" not in it.apply
+
+
+def test_both_cas_and_the_certificate_are_rotated_and_nothing_else():
+    info = done(containers=2)
+    new_server, new_client = _tls.new_ca("servers"), _tls.new_ca("clients")
+    it = rotated(info, "ca", server_ca=new_server[1] + SERVER_CA[1], client_ca=CLIENT_CA[1] + new_client[1])
+    assert it.action == "restart" and len(it.changes) == 2 and "live_restore_first" not in it.apply
+    assert it.apply["ca"] == CLIENT_CA[1] + new_client[1] and "not issued by this CA" in it.certificate["reason"]
+    units = info["units"]
+    assert it.apply["socket"] == units["docker.socket"]["own_drop_in"] and it.apply["port"] == 2376
+    service = it.apply["service"]
+    assert (
+        cfg.service_drop_in(COMMAND, service["tls"], service["environment"]) == units["docker.service"]["own_drop_in"]
+    )
+    info["engine"]["live_restore"] = False
+    with pytest.raises(PlanError, match="docker_engine_interrupt"):
+        rotated(info, "certificates")
+
+
+def test_the_order_in_a_bundle_of_client_cas_is_no_reason_for_a_restart():
+    info, other = done(), _tls.new_ca("clients")
+    info["tls"]["ca"] = CLIENT_CA[1] + other[1]
+    assert plan(info, client_ca=other[1] + CLIENT_CA[1]).changes == []
+    assert plan(info, client_ca=other[1]).action == "restart"
+
+
+def test_a_host_without_tls_has_nothing_to_rotate():
+    for info in (fresh(), done()):
+        info["units"]["docker.socket"]["own_drop_in"] = None
+        it = rotated(info, "certificates")
+        assert it.changes == [] and it.authority == ""
+    with pytest.raises(PlanError, match="docker_engine_rotate"):
+        plan(done(), rotate="all")

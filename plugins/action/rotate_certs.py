@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import KINDS
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._rotation import Run
+from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+
+
+class ActionModule(ControllerAction):
+    """Begin a rotation, or go on with it, up to where hosts have to take something over."""
+
+    spec: t.ClassVar[dict[str, t.Any]] = {
+        "store": {"type": "path"},
+        "rotate": {"type": "str", "default": "certificates", "choices": sorted(KINDS)},
+        "begin": {"type": "bool", "default": True},
+        "drop": {"type": "bool", "default": True},
+        "limit": {"type": "raw"},
+        "give_up": {"type": "raw"},
+        "lock_timeout": {"type": "float", "default": 60},
+    }
+
+    def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        limit = args["limit"].split(",") if isinstance(args["limit"], str) else args["limit"] or []
+        run = Run(
+            store=open_store(args["store"]),
+            kind=args["rotate"],
+            begin=args["begin"],
+            drop=args["drop"],
+            limit=[str(one).strip() for one in limit],
+            give_up=_fleet.as_names(args["give_up"], "machine_rotate_give_up"),
+            timeout=args["lock_timeout"],
+        )
+        return run.look() if self._task.check_mode else run.go_on()

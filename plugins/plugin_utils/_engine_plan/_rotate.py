@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine's certificate and the CA of clients alone: of all else, nothing is touched, whatever the variables say."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _certificate, _service
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, Wanted
+
+ROTATE = ("", "ca", "certificates")
+
+
+def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
+    service, sock = info["units"]["docker.service"], info["units"]["docker.socket"]
+    listening = cfg.assigned([sock["own_drop_in"] or ""], "Socket", "ListenStream")
+    if not listening or not info["tls"]["certificate"]:
+        return  # it does not listen for TLS: there is nothing to rotate
+    # A run without the variables of the one that has set the host up must not take names out of its certificate.
+    names = [*wanted.names, *(name for name in _names(info["tls"]["certificate"]) if name not in wanted.names)]
+    _certificate.plan_tls(plan, dataclasses.replace(wanted, names=names), info, now)
+    if plan.changes or info["remembered"]["pending"]:
+        _service.plan_action(plan, wanted, info)
+    places = [one.rpartition(":") for one in listening]
+    plan.apply.update(
+        service={"tls": True, "environment": "EnvironmentFile=" in (service["own_drop_in"] or "")},
+        socket=sock["own_drop_in"],
+        port=int(places[-1][2]),
+        listen=[address.strip("[]") for address, _colon, _port in places if address],
+    )
+
+
+def _names(certificate: str) -> list[str]:
+    try:
+        return list(_tls.inspect(certificate)["names"])
+    except _tls.TlsError:
+        return []

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run's part in a rotation of certificates: how far it is stands in the store, and who is done with each machine.
+
+A step that asks something of the hosts is left only when all of them have it: what each works with is noted beside its
+record by whatever play has set it up. So a run goes on wherever another one was cut off, here or on another controller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, _ca
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
+
+NO_TLS = "none"  # what a host without TLS works with
+
+Result = dict[str, t.Any]
+
+
+@dataclasses.dataclass
+class Run:
+    store: Store
+    kind: str
+    begin: bool = True
+    drop: bool = True
+    limit: list[str] = dataclasses.field(default_factory=list)
+    give_up: list[str] = dataclasses.field(default_factory=list)
+    timeout: float = 60
+    steps: list[str] = dataclasses.field(default_factory=list)  # those that were left behind now
+    given: bool = False  # whether any client's pair was replaced
+
+    def look(self) -> Result:
+        """What there is to do, and nothing done."""
+        rotation = self._rotation(self._files())
+        lacking = self._lacking(rotation)
+        if rotation is None and self.begin:
+            lacking = [one.name for one in self._machines() if _engine(one).get("authority") != NO_TLS]
+        result = self._result(rotation, rotation, lacking)
+        return {**result, "changed": bool(rotation or self.begin), "done": rotation is None and not self.begin}
+
+    def go_on(self) -> Result:
+        store = self.store
+        before = rotation = self._rotation(self._files())
+        if rotation and not self.begin:
+            self._refuse_failed(rotation)
+        if rotation is None and self.begin:
+            if store.change_ca(functools.partial(_ca.begun, kind=self.kind), self.timeout):
+                self.steps.append("begin")
+            rotation = self._rotation(store.ca_files())
+        while rotation:
+            self._give_pairs()
+            if rotation.step.hosts and self._waited_for(rotation) or not self.drop and _next_drops(rotation):
+                break
+            if store.change_ca(functools.partial(_ca.advanced, done=rotation), self.timeout):
+                self.steps.append(rotation.step.name)
+            rotation = _ca.rotation(store.ca_files())
+        store.fill_ca()  # what this run has brought before is of another step
+        self._give_pairs()
+        return self._result(before, rotation, self._lacking(rotation))
+
+    # Looking
+
+    def _files(self) -> _ca.Files:
+        files = self.store.ca_files() if self.store.exists else {}
+        if not files:
+            raise _ca.none_yet(self.store.where)
+        unknown = sorted(set(self.give_up) - set(self.store.names()))
+        if unknown:
+            raise BadOption(
+                "machine_rotate_give_up",
+                ", ".join(unknown),
+                "is no machine of the store",
+                "See list_hosts for the names",
+            )
+        return files
+
+    def _rotation(self, files: _ca.Files) -> _ca.Rotation | None:
+        rotation = _ca.rotation(files)
+        if rotation and rotation.kind != self.kind:
+            raise MachineError(
+                f"A rotation of {rotation.kind} is under way (step {rotation.step.name}), and {self.kind} was asked for",
+                code="rotating",
+                remedy=f"Let that be finished first: -e machine_rotate={rotation.kind}",
+            )
+        return rotation
+
+    def _machines(self) -> list[Machine]:
+        """Those that were set up. One that is being made is set up afterwards, with what holds by then."""
+        found = _machines.read(self.store)
+        for one in found:
+            if one.damage:
+                raise MachineError(
+                    one.damage, code="damaged_record", remedy="Mend that first: nobody can tell if it is done"
+                )
+        return [one for one in found if one.record and one.record.ssh and one.record.status == _record.MADE]
+
+    def _lacking(self, rotation: _ca.Rotation | None) -> list[str]:
+        """Those of whom is not noted that they have taken over this step."""
+        if rotation is None or not rotation.step.hosts:
+            return []
+        wanted = _ca.authority(self.store.ca_files())
+        return [one.name for one in self._machines() if not _has(_engine(one), wanted, rotation)]
+
+    def _waited_for(self, rotation: _ca.Rotation) -> list[str]:
+        return [name for name in self._lacking(rotation) if name not in self.give_up]
+
+    def _give_pairs(self) -> None:
+        with_ssh = [name for name, record in self.store.records().items() if record.ssh]
+        self.given = self.store.give_client_pairs(with_ssh) or self.given
+
+    def _mine(self, names: list[str]) -> list[str]:
+        return [name for name in names if not self.limit or _fleet.matches(name, self.limit)]
+
+    def _refuse_failed(self, rotation: _ca.Rotation) -> None:
+        """The play over the hosts is over: who is still not done, has failed."""
+        failed = self._mine(self._waited_for(rotation))
+        if failed:
+            raise MachineError(
+                f"The rotation ({rotation.kind}) stays at step {rotation.step.name}: {', '.join(failed)} did not take it over",
+                code="not_everywhere",
+                left_behind=[f"{name}: the certificates that it had before" for name in failed],
+                remedy="See above why, and run again: it goes on from there. Machines that are off have to be started. "
+                f"Or give them up: -e machine_rotate_give_up={','.join(failed)}; clients can't reach them then, until "
+                "create_hosts sets them up anew",
+            )
+
+    def _result(self, before: _ca.Rotation | None, after: _ca.Rotation | None, lacking: list[str]) -> Result:
+        hosts = self._mine([name for name in lacking if name not in self.give_up])
+        return {
+            "changed": bool(self.steps or self.given),
+            "done": after is None,
+            "id": after.id if after else None,
+            "step": after.step.name if after else None,
+            "steps": self.steps,
+            "hosts": hosts,
+            "waiting": [name for name in lacking if name not in (*hosts, *self.give_up)],
+            "given_up": [name for name in lacking if name in self.give_up],
+            "diff": {"before": _said(before), "after": _said(after)},
+        }
+
+
+def _engine(machine: Machine) -> dict[str, t.Any]:
+    return machine.observed.get("engine") or {}
+
+
+def _has(engine: dict[str, t.Any], wanted: str, rotation: _ca.Rotation) -> bool:
+    renewed = rotation.kind != "certificates" or engine.get("renewed") == rotation.id
+    return engine.get("authority") == NO_TLS or engine.get("authority") == wanted and renewed
+
+
+def _next_drops(rotation: _ca.Rotation) -> bool:
+    """Whether after this step, certificates of the old CA are refused."""
+    steps = _ca.KINDS[rotation.kind]
+    after = steps[steps.index(rotation.step) + 1 :]
+    return bool(after) and _ca.OLD not in after[0].client
+
+
+def _said(rotation: _ca.Rotation | None) -> str:
+    return f"rotation of {rotation.kind}: {rotation.step.name}\n" if rotation else "no rotation\n"

@@ -1,0 +1,206 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An Engine on a host, as rotate_certs and the role meet it: its files, and what of them it has read at its start.
+
+The plan, the module that does it on the host, the rotation and the store are the real ones. Each session with the host
+is a boundary, and so is each step that the module takes there: its own death is none of the controller's.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import types
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.action import machine_record
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import (
+    _engine_files,
+    _engine_host,
+    _engine_packages,
+    _engine_service,
+    _tls,
+)
+from ansible_collections.dockyard.machine.plugins.module_utils._store import _ca
+from ansible_collections.dockyard.machine.plugins.modules import engine_apply
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Wanted, make_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._rotation import Run
+from tests.faults.hosts import SSH
+from tests.faults.invariants import holds
+
+if t.TYPE_CHECKING:
+    from tests.faults.boundaries import Patch
+    from tests.faults.world import World
+
+HOST, FAILS = "host", "fails"  # a step that a module takes there, and what can go wrong with it
+COMMAND = "/usr/sbin/dockerd -H fd://"
+NAMES = ["192.0.2.1"]
+APPLY = {"start_timeout": 10, "environment": "{}", "port": 2376}
+
+
+class Failed(Exception):
+    """The host was not reached, or its answer was lost."""
+
+
+class Engine:
+    """One that was set up with the CA as it is when this is made, and that clients reach at any moment."""
+
+    def __init__(self, world: World, patch: Patch) -> None:
+        self.world = world
+        self.key = _tls.new_key()
+        self.files: dict[str, str] = {}
+        files = world.store().ca_files()
+        self._place(cfg.CA_PATH, files["client-ca.pem"])
+        self._place(cfg.CERTIFICATE_PATH, self._issue(files, NAMES))
+        self._place(cfg.SERVICE_DROP_IN, t.cast(str, cfg.service_drop_in(COMMAND, True, False)))
+        self._place(cfg.SOCKET_DROP_IN, t.cast(str, cfg.socket_drop_in("2376")))
+        self.loaded: tuple[str, str] = ("", "")
+        self._start()
+        self.first = self.loaded
+        self._patch(patch)
+
+    def rotate(self, kind: str) -> bool:
+        """The playbook rotate_certs."""
+        changed = False
+        for begin in (True, False, False):
+            result = Run(self.world.store(), kind, begin).go_on()
+            for name in result["hosts"]:
+                self._set_up(name, kind, result["id"])
+            changed = changed or result["changed"]
+        return changed
+
+    def check(self) -> None:
+        """What holds at any moment: the client whose pair lies there and the Engine accept each other."""
+        pair = {}
+        for name in ("ca.pem", "cert.pem"):
+            try:
+                pair[name] = (self.world.folder() / name).read_text()
+            except FileNotFoundError:
+                return  # the machine is being removed
+        holds(_issued_by(self.loaded[0], pair["ca.pem"]), "the client does not trust the Engine any more")
+        holds(_issued_by(pair["cert.pem"], self.loaded[1]), "the Engine refuses the client")
+
+    def shape(self) -> dict[str, t.Any]:
+        files = self.world.store().ca_files()
+        if not files:
+            return {}
+        return {
+            "rotating": _ca.MARK in files,
+            "ca": sorted(files),
+            "new": self.loaded[0] != self.first[0],
+            "as it should be": _ca.authority(files) == _tls.authority(*(files["server-ca.pem"], self.loaded[1]))
+            and _issued_by(self.loaded[0], files["server-ca.pem"]),
+            "accepts the first client": _issued_by(self.first_client, self.loaded[1]),
+        }
+
+    # The role
+
+    def _set_up(self, name: str, kind: str, rotation: str) -> None:
+        """What tasks/rotate_host.yml does; a host that fails is left to the next step."""
+        files = self.world.store().ca_files()
+        try:
+            info = self._session("look", self._look)
+            wanted = Wanted(
+                rotate=kind, names=NAMES, server_ca=files["server-ca.pem"], client_ca=files["client-ca.pem"]
+            )
+            plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
+            certificate = self._issue(files, plan.certificate["names"]) if plan.certificate else None
+            if plan.changes:
+                params = {**APPLY, "certificate": certificate}
+                self._session("apply", lambda: engine_apply.Apply(plan.apply, params).run())
+        except (Failed, _engine_host.HostError):
+            return
+        action = object.__new__(machine_record.ActionModule)
+        action._task = types.SimpleNamespace(check_mode=False)
+        engine = {"authority": plan.authority, "renewed": rotation}
+        said = {"name": name, "store": str(self.world.store_folder), "reached": False, "lock_timeout": 60}
+        action.perform({**said, "engine": engine}, {})
+
+    def _session(self, name: str, do: t.Callable[[], t.Any]) -> t.Any:
+        """A module by SSH; what it does there is done, whether its answer comes or not."""
+        answer = self.world.cross(SSH, name, lambda: (0, do(), ""))
+        if answer is None or answer[0]:
+            raise Failed
+        return answer[1]
+
+    def _issue(self, files: _ca.Files, names: list[str]) -> str:
+        return _tls.issue_server(files["server-ca.pem"], files["server-ca-key.pem"], self.key, names)
+
+    def _look(self) -> dict[str, t.Any]:
+        unit = {"exists": True, "load": "loaded", "active": "active", "enabled": "enabled"}
+        state = cfg.parse_config(self.files.get(cfg.STATE_PATH, "{}"))
+        everywhere = {"read_only": False, "files_left": 1000, "free": 1 << 40, "device": 1, "folder": "/"}
+        return {
+            "host": {"clock": datetime.datetime.now().timestamp(), "systemd": True, "os": {"name": "Debian"}},
+            "config": {"error": None},
+            "engine": {"containers_running": 1, "live_restore": True},
+            "packages": {"manager": "apt"},
+            "places": _Everywhere({"/": everywhere}),
+            "remembered": {"pending": state.get("pending")},
+            "tls": {
+                "ca": self.files.get(cfg.CA_PATH),
+                "certificate": self.files.get(cfg.CERTIFICATE_PATH),
+                "public_key": self.key,
+                "key_mode": "0600",
+            },
+            "units": {
+                "docker.service": {**unit, "own_drop_in": self.files[cfg.SERVICE_DROP_IN]},
+                "docker.socket": {**unit, "own_drop_in": self.files[cfg.SOCKET_DROP_IN]},
+            },
+        }
+
+    # The host
+
+    def _patch(self, patch: Patch) -> None:
+        """In the place of what modules find on a host."""
+        mode = types.SimpleNamespace(st_mode=0o600)
+        patch.setattr(_engine_files, "os", types.SimpleNamespace(stat=lambda path: mode, path=os.path))
+        patch.setattr(_engine_host, "read", self.files.get)
+        patch.setattr(_engine_host, "write", self._write)
+        patch.setattr(_engine_host, "remove", lambda path: self.files.pop(path, None) is not None)
+        patch.setattr(_engine_host, "run", self._run)
+        patch.setattr(_engine_host, "ask", lambda *_question: {"Version": "27.3", "ApiVersion": "1.47"})
+        patch.setattr(_engine_host, "until", lambda question, *_limit, **_more: question())
+        shown = {"ActiveState": "active", "ExecMainStartTimestampMonotonic": "5"}
+        patch.setattr(_engine_host, "show", lambda *_units: {"docker.service": shown})
+        patch.setattr(_engine_service, "own_command", lambda _properties: COMMAND)
+        patch.setattr(_engine_service, "journal", lambda _since: "")
+        patch.setattr(_engine_service, "check_refusal", self._check_shown)
+        patch.setattr(_engine_packages, "HOLDS", ())
+        self.first_client = (self.world.folder() / "cert.pem").read_text()
+
+    def _write(self, path: str, content: str, *_mode: int) -> bool:
+        if self.files.get(path) == content:
+            return False
+        self.world.cross(HOST, f"write {os.path.basename(path)}", lambda: self._place(path, content))
+        return True
+
+    def _place(self, path: str, content: str) -> None:
+        self.files[path] = content
+
+    def _run(self, *command: str, **_more: t.Any) -> tuple[int, str, str]:
+        if command[1] in ("restart", "start"):
+            self.world.cross(HOST, command[1], self._start)
+        return 0, "", ""
+
+    def _start(self) -> None:
+        self.loaded = self.files[cfg.CERTIFICATE_PATH], self.files[cfg.CA_PATH]
+
+    def _check_shown(self, *asked: t.Any) -> None:
+        if asked[-1] and self.loaded[0] != asked[-1]:
+            raise _engine_host.HostError("The Engine shows another certificate")
+
+
+class _Everywhere(dict[str, t.Any]):
+    """All paths are on one file system, where there is room."""
+
+    def __missing__(self, path: str) -> t.Any:
+        return self["/"]
+
+
+@functools.cache
+def _issued_by(certificate: str, bundle: str) -> bool:
+    return _tls.issued_by(certificate, bundle)

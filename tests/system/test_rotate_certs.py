@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rotate_certs over real Engines: cut off and taken up again, no container stopped, no call refused."""
+
+from __future__ import annotations
+
+import http.client
+import pathlib
+import shutil
+import ssl
+import tempfile
+import threading
+import typing as t
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca
+from tests.beds._base import until
+from tests.beds.engine import container_pid, engine_pid, start_container
+from tests.beds.hosts import Host
+
+PORT = 2376
+Place = tuple[Host, pathlib.Path]  # where its machine's pair is, for Docker clients
+
+
+def call(host: Host, pair: pathlib.Path) -> bytes:
+    """One call on a connection of its own, and the certificate that the Engine shows."""
+    context = ssl.create_default_context(cafile=str(pair / "ca.pem"))
+    while True:
+        try:
+            context.load_cert_chain(pair / "cert.pem", pair / "key.pem")
+            break
+        except ssl.SSLError as error:  # read in the very moment between two renames: nothing was asked yet
+            if error.reason != "KEY_VALUES_MISMATCH":
+                raise
+    connection = http.client.HTTPSConnection(host.address, PORT, timeout=30, context=context)
+    try:
+        connection.request("GET", "/_ping")
+        shown = connection.sock.getpeercert(binary_form=True)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"OK")
+        return shown
+    finally:
+        connection.close()
+
+
+def is_refused(host: Host, pair: pathlib.Path, client: pathlib.Path) -> bool:
+    """Whether a host that we trust refuses this client, and not the other way round."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            call(host, _with(pair, client, pathlib.Path(folder)))
+        except ssl.SSLCertVerificationError:
+            raise
+        except (ssl.SSLError, ConnectionError):
+            return True
+    return False
+
+
+def _with(pair: pathlib.Path, client: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """The client's certificate and key, and what the pair trusts."""
+    for name, source in (("ca.pem", pair), ("cert.pem", client), ("key.pem", client)):
+        shutil.copy(source / name, folder)
+    return folder
+
+
+class Stream:
+    """New calls all the time, on each host, with whatever its machine's folder holds at the moment."""
+
+    def __init__(self, places: list[Place]) -> None:
+        self.calls, self.refused = 0, list[str]()
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=one) for one in places]
+
+    def _run(self, host: Host, pair: pathlib.Path) -> None:
+        while not self._over.is_set():
+            self.calls += 1
+            try:
+                call(host, pair)
+            except (OSError, AssertionError, http.client.HTTPException) as error:
+                self.refused.append(f"{host.name}: {error!r}")
+            self._over.wait(0.02)
+
+    def __enter__(self) -> Stream:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+
+@pytest.fixture
+def hosts(new_host: t.Callable[..., Host]) -> dict[str, Host]:
+    """Each in a role of its own, since each has its address."""
+    return {role: new_host() for role in ("web", "db")}
+
+
+@pytest.fixture
+def fleet(store: pathlib.Path, hosts: dict[str, Host]) -> dict[str, t.Any]:
+    roles = {
+        role: {
+            "driver": "generic",
+            "options": {"address": host.address},
+            "ssh_user": host.user,
+            "ssh_key": str(host.key),
+        }
+        for role, host in hosts.items()
+    }
+    return {"machine_store": str(store), "machine_fleet": {"id": "shop", "roles": roles}}
+
+
+def test_rotate_certs_of_a_fleet_that_is_at_work(
+    ansible: t.Any, store: pathlib.Path, hosts: dict[str, Host], fleet: dict[str, t.Any], tmp_path: pathlib.Path
+) -> None:
+    ansible.playbook("create_hosts", fleet).ok()
+    it, old = FileStore(str(store)), tmp_path / "old"
+    before = it.ca_files()
+    places = [(host, store / "machines" / f"shop-{role}-0") for role, host in hosts.items()]
+    first, pair = places[0]
+    shutil.copytree(pair, old)
+    container = start_container(first, old, tmp_path / "busybox.tar")
+    ran = container_pid(first, old, container)
+    shown = [call(host, old) for host, _pair in places]
+    new_ca = {"machine_store": str(store), "machine_rotate": "ca"}
+
+    checked = ansible.playbook("rotate_certs", new_ca, check=True).ok()
+    assert checked.results(action="rotate_certs")[0]["hosts"] == ["shop-db-0", "shop-web-0"]
+    assert it.ca_files() == before
+
+    with Stream(places) as stream:
+        # Cut off while hosts take over the new CA …
+        with ansible.start_playbook("rotate_certs", new_ca) as cut:
+            until(lambda: [call(*place) for place in places] != shown, "a host with a new certificate", limit=120)
+            cut.kill()
+        rotation = _ca.rotation(it.ca_files())
+        assert rotation and rotation.step.name == "hosts"
+        # … create_hosts sets up by the new CA, and lets hosts accept clients of both …
+        ansible.playbook("create_hosts", fleet).ok()
+        for host, its in places:
+            assert call(host, its) not in shown and not is_refused(host, its, old)
+            assert host.out("cat /etc/docker/tls/ca.pem") == it.ca_files()["client-ca.pem"].strip()
+        # … it goes on from there, and is cut off when hosts drop the old CA …
+        with ansible.start_playbook("rotate_certs", new_ca) as cut:
+            until(
+                lambda: any(is_refused(host, its, old) for host, its in places), "a host without the old CA", limit=120
+            )
+            cut.kill()
+        dropping = _ca.rotation(it.ca_files())
+        assert dropping and (dropping.id, dropping.step.name) == (rotation.id, "drop")
+        # … and is finished.
+        done = ansible.playbook("rotate_certs", new_ca).ok()
+    assert stream.refused == [] and stream.calls > 100, stream.calls
+    assert "is finished" in done.stdout
+
+    after = it.ca_files()
+    assert sorted(after) == sorted(before) and not [name for name in before if after[name] == before[name]]
+    assert [path.name for path in store.glob("ca*")] == ["ca-5"]
+    for host, its in places:
+        assert call(host, its) and is_refused(host, its, old)
+        with pytest.raises(ssl.SSLCertVerificationError):  # by who trusts the old CA alone
+            call(host, old)
+    assert container_pid(first, pair, container) == ran
+
+    # Certificates alone, of one host and then of the other: the CAs and the client's key stay.
+    engines, shown = [engine_pid(host) for host, _pair in places], [call(*place) for place in places]
+    leaves = {"machine_store": str(store)}
+    some = ansible.playbook("rotate_certs", {**leaves, "machine_limit": "shop-web-*"}).ok()
+    assert "Not yet: shop-db-0" in some.stdout
+    assert [call(*place) == one for place, one in zip(places, shown, strict=True)] == [False, True]
+    ansible.playbook("rotate_certs", leaves).ok()
+    assert not set(shown) & {call(*place) for place in places}
+    assert not set(engines) & {engine_pid(host) for host, _pair in places}
+    renewed = it.ca_files()
+    assert {name for name in renewed if renewed[name] != after[name]} == {"client-cert.pem"}
+    assert (pair / "cert.pem").read_text() == renewed["client-cert.pem"]
+    assert container_pid(first, pair, container) == ran
+    assert ansible.playbook("create_hosts", fleet).ok().changed == 0
