@@ -433,6 +433,9 @@ def inspect(cert_pem: str) -> dict[str, t.Any]:
         "names": _names(certificate),
         "usage": usage,
         "subject": certificate.subject.rfc4514_string(),
+        "common_name": next(
+            (str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)), None
+        ),
         "issuer": certificate.issuer.rfc4514_string(),
         "key_id": _key_id(certificate, x509.SubjectKeyIdentifier, "digest"),
         "issuer_key_id": _key_id(certificate, x509.AuthorityKeyIdentifier, "key_identifier"),

@@ -19,15 +19,24 @@ def read_pem(loader: DataLoader, option: str, value: str | None) -> str:
         return ""
     if "-----BEGIN " in value:
         return value.strip() + "\n"
-    path = os.path.expanduser(value)
     try:
-        with open(loader.get_real_file(loader.path_dwim(path), decrypt=True), encoding="utf-8") as stream:
+        with open(loader.get_real_file(find_file(loader, value), decrypt=True), encoding="utf-8") as stream:
             content = stream.read()
     except (AnsibleError, OSError, UnicodeDecodeError) as error:
         raise AnsibleActionFail(f"{option} is {value!r}, which can't be read on the controller: {error}") from error
     if "-----BEGIN " not in content:
         raise AnsibleActionFail(f"{option} is {value!r}, but that file has no PEM in it")
     return content
+
+
+def find_file(loader: DataLoader, value: str) -> str:
+    """A file of the controller: a relative path begins at the playbook's folder, or where Ansible was started.
+
+    The latter is what is meant with a playbook of a collection, whose folder is nobody's place for files.
+    """
+    path = os.path.expanduser(value)
+    beside = loader.path_dwim(path)
+    return str(beside if os.path.exists(beside) else os.path.abspath(path))
 
 
 def plain(value: t.Any) -> t.Any:

@@ -142,6 +142,8 @@ def signed(ca: CA, question: dict[str, t.Any], how: str = "") -> str:
     start, end = now() - datetime.timedelta(minutes=1), now() + life
     if how == "expired":
         start, end = now() - 2 * DAY, now() - DAY
+    elif how == "short":
+        start, end = now(), now() + datetime.timedelta(seconds=30)
     elif how == "early":
         start = now() + DAY
     elif how == "long":

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from tests.beds import pki
+from tests.beds._base import until
 from tests.beds.engine import Player, docker, engine_pid
 
 SIGNER = [sys.executable, pki.__file__]
@@ -127,3 +128,58 @@ def test_certificates_by_an_intermediate_and_by_a_command(host, play, ca, client
     assert look["not_after"] == renewed.facts["certificate_not_after"] and host.address in look["names"]
     assert docker(host, client, "version").returncode == 0
     assert play(host, docker_engine_certificate_life="30d", **command).changed == 0
+
+
+def refused(host, folder):
+    """What the Engine says to who is not let in; nothing, if he is."""
+    done = docker(host, folder, "version", check=False)
+    return done.stderr if done.returncode else ""
+
+
+def test_a_certificate_for_a_person_and_one_that_ends(host, play, ansible, ca, tmp_path):
+    play(host, docker_engine_server_ca_key=str(ca / "server" / "ca-key.pem"))
+    given = {
+        "machine_store": str(tmp_path / "none"),
+        "machine_server_ca_cert": str(ca / "root" / "ca.pem"),
+        "machine_client_ca_cert": str(ca / "client" / "ca.pem"),
+    }
+    # The key by the environment, as a credential of AWX has it; and by a command
+    secret = (ca / "client" / "ca-key.pem").read_text()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    by_key = {**given, "machine_client_ca_key": "{{ lookup('env', 'CLIENT_CA_KEY') }}"}
+    environment = {"CLIENT_CA_KEY": secret, "TMPDIR": str(scratch)}
+
+    def certify(name, folder, more=by_key, **options):
+        variables = {**more, "machine_client_name": name, "machine_client_folder": folder}
+        variables.update({f"machine_client_{key}": value for key, value in options.items()})
+        return ansible.playbook("client_certificate", variables, "-vvv", "--diff", cwd=tmp_path, env=environment).ok()
+
+    command = {**given, "machine_client_ca_command": [*SIGNER, str(ca / "client")]}
+    ending = {**given, "machine_client_ca_command": [*SIGNER, str(ca / "client"), "short"]}
+    short = certify("job", "job", ending, life="1h")
+    assert refused(host, tmp_path / "job") == "", short
+    made = certify("jo", "jo", subject={"O": "Acme"})
+    assert made.result(action="client_certificate")["subject"] == "CN=jo,O=Acme" and made.changed == 1
+    assert refused(host, tmp_path / "jo") == ""
+    assert certify("jo", "jo", subject={"O": "Acme"}).changed == 0
+    assert oct((tmp_path / "jo" / "key.pem").stat().st_mode)[-3:] == "600"
+
+    key = _tls.new_key()
+    (tmp_path / "ann.csr").write_text(_tls.new_request({"CN": "ann"}, (), key))
+    certify("ann", "ann", command, csr="ann.csr")
+    assert not (tmp_path / "ann" / "key.pem").exists()
+    (tmp_path / "ann" / "key.pem").write_text(key)
+    assert refused(host, tmp_path / "ann") == ""
+
+    # Nothing of the key is left anywhere, nor was it said
+    body = secret.splitlines()[1]
+    assert body not in made.stdout + made.stderr and "PRIVATE KEY" not in made.stdout
+    left = [path for folder in (ansible.folder, scratch) for path in folder.rglob("*") if path.is_file()]
+    assert left and [path for path in left if body in path.read_text(errors="replace")] == []
+    assert not (tmp_path / "none").exists()
+
+    # One that has ended is refused, by the Engine's own clock; the others are not
+    assert "bad certificate" in until(lambda: refused(host, tmp_path / "job"), "the certificate ends", 60, pause=0.5)
+    assert "certificate has expired" in host.out("journalctl -u docker.service -o cat -n 50")
+    assert refused(host, tmp_path / "jo") == ""

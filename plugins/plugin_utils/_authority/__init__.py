@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import os
 import typing as t
 
@@ -21,9 +22,9 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import seconds_of
 from ansible_collections.dockyard.machine.plugins.module_utils._tls import TlsError
-from ansible_collections.dockyard.machine.plugins.plugin_utils._authority import _chain, _command
-from ansible_collections.dockyard.machine.plugins.plugin_utils._authority._chain import Request
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._authority import _answer, _chain, _command
+from ansible_collections.dockyard.machine.plugins.plugin_utils._authority._answer import Request
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import find_file, read_pem
 
 __all__ = ["Authority", "Request", "life_of", "may_name", "open_authority", "server_request", "why_not_ours"]
 
@@ -39,7 +40,7 @@ class Authority:
     key: str = dataclasses.field(default="", repr=False)
     command: list[str] = dataclasses.field(default_factory=list)
     limit: float = 60
-    folder: str = "."  # of the playbook: the command runs there
+    path_of: t.Callable[[str], str] = os.path.abspath  # of a relative path
 
     def check(self, request: Request) -> None:
         """TlsError if it can't issue this; found without a word to anybody."""
@@ -48,7 +49,7 @@ class Authority:
         use = _chain.Use(request.usage, request.names, now)
         what = f"{self.option}_cert"
         if self.command:
-            _command.find(self.command, self.folder, f"{self.option}_command")
+            _command.find(self.command, self.path_of, f"{self.option}_command")
             # Which of them signs, and how many CAs are between, the command knows
             for one in certificates:
                 _chain.check_ca(one, [], use, what)
@@ -86,6 +87,10 @@ class Authority:
             own = _tls.issue_client(*given, request.subject["CN"], request.public_key, request.life, request.subject)
         return own + "".join(_tls._pem(one) for one in _chain.sent_along(self._certificates()))
 
+    def why_not_ours(self, certificate: str) -> str | None:
+        """Why a certificate, with what is sent along with it, is none of this CA, or None."""
+        return why_not_ours(certificate, self.bundle, bool(self.command))
+
     def _certificates(self) -> list[t.Any]:
         if not self.bundle:
             raise TlsError(
@@ -95,12 +100,12 @@ class Authority:
 
     def _accept(self, answer: str, request: Request) -> str:
         what = f"The certificate that {self.option}_command has printed"
-        return _chain.check_issued(answer, self._certificates(), request, _now(), what)
+        return _answer.check_issued(answer, self._certificates(), request, _now(), what)
 
     def _call(self, request: Request, rehearsal: bool = False) -> str:
         csr = request.public_key if "CERTIFICATE REQUEST-----" in request.public_key else None
         if csr:
-            _chain.check_csr(csr, request)
+            _answer.check_csr(csr, request)
         question = {
             "version": 1,
             "rehearsal": rehearsal,
@@ -112,13 +117,11 @@ class Authority:
             "public_key": _tls.public_key(request.public_key),
             "csr": csr,
         }
-        return _command.call(self.command, question, self.limit, self.folder, f"{self.option}_command")
+        return _command.call(self.command, question, self.limit, self.path_of, f"{self.option}_command")
 
 
 def open_authority(loader: DataLoader, option: str, options: t.Mapping[str, t.Any]) -> Authority:
     """From options of a role or module whose names begin so: _cert, _key, _command and _timeout."""
-    # As with a path to a key: what belongs to a playbook lies beside it
-    folder = os.path.abspath(loader.get_basedir() or ".")
     command = list(options.get(f"{option}_command") or ())
     if command and options.get(f"{option}_key"):
         raise TlsError(f"{option}_key and {option}_command are given: only one of them can sign")
@@ -128,7 +131,7 @@ def open_authority(loader: DataLoader, option: str, options: t.Mapping[str, t.An
         read_pem(loader, f"{option}_key", options.get(f"{option}_key")),
         command,
         options.get(f"{option}_timeout") or 60,
-        folder,
+        functools.partial(find_file, loader),
     )
 
 

@@ -23,7 +23,7 @@ try:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
     WEAK = (hashes.MD5, hashes.SHA1)
@@ -111,7 +111,7 @@ def check_ca(first: x509.Certificate, pool: list[x509.Certificate], use: Use, wh
             use = dataclasses.replace(use, below=use.below + 1)
 
 
-def _extension(certificate: x509.Certificate, kind: t.Any) -> t.Any:
+def extension(certificate: x509.Certificate, kind: t.Any) -> t.Any:
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
@@ -119,7 +119,7 @@ def _extension(certificate: x509.Certificate, kind: t.Any) -> t.Any:
 
 
 def _is_ca(one: x509.Certificate, use: Use) -> str | None:
-    constraints = _extension(one, x509.BasicConstraints)
+    constraints = extension(one, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
         return "is no CA's certificate: CA:TRUE is not in its basic constraints"
     if constraints.path_length is not None and use.below > constraints.path_length:
@@ -128,14 +128,14 @@ def _is_ca(one: x509.Certificate, use: Use) -> str | None:
 
 
 def _may_sign(one: x509.Certificate, use: Use) -> str | None:
-    key_usage = _extension(one, x509.KeyUsage)
+    key_usage = extension(one, x509.KeyUsage)
     if key_usage is not None and not key_usage.key_cert_sign:
         return "may not sign certificates: keyCertSign is not in its key usage"
     return None
 
 
 def _has_purpose(one: x509.Certificate, use: Use) -> str | None:
-    purposes = _extension(one, x509.ExtendedKeyUsage)
+    purposes = extension(one, x509.ExtendedKeyUsage)
     if purposes is None or USAGES[use.usage] in purposes or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in purposes:
         return None
     return f"may not vouch for {use.usage}s: {use.usage}Auth is not in its extended key usage"
@@ -183,7 +183,7 @@ RULES = (_is_ca, _may_sign, _has_purpose, _is_valid, _has_good_key, _is_well_sig
 
 
 def _is_within(one: x509.Certificate, name: str) -> bool:
-    constraints = _extension(one, x509.NameConstraints)
+    constraints = extension(one, x509.NameConstraints)
     if constraints is None:
         return True
     general = _tls._general(name)
@@ -211,113 +211,3 @@ def _below(general: x509.GeneralName, base: x509.GeneralName) -> bool:
 def may_name(bundle: list[x509.Certificate], name: str) -> bool:
     """Whether the constraints of all the CAs allow this name."""
     return all(_is_within(one, name) for one in bundle)
-
-
-# -- what was signed
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """A certificate that is wanted."""
-
-    usage: str  # server, client
-    public_key: str  # as PEM, or a signing request
-    subject: dict[str, str]
-    life: datetime.timedelta
-    names: tuple[str, ...] = ()
-
-
-def check_issued(pem: str, bundle: list[x509.Certificate], request: Request, now: datetime.datetime, what: str) -> str:
-    """What somebody else has signed, as PEM, the certificate first; TlsError if it is anything but what was wanted."""
-    sent = load(pem, what)
-    own = sent[0]
-    for check in ANSWER:
-        said = check(own, request, now)
-        if said:
-            raise TlsError(f"{what} is not what was asked for: {said}")
-    said = why_not_followed(sent, bundle)
-    if said:
-        raise TlsError(
-            f"{what} does not lead to the CA certificate that was given: {said} (its issuer is {own.issuer.rfc4514_string()})"
-        )
-    pool = [*sent[1:], *bundle]
-    check_ca(path(own, pool)[1], pool, Use(request.usage, request.names, now), what)
-    return "".join(_tls._pem(one) for one in path(own, sent[1:]) if one is own or not self_signed(one))
-
-
-def _is_for_the_key(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:
-    if _tls._fingerprint(own.public_key()) != _tls.public_key_sha256(request.public_key):
-        return "it is for another public key. The certificate that was signed has to come first, its chain after it"
-    return None
-
-
-def _is_no_ca(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:
-    constraints, key_usage = _extension(own, x509.BasicConstraints), _extension(own, x509.KeyUsage)
-    if (constraints is not None and constraints.ca) or (key_usage is not None and key_usage.key_cert_sign):
-        return "it is a CA's certificate (CA:TRUE or keyCertSign)"
-    if key_usage is not None and not key_usage.digital_signature:
-        return "its key usage lacks digitalSignature"
-    return None
-
-
-def _is_for_the_usage(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:
-    purposes = _extension(own, x509.ExtendedKeyUsage)
-    if purposes is None or list(purposes) != [USAGES[request.usage]]:
-        found = ", ".join(getattr(one, "_name", one.dotted_string) for one in purposes or []) or "nothing"
-        return f"its extended key usage is {found}, and has to be {request.usage}Auth alone"
-    return None
-
-
-def _has_the_names(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:
-    if request.usage == "client":
-        # Engines and their authorisation plug-ins know a client by it
-        called = [str(one.value) for one in own.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-        wanted_cn = request.subject["CN"]
-        return (
-            None if called == [wanted_cn] else f"its CN is {', '.join(called) or 'missing'}, and has to be {wanted_cn}"
-        )
-    found, wanted = set(_tls._names(own)), set(request.names)
-    others = _extension(own, x509.SubjectAlternativeName)
-    if others is not None and len(list(others)) != len(_tls._names(own)):
-        return "it has names that are neither host names nor addresses"
-    said = [f"it lacks {', '.join(sorted(wanted - found))}"] if wanted - found else []
-    said += [f"nobody asked for {', '.join(sorted(found - wanted))}"] if found - wanted else []
-    return "its names are others: " + "; ".join(said) if said else None
-
-
-def _has_the_life(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:
-    start, end = own.not_valid_before_utc, own.not_valid_after_utc
-    if start > now:
-        return f"it is valid from {_tls._iso(start)} only"
-    if end > now + request.life + _tls.SLACK:
-        return f"it ends on {_tls._iso(end)}, later than was asked for ({_tls._iso(now + request.life)})"
-    if end <= now or (end - now) / (end - start) < _tls.RENEW_BELOW:
-        return f"it ends on {_tls._iso(end)}, and would have to be renewed at once"
-    return None
-
-
-ANSWER = (_is_for_the_key, _is_no_ca, _is_for_the_usage, _has_the_names, _has_the_life)
-# What a signing request may ask for: nothing but names
-IN_REQUEST = ("SUBJECT_ALTERNATIVE_NAME", "SUBJECT_KEY_IDENTIFIER")
-
-
-def check_csr(pem: str, request: Request) -> None:
-    """TlsError if a signing request, which is passed on, asks for anything but what is wanted."""
-    _tls.public_key_sha256(pem)  # the signature, and the kind of key
-    csr = x509.load_pem_x509_csr(pem.encode())
-    try:
-        extensions = list(csr.extensions)
-    except ValueError as error:
-        raise TlsError(f"The signing request can't be read: {error}") from error
-    known = {getattr(ExtensionOID, name) for name in IN_REQUEST}
-    others = [one.oid.dotted_string for one in extensions if one.oid not in known]
-    named = [t.cast("t.Any", one.value) for one in extensions if one.oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME]
-    names = {name for value in named for name in value}
-    wanted = {_tls._general(name) for name in request.names}
-    if others or names != wanted or csr.subject != _tls.distinguished_name(request.subject):
-        raise TlsError(
-            "The signing request asks for other things than it was to: "
-            f"subject {csr.subject.rfc4514_string()}, names {', '.join(sorted(str(one.value) for one in names)) or 'none'}"
-            + (f", extensions {', '.join(others)}" if others else "")
-            + ". It was not passed on"
-        )

@@ -21,10 +21,9 @@ MOST = 256 * 1024  # characters of an answer; a chain has a few thousand
 SHOWN = 1500  # of what the command says when it fails
 
 
-def find(command: list[str], folder: str, option: str) -> str:
-    """The program, on this controller; a path is relative to the playbook's folder. TlsError if it can't be run."""
-    name = os.path.expanduser(command[0])
-    program = os.path.join(folder, name) if os.sep in name else shutil.which(name)
+def find(command: list[str], path_of: t.Callable[[str], str], option: str) -> str:
+    """The program, on this controller; ``path_of`` knows relative paths. TlsError if it can't be run."""
+    program = path_of(command[0]) if os.sep in command[0] else shutil.which(command[0])
     if not program or not os.access(program, os.X_OK) or os.path.isdir(program):
         raise TlsError(
             f"{option} is {shlex.join(command)}, and there is no program {command[0]!r} that can be run on the controller. "
@@ -33,14 +32,15 @@ def find(command: list[str], folder: str, option: str) -> str:
     return program
 
 
-def call(command: list[str], question: dict[str, t.Any], limit: float, folder: str, option: str) -> str:
+def call(
+    command: list[str], question: dict[str, t.Any], limit: float, path_of: t.Callable[[str], str], option: str
+) -> str:
     """What the command prints to the question, which it gets as JSON. TlsError if it fails or takes too long."""
-    program = find(command, folder, option)
+    program = find(command, path_of, option)
     said = f"{option} ({shlex.join(command)})"
     try:
         process = subprocess.Popen(
             [program, *command[1:]],
-            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -8,7 +8,6 @@ import dataclasses
 import datetime
 import ipaddress
 import json
-import os
 import pathlib
 import sys
 
@@ -207,7 +206,7 @@ def signer(tmp_path, intermediate):
     def make(how="", **more):
         bundle = pki.pem(intermediate.above[-1])
         command = [*SIGNER, str(tmp_path), how]
-        return _authority.Authority("server_ca", bundle, command=command, folder=str(tmp_path), **more)
+        return _authority.Authority("server_ca", bundle, command=command, **more)
 
     make.asked = lambda: [json.loads(line) for line in (tmp_path / "asked").read_text().splitlines()]
     make.folder = tmp_path
@@ -306,11 +305,16 @@ def test_a_command_that_cant_be_run_is_found_out_before(signer, key, command):
         dataclasses.replace(signer(), command=command).check(server(key))
 
 
-def test_a_command_beside_the_playbook(signer, key, tmp_path):
+def test_a_command_beside_the_playbook_or_where_ansible_was_started(signer, key, tmp_path, monkeypatch):
     script = tmp_path / "sign"
-    script.write_text(f'#!/bin/sh\nexec {" ".join(SIGNER)} . "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {" ".join(SIGNER)} {tmp_path} "$@"\n')
     script.chmod(0o755)
-    assert dataclasses.replace(signer(), command=["./sign"]).issue(server(key))
+    loader = DataLoader()
+    for place, folder in ((loader.set_basedir, tmp_path), (monkeypatch.chdir, tmp_path)):
+        loader.set_basedir("/")
+        place(str(folder))
+        options = {"x_ca_cert": signer().bundle, "x_ca_command": ["./sign"]}
+        assert _authority.open_authority(loader, "x_ca", options).issue(server(key))
 
 
 def test_a_given_certificate_that_is_no_ca_is_refused_for_commands_too(signer, key):
@@ -341,11 +345,6 @@ def test_options_are_read_from_files_and_only_one_of_them_signs(tmp_path, interm
     loader.set_basedir(str(tmp_path))
     options = {"x_ca_cert": "ca.pem", "x_ca_key": intermediate.key_pem, "x_ca_timeout": 5}
     it = _authority.open_authority(loader, "x_ca", options)
-    assert (it.bundle, it.key, it.limit, it.folder) == (
-        intermediate.bundle,
-        intermediate.key_pem,
-        5,
-        os.fspath(tmp_path),
-    )
+    assert (it.bundle, it.key, it.limit) == (intermediate.bundle, intermediate.key_pem, 5)
     with pytest.raises(_tls.TlsError, match="x_ca_key and x_ca_command are given"):
         _authority.open_authority(loader, "x_ca", options | {"x_ca_command": ["sign"]})
