@@ -142,8 +142,8 @@ def on_its_way(properties: dict[str, str]) -> bool:
 # -- the Engine's API
 
 
-def ask(question: str, limit: float = 10) -> t.Any:
-    """What the Engine answers to a GET on its own socket, or None if it doesn't.
+def ask(question: str, limit: float = 10, method: str = "GET") -> t.Any:
+    """What the Engine answers on its own socket, or None if it doesn't or has nothing to say.
 
     Ask only while docker.service is active: a question to the socket alone would start it.
     In HTTP/1.0, where an answer is all up to the end. Python's own client would bring in its TLS and its mail headers,
@@ -155,7 +155,7 @@ def ask(question: str, limit: float = 10) -> t.Any:
                 with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
                     stream.settimeout(limit)
                     stream.connect(path)
-                    stream.sendall(f"GET {question} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+                    stream.sendall(f"{method} {question} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
                     with stream.makefile("rb") as answer:
                         head, dummy, content = answer.read().partition(b"\r\n\r\n")
                 return json.loads(content) if b" 200 " in head.split(b"\r\n")[0] else None

@@ -21,7 +21,7 @@ UNITS = ("docker.socket", "docker.service")
 HOLDS = tuple(f"/run/systemd/system/{unit}.d/zz-dockyard-hold.conf" for unit in UNITS)
 
 
-_HOLD = "[Unit]\nConditionPathExists=/run/dockyard-engine-may-start\n"
+HOLD = "[Unit]\nConditionPathExists=/run/dockyard-engine-may-start\n"
 
 
 _APT = (
@@ -35,8 +35,7 @@ _APT_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": 
 
 def install(names: list[str], optional: list[str], update: bool, limit: float) -> None:
     """Install packages without what they only recommend, and without starting the Engine."""
-    for path in HOLDS:
-        host.write(path, _HOLD, 0o644)
+    hold()
     lists = {"read": update}
 
     def once() -> None:
@@ -85,6 +84,12 @@ def _apt_update(limit: float) -> str:
 
 def _has_candidate(name: str) -> bool:
     return bool(host.run("apt-cache", "-q", "show", "--no-all-versions", name, check=False)[1].strip())
+
+
+def hold() -> None:
+    """Let the units not start, once systemd has read it."""
+    for path in HOLDS:
+        host.write(path, HOLD, 0o644)
 
 
 def lift_hold() -> bool:

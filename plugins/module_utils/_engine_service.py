@@ -10,7 +10,9 @@ Runs on the host, on Python 3.8.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import stat
 import time
 import typing as t
 
@@ -18,7 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import HOLDS, UNITS, lift_hold
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import HOLDS, UNITS, hold, lift_hold
 
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
@@ -85,6 +87,32 @@ def act(action: str, live_restore_first: bool, limit: float, started_before: boo
         host.run("systemctl", *command, limit=limit)
     except HostError as error:
         raise HostError(" | ".join(log_lines(since)) or str(error)) from None
+
+
+def stop_with_containers(limit: float) -> None:
+    """Stop the Engine and its containers, as in a shutdown: those with a restart policy come with the next Engine.
+
+    Until the hold is lifted, nobody starts it again by a question to its socket.
+    """
+    about = host.ask("/info", limit=30) or {}
+    if about.get("LiveRestoreEnabled") and about.get("ContainersRunning"):
+        # They would outlive it. In the file it is for a moment only.
+        text = host.read(cfg.CONFIG_PATH)
+        mode = stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if text is not None else 0o644
+        host.write(cfg.CONFIG_PATH, cfg.render_config({**cfg.parse_config(text or ""), "live-restore": False}), mode)
+        try:
+            host.run("systemctl", "reload", "docker.service", limit=limit)
+            if not host.until(lambda: not (host.ask("/info") or {}).get("LiveRestoreEnabled", True), 15):
+                raise HostError("The Engine's containers would outlive it, since live-restore can't be switched off")
+        finally:
+            if text is None:
+                host.remove(cfg.CONFIG_PATH)
+            else:
+                host.write(cfg.CONFIG_PATH, text, mode)
+    hold()
+    host.run("systemctl", "daemon-reload", limit=limit)
+    # The socket first: a call that comes in between would start the Engine again.
+    host.run("systemctl", "stop", "docker.socket", "docker.service", limit=limit)
 
 
 def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restore: bool, limit: float) -> str:

@@ -90,6 +90,10 @@ api_version:
   returned: when it was looked at
   type: str
   sample: "1.41"
+old_data:
+  description: The folder in which the data stayed that was moved.
+  returned: when it was kept
+  type: str
 action:
   description: What was done to the service, one of V(start), V(reload), V(restart), V(cycle), or nothing.
   returned: success
@@ -106,6 +110,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_cl
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ids as ids
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_move as moving
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
@@ -129,6 +135,8 @@ class Apply:
         self.acted: t.Optional[str] = None
         # What a reload tells the Engine for keys that go
         self.without: dict[str, t.Any] = plan.get("config_without", {}) if self.action == "reload" else {}
+        self.move = moving.Move(plan["move"]) if plan.get("move") else None
+        self.result: dict[str, t.Any] = {}
 
     def run(self) -> dict[str, t.Any]:
         units = host.show(*packages.UNITS)
@@ -142,22 +150,49 @@ class Apply:
             # Should this run be cut off, the next one knows what the Engine still has to take over.
             files.remember({**before, **self.without}, self.action, **self.plan.get("remember_first", {}))
         try:
+            self.make_room()
             self.place()
-            version = self.settle()
+            self.settle()
         except (host.HostError, OSError, ValueError) as error:
             kept = self.acted is not None and bool(self.plan.get("live_restore_first"))
-            outcome = service.put_back(self.files, self.acted, self.was_active, kept, self.limit)
+            begun = self.move if self.move and self.acted and not self.move.switched else None
+            data_outcome = self.move_back(begun) if begun else ""
+            outcome = service.put_back(self.files, self.acted, self.was_active, kept, self.limit) + data_outcome
+            if begun and self.was_active:
+                begun.start_again(0)
             files.remember({**before, "live-restore": True} if kept else before, None)
             raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
         files.remember(self.plan.get("remember", before), None, **self.plan.get("remember_then", {}))
         if self.plan.get("remove_tls"):
             for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
                 host.remove(path)
-        return version
+        return self.result
+
+    def make_room(self) -> None:
+        """What needs the Engine and its containers stopped."""
+        move = self.move
+        if move:
+            self.was_active = move.begin(self.was_active)
+        if self.plan.get("stop_containers"):
+            self.acted, self.action = "cycle", "start"
+            service.stop_with_containers(self.limit)
+        if move:
+            move.forth()
+
+    def move_back(self, move: moving.Move) -> str:
+        """The data where it was; what came of it as a sentence."""
+        try:
+            service.stop_with_containers(self.limit)
+            move.back()
+        except (host.HostError, OSError, ValueError) as error:
+            return f" The data was not brought back to {move.source}: {error}."
+        return f" The data is in {move.source}."
 
     def place(self) -> None:
         """Everything in its place before the Engine hears of it."""
         plan, put = self.plan, self.files.put
+        for who in plan.get("ids", []):
+            ids.provide(**who)
         if plan.get("config_set") or plan.get("config_unset"):
             self.put_config({**plan["config_set"], **self.without}, plan["config_unset"])
         if plan.get("ca"):
@@ -188,13 +223,19 @@ class Apply:
         mode = stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if old is not None else 0o644
         self.files.put(cfg.CONFIG_PATH, text, mode)
 
-    def settle(self) -> dict[str, t.Any]:
+    def settle(self) -> None:
         """Let the Engine take it over, and look whether it did."""
-        if not self.action:
-            return {}
-        self.acted = self.action
+        if self.move:
+            self.move.release()
+        if self.action:
+            self.start(self.action)
+        if self.move:
+            self.moved(self.move)
+
+    def start(self, action: str) -> None:
+        self.acted = action
         started_before = self.unit.get("ExecMainStartTimestampMonotonic") != "0"
-        service.act(self.action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
+        service.act(action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
         if self.without:
             # The Engine has taken over what holds without these keys, so now they can go.
             self.put_config({}, list(self.without))
@@ -202,7 +243,16 @@ class Apply:
         port = self.plan.get("port") or self.params["port"]
         if port and self.plan["service"]["tls"]:
             service.check_refusal(port, self.params["certificate"])
-        return {"version": version.get("Version"), "api_version": version.get("ApiVersion")}
+        self.result.update(version=version.get("Version"), api_version=version.get("ApiVersion"))
+
+    def moved(self, move: moving.Move) -> None:
+        idle = move.check(self.limit)
+        if idle:
+            said = f"Containers that ran before the Engine's data was moved do not run now: {', '.join(idle)}"
+            self.result["warnings"] = [said]
+        kept = move.finish(not idle)
+        if kept:
+            self.result["old_data"] = kept
 
 
 def main() -> None:

@@ -43,6 +43,16 @@ options:
     description: How many seconds to wait for cloud-init and package locks.
     type: int
     default: 300
+  data_root:
+    description:
+      - Where the Engine's data is to be. If it is elsewhere, its size and the room at the new place are part of the result.
+      - Empty means where it is, or where it was before the role set another place.
+    type: str
+    default: ""
+  userns_remap:
+    description: The wanted value of C(userns-remap), of whose users and ids the result tells.
+    type: str
+    default: ""
   users:
     description: Users of whom the result says whether they exist and are in the group C(docker).
     type: list
@@ -116,6 +126,24 @@ groups:
   description: Users that are missing, and that are not in the group C(docker).
   returned: success
   type: dict
+data:
+  description: Where the Engine's data is, and what its move to another place would meet.
+  returned: success
+  type: dict
+  contains:
+    root:
+      description: The folder of the data.
+      returned: success
+      type: str
+      sample: /var/lib/docker
+remap:
+  description: Whether users can be remapped, the users and ids for it, and what another map would hide.
+  returned: success
+  type: dict
+gpu:
+  description: The runtime of NVIDIA's toolkit, if it is there.
+  returned: success
+  type: dict
 waited:
   description: What was waited for.
   returned: success
@@ -134,7 +162,14 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _packages, _system, _units
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
+    _data,
+    _engine,
+    _packages,
+    _remap,
+    _system,
+    _units,
+)
 
 
 def wait(module: AnsibleModule, question: t.Callable[[], t.Optional[str]], waited: list[str], end: float) -> None:
@@ -156,6 +191,8 @@ def main() -> None:
         argument_spec={
             "secrets": {"type": "str", "default": "{}", "no_log": True},
             "wait_timeout": {"type": "int", "default": 300},
+            "data_root": {"type": "str", "default": ""},
+            "userns_remap": {"type": "str", "default": ""},
             "users": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -173,14 +210,16 @@ def main() -> None:
         here = _system.about_host()
         shown = _units.settled(waited) if here["systemd"] else {}
         units = _units.about_units(shown)
-        memory = _engine.about_memory()
+        config, memory = _engine.about_config(), _engine.about_memory()
+        arguments = units.get("docker.service", {}).get("arguments", [])
+        about_data = _data.about_data(module.params["data_root"], config["content"], memory["config"], arguments)
         active = units.get("docker.service", {}).get("active") == "active"
         module.exit_json(
             changed=False,
             host=here,
             packages=_packages.about_packages(candidates=not installed),
             engine=_engine.about_engine(active),
-            config=_engine.about_config(),
+            config=config,
             units=units,
             tls=_engine.about_tls(),
             environment=_engine.about_environment(environment, _units.others_variables(shown)),
@@ -189,6 +228,9 @@ def main() -> None:
                 ["root", *module.params["users"]] if client_proxies else [], client_proxies, memory["clients"]
             ),
             places={path: places.place(path) for path in places.PLACES},
+            data=about_data,
+            remap=_remap.about_remap(module.params["userns_remap"], config["content"], about_data["root"]),
+            gpu={"nvidia": host.which("nvidia-container-runtime")},
             groups=_system.about_users(module.params["users"]),
             waited=waited,
         )

@@ -5,7 +5,8 @@
 """The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
 
 Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
-A chapter each: _packages, _options, _keys, _config, _environment, _units, _certificate, _service, _guest; _rotate for some of it.
+A chapter each: _packages, _options, _keys, _gpu, _config, _environment, _data, _remap, _units, _certificate, _service, _guest;
+_rotate for some of it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import (
     _certificate,
     _config,
+    _data,
     _environment,
+    _gpu,
     _guest,
     _options,
     _packages,
+    _remap,
     _rotate,
     _service,
     _units,
@@ -38,6 +42,7 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     wanted = dataclasses.replace(wanted, config=_options.config_of(wanted.options, wanted.config))
     _check_wanted(wanted)
     _check_host(info)
+    wanted = dataclasses.replace(wanted, config=_gpu.config_of(wanted, info))
     plan = Plan()
     if wanted.rotate:
         _rotate.plan_rotation(plan, wanted, info, now)
@@ -45,6 +50,8 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _packages.plan_packages(plan, wanted, info)
     _guest.plan_iptables(plan, wanted, info)
     _config.plan_config(plan, wanted, info)
+    _data.plan_data(plan, wanted, info)
+    _remap.plan_remap(plan, wanted, info)
     _units.plan_units(plan, wanted, info)
     _environment.plan_environment(plan, wanted, info)
     _environment.plan_clients(plan, info)

@@ -143,6 +143,12 @@ def path(value: str) -> str:
     return value
 
 
+def remap(value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?", value):
+        raise ValueError("it is 'default', the name of a user, or USER:GROUP")
+    return value
+
+
 def cgroup_driver(value: str) -> list[str]:
     return [f"native.cgroupdriver={value}"]
 
@@ -166,6 +172,7 @@ OPTIONS: dict[str, Option] = {
     "fixed_cidr_v6": Option("fixed-cidr-v6", network_v6),
     "metrics_addr": Option("metrics-addr", listening),
     "data_root": Option("data-root", path),
+    "userns_remap": Option("userns-remap", remap),
 }
 
 

@@ -34,6 +34,9 @@ class Wanted:
     proxies: list[str] = dataclasses.field(default_factory=list)  # those of them that docker_engine_proxies gives
     live_restore: bool = True
     interrupt: bool = False
+    move_data: bool = False
+    keep_data: bool = False
+    gpu: str = "auto"
     users: list[str] = dataclasses.field(default_factory=list)
     names: list[str] = dataclasses.field(default_factory=list)
     server_ca: str = ""
@@ -54,6 +57,7 @@ class Plan:
     apply: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     action: str | None = None
     authority: str = ""  # what the host works with afterwards, where it has TLS
+    stops: str = ""  # why no container can outlive it, live-restore or not
     diff: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
     def act(self, action: str | None, why: str = "") -> None:

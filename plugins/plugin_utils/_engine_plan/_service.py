@@ -60,11 +60,19 @@ def plan_action(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
 
 def _keep_containers(plan: Plan, wanted: Wanted, engine: dict[str, t.Any]) -> None:
     """A restart of the Engine must not be one of its containers."""
+    if plan.stops:
+        plan.apply["stop_containers"] = True
     if plan.action not in ("restart", "cycle") or not engine.get("containers_running"):
         return
-    if wanted.rotate and engine["live_restore"]:
+    if plan.stops:
+        if not wanted.interrupt:
+            raise PlanError(
+                f"The {engine['containers_running']} containers that run have to stop, since {plan.stops}. Allow it with "
+                "docker_engine_interrupt"
+            )
+    elif wanted.rotate and engine["live_restore"]:
         return
-    if plan.apply.get("remember", {}).get("live-restore"):
+    elif plan.apply.get("remember", {}).get("live-restore"):
         # Written and restarted at once, the containers would go with the old Engine: it has to know before.
         plan.apply["live_restore_first"] = not engine["live_restore"]
     elif not wanted.interrupt:

@@ -32,7 +32,7 @@ def test_install_without_recommends_under_a_hold(ran, holds):
 def test_the_baked_images_hold_is_the_one_that_is_lifted():
     files = pathlib.Path(__file__).parents[4] / "roles" / "machine_image" / "files" / "guest" / "usr" / "lib"
     init = (files / "dockyard" / "init").read_text(encoding="utf-8")
-    assert f"printf '{packages._HOLD}'".replace("\n", "\\n") in init
+    assert f"printf '{packages.HOLD}'".replace("\n", "\\n") in init
     assert f"for unit in {' '.join(packages.UNITS)};" in init
     for path in packages.HOLDS:
         assert (

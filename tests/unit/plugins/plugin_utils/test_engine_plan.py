@@ -53,6 +53,11 @@ def fresh():
             for path in places.PLACES
         },
         "groups": {"missing": [], "outside": []},
+        "data": {
+            "root": "/var/lib/docker", "target": "/var/lib/docker", "journal": None, "exists": False, "holds": False,
+        },
+        "remap": {"possible": True, "root": "/var/lib/docker", "hides": {}},
+        "gpu": {"nvidia": None},
     }  # fmt: skip
 
 

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine's data: where it is, and whether it could go to where it should be."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_tree as tree
+
+
+def about_data(
+    wanted: str, content: dict[str, t.Any], remembered: dict[str, t.Any], arguments: list[str]
+) -> dict[str, t.Any]:
+    """Measured only where something is to be moved, since that takes its time on a big root."""
+    root = isolation.data_root(content, arguments)
+    ours = "data-root" in remembered and remembered["data-root"] == content.get("data-root")
+    target = wanted or (isolation.data_root({}, arguments) if ours else root)
+    found: dict[str, t.Any] = {"root": root, "target": target, "journal": data.journal()}
+    found.update(exists=os.path.isdir(root), holds=False)
+    if target == root or not found["exists"]:
+        return found
+    found["holds"] = data.holds_data(root)
+    if not found["holds"]:
+        return found
+    mounts = data.mounts_below(root)
+    found.update(
+        rename=data.by_rename(root, target),
+        occupied=data.occupied(target),
+        mounts=data.foreign_mounts(root, mounts),
+        drivers=sorted(set(os.listdir(root)) & set(isolation.UNMOVABLE)),
+    )
+    if not found["rename"]:
+        size, entries = tree.size(root)
+        done, done_entries = tree.size(os.path.join(target, data.PARTIAL))
+        free, free_entries = data.room(target)
+        found.update(size=size, entries=entries, done=done, done_entries=done_entries)
+        found.update(free=free, free_entries=free_entries)
+    return found

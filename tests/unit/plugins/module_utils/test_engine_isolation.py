@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "root"),
+    [
+        ({}, ["dockerd", "-H", "fd://"], "/var/lib/docker"),
+        ({"data-root": "/srv/docker/"}, [], "/srv/docker"),
+        ({}, ["dockerd", "--data-root=/srv/a"], "/srv/a"),
+        ({}, ["dockerd", "--data-root", "/srv/b", "-D"], "/srv/b"),
+        ({}, ["dockerd", "-g", "/srv/c"], "/srv/c"),
+    ],
+)
+def test_where_the_data_is(content, arguments, root):
+    assert isolation.data_root(content, arguments) == root
+
+
+def test_a_range_is_free_only_if_it_is_nobodys_in_any_file():
+    assert isolation.free_range(["", "# none\n"]) == 100000
+    assert isolation.free_range(["jo:100000:65536\n", "jo:165536:65536\n"]) == 231072
+    assert isolation.free_range(["jo:200000:65536\n"]) == 100000
+    assert isolation.free_range(["a:90000:20000\nb:120000:1\n"]) == 120001
+
+
+def test_ranges_of_a_name():
+    text = "jo:100000:65536\nann:165536:10\njo:300000:5\nbroken\njo:x:1\n"
+    assert isolation.ranges(text, "jo") == [(100000, 65536), (300000, 5)]
+    assert len(isolation.ranges(text)) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "names"), [("default", ("dockremap", "dockremap")), ("jo", ("jo", "jo")), ("jo:staff", ("jo", "staff"))]
+)
+def test_whom_a_remap_stands_for(value, names):
+    assert isolation.remapped(value) == names

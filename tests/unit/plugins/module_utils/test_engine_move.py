@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_move as moving
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_tree as tree
+
+
+class Engine:
+    """What it answers, of the data in one root."""
+
+    def __init__(self):
+        self.root = None
+        self.running = ["web"]
+        self.calls = []
+
+    def ask(self, question, limit=10, method="GET"):
+        self.calls.append(f"{method} {question}")
+        found = data.inventory(self.root)
+        return {
+            "/info": {"Driver": "overlay2", "DockerRootDir": self.root},
+            "/images/json?all=1": [{"Id": "sha256:" + name.split("/")[1]} for name in found["images"]],
+            "/containers/json?all=1": [{"Id": name} for name in found["containers"]],
+            "/containers/json": [{"Id": name} for name in self.running],
+            "/volumes": {"Volumes": [{"Name": name} for name in found["volumes"]]},
+        }.get(question)
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    it = Engine()
+    monkeypatch.setattr(host, "ask", it.ask)
+    monkeypatch.setattr(host, "run", lambda *command, **more: (0, "", ""))
+    return it
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch, engine):
+    monkeypatch.setattr(data, "JOURNAL", str(tmp_path / "state" / "move.json"))
+    monkeypatch.setattr(moving, "HOLD", str(tmp_path / "units" / "hold.conf"))
+    source, target = tmp_path / "docker", tmp_path / "deep" / "new"
+    for path in ("volumes/store/_data/file", "image/overlay2/imagedb/content/sha256/0a1b"):
+        (source / path).parent.mkdir(parents=True)
+        (source / path).write_text(path)
+    (source / "containers" / "web").mkdir(parents=True)
+    about = {"MountPoints": {"/d": {"Name": "store", "Source": f"{source}/volumes/store/_data"}}}
+    (source / "containers" / "web" / "config.v2.json").write_text(json.dumps(about))
+    engine.root = str(source)
+    return source, target
+
+
+@pytest.fixture(params=["rename", "copy"])
+def way(request, monkeypatch):
+    if request.param == "copy":
+        monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    return request.param
+
+
+def move(places, **more):
+    source, target = places
+    return moving.Move(
+        {"from": str(source), "to": str(target), "keep": False, "switched": False, "abandon": False} | more
+    )
+
+
+def volume_of(root):
+    about = json.loads((root / "containers" / "web" / "config.v2.json").read_text())
+    return about["MountPoints"]["/d"]["Source"]
+
+
+def test_a_move_and_its_end(places, way, engine):
+    source, target = places
+    it = move(places)
+    assert it.begin(True) is True
+    it.forth()
+    assert (target / "volumes/store/_data/file").exists() and not (target / data.PARTIAL).exists()
+    assert volume_of(target) == f"{target}/volumes/store/_data"
+    assert os.path.exists(moving.HOLD) == (way == "rename"), "with no data yet in its root the Engine must not start"
+    it.release()
+    engine.root = str(target)
+    assert it.check(1) == [] and it.finish(True) is None
+    assert not source.exists() and data.journal() is None and not os.path.exists(moving.HOLD)
+
+
+@pytest.mark.parametrize("stage", ["copying", "placing", "placed"])
+def test_cut_off_anywhere_it_is_finished(places, way, engine, stage, monkeypatch):
+    source, target = places
+
+    class Cut(BaseException):
+        pass
+
+    it = move(places)
+    note = moving.Move._note
+    it.begin(True)
+
+    def cut(self, reached):
+        if reached == stage:
+            raise Cut
+        note(self, reached)
+        if stage == "copying":
+            raise Cut
+
+    monkeypatch.setattr(moving.Move, "_note", cut)
+    with pytest.raises(Cut):
+        it.forth()
+    monkeypatch.setattr(moving.Move, "_note", note)
+    if way == "copy":
+        # The Engine came up on its old data in between, and a container wrote
+        (source / "volumes/store/_data/file").write_text("newer")
+    again = move(places)
+    assert again.begin(False) is True, "it ran when all this began"
+    again.forth()
+    again.release()
+    engine.root = str(target)
+    assert again.check(1) == []
+    assert again.finish(True) is None
+    assert (target / "volumes/store/_data/file").read_text() == (
+        "newer" if way == "copy" else "volumes/store/_data/file"
+    )
+    assert volume_of(target) == f"{target}/volumes/store/_data" and not source.exists()
+
+
+def test_what_the_engine_lacks_is_named_and_all_goes_back(places, way, engine):
+    source, target = places
+    it = move(places)
+    it.begin(True)
+    it.forth()
+    engine.root = str(target)
+    tree.clear(str(target / "volumes" / "store"))
+    with pytest.raises(host.HostError, match="does not have volume store"):
+        it.check(1)
+    it.back()
+    assert volume_of(source) == f"{source}/volumes/store/_data"
+    assert (source / "volumes" / "store").exists() == (way == "copy")
+    assert not os.path.exists(moving.HOLD) and (data.journal() or {})["stage"] == "copying"
+
+
+@pytest.mark.parametrize("more", [{"keep": True}, {}])
+def test_old_data_stays_if_asked_for_or_if_not_all_is_well(places, engine, monkeypatch, more):
+    source, target = places
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    it = move(places, **more)
+    it.begin(True)
+    it.forth()
+    engine.root, engine.running = str(target), ["web"] if more else []
+    idle = it.check(0)
+    assert idle == ([] if more else ["web"])
+    assert it.finish(not idle) == str(source) and (source / "volumes").exists() and data.journal() is None
+    assert "POST /containers/web/start" in engine.calls
+
+
+def test_taking_it_back(places, way, engine):
+    source, target = places
+    it = move(places)
+    it.begin(True)
+    it.forth()
+    back = move(places, abandon=True)
+    assert back.begin(False) is True
+    back.forth()
+    back.release()
+    assert back.check(1) == [] and back.finish(True) is None
+    assert volume_of(source) == f"{source}/volumes/store/_data" and not target.exists() and data.journal() is None
+
+
+def test_room_is_looked_at_again_once_all_is_stopped(places, monkeypatch):
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    monkeypatch.setattr(data, "room", lambda folder: (0, 0))
+    it = move(places)
+    it.begin(True)
+    with pytest.raises(host.HostError, match="0 MiB free"):
+        it.forth()
+
+
+def test_what_is_still_mounted_stops_it(places, monkeypatch):
+    monkeypatch.setattr(data, "mounts_below", lambda folder: [f"{folder}/overlay2/1/merged"])
+    it = move(places)
+    it.begin(True)
+    with pytest.raises(host.HostError, match="still mounted"):
+        it.forth()
