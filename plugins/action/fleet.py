@@ -9,9 +9,11 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet, _fleet_swarm, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 # Handed on to the module machine, for each machine
 FOR_ALL = ("store", "recreate", "allow_stop", "on_failure", "timeout")
@@ -51,7 +53,8 @@ class ActionModule(ControllerAction):
         limit = args["limit"].split(",") if isinstance(args["limit"], str) else args["limit"] or []
         records = store.records()
         if args["state"] == "absent":
-            return self._removal(names, fleet, records, limit)
+            return self._removal(store, names, fleet, records, limit)
+        nodes = _fleet_swarm.nodes_of_fleet(fleet, _fleet.names_of_fleet(fleet)) if fleet else {}
         wanted = self._wanted(args, names, fleet, records)
         surplus = _fleet.surplus_of_fleet(fleet, records) if fleet else []
 
@@ -65,6 +68,7 @@ class ActionModule(ControllerAction):
         if args["remove_surplus"] and fleet:
             mine = sum(1 for record in records.values() if record.fleet == fleet["id"])
             _fleet.check_surplus(plan.surplus, mine, args["remove_max"])
+        swarm = self._swarm(store, records, nodes, plan, args["remove_surplus"])
         made = False
         uses_ssh = any(_drivers.load(one["driver"]).ssh_user for one in plan.wanted)
         # A store that isn't there is made with the first machine: what is wrong with that must not leave a store.
@@ -75,7 +79,9 @@ class ActionModule(ControllerAction):
                 made = store.give_client_pairs(name for name, record in records.items() if record.ssh) or made
             if args["refresh"]:
                 self._refresh(args, plan, records, task_vars)
+        even = _fleet_swarm.even_managers(nodes)
         return {
+            **({"warnings": [even]} if even else {}),
             # Beside the CA nothing is changed here; a check says what the machines' tasks would change.
             "changed": made or (self._task.check_mode and self._differs(plan, args["remove_surplus"])),
             "diff": plan.diff(),
@@ -84,6 +90,7 @@ class ActionModule(ControllerAction):
             "change": plan.change,
             "keep": plan.keep,
             "surplus": plan.surplus,
+            "swarm": swarm,
         }
 
     def _wanted(
@@ -159,13 +166,67 @@ class ActionModule(ControllerAction):
                     )
 
     def _removal(
-        self, names: list[str], fleet: dict[str, t.Any] | None, records: dict[str, Record], limit: list[str]
+        self,
+        store: Store,
+        names: list[str],
+        fleet: dict[str, t.Any] | None,
+        records: dict[str, Record],
+        limit: list[str],
     ) -> Result:
         of_fleet = [name for name, record in records.items() if fleet and record.fleet == fleet["id"]]
         remove = [name for name in sorted({*names, *of_fleet}) if not limit or _fleet.matches(name, limit)]
         there = [name for name in remove if name in records]
         diff = {"before": "".join(f"{name}\n" for name in there), "after": ""}
-        return {"changed": self._task.check_mode and bool(there), "diff": diff, "remove": remove, "existing": there}
+        return {
+            "changed": self._task.check_mode and bool(there),
+            "diff": diff,
+            "remove": remove,
+            "existing": there,
+            "swarm": self._members(store, records, {}, there),
+        }
+
+    def _swarm(
+        self, store: Store, records: dict[str, Record], nodes: dict[str, str], plan: _fleet.Plan, remove_surplus: bool
+    ) -> dict[str, t.Any]:
+        wanted = {one["name"]: one["driver"] for one in plan.wanted}
+        for name, driver in wanted.items():
+            if name in nodes and not _drivers.load(driver).ssh_user:
+                raise BadOption(
+                    "machine_fleet.swarm",
+                    name,
+                    f"can't be a node: machines of driver {driver} are not reached by SSH",
+                    "Set swarm: none for its role",
+                )
+        out = [name for name in wanted if nodes and name not in nodes]
+        return self._members(store, records, nodes, [*out, *(plan.surplus if remove_surplus else ())])
+
+    @staticmethod
+    def _members(store: Store, records: dict[str, Record], nodes: dict[str, str], going: list[str]) -> dict[str, t.Any]:
+        """The swarm of this run, with what reaches the machines that no other play of it reaches."""
+        recorded: dict[str, dict[str, t.Any]] = {}
+
+        def read(names: t.Iterable[str]) -> None:
+            for name in names:
+                membership = (store.observed(name).get("engine") or {}).get("swarm")
+                if membership:
+                    recorded[name] = membership
+
+        # Only what has to do with a swarm is read: a swarm is one fleet's.
+        read(going)
+        fleets = {records[name].fleet for name in [*recorded, *nodes] if name in records}
+        read(name for name, record in records.items() if record.fleet in fleets and name not in going)
+        found = _fleet_swarm.members(nodes, recorded, going)
+
+        def reached(names: list[str]) -> dict[str, t.Any]:
+            return unsafe({name: _machines.brought(store, records[name])["host_vars"] for name in names})
+
+        return {
+            "nodes": found.nodes,
+            "managers": found.managers,
+            "leaving": reached(found.leaving),
+            "others": reached(found.others),
+            "may_end": found.may_end,
+        }
 
     @staticmethod
     def _differs(plan: _fleet.Plan, remove_surplus: bool) -> bool:

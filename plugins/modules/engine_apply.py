@@ -162,7 +162,9 @@ class Apply:
                 begun.start_again(0)
             files.remember({**before, "live-restore": True} if kept else before, None)
             raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
-        files.remember(self.plan.get("remember", before), None, **self.plan.get("remember_then", {}))
+        # A plan that says what is ours as a whole, or one key of it (the role docker_swarm)
+        ours = self.plan.get("remember", {**before, **self.plan.get("config_set", {})})
+        files.remember(ours, None, **self.plan.get("remember_then", {}))
         if self.plan.get("remove_tls"):
             for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
                 host.remove(path)
@@ -203,7 +205,15 @@ class Apply:
             put(cfg.ENVIRONMENT_PATH, cfg.render_environment(self.environment) or None, 0o600)
         for user, keys in plan.get("clients", {}).items():
             clients.put(user, {key: self.client_proxies[key] for key in keys["set"]}, keys["unset"])
-        unit = plan["service"]
+        if "service" in plan:
+            self.place_units(plan["service"])
+        for user in plan.get("users", []):
+            host.run("usermod", "-aG", "docker", user)
+        if plan.get("enable"):
+            host.run("systemctl", "enable", "--quiet", *plan["enable"], limit=self.limit)
+
+    def place_units(self, unit: dict[str, t.Any]) -> None:
+        plan, put = self.plan, self.files.put
         command = service.own_command(self.unit)
         if command is None:
             raise host.HostError("There is no docker.service on this host")
@@ -211,10 +221,6 @@ class Apply:
         changed = put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
         if packages.lift_hold() or changed:
             host.run("systemctl", "daemon-reload", limit=self.limit)
-        for user in plan.get("users", []):
-            host.run("usermod", "-aG", "docker", user)
-        if plan.get("enable"):
-            host.run("systemctl", "enable", "--quiet", *plan["enable"], limit=self.limit)
 
     def put_config(self, keys: dict[str, t.Any], gone: list[str]) -> None:
         old = host.read(cfg.CONFIG_PATH)

@@ -43,6 +43,7 @@ options:
     description:
       - The wanted fleet, a dictionary of V(id) and V(roles). Each role has V(driver), V(count), and what else
         the module M(dockyard.machine.machine) takes for its machines.
+      - With V(swarm), as in C({managers: 1}), its machines are one swarm. A role's V(swarm) may be V(manager), V(worker) or V(none).
       - Its machines are called ID-ROLE-INDEX, the index counting from 0.
     type: raw
   counts:
@@ -150,6 +151,13 @@ surplus:
   returned: with O(state=present)
   type: list
   elements: str
+swarm:
+  description:
+    - The nodes that the fleet's machines are, and those who leave a swarm, by what is recorded.
+    - V(leaving) and V(others), managers that stay, have the variables that reach them.
+  returned: success
+  type: dict
+  sample: {"nodes": {"shop-web-0": "manager"}, "managers": ["shop-web-0"], "leaving": {}, "others": {}, "may_end": false}
 remove:
   description: Names of the machines that are to be absent.
   returned: with O(state=absent)

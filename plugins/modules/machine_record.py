@@ -45,6 +45,9 @@ options:
       renewed:
         description: Id of the last rotation of certificates that it has taken part in.
         type: str
+      swarm:
+        description: The swarm in which it is a node, as a dictionary of C(cluster) and C(role); empty, if it is none.
+        type: dict
   reached:
     description:
       - The machine was logged in to. What only its first boot needed is removed then, with the private half of its

@@ -13,10 +13,10 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record, check_name, seconds_of
 
-FLEET_KEYS = ("id", "roles")
+FLEET_KEYS = ("id", "roles", "swarm")
 # What a role may say, beside its count: what the module machine takes.
 PASSED = ("driver", "options", "labels", "tls_san", "expires_in", "ssh_user", "ssh_key", "ssh_args", "host_key")
-ROLE_KEYS = ("count", *PASSED)
+ROLE_KEYS = ("count", "swarm", *PASSED)
 
 
 @dataclasses.dataclass
@@ -84,20 +84,27 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
         one["count"] = _count(f"count of role {role}", one["count"])
         if one["count"] and not one.get("driver"):
             raise BadOption(f"machine_fleet.roles.{role}.driver", None, "is needed", "Name the driver of this role")
-    return {"id": str(fleet["id"]), "roles": merged}
+    return {"id": str(fleet["id"]), "roles": merged, "swarm": fleet.get("swarm")}
+
+
+def names_of_fleet(fleet: dict[str, t.Any]) -> dict[str, list[str]]:
+    """The machines of each role of a checked fleet."""
+    return {
+        role: [f"{fleet['id']}-{role}-{index}" for index in range(one["count"])] for role, one in fleet["roles"].items()
+    }
 
 
 def wanted_of_fleet(fleet: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     """The arguments of each machine of a checked fleet."""
     return [
         {
-            "name": f"{fleet['id']}-{role}-{index}",
+            "name": name,
             "fleet": fleet["id"],
             "role": role,
-            **{key: one[key] for key in PASSED if one.get(key) is not None},
+            **{key: fleet["roles"][role][key] for key in PASSED if fleet["roles"][role].get(key) is not None},
         }
-        for role, one in fleet["roles"].items()
-        for index in range(one["count"])
+        for role, names in names_of_fleet(fleet).items()
+        for name in names
     ]
 
 

@@ -20,13 +20,20 @@ def about_engine(active: bool) -> dict[str, t.Any]:
     version = host.ask("/version") if active else None
     if version:
         information = host.ask("/info", limit=30) or {}
+        swarm = information.get("Swarm") or {}
         found.update(
             running=True,
             version=version.get("Version"),
             api_version=version.get("ApiVersion"),
             containers_running=information.get("ContainersRunning", 0),
             live_restore=bool(information.get("LiveRestoreEnabled")),
-            swarm=(information.get("Swarm") or {}).get("LocalNodeState", "inactive"),
+            swarm=swarm.get("LocalNodeState", "inactive"),
+            swarm_node={
+                "id": swarm.get("NodeID") or "",
+                "manager": bool(swarm.get("ControlAvailable")),
+                "managers": [one.get("Addr") for one in swarm.get("RemoteManagers") or []],
+                "error": swarm.get("Error") or "",
+            },
             storage_driver=information.get("Driver"),
         )
     return found

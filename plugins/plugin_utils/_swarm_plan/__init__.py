@@ -1,0 +1,218 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan for a swarm: from what is wanted of each host and what was seen to what is to be done.
+
+Pure: no host, no clock, no files. It is made up to three times in a run, with more seen each time: from a manager's
+word alone, which is enough when nothing is to be done; with the word of the hosts that the managers don't vouch for;
+and after the joins.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import (
+    _checks,
+    _leaving,
+    _nodes,
+    _settings,
+)
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import (
+    HOST,
+    Cluster,
+    Local,
+    Node,
+    cluster_of,
+)
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._plan import Plan, Seen, Wish
+
+Nodes = dict[str, t.Optional[Node]]
+
+
+def make_plan(
+    wishes: dict[str, Wish],
+    seen: Seen,
+    settings: dict[str, t.Any] | None = None,
+    rotate: t.Sequence[str] = (),
+    may_end: bool = False,
+) -> Plan:
+    """The plan; MachineError if it can't or must not be done."""
+    _checks.check_wishes(wishes, settings or {}, rotate)
+    plan = Plan()
+    cluster = cluster_of(seen.answers)
+    nodes = {host: _node_of(host, wish, cluster, seen.looks) for host, wish in wishes.items()}
+    plan.unsure = [
+        host for host, wish in wishes.items() if host not in seen.looks and _is_unsure(wish, nodes[host], cluster)
+    ]
+    plan.cluster = cluster.id if cluster else ""
+    plan.manager = _spokesman(wishes, nodes, cluster)
+    if plan.unsure:
+        plan.changes.append(f"look at {', '.join(plan.unsure)}")
+        return plan
+    wanted = {host: wish for host, wish in wishes.items() if wish.state == "present"}
+    managers = sum(wish.role == "manager" for wish in wanted.values())
+    if managers and managers % 2 == 0:
+        plan.warnings.append(f"{managers} managers survive the loss of no more of them than {managers - 1} do")
+    going = {host: nodes[host] for host, wish in wishes.items() if wish.state == "absent"}
+    _checks.check_hosts(plan, wishes, nodes, cluster, seen)
+    if cluster is None:
+        _plan_init(plan, wanted, seen)
+    _plan_joins(plan, wanted, seen)
+    plan.leaving = _leaving.plan_leaving(cluster, going, seen.looks, may_end)
+    if cluster:
+        stale = _stale(wishes, nodes, cluster)
+        plan.leaving.remove += [node.id for node in stale]
+        leaving = [] if plan.leaving.dissolve else [*filter(None, going.values()), *stale]
+        last = _demotions(plan, wanted, leaving, nodes, cluster)
+        plan.leaving.demote = [id for id in last if id in plan.leaving.remove]
+        _nodes.plan_nodes(plan, wanted, nodes, last)
+        if wanted:
+            _plan_settings(plan, cluster, settings or {}, rotate)
+        _warn(plan, wanted, nodes, stale, cluster)
+        plan.changes += [f"remove the former node {node.id} of {node.name}" for node in stale]
+    for host, node in going.items():
+        if node:
+            plan.before[host] = node.described()
+            plan.changes.append(f"take {host} out of the swarm" + ("" if node.ready else ", where it is down"))
+        elif host in plan.leaving.leave:
+            plan.changes.append(f"let {host} leave its swarm")
+    return plan
+
+
+def _node_of(host: str, wish: Wish, cluster: Cluster | None, looks: dict[str, Local]) -> Node | None:
+    """The node that a host is: by its own word, else by the label that the role gave its node."""
+    if cluster is None:
+        return None
+    if host in looks:
+        mine = [node for node in cluster.nodes if looks[host].id and node.id == looks[host].id]
+        if mine or wish.state == "present":
+            return mine[0] if mine else None
+    mine = [node for node in cluster.nodes if node.labels.get(HOST) == wish.identity]
+    return next((node for node in mine if node.ready), mine[0] if mine else None)
+
+
+def _is_unsure(wish: Wish, node: Node | None, cluster: Cluster | None) -> bool:
+    if wish.state == "kept":
+        return cluster is None
+    if wish.state == "absent" and node:
+        return False
+    return not (node and node.ready)
+
+
+def _spokesman(wishes: dict[str, Wish], nodes: dict[str, Node | None], cluster: Cluster | None) -> str:
+    """The manager that takes orders: one that stays a manager, if there is one."""
+    if cluster is None:
+        return ""
+    staying = [
+        host
+        for host, node in nodes.items()
+        if node
+        and node.ready
+        and node.role == "manager"
+        and (wishes[host].role == "manager" or wishes[host].state == "kept")
+        and wishes[host].state != "absent"
+    ]
+    return cluster.manager if cluster.manager in staying or not staying else staying[0]
+
+
+def _demotions(plan: Plan, wanted: dict[str, Wish], leaving: list[Node], nodes: Nodes, cluster: Cluster) -> list[str]:
+    """The nodes that are to be managers no longer, in an order that never leaves too few, joins and promotions made."""
+    promoted = {
+        node.id for host, wish in wanted.items() if (node := nodes[host]) and node.ready and wish.role == "manager"
+    }
+    future = [
+        dataclasses.replace(node, role="manager", reachable=True)
+        if node.id in promoted and node.role == "worker"
+        else node
+        for node in cluster.nodes
+    ]
+    future += [
+        Node(host, host, role, "active", {}, True, True, "") for host, role in plan.join.items() if role == "manager"
+    ]
+    demoted = [node for host, wish in wanted.items() if (node := nodes[host]) and wish.role == "worker"]
+    return [node.id for node in _leaving.demotions(future, [*demoted, *leaving])]
+
+
+def _stale(wishes: dict[str, Wish], nodes: Nodes, cluster: Cluster) -> list[Node]:
+    """What a host was that has left by itself, and has another node now or none."""
+    mine = {wish.identity: nodes[host] for host, wish in wishes.items() if wish.state != "kept"}
+    return [
+        node
+        for node in cluster.nodes
+        if not node.ready and node.labels.get(HOST) in mine and (now := mine[node.labels[HOST]]) and node.id != now.id
+    ]
+
+
+def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen) -> None:
+    """A new swarm, made by one host only, and only if no other swarm can be there."""
+    managers = [host for host, wish in wanted.items() if wish.role == "manager"]
+    if not wanted or plan.unlock or any(not seen.looks[host].inactive for host in wanted if host in seen.looks):
+        return
+    if not managers:
+        raise BadOption(
+            "docker_swarm_role", "worker", f"is all that is wanted of {', '.join(wanted)}", "A swarm needs a manager"
+        )
+    if seen.missing:
+        raise MachineError(
+            f"No swarm was found, and of its managers {', '.join(seen.missing)} could not be looked at: a new swarm might "
+            "be a second one",
+            code="missing_manager",
+            remedy="Run this with all managers, once they can be reached",
+        )
+    plan.init = managers[0]
+    plan.changes.append(f"begin the swarm on {plan.init}")
+    plan.after[plan.init] = "manager"
+
+
+def _plan_joins(plan: Plan, wanted: dict[str, Wish], seen: Seen) -> None:
+    for host, wish in wanted.items():
+        look = seen.looks.get(host)
+        if look and look.inactive and host != plan.init:
+            plan.join[host] = wish.role
+            plan.changes.append(f"let {host} join as {wish.role}")
+            plan.after[host] = wish.role
+
+
+def _plan_settings(plan: Plan, cluster: Cluster, settings: dict[str, t.Any], rotate: t.Sequence[str]) -> None:
+    differ = _settings.changes(cluster.spec, settings)
+    if not differ and not rotate:
+        return
+    plan.settings = {
+        **_settings.whole(cluster.spec, settings),
+        **{f"rotate_{kind}_token": True for kind in rotate},
+    }
+    for name, (before, after) in differ.items():
+        plan.changes.append(f"set {name}")
+        plan.before[f"settings {name}"], plan.after[f"settings {name}"] = str(before), str(after)
+    plan.changes += [f"make a new token for {kind}s" for kind in rotate]
+
+
+def _warn(plan: Plan, wanted: dict[str, Wish], nodes: Nodes, stale: list[Node], cluster: Cluster) -> None:
+    known = {node.id: host for host, node in nodes.items() if node}
+    for node in cluster.nodes:
+        if node.ready or node in stale:
+            continue
+        if known.get(node.id) in wanted:
+            plan.warnings.append(
+                f"The managers don't hear of {known[node.id]}, whose Engine is in the swarm: see that it reaches port 2377 of "
+                "the managers, and port 7946 of all nodes"
+            )
+        elif node.id not in known:
+            plan.warnings.append(
+                f"The node {node.name} ({node.role}, {node.id}) is down and is none of these hosts; if it is gone for good, "
+                "docker node rm takes it out"
+            )
+    managers = cluster.managers
+    lost = [node.name for node in managers if not node.reachable]
+    if lost:
+        plan.warnings.append(
+            f"The managers {', '.join(lost)} can't be reached: {len(managers) - len(lost)} of {len(managers)} are there, and "
+            f"the swarm needs {_leaving.majority(len(managers))}"
+        )
+
+
+__all__ = ["Local", "Plan", "Seen", "Wish", "make_plan"]

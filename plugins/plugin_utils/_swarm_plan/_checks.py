@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is refused before anything is touched: bad input, and hosts in a state in which nothing may be decided for them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import _settings
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import (
+    OWN_LABELS,
+    Cluster,
+    Local,
+    Node,
+    messages_of,
+)
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._plan import (
+    AVAILABILITIES,
+    ROLES,
+    STATES,
+    TOKENS,
+    Plan,
+    Seen,
+    Wish,
+)
+
+
+def check_wishes(wishes: dict[str, Wish], settings: dict[str, t.Any], rotate: t.Sequence[str]) -> None:
+    for host, wish in wishes.items():
+        for option, value, allowed in (
+            ("docker_swarm_state", wish.state, STATES),
+            ("docker_swarm_availability", wish.availability, AVAILABILITIES),
+        ):
+            if value not in allowed:
+                raise BadOption(
+                    f"{host}: {option}", value, "is unknown", f"It can be {', '.join(filter(None, allowed))}"
+                )
+        if wish.state == "present" and wish.role not in ROLES:
+            raise BadOption(
+                f"{host}: docker_swarm_role",
+                wish.role,
+                "is no role of a node",
+                "Put the host into the group of managers or of workers, or set docker_swarm_role to manager or worker",
+            )
+        for label in wish.labels:
+            if label in OWN_LABELS:
+                raise BadOption(f"{host}: docker_swarm_labels", label, "is the role's own label", "Use another name")
+    for kind in rotate:
+        if kind not in TOKENS:
+            raise BadOption("docker_swarm_rotate_tokens", kind, "is no token", f"There are {', '.join(TOKENS)}")
+    _settings.check(settings)
+
+
+def check_hosts(
+    plan: Plan, wishes: dict[str, Wish], nodes: dict[str, Node | None], cluster: Cluster | None, seen: Seen
+) -> None:
+    """Hosts that are in a state in which nothing may be decided for them."""
+    for host, look in seen.looks.items():
+        wish = wishes.get(host)
+        if wish is None or wish.state == "kept":
+            continue
+        if not look.running and not seen.check_mode and wish.state == "present":
+            raise MachineError(
+                f"The Engine of {host} does not run", code="no_engine", remedy="Run the role docker_engine on it first"
+            )
+        if look.leaderless:
+            raise MachineError(
+                f"The swarm of {host} has lost its quorum: more than half of its managers are down "
+                f"(its managers: {', '.join(look.managers)})",
+                code="quorum",
+                remedy="Bring managers back until more than half of them run. If they are lost for good, make a new swarm of "
+                f"what {host} knows: docker swarm init --force-new-cluster on it, which keeps services and workers; then "
+                "run this again",
+            )
+        if look.state == "locked":
+            if not seen.key:
+                raise MachineError(
+                    f"{host} is locked, since its Engine was started anew and the swarm locks its managers",
+                    code="locked",
+                    remedy="Give docker_swarm_unlock_key",
+                )
+            plan.unlock.append(host)
+            plan.changes.append(f"unlock {host}")
+        elif look.state == "error":
+            raise MachineError(
+                f"The Engine of {host} is in a swarm, and says: {look.error}",
+                code="node_error",
+                remedy="Mend that, or take the host out with docker swarm leave --force on it; then run this again",
+            )
+        elif look.state == "pending":
+            raise MachineError(
+                f"{host} has begun to join a swarm and has not finished: {look.error or 'it still tries'} "
+                f"(managers: {', '.join(look.managers) or 'unknown'})",
+                code="pending",
+                remedy="See that it reaches the managers' port 2377, then run this again; docker swarm leave --force on it "
+                "gives it up",
+            )
+        elif look.state == "active" and nodes[host] is None:
+            _refuse_foreign(host, look, wish, cluster, seen)
+
+
+def _refuse_foreign(host: str, look: Local, wish: Wish, cluster: Cluster | None, seen: Seen) -> None:
+    """A host that is in a swarm which isn't the one that is talked to."""
+    managers = ", ".join(look.managers) or "itself alone"
+    if cluster:
+        raise MachineError(
+            f"{host} is a node of another swarm (managers: {managers}) than {cluster.manager}",
+            code="foreign",
+            remedy="It is never taken out of it by itself: do that on the host, with docker swarm leave, if it is meant",
+        )
+    if seen.check_mode:
+        return  # what is needed to ask a manager may not be installed yet
+    if look.manager and wish.state == "present":
+        said = messages_of(seen.answers).get(host, "it does not answer as one")
+        raise MachineError(
+            f"{host} is a manager, and could not be asked for its swarm: {said}",
+            code="no_answer",
+            remedy="The modules need the Docker SDK for Python on the host (docker_swarm_packages); mend what is said, and run "
+            "this again",
+        )
+    if wish.state == "present" and not any(one.manager or one.state == "locked" for one in seen.looks.values()):
+        raise MachineError(
+            f"{host} is a node of a swarm (managers: {managers}), and none of its managers is among the hosts of this play",
+            code="foreign",
+            remedy="Put its managers into the play, or take it out of that swarm, with docker swarm leave on the host",
+        )

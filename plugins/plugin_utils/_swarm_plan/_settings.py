@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The settings of a swarm as a whole."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+
+# Option of community.docker.docker_swarm -> where the Engine's API has it
+PLACES = {
+    "name": ("Name",),
+    "labels": ("Labels",),
+    "task_history_retention_limit": ("Orchestration", "TaskHistoryRetentionLimit"),
+    "snapshot_interval": ("Raft", "SnapshotInterval"),
+    "keep_old_snapshots": ("Raft", "KeepOldSnapshots"),
+    "log_entries_for_slow_followers": ("Raft", "LogEntriesForSlowFollowers"),
+    "heartbeat_tick": ("Raft", "HeartbeatTick"),
+    "election_tick": ("Raft", "ElectionTick"),
+    "dispatcher_heartbeat_period": ("Dispatcher", "HeartbeatPeriod"),
+    "node_cert_expiry": ("CAConfig", "NodeCertExpiry"),
+    "ca_force_rotate": ("CAConfig", "ForceRotate"),
+    "autolock_managers": ("EncryptionConfig", "AutoLockManagers"),
+}
+EMPTY: dict[str, t.Any] = {"labels": {}, "autolock_managers": False, "ca_force_rotate": 0, "keep_old_snapshots": 0}
+# What the module can't say, and so takes away whenever it changes anything else
+LOST = {"external CAs": ("CAConfig", "ExternalCAs"), "a log driver for all tasks": ("TaskDefaults", "LogDriver")}
+
+
+def check(settings: dict[str, t.Any]) -> None:
+    for name, value in settings.items():
+        if name not in PLACES:
+            raise BadOption(f"docker_swarm_settings.{name}", value, "is unknown", f"There are {', '.join(PLACES)}")
+
+
+def changes(spec: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, tuple[t.Any, t.Any]]:
+    """The settings that differ: name -> (before, after)."""
+    return {name: (_get(spec, name), value) for name, value in settings.items() if not _same(_get(spec, name), value)}
+
+
+def whole(spec: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, t.Any]:
+    """All settings as they are to be. An update is a replacement: what it does not say falls back to a default."""
+    for what, place in LOST.items():
+        if _at(spec, place):
+            raise MachineError(
+                f"The swarm has {what}, which community.docker.docker_swarm would take away by any change of its settings",
+                code="lost_setting",
+                remedy="Make the change with docker swarm update, or take that out first",
+            )
+    there = {name: _get(spec, name) for name in PLACES if _get(spec, name) is not None}
+    return {**there, **settings}
+
+
+def _same(before: t.Any, after: t.Any) -> bool:
+    if isinstance(before, (bool, dict)):
+        return bool(before == after)
+    return str(before) == str(after)
+
+
+def _get(spec: dict[str, t.Any], name: str) -> t.Any:
+    value = _at(spec, PLACES[name])
+    return EMPTY.get(name) if value is None else value
+
+
+def _at(spec: dict[str, t.Any], place: tuple[str, ...]) -> t.Any:
+    value: t.Any = spec
+    for key in place:
+        value = (value or {}).get(key)
+    return value

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+
+from ansible_collections.dockyard.machine.plugins.action import swarm_plan
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+
+ROLE = pathlib.Path(swarm_plan.__file__).parents[2] / "roles" / "docker_swarm"
+
+
+def test_the_role_has_each_default_once():
+    spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    assert {name: about.get("default") for name, about in spec.items()} == defaults
+
+
+def test_the_plan_is_asked_for_with_the_same_words_each_time():
+    """It is made up to three times; what one of them did not say would fall back to a default."""
+    tasks = [
+        task
+        for name in ("main.yml", "plan.yml")
+        for block in yaml.safe_load((ROLE / "tasks" / name).read_text())
+        for task in block.get("block", [block])
+        if "dockyard.machine.swarm_plan" in task
+    ]
+    said = [set(task["dockyard.machine.swarm_plan"]) for task in tasks]
+    assert len(said) == 2 and said[1] - said[0] == {"looks", "has_unlock_key"} and not said[0] - said[1]
+    assert said[1] == set(swarm_plan.SPEC)
+
+
+def test_a_wish_is_known_by_its_host_unless_said_otherwise():
+    assert swarm_plan._wish("web1", {"role": "worker", "identity": ""}).identity == "web1"
+    assert swarm_plan._wish("web1", {"role": "worker", "identity": "3fb4"}).identity == "3fb4"
+    with pytest.raises(MachineError, match="hosts.web1.rule"):
+        swarm_plan._wish("web1", {"rule": "worker"})

@@ -1,0 +1,279 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a swarm, on paper: joins, roles, labels, quorum, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import Local, Seen, Wish, make_plan
+
+
+def node(host, role="worker", state="ready", reachable=True, availability="active", name="", **labels):
+    """A node as the API tells it; its id is n-HOST."""
+    said = {
+        "ID": f"n-{name or host}",
+        "Spec": {"Role": role, "Availability": availability, "Labels": {"dockyard.host": host, **labels}},
+        "Description": {"Hostname": f"vm-{host}"},
+        "Status": {"State": state, "Addr": "192.0.2.1"},
+    }
+    if role == "manager":
+        said["ManagerStatus"] = {"Reachability": "reachable" if reachable else "unreachable"}
+    return said
+
+
+def answer(*nodes, of="m1", spec=None):
+    facts = {"ID": "swarm", "Spec": spec or {}, "JoinTokens": {"Worker": "SWMTKN-w", "Manager": "SWMTKN-m"}}
+    return {"item": of, "docker_swarm_manager": True, "can_talk_to_docker": True, "swarm_facts": facts, "nodes": nodes}
+
+
+def local(state="inactive", manager=False, error="", id="", managers=(), running=True):
+    node = {"id": id, "manager": manager, "managers": list(managers), "error": error}
+    return Local.of({"running": running, "swarm": state, "swarm_node": node})
+
+
+def wishes(**roles):
+    """host="manager", host="worker", host="absent" or "kept"; or a whole Wish"""
+    made = {}
+    for host, said in roles.items():
+        wish = said if isinstance(said, Wish) else Wish(said) if said in ("absent", "kept") else Wish(role=said)
+        wish.identity = wish.identity or host
+        made[host] = wish
+    return made
+
+
+def plan(hosts, *answers, looks=None, settings=None, rotate=(), may_end=False, **seen):
+    return make_plan(wishes(**hosts), Seen(list(answers), looks or {}, **seen), settings, rotate, may_end)
+
+
+def refusal(*args, **more):
+    with pytest.raises(MachineError) as failure:
+        plan(*args, **more)
+    assert failure.value.details()["remedy"], "no way on is told"
+    return failure.value
+
+
+TWO = {"m1": "manager", "w1": "worker"}
+
+
+def test_a_swarm_that_is_as_wanted_needs_one_answer_and_nothing_else():
+    made = plan(TWO, answer(node("m1", "manager"), node("w1")))
+    assert (made.changes, made.unsure, made.manager, made.warnings) == ([], [], "m1", [])
+    assert made.before == made.after
+
+
+def test_without_an_answer_all_hosts_are_looked_at_first():
+    assert plan(TWO).unsure == ["m1", "w1"]
+    made = plan(TWO, looks={"m1": local(), "w1": local()})
+    assert (made.init, made.join) == ("m1", {"w1": "worker"})
+
+
+def test_only_the_first_manager_begins_whichever_answers_first():
+    looks = {host: local() for host in ("w1", "m1", "m2", "m3")}
+    made = plan({"w1": "worker", "m1": "manager", "m2": "manager", "m3": "manager"}, looks=looks)
+    assert made.init == "m1"
+    assert made.join == {"w1": "worker", "m2": "manager", "m3": "manager"}
+
+
+def test_no_second_swarm_as_long_as_a_manager_was_not_looked_at():
+    error = refusal({"m2": "manager"}, looks={"m2": local()}, missing=["m1"])
+    assert error.code == "missing_manager" and "m1" in error.text()
+
+
+def test_an_interrupted_start_is_taken_up():
+    """The swarm has begun, and its first node has no label yet."""
+    bare = node("m1", "manager")
+    bare["Spec"]["Labels"] = {}
+    assert plan(TWO, answer(bare)).unsure == ["m1", "w1"]
+    made = plan(TWO, answer(bare), looks={"m1": local("active", True, id="n-m1"), "w1": local()})
+    assert (made.init, made.join) == ("", {"w1": "worker"})
+    assert made.nodes == [{"hostname": "n-m1", "labels": {"dockyard.host": "m1"}, "labels_to_remove": []}]
+
+
+def test_a_node_that_left_by_itself_joins_again_and_its_former_node_goes():
+    before = answer(node("m1", "manager"), node("w1", state="down"))
+    assert plan(TWO, before).unsure == ["w1"]
+    assert plan(TWO, before, looks={"w1": local()}).join == {"w1": "worker"}
+    new = node("w1", name="w1-new")
+    after = answer(node("m1", "manager"), node("w1", state="down"), new)
+    made = plan(TWO, after, looks={"w1": local("active", id="n-w1-new")})
+    assert (made.leaving.remove, made.join, made.nodes) == (["n-w1"], {}, [])
+
+
+def test_promotions_come_before_demotions():
+    made = plan({"m1": "worker", "w1": "manager"}, answer(node("m1", "manager"), node("w1")))
+    assert [(step["hostname"], step["role"]) for step in made.nodes] == [("n-w1", "manager"), ("n-m1", "worker")]
+
+
+def test_labels_that_are_ours_go_and_those_of_others_stay():
+    there = node("w1", **{"dockyard.labels": "tier,zone", "tier": "front", "zone": "a", "theirs": "x"})
+    made = plan(
+        {"m1": "manager", "w1": Wish(role="worker", labels={"tier": "back"})}, answer(node("m1", "manager"), there)
+    )
+    assert made.nodes == [
+        {"hostname": "n-w1", "labels": {"tier": "back", "dockyard.labels": "tier"}, "labels_to_remove": ["zone"]}
+    ]
+    assert made.after["w1"] == "worker active theirs=x tier=back"
+
+
+def test_availability_is_left_alone_unless_said_or_drained_by_us():
+    drained = node("w1", availability="drain")
+    assert plan(TWO, answer(node("m1", "manager"), drained)).nodes == []
+    ours = node("w1", availability="drain", **{"dockyard.drained": "pause"})
+    step = plan(TWO, answer(node("m1", "manager"), ours)).nodes[0]
+    assert (step["availability"], step["labels_to_remove"]) == ("pause", ["dockyard.drained"])
+    made = plan(
+        {"m1": "manager", "w1": Wish(role="worker", availability="active")}, answer(node("m1", "manager"), drained)
+    )
+    assert made.nodes[0]["availability"] == "active"
+
+
+def test_settings_are_compared_and_written_whole():
+    spec = {
+        "Name": "default",
+        "Labels": {"a": "b"},
+        "EncryptionConfig": {"AutoLockManagers": True},
+        "Raft": {"ElectionTick": 10},
+    }
+    whole = answer(node("m1", "manager"), node("w1"), spec=spec)
+    assert plan(TWO, whole, settings={"election_tick": "10", "autolock_managers": True}).settings == {}
+    made = plan(TWO, whole, settings={"election_tick": 20})
+    assert made.settings["election_tick"] == 20
+    assert made.settings["autolock_managers"] is True and made.settings["labels"] == {"a": "b"}, "would be reset"
+    rotated = plan(TWO, whole, rotate=["worker"]).settings
+    assert rotated["rotate_worker_token"] and rotated["autolock_managers"] is True
+    spec["CAConfig"] = {"ExternalCAs": [{"URL": "https://ca.example"}]}
+    assert "external CAs" in refusal(TWO, whole, settings={"election_tick": 20}).text()
+
+
+# -- leaving
+
+
+def test_a_worker_leaves_by_being_drained_first():
+    made = plan({"m1": "kept", "w1": "absent"}, answer(node("m1", "manager"), node("w1")))
+    assert made.leaving.drain == [{"host": "w1", "id": "n-w1", "was": "active"}]
+    assert (made.leaving.demote, made.leaving.leave, made.leaving.remove) == ([], ["w1"], ["n-w1"])
+    assert made.manager == "m1" and made.nodes == []
+
+
+def test_a_node_that_is_down_is_removed_without_a_word_from_it():
+    made = plan({"m1": "kept", "w1": "absent"}, answer(node("m1", "manager"), node("w1", state="down")))
+    assert (made.leaving.drain, made.leaving.leave, made.leaving.remove) == ([], [], ["n-w1"])
+
+
+THREE = [node(host, "manager") for host in ("m1", "m2", "m3")]
+
+
+def test_managers_leave_as_long_as_a_majority_stays_at_each_step():
+    made = plan({"m1": "kept", "m2": "absent", "m3": "absent"}, answer(*THREE))
+    assert made.leaving.demote == ["n-m2", "n-m3"]
+    lost = [node("m1", "manager"), node("m2", "manager"), node("m3", "manager", state="down", reachable=False)]
+    # First the one that is lost: then two of two are there, and one may go
+    made = plan({"m1": "kept", "m2": "absent", "m3": "absent"}, answer(*lost))
+    assert made.leaving.demote == ["n-m3", "n-m2"]
+    error = refusal({"m1": "kept", "m2": "absent"}, answer(*lost))
+    assert error.code == "quorum" and "1 of 2 managers" in error.text()
+    error = refusal({"m1": "manager", "m2": "worker"}, answer(*lost))
+    assert error.code == "quorum"
+
+
+def test_the_last_manager_stays_as_long_as_others_are_there():
+    both = answer(node("m1", "manager"), node("w1"))
+    assert refusal({"m1": "worker", "w1": "worker"}, both).code == "last_manager"
+    assert refusal({"m1": "absent", "w1": "kept"}, both).code in ("last_manager", "no_manager")
+    # Its successor joins in the same run
+    made = plan({"m1": "worker", "m2": "manager"}, both, looks={"m2": local()})
+    assert made.join == {"m2": "manager"} and made.nodes[0]["role"] == "worker"
+
+
+def test_a_swarm_ends_with_its_last_nodes():
+    looks = {"m1": local("active", True, id="n-m1"), "w1": local("active", id="n-w1")}
+    made = plan({"m1": "absent", "w1": "absent"}, answer(node("m1", "manager"), node("w1")))
+    assert made.leaving.dissolve and made.leaving.leave == ["m1", "w1"] and not made.leaving.drain
+    made = plan({"m1": "absent", "w1": "absent"}, looks=looks, may_end=True)
+    assert made.leaving.dissolve and made.leaving.leave == ["m1", "w1"] and not made.leaving.drain
+    # Its managers may be elsewhere, and it was not drained
+    assert refusal({"w1": "absent"}, looks={"w1": looks["w1"]}).code == "no_manager"
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize(
+    ("hosts", "more", "part"),
+    [
+        ({"m1": Wish()}, {}, "docker_swarm_role"),
+        ({"m1": Wish("gone", "manager")}, {}, "docker_swarm_state"),
+        ({"m1": Wish(role="manager", availability="on")}, {}, "docker_swarm_availability"),
+        ({"m1": Wish(role="manager", labels={"dockyard.host": "x"})}, {}, "dockyard.host"),
+        ({"m1": "manager"}, {"settings": {"autolock": True}}, "docker_swarm_settings.autolock"),
+        ({"m1": "manager"}, {"rotate": ["leader"]}, "docker_swarm_rotate_tokens"),
+        ({"w1": "worker"}, {"looks": {"w1": local()}}, "needs a manager"),
+    ],
+)
+def test_bad_input_is_named(hosts, more, part):
+    assert part in refusal(hosts, **more).text()
+
+
+FOREIGN = local("active", id="n-x", managers=["198.51.100.7:2377"])
+
+
+@pytest.mark.parametrize(
+    ("looks", "code", "part"),
+    [
+        ({"w1": FOREIGN}, "foreign", "198.51.100.7:2377"),
+        ({"w1": local("error", error="certificate has expired")}, "node_error", "certificate has expired"),
+        ({"w1": local("pending", managers=["198.51.100.7:2377"])}, "pending", "2377"),
+        ({"w1": local("locked")}, "locked", "docker_swarm_unlock_key"),
+        ({"w1": local(running=False)}, "no_engine", "w1"),
+    ],
+)
+def test_a_host_that_nothing_may_be_decided_for(looks, code, part):
+    error = refusal(TWO, answer(node("m1", "manager")), looks=looks)
+    assert error.code == code and part in error.text() and "w1" in error.text()
+
+
+def test_another_swarm_is_never_left_nor_taken_for_ours():
+    looks = {"m1": local(), "w1": FOREIGN}
+    assert refusal(TWO, looks=looks).code == "foreign"
+    other = local("active", True, id="n-else", managers=["198.51.100.7:2377"])
+    error = refusal({"m1": "manager", "m2": "manager"}, answer(node("m1", "manager")), looks={"m2": other})
+    assert error.code == "foreign" and "m2" in error.text()
+
+
+def test_a_lost_quorum_is_named_with_the_way_on():
+    lost = local(
+        "active", True, "rpc error: The swarm does not have a leader", "n-m1", ["192.0.2.1:2377", "192.0.2.2:2377"]
+    )
+    error = refusal(TWO, looks={"m1": lost, "w1": local("active", id="n-w1")})
+    assert error.code == "quorum" and "192.0.2.2:2377" in error.text() and "--force-new-cluster" in error.text()
+
+
+def test_a_locked_manager_is_unlocked_with_the_key():
+    made = plan(TWO, looks={"m1": local("locked"), "w1": local("active", id="n-w1")}, key=True)
+    assert (made.unlock, made.init, made.join) == (["m1"], "", {})
+
+
+def test_a_manager_that_can_not_be_asked_is_no_reason_to_begin_anew():
+    asked = {"item": "m1", "msg": "Failed to import the required Python library (docker)"}
+    looks = {"m1": local("active", True, id="n-m1"), "w1": local()}
+    error = refusal(TWO, asked, looks=looks)
+    assert error.code == "no_answer" and "required Python library" in error.text()
+    assert plan(TWO, asked, looks=looks, check_mode=True).init == ""
+
+
+def test_what_is_worth_a_warning():
+    made = plan({"m1": "manager", "m2": "manager"}, answer(node("m1", "manager"), node("m2", "manager")))
+    assert "2 managers survive" in made.warnings[0]
+    made = plan(TWO, answer(node("m1", "manager"), node("w1"), node("old", state="down")))
+    assert "old" in made.warnings[0] and "docker node rm" in made.warnings[0]
+    lost = node("m2", "manager", state="down", reachable=False)
+    made = plan(TWO, answer(node("m1", "manager"), node("m3", "manager"), node("w1"), lost))
+    assert any("2 of 3 are there" in warning for warning in made.warnings)
+
+
+def test_no_token_is_in_a_plan():
+    made = plan(TWO, answer(node("m1", "manager")), looks={"w1": local()})
+    assert made.join and "SWMTKN" not in repr(made)
