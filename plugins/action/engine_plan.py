@@ -79,6 +79,7 @@ class ActionModule(ActionBase):
             proxies=ours,
             names=_names(names, options["tls_san"], server_ca) if tls else [],
             server_ca=server_ca,
+            signed_here=bool(options["server_ca_key"]),
             life=_authority.life_of(_PREFIX + "certificate_life", options["certificate_life"]),
             client_ca=self._pem("client_ca_cert", options) if tls else "",
         )

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import KINDS
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet, _given_ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._given_ca import GivenCA
 from ansible_collections.dockyard.machine.plugins.plugin_utils._rotation import Run
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
@@ -23,9 +26,16 @@ class ActionModule(ControllerAction):
         "limit": {"type": "raw"},
         "give_up": {"type": "raw"},
         "lock_timeout": {"type": "float", "default": 60},
+        **_given_ca.SPEC,
     }
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        try:
+            return self._run(args)
+        except _tls.TlsError as error:
+            raise MachineError(str(error), code="certificate") from error
+
+    def _run(self, args: dict[str, t.Any]) -> Result:
         limit = args["limit"].split(",") if isinstance(args["limit"], str) else args["limit"] or []
         run = Run(
             store=open_store(args["store"]),
@@ -35,5 +45,6 @@ class ActionModule(ControllerAction):
             limit=[str(one).strip() for one in limit],
             give_up=_fleet.as_names(args["give_up"], "machine_rotate_give_up"),
             timeout=args["lock_timeout"],
+            given=GivenCA.of(self._loader, args),
         )
         return run.look() if self._task.check_mode else run.go_on()

@@ -31,6 +31,11 @@ options:
     description:
       - Name of the machine.
     type: str
+  optional:
+    description:
+      - Return an empty string in place of a file that is not there. The store has no key of a CA that isn't its own.
+    type: bool
+    default: false
   store:
     description:
       - The store, a folder or C(s3://bucket/prefix).
@@ -102,12 +107,12 @@ class LookupModule(LookupBase):
             if machine:
                 check_name(machine)
             store = open_store(self.get_option("store"))
-            return [_path(store, machine, file) for file in terms]
+            return [_path(store, machine, file, self.get_option("optional")) for file in terms]
         except MachineError as error:
             raise AnsibleError(error.text()) from None
 
 
-def _path(store: Store, machine: str | None, file: str) -> str:
+def _path(store: Store, machine: str | None, file: str, optional: bool = False) -> str:
     if file not in FILES[bool(machine)]:
         what = "of a machine" if machine else "of the store"
         raise BadOption("key_file", file, f"is no file {what}", f"There are {', '.join(FILES[bool(machine)])}")
@@ -121,6 +126,8 @@ def _path(store: Store, machine: str | None, file: str) -> str:
     else:
         store.fill(machine)
     if not os.path.exists(path):
+        if optional:
+            return ""
         raise MachineError(
             f"The store {store.where} has no {file}" + (f" of {machine}" if machine else ""),
             code="no_key",

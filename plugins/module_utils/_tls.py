@@ -162,6 +162,12 @@ def belongs(key_pem: str, cert_pem: str, what: str = "The key") -> bool:
     return _fingerprint(key) == _fingerprint(_load_certificate(cert_pem, "The certificate").public_key())
 
 
+def first(bundle_pem: str) -> str:
+    """The first of a bundle's certificates."""
+    _need_library()
+    return _pem(_load_certificate(bundle_pem, "The CA certificate"))
+
+
 def _fingerprint(key: CertificatePublicKeyTypes) -> str:
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()

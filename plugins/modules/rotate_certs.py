@@ -28,6 +28,7 @@ options:
       - What is rotated. V(certificates) issues the client's and the Engines' certificates anew, by the same CAs.
       - V(ca) replaces both CAs, and all certificates and the client's key with them.
       - While one is under way, the other is refused.
+      - With a CA that is given, V(ca) brings that one, and V(certificates) renews by that one, which must be the store's.
     type: str
     choices: [ca, certificates]
     default: certificates
@@ -57,6 +58,8 @@ options:
       - Seconds to wait for another run that changes the CA.
     type: float
     default: 60
+extends_documentation_fragment:
+  - dockyard.machine.given_ca
 attributes:
   check_mode:
     support: full

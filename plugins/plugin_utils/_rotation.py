@@ -17,6 +17,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, _ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._given_ca import GivenCA
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
 
 NO_TLS = "none"  # what a host without TLS works with
@@ -33,12 +34,16 @@ class Run:
     limit: list[str] = dataclasses.field(default_factory=list)
     give_up: list[str] = dataclasses.field(default_factory=list)
     timeout: float = 60
+    given: GivenCA | None = None  # CAs that are not the store's own
     steps: list[str] = dataclasses.field(default_factory=list)  # those that were left behind now
-    given: bool = False  # whether any client's pair was replaced
+    replaced: bool = False  # whether any client's pair was
 
     def look(self) -> Result:
         """What there is to do, and nothing done."""
-        rotation = self._rotation(self._files())
+        files = self._files()
+        rotation = self._rotation(files)
+        if rotation is None and self.begin:
+            self._refuse_other_ca(files)
         lacking = self._lacking(rotation)
         if rotation is None and self.begin:
             lacking = [one.name for one in self._machines() if _engine(one).get("authority") != NO_TLS]
@@ -51,7 +56,7 @@ class Run:
         if rotation and not self.begin:
             self._refuse_failed(rotation)
         if rotation is None and self.begin:
-            if store.change_ca(functools.partial(_ca.begun, kind=self.kind), self.timeout):
+            if store.change_ca(self._begun, self.timeout):
                 self.steps.append("begin")
             rotation = self._rotation(store.ca_files())
         while rotation:
@@ -64,6 +69,31 @@ class Run:
         store.fill_ca()  # what this run has brought before is of another step
         self._give_pairs()
         return self._result(before, rotation, self._lacking(rotation))
+
+    def _begun(self, files: _ca.Files) -> _ca.Files | None:
+        """A rotation at its first step; of CAs that are given, what they have to sign for the client is signed now."""
+        if _ca.rotation(files):
+            return None
+        self._refuse_other_ca(files)
+        if not self.given:
+            return _ca.begun(files, self.kind)
+        return _ca.begun(files, self.kind, self.given.new() if self.kind == "ca" else self.given.renewed(files))
+
+    def _refuse_other_ca(self, files: _ca.Files) -> None:
+        lacking = [side for side in _ca.SIDES if f"{side}-ca-key.pem" not in files]
+        if lacking and not self.given:
+            raise MachineError(
+                f"The CA of {' and of '.join(f'{side}s' for side in lacking)} of {self.store.where} is not its own",
+                code="given_ca",
+                remedy=f"Give machine_{lacking[0]}_ca_cert and what signs with it: the same, or the one that is to come",
+            )
+        if self.given and self.given.is_in(files) != (self.kind == "certificates"):
+            raise BadOption(
+                "machine_rotate",
+                self.kind,
+                "can't be done: the CA that is given " + ("signs already" if self.kind == "ca" else "is another one"),
+                "Use machine_rotate=certificates for new certificates by the same CA, machine_rotate=ca for another CA",
+            )
 
     # Looking
 
@@ -113,7 +143,7 @@ class Run:
 
     def _give_pairs(self) -> None:
         with_ssh = [name for name, record in self.store.records().items() if record.ssh]
-        self.given = self.store.give_client_pairs(with_ssh) or self.given
+        self.replaced = self.store.give_client_pairs(with_ssh) or self.replaced
 
     def _mine(self, names: list[str]) -> list[str]:
         return [name for name in names if not self.limit or _fleet.matches(name, self.limit)]
@@ -134,7 +164,7 @@ class Run:
     def _result(self, before: _ca.Rotation | None, after: _ca.Rotation | None, lacking: list[str]) -> Result:
         hosts = self._mine([name for name in lacking if name not in self.give_up])
         return {
-            "changed": bool(self.steps or self.given),
+            "changed": bool(self.steps or self.replaced),
             "done": after is None,
             "id": after.id if after else None,
             "step": after.step.name if after else None,

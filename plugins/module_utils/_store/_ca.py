@@ -4,7 +4,7 @@
 """The CA of a store as data: its files, and what each step of a rotation makes of them.
 
 Of the certificates in a CA's file the first one signs; those after it are trusted, too. So whoever is given these files
-does the right thing at any moment of a rotation, and need not know of it:
+does the right thing at any moment of a rotation, and need not know of it. The keys of CAs that are not ours are missing:
 
     server-ca.pem, server-ca-key.pem      sign Engines' certificates; what clients trust
     client-ca.pem, client-ca-key.pem      sign clients' certificates; what Engines trust
@@ -88,7 +88,7 @@ def made(files: Files) -> Files | None:
 
     if not files:
         return _new()
-    if _tls.needs_renewal(files[CLIENT_CERT], []) is None:
+    if not _signs(files, "client") or _tls.needs_renewal(files[CLIENT_CERT], []) is None:
         return None
     return _renewed(files)
 
@@ -98,7 +98,9 @@ def begun(files: Files, kind: str, new: Files | None = None) -> Files | None:
     if MARK in files:
         return None
     if kind == "certificates":
-        return _at({**_renewed(files), **_parts(files, OLD)}, str(uuid.uuid4()), kind, 0)
+        # Of a CA that isn't ours, who has it gives the client's certificate: with ``new``
+        renewed = {**files, **new} if new else _renewed(files) if _signs(files, "client") else files
+        return _at({**renewed, **_parts(files, OLD)}, str(uuid.uuid4()), kind, 0)
     return _at({**files, **_parts(files, OLD), **_parts(new or _new(), NEW)}, str(uuid.uuid4()), kind, 0)
 
 
@@ -116,7 +118,9 @@ def _at(files: Files, id: str, kind: str, number: int) -> Files:
     found = in_use(files)
     for side, order in (("server", step.server), ("client", step.client)):
         found[f"{side}-ca.pem"] = "".join(files[f"{whose}{side}-ca.pem"] for whose in order)
-        found[f"{side}-ca-key.pem"] = files[f"{order[0]}{side}-ca-key.pem"]
+        found.pop(f"{side}-ca-key.pem", None)
+        if f"{order[0]}{side}-ca-key.pem" in files:
+            found[f"{side}-ca-key.pem"] = files[f"{order[0]}{side}-ca-key.pem"]
     if step.client[0] == NEW and found[CLIENT_KEY] != files[NEW + CLIENT_KEY]:
         found.update({name: files[NEW + name] for name in (CLIENT_CERT, CLIENT_KEY)})
     # What no later step asks for goes now: of the old CAs, the keys as soon as nothing is signed by them.
@@ -124,6 +128,11 @@ def _at(files: Files, id: str, kind: str, number: int) -> Files:
     found.update({name: text for name, text in files.items() if needed and name.startswith(needed)})
     found[MARK] = json.dumps({"id": id, "kind": kind, "step": step.name})
     return found
+
+
+def _signs(files: Files, side: str) -> bool:
+    """Whether the CA's key is here."""
+    return f"{side}-ca-key.pem" in files
 
 
 def _parts(files: Files, whose: str) -> Files:

@@ -110,7 +110,7 @@ class ObjectBase(Store):
         return self._scratch.folder(CA)
 
     def fill_ca(self) -> None:
-        self._scratch.write(CA, _ca.in_use(self.ca_files()))
+        self._scratch.replace(CA, _ca.in_use(self.ca_files()))
 
     def put_ca(self, files: dict[str, str]) -> None:
         found = self.objects.get("ca.json")

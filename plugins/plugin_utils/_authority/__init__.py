@@ -89,7 +89,7 @@ class Authority:
 
     def why_not_ours(self, certificate: str) -> str | None:
         """Why a certificate, with what is sent along with it, is none of this CA, or None."""
-        return why_not_ours(certificate, self.bundle, bool(self.command))
+        return why_not_ours(certificate, self.bundle, bool(self.key))
 
     def _certificates(self) -> list[t.Any]:
         if not self.bundle:
@@ -135,12 +135,16 @@ def open_authority(loader: DataLoader, option: str, options: t.Mapping[str, t.An
     )
 
 
-def why_not_ours(certificate: str, bundle: str, by_command: bool = False) -> str | None:
-    """Why a certificate, with what is sent along with it, is none of this CA, or None."""
+def why_not_ours(certificate: str, bundle: str, directly: bool = True) -> str | None:
+    """Why a certificate, with what is sent along with it, is none of this CA, or None.
+
+    ``directly``: whether the bundle's first has to be the issuer. Who signs elsewhere may have more CAs below it.
+    """
     sent, given = _chain.load(certificate, "The certificate"), _chain.load(bundle, "The CA certificate")
-    if not by_command and not _chain.issued(sent[0], given[0]):
+    if directly and not _chain.issued(sent[0], given[0]):
         return "it was not issued by this CA"
-    return _chain.why_not_followed(sent, given)
+    # Of a bundle, what isn't above the first one is another CA, which is trusted as well while they are rotated.
+    return _chain.why_not_followed(sent, _chain.path(given[0], given))
 
 
 def server_request(public_key: str, names: t.Iterable[str], life: datetime.timedelta) -> Request:

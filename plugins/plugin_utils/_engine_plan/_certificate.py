@@ -64,8 +64,8 @@ def _certificate_reason(wanted: Wanted, seen: dict[str, t.Any], now: datetime.da
     try:
         if _tls.public_key_sha256(seen["certificate"]) != _tls.public_key_sha256(seen["public_key"]):
             return "it does not belong to the host's key"
-        return _authority.why_not_ours(
-            seen["certificate"], wanted.server_ca, bool(wanted.server_ca_command)
-        ) or _tls.needs_renewal(seen["certificate"], wanted.names, now, wanted.life)
+        return _authority.why_not_ours(seen["certificate"], wanted.server_ca, wanted.signed_here) or _tls.needs_renewal(
+            seen["certificate"], wanted.names, now, wanted.life
+        )
     except _tls.TlsError as error:
         return f"the one there can't be read ({error})"

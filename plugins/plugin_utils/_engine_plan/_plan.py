@@ -40,6 +40,7 @@ class Wanted:
     users: list[str] = dataclasses.field(default_factory=list)
     names: list[str] = dataclasses.field(default_factory=list)
     server_ca: str = ""
+    signed_here: bool = True  # whether the CA's key is given
     server_ca_command: list[str] = dataclasses.field(default_factory=list)
     life: datetime.timedelta = _tls.CERTIFICATE_LIFE
     client_ca: str = ""

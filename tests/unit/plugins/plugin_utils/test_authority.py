@@ -64,7 +64,7 @@ def test_an_intermediate_is_sent_along_and_the_root_is_not(root, intermediate, k
     assert sent == intermediate.certificate
     assert set(_tls.inspect(text)["names"]) == set(NAMES)
     assert _authority.why_not_ours(text, intermediate.bundle) is None
-    assert _authority.why_not_ours(text, pki.pem(root.certificate), by_command=True) is None
+    assert _authority.why_not_ours(text, pki.pem(root.certificate), directly=False) is None
     assert _authority.why_not_ours(pki.pem(own), intermediate.bundle) == "an intermediate certificate is missing in it"
     assert _authority.why_not_ours(text, pki.make_ca("other").bundle) == "it was not issued by this CA"
     assert _authority.why_not_ours(text, pki.pem(root.certificate)) == "it was not issued by this CA", "but below it"

@@ -330,7 +330,9 @@ def test_a_certificate_that_lives_too_long_or_lacks_its_chain_is_issued_anew():
     info["tls"]["certificate"] += pki.pem(ca.certificate)
     assert plan(info, server_ca=ca.bundle).changes == []
     assert plan(info, server_ca=root.bundle).certificate["reason"] == "it was not issued by this CA"
-    assert plan(info, server_ca=root.bundle, server_ca_command=["sign"]).changes == []
+    elsewhere = {"signed_here": False, "server_ca_command": ["sign"]}
+    assert plan(info, server_ca=root.bundle, **elsewhere).changes == []
+    assert plan(info, server_ca=SERVER_CA[1] + root.bundle, **elsewhere).certificate, "that is the former CA"
 
 
 # Rotation: certificates alone
