@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
 HOST, FAILS = "host", "fails"  # a step that a module takes there, and what can go wrong with it
 COMMAND = "/usr/sbin/dockerd -H fd://"
 NAMES = ["192.0.2.1"]
-APPLY = {"start_timeout": 10, "environment": "{}", "port": 2376}
+APPLY = {"start_timeout": 10, "secrets": "{}", "port": 2376}
 
 
 class Failed(Exception):

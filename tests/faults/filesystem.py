@@ -16,8 +16,10 @@ from __future__ import annotations
 import itertools
 import os
 import pathlib
+import re
 import typing as t
 
+TEMPORARY = re.compile(r"\.new|/\.ca(/|$)")  # what is not yet in its place
 SHARES = (0.0, 0.5, 1.0)  # of what was written and not synced
 ALL_SUBSETS = 4  # of up to so many unsynced changes all subsets are looked at, beyond that a choice of them
 
@@ -99,7 +101,7 @@ class Survives:
         """Numbers of the states that were not there before, temporary files apart."""
         found = []
         for number, state in enumerate(self.states()):
-            key = where + str([(name, content) for name, content in sorted(state.items()) if ".new" not in name])
+            key = where + str([(name, one) for name, one in sorted(state.items()) if not TEMPORARY.search(name)])
             if key not in known:
                 known.add(key)
                 found.append(number)

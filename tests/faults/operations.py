@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.action import machine_record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _adopt, _orphans, _prune
+from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import KINDS
 from ansible_collections.dockyard.machine.plugins.module_utils.driver import Machine
 from tests.faults.world import NAME, World
 
@@ -59,6 +60,12 @@ def operations(world: type[World]) -> dict[str, Operation]:
         found["adopt"] = Operation(adopt, before=lambda world: (made(world), world.lose_record()), needed=True)
     if world.driver.ssh_user:
         found["reached"] = Operation(reached, before=made)
+        for kind in KINDS if world.rotates else ():
+            found[f"rotate-{kind}"] = Operation(
+                lambda world, kind=kind: world.engine.rotate(kind),
+                before=lambda world: (made(world), world.set_up()),
+                settles=False,
+            )
         found["renew-certificate"] = Operation(renew_certificate, before=lambda world: (made(world), world.age()))
     return found
 

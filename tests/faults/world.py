@@ -21,6 +21,7 @@ import uuid
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import (
+    _engine_host,
     _lifecycle,
     _module,
     _process,
@@ -32,6 +33,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import driver as 
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests.faults import boundaries
 from tests.faults.boundaries import Boundary, Crash
+from tests.faults.engines import HOST, Engine
 from tests.faults.filesystem import State, Survives, write_state
 from tests.faults.hosts import SSH, Hosts
 from tests.faults.invariants import Thing, Watch
@@ -69,6 +71,7 @@ class World:
     driver: type[contract.Driver]
     name: str  # the driver's
     secrets: tuple[str, ...] = (KEY_CANARY,)  # may be nowhere
+    rotates = False  # whether certificates are rotated: no driver takes part in that, so one is as good as all
     dear = False  # a cell takes long, so only those are run that can't go as another one
     lag = 4.0  # seconds for which a list may be empty
     timeout = 120.0
@@ -96,6 +99,8 @@ class World:
         self._uuids = itertools.count(1)
         patch.setattr(uuid, "uuid4", self._uuid)
         self.hosts = Hosts(self)
+        self.engine: Engine | None = None
+        self._patching = patch
         patch.setattr(_ssh, "_run", self._keygen)
         patch.setattr(_process, "run", self.program)
         self.play(patch)
@@ -138,6 +143,8 @@ class World:
         """Do, or don't do, what crosses; and answer, or raise, as the provider's client does then."""
         if boundary.kind == SSH:
             return self.hosts.fail(fault, effect)
+        if boundary.kind == HOST:
+            raise _engine_host.HostError(f"{boundary.name} failed")
         raise NotImplementedError(f"{fault} of {boundary}")
 
     def program(self, line: list[str], limit: float | None = None, **settings: t.Any) -> t.Any:
@@ -214,6 +221,8 @@ class World:
         """All that crosses the process comes through here."""
         if self.dead:
             raise Crash
+        if self.engine:
+            self.engine.check()
         boundary, number = Boundary(kind, name, self.doing), len(self.crossed)
         self.crossed.append(boundary)
         if kind != boundaries.DISK:
@@ -277,8 +286,14 @@ class World:
     def ids(self) -> set[str]:
         return {thing.id for thing in self.things()}
 
+    def set_up(self) -> None:
+        """The machine's Engine, as the role leaves it."""
+        self.engine = Engine(self, self._patching)
+
     def check(self) -> None:
         self.watch.end()
+        if self.engine:
+            self.engine.check()
 
     def shape(self) -> dict[str, t.Any]:
         """What there is, without what differs by chance: ids, times, tries."""
@@ -293,7 +308,8 @@ class World:
             }
             for name, record in self.records().items()
         }
-        return {"things": things, "machines": machines}
+        engine = {"engine": self.engine.shape()} if self.engine else {}
+        return {"things": things, "machines": machines, **engine}
 
     # Helpers
 

@@ -271,6 +271,8 @@ class FileStore(Store):
 
     def change_ca(self, change: t.Callable[[_ca.Files], _ca.Files | None], timeout: float = 60) -> bool:
         with self.lock(CA_LOCK, timeout), self.explained():
+            temporary = self._path(".ca")
+            shutil.rmtree(temporary, ignore_errors=True)  # of a killed run
             before = self.ca_files()
             after = change(before)
             changed = after is not None and after != before
@@ -279,7 +281,8 @@ class FileStore(Store):
             # The one before stays as long as there is more to come, for those who have its path.
             kept = 2 if _ca.MARK in (after or before) else 1
             for name in self._ca_folders()[:-kept]:
-                shutil.rmtree(self._path(name))
+                os.rename(self._path(name), temporary)
+                shutil.rmtree(temporary)
             return changed
 
     def _replace_ca(self, before: _ca.Files, after: _ca.Files) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.modules import generic
-from tests.faults import boundaries, faults, hosts, world
+from tests.faults import boundaries, engines, faults, hosts, world
 
 
 class World(world.World):
     driver = generic.Generic
     name = "dockyard.machine.generic"
-    failures = {hosts.SSH: faults.SSH}
+    rotates = True
+    failures = {hosts.SSH: faults.SSH, engines.HOST: (engines.FAILS,)}
     changes = {"adjust": {"options": {"address": "192.0.2.2"}}}
     elsewhere = {"options": {"address": "192.0.2.66"}}  # another host
 

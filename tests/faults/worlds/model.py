@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from tests.faults import boundaries, faults, world
+from tests.faults import boundaries, faults, hosts, world
 from tests.faults.boundaries import Boundary
 from tests.faults.invariants import Thing
 from tests.model import Fault, Model, Provider, driver_for
@@ -39,7 +39,7 @@ class World(world.World):
     name = "dockyard.machine.model"
     lag = 2.0
     secrets = (world.KEY_CANARY, CANARY, DATA)
-    failures = {boundaries.API: faults.API}
+    failures = {boundaries.API: faults.API, hosts.SSH: faults.SSH}
     shortages = {"full": {"full": ["a"]}, "full-later": {"full_later": ["a"]}}
     changes = {
         "adjust": {"options": {"rules": [22, 80], "public_address": False}},
@@ -94,6 +94,8 @@ class World(world.World):
         return shape
 
     def suits(self, fault: str, boundary: Boundary) -> bool:
+        if boundary.kind == hosts.SSH:
+            return True
         if fault in (faults.EMPTY, faults.NO_PAGE):
             return boundary.name.startswith("list_")
         if fault == faults.QUOTA:
@@ -103,6 +105,8 @@ class World(world.World):
         return fault != faults.TIMEOUT_AFTER or boundary.changes
 
     def fail(self, fault: str, boundary: Boundary, effect: t.Callable[[], t.Any]) -> t.Any:
+        if boundary.kind == hosts.SSH:
+            return super().fail(fault, boundary, effect)
         self.clock.now += TAKES.get(fault, 0)
         self.provider.faults = [Fault(WHAT[fault], after=fault in (faults.TIMEOUT_AFTER, faults.RESET))]
         try:
