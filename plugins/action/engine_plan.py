@@ -52,8 +52,13 @@ class ActionModule(ActionBase):
         info = arguments["info"]
         try:
             options = _options(self._loader, arguments["wanted"])
-            wanted = self._wanted(options, arguments["names"])
+            wanted = self._wanted(options)
+            others = self._name(wanted, arguments["names"], options["tls_san"], info, task_vars or {})
+            if self._connection.transport == "local":
+                # An SSH session there is that of whoever started Ansible, not one between controller and host.
+                info["host"]["controller"] = None
             plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
+            plan.warnings += others
             if plan.certificate:
                 self._rehearse(wanted, plan, options)
         except (PlanError, _tls.TlsError) as error:
@@ -61,7 +66,7 @@ class ActionModule(ActionBase):
         # What the host said is in it, and a host must not make the controller evaluate anything.
         return unsafe(self._result(wanted, plan, info))
 
-    def _wanted(self, options: dict[str, t.Any], names: list[str]) -> Wanted:
+    def _wanted(self, options: dict[str, t.Any]) -> Wanted:
         if options["rotate"]:
             options = {**options, "access": "tls"}  # of a host that has it; another one is left alone
         tls = options["access"] == "tls"
@@ -77,12 +82,37 @@ class ActionModule(ActionBase):
             options={name: options[name] for name in OPTIONS},
             environment=sorted({*options["environment"], *ours}),
             proxies=ours,
-            names=_names(names, options["tls_san"], server_ca) if tls else [],
             server_ca=server_ca,
             signed_here=bool(options["server_ca_key"]),
             life=_authority.life_of(_PREFIX + "certificate_life", options["certificate_life"]),
             client_ca=self._pem("client_ca_cert", options) if tls else "",
         )
+
+    def _name(
+        self, wanted: Wanted, known: list[str], asked: list[str], info: dict[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> list[str]:
+        """Fill in the names for the certificate; what is to be said about them.
+
+        Of what the host says of itself, what is another host's is left out: else it could have itself a certificate with
+        which it passes for that one.
+        """
+        if wanted.access != "tls":
+            return []
+        said, own = [info["host"]["hostname"], *info["host"]["addresses"]], [*known, *wanted.listen, *asked]
+        owners: dict[str, str] = {}
+        if not {*own, *_authority.names_vouched_for(info["tls"]["certificate"], wanted.server_ca)}.issuperset(said):
+            # Only where there is something new: to ask for the variables of all hosts takes its time.
+            hosts = task_vars.get("hostvars", {})
+            for host in hosts:
+                if host != task_vars["inventory_hostname"]:
+                    owners.update({host: host, str(hosts[host].get("ansible_host", host)): host})
+        taken = [name for name in said if name in owners and name not in own]
+        kept = [name for name in said if name not in taken]
+        wanted.names = _names([*known, *wanted.listen, *kept], asked, wanted.server_ca)
+        return [
+            f"This host says that it is {name}, which is {owners[name]}: that is left out of its certificate"
+            for name in taken
+        ]
 
     def _pem(self, option: str, options: dict[str, t.Any]) -> str:
         return read_pem(self._loader, _PREFIX + option, options[option])
@@ -115,6 +145,7 @@ class ActionModule(ActionBase):
                 "api_version": info["engine"].get("api_version"),
                 "access": wanted.access,
                 "authority": plan.authority or "none",
+                **plan.access,
                 "certificate_not_after": _tls.inspect(certificate)["not_after"]
                 if wanted.access == "tls" and certificate and not plan.certificate
                 else None,

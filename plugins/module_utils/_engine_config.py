@@ -21,6 +21,7 @@ TLS_FOLDER = "/etc/docker/tls"
 CA_PATH = TLS_FOLDER + "/ca.pem"
 CERTIFICATE_PATH = TLS_FOLDER + "/cert.pem"
 KEY_PATH = TLS_FOLDER + "/key.pem"
+KEY_MODE, CERTIFICATE_MODE = 0o400, 0o444  # what the CIS Docker Benchmark asks for
 STATE_PATH = "/var/lib/dockyard/engine.json"
 # Last by name: a later drop-in with an ExecStart of its own would take --tlsverify away.
 SERVICE_DROP_IN = "/etc/systemd/system/docker.service.d/zz-dockyard.conf"
@@ -193,14 +194,41 @@ def service_drop_in(exec_start: str | None, tls: bool, environment: bool) -> str
     return _HEADER + "[Service]\n" + "\n".join(lines) + "\n" if lines else None
 
 
-def socket_drop_in(listen: str | None, allowed: t.Sequence[str] = ()) -> str | None:
+def socket_drop_in(
+    port: int | None,
+    addresses: t.Sequence[str] = (),
+    allowed: t.Sequence[str] | None = None,
+    controllers: t.Sequence[str] = (),
+) -> str | None:
     """Our drop-in of docker.socket. With sources given, systemd drops packets from all others (BPF, cgroup v2)."""
-    if listen is None:
+    if port is None:
         return None
-    lines = ["ListenStream=" + listen]
-    if allowed:
+    lines = [f"ListenStream={f'[{address}]' if ':' in address else address}:{port}" for address in addresses]
+    if addresses:
+        # An address may come later than the socket; and each stands for itself, so that 0.0.0.0 and :: can be together.
+        lines += ["FreeBind=true", "BindIPv6Only=ipv6-only"]
+    else:
+        lines = [f"ListenStream={port}"]
+    if allowed is not None:
         lines += ["IPAddressDeny=any", "IPAddressAllow=" + " ".join(["localhost", *allowed])]
-    return _HEADER + "[Socket]\n" + "\n".join(lines) + "\n"
+    remembered = [_CONTROLLERS + " ".join(controllers)] if controllers else []
+    return _HEADER + "\n".join([*remembered, "[Socket]", *lines]) + "\n"
+
+
+_CONTROLLERS = "# Controllers: "
+
+
+def controllers_of(drop_in: str | None) -> list[str]:
+    """The controllers that our drop-in of docker.socket remembers, the latest first."""
+    for line in (drop_in or "").splitlines():
+        if line.startswith(_CONTROLLERS):
+            return line[len(_CONTROLLERS) :].split()
+    return []
+
+
+def listening(drop_in: str | None) -> list[str]:
+    """The part of our drop-in of docker.socket that only a new socket takes over; its filter counts from a reload on."""
+    return [line for line in (drop_in or "").splitlines() if line and not line.startswith(("#", "IPAddress"))]
 
 
 # -- environment file

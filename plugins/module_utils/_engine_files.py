@@ -21,11 +21,11 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_host impo
 
 
 def make_key() -> None:
-    """The Engine's private key, made here, 0600 from its first moment. One that is there and works stays."""
+    """The Engine's private key, made here, and root's alone from its first moment. One that is there and works stays."""
     os.makedirs(cfg.TLS_FOLDER, exist_ok=True)
     os.chmod(cfg.TLS_FOLDER, 0o700)
     if os.path.exists(cfg.KEY_PATH):
-        os.chmod(cfg.KEY_PATH, 0o600)
+        os.chmod(cfg.KEY_PATH, cfg.KEY_MODE)
         if host.public_key(cfg.KEY_PATH):
             return
     partial = cfg.KEY_PATH + ".new"
@@ -39,7 +39,7 @@ def make_key() -> None:
             host.remove(partial + ".pub")
         else:
             raise HostError("Neither openssl nor ssh-keygen is on the host: one of them is needed to make the key")
-        os.chmod(partial, 0o600)
+        os.chmod(partial, cfg.KEY_MODE)
         os.rename(partial, cfg.KEY_PATH)
     finally:
         os.umask(before)
@@ -93,6 +93,20 @@ class Files:
                 host.remove(path)
             else:
                 host.write(path, content, mode)
+
+
+def open_and_close(firewall: dict[str, t.Any] | None, limit: float) -> bool:
+    """The firewalls as planned. That stays if the Engine fails: the next look finds it. True if a unit's file changed."""
+    if not firewall:
+        return False
+    for path, content in firewall["files"].items():
+        if content is None:
+            host.remove(path)
+        else:
+            host.write(path, content, 0o644)
+    for command in firewall["commands"]:
+        host.run(*command, limit=limit)
+    return any(path.endswith(".conf") for path in firewall["files"])
 
 
 def remember(config: dict[str, t.Any], pending: str | None, **more: t.Any) -> bool:

@@ -178,34 +178,49 @@ def version(limit: float) -> dict[str, t.Any]:
     return answer
 
 
-def check_refusal(port: int, certificate: str | None) -> None:
+def check_refusal(addresses: list[str], port: int, certificate: str | None) -> None:
     """The port must not answer plain HTTP, and has to show the certificate that was just put in place."""
+    for address in [address for address in addresses if _is_here(address)] if addresses else ["localhost"]:
+        _check_refusal(address, port, certificate)
+
+
+def _is_here(address: str) -> bool:
+    """Whether the host has this address by now: docker.socket listens on one that may come later."""
     try:
-        with socket.create_connection(("localhost", port), timeout=10) as stream:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as trying:
+            trying.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _check_refusal(address: str, port: int, certificate: str | None) -> None:
+    try:
+        with socket.create_connection((address, port), timeout=10) as stream:
             stream.sendall(b"GET /_ping HTTP/1.0\r\nHost: localhost\r\n\r\n")
             answer = stream.recv(64)
     except OSError as error:
-        raise HostError(f"Nothing answers on port {port} of the host itself: {error}") from None
+        raise HostError(f"Nothing answers on port {port} of {address}, asked on the host itself: {error}") from None
     if b" 200" in answer.split(b"\r\n")[0]:
         raise HostError(f"Port {port} answers plain HTTP, which gives anyone root on this host")
     if not certificate:
         return
     import ssl  # only here: it takes as long as a question to the Engine
 
-    shown = _shown_certificate(port)
+    shown = _shown_certificate(address, port)
     own, mark, _chain = certificate.partition(END_OF_CERTIFICATE)
     if shown and shown != ssl.PEM_cert_to_DER_cert(own + mark):
         raise HostError(f"The Engine shows another certificate on port {port} than the one that was put in place")
 
 
-def _shown_certificate(port: int) -> bytes | None:
+def _shown_certificate(address: str, port: int) -> bytes | None:
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with socket.create_connection(("localhost", port), timeout=10) as raw, context.wrap_socket(raw) as stream:
+        with socket.create_connection((address, port), timeout=10) as raw, context.wrap_socket(raw) as stream:
             return stream.getpeercert(binary_form=True)
     except OSError:
         return None

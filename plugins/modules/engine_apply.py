@@ -198,9 +198,9 @@ class Apply:
         if plan.get("config_set") or plan.get("config_unset"):
             self.put_config({**plan["config_set"], **self.without}, plan["config_unset"])
         if plan.get("ca"):
-            put(cfg.CA_PATH, plan["ca"], 0o644, 0o700)
+            put(cfg.CA_PATH, plan["ca"], cfg.CERTIFICATE_MODE, 0o700)
         if self.params["certificate"]:
-            put(cfg.CERTIFICATE_PATH, self.params["certificate"], 0o644, 0o700)
+            put(cfg.CERTIFICATE_PATH, self.params["certificate"], cfg.CERTIFICATE_MODE, 0o700)
         if plan.get("environment"):
             put(cfg.ENVIRONMENT_PATH, cfg.render_environment(self.environment) or None, 0o600)
         for user, keys in plan.get("clients", {}).items():
@@ -217,7 +217,8 @@ class Apply:
         command = service.own_command(self.unit)
         if command is None:
             raise host.HostError("There is no docker.service on this host")
-        changed = put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, unit["tls"], unit["environment"]))
+        changed = files.open_and_close(plan.get("firewall"), self.limit)
+        changed = put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, unit["tls"], unit["environment"])) or changed
         changed = put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
         if packages.lift_hold() or changed:
             host.run("systemctl", "daemon-reload", limit=self.limit)
@@ -248,7 +249,7 @@ class Apply:
         version = service.version(min(30.0, self.limit))
         port = self.plan.get("port") or self.params["port"]
         if port and self.plan["service"]["tls"]:
-            service.check_refusal(port, self.params["certificate"])
+            service.check_refusal(self.plan.get("listen") or [], port, self.params["certificate"])
         self.result.update(version=version.get("Version"), api_version=version.get("ApiVersion"))
 
     def moved(self, move: moving.Move) -> None:

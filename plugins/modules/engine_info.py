@@ -72,7 +72,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 host:
-  description: Host name, operating system, addresses of the default routes, clock and kernel features.
+  description: Host name, operating system, lasting addresses of the interfaces with default routes, the address that this run comes from
+    by SSH (V(controller)), clock and kernel features.
   returned: success
   type: dict
 packages:
@@ -122,6 +123,10 @@ clients:
   description: By user what is to be changed for O(secrets) in the C(config.json) of Docker's client.
   returned: success
   type: dict
+firewalls:
+  description: Of ufw, firewalld and nftables, where they are installed, whether they are active, and which of their rules are the role's.
+  returned: success
+  type: dict
 groups:
   description: Users that are missing, and that are not in the group C(docker).
   returned: success
@@ -165,6 +170,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_tr
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
     _data,
     _engine,
+    _network,
     _packages,
     _remap,
     _system,
@@ -230,6 +236,7 @@ def main() -> None:
             places={path: places.place(path) for path in places.PLACES},
             data=about_data,
             remap=_remap.about_remap(module.params["userns_remap"], config["content"], about_data["root"]),
+            firewalls=_network.about_firewalls(shown),
             gpu={"nvidia": host.which("nvidia-container-runtime")},
             groups=_system.about_users(module.params["users"]),
             waited=waited,

@@ -45,7 +45,9 @@ options:
     type: dict
     required: true
   names:
-    description: Names and addresses for the certificate. What is neither is left out.
+    description:
+      - Names and addresses for the certificate, besides those that the host reports. What is neither is left out.
+      - What the host reports and what is the name or C(ansible_host) of another host of the inventory is left out as well.
     type: list
     elements: str
     default: []

@@ -45,7 +45,20 @@ def test_the_whole_path_on_a_machine_that_boots(ansible, store, machine, use, in
     assert again.changed == 0
     assert use("web")["State"]["Running"]
 
-    # Another address: the certificate follows it.
+    # systemd keeps others out: without a restart, and the certificate does not help.
+    engine = ansible.playbook("create_hosts", {**extra, "docker_engine_allow": ["192.0.2.1"]}).ok()
+    assert engine.result(task="Note the result")["ansible_facts"]["docker_engine_result"]["enforced_by"] == ["systemd"]
+    url = machine(name="web", state="gathered")["machine"]["docker_host"]
+    asking = {
+        **os.environ,
+        "DOCKER_HOST": url,
+        "DOCKER_TLS_VERIFY": "1",
+        "DOCKER_CERT_PATH": str(store / "machines/web"),
+    }
+    with pytest.raises(subprocess.TimeoutExpired):
+        subprocess.run(["docker", "version"], env=asking, capture_output=True, check=False, timeout=4)
+
+    # Another address: the certificate follows it. And by default this controller is let in.
     moved = {**extra, "machine_options": {"listen": "127.0.0.2"}, "machine_allow_stop": True}
     ansible.playbook("create_hosts", moved).ok()
     value = machine(name="web", state="gathered")["machine"]

@@ -13,9 +13,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-
-# Loopback, link-local, and IPv6's abandoned site-local range, which QEMU's router still hands out, some time after boot
-NO_NAMES = ("127.", "::1", "fe8", "fe9", "fea", "feb", "fec", "fed", "fee", "fef")
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _network
 
 
 def operating_system() -> dict[str, str]:
@@ -29,27 +27,13 @@ def operating_system() -> dict[str, str]:
     }
 
 
-def own_addresses() -> list[str]:
-    """The addresses that the default routes go out from. Nothing is sent for this."""
-    found = []
-    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as asking:
-                asking.connect((anywhere, 9))
-                address = asking.getsockname()[0]
-        except OSError:
-            continue
-        if not address.startswith(NO_NAMES):
-            found.append(address)
-    return found
-
-
 def about_host() -> dict[str, t.Any]:
     return {
         "hostname": socket.gethostname(),
         "os": operating_system(),
         "architecture": os.uname().machine,
-        "addresses": own_addresses(),
+        "addresses": _network.own_addresses(),
+        "controller": _network.controller(),
         "clock": time.time(),
         "systemd": os.path.isdir("/run/systemd/system"),
         "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,

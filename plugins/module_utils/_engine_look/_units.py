@@ -13,6 +13,8 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 
+OURS = ("docker.service", "docker.socket", "containerd.service")
+FIREWALLS = ("firewalld.service", "nftables.service")  # of ufw, its configuration says whether it is active
 START_LIMIT = 60  # seconds; an Engine that takes longer is looked at as it is
 
 
@@ -23,7 +25,7 @@ def settled(waited: list[str]) -> dict[str, dict[str, str]]:
     """
 
     def look() -> dict[str, dict[str, str]]:
-        return host.show("docker.service", "docker.socket", "containerd.service")
+        return host.show(*OURS, *FIREWALLS)
 
     shown = look()
     if host.on_its_way(shown.get("docker.service", {})):
@@ -36,6 +38,8 @@ def settled(waited: list[str]) -> dict[str, dict[str, str]]:
 def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
     found = {}
     for name, properties in shown.items():
+        if name not in OURS:
+            continue
         ours = {"docker.service": cfg.SERVICE_DROP_IN, "docker.socket": cfg.SOCKET_DROP_IN}.get(name)
         drop_ins = [path for path in properties.get("DropInPaths", "").split() if path != ours]
         fragment = properties.get("FragmentPath", "")

@@ -26,7 +26,16 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._authority import
 from ansible_collections.dockyard.machine.plugins.plugin_utils._authority._answer import Request
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import find_file, read_pem
 
-__all__ = ["Authority", "Request", "life_of", "may_name", "open_authority", "server_request", "why_not_ours"]
+__all__ = [
+    "Authority",
+    "Request",
+    "life_of",
+    "may_name",
+    "names_vouched_for",
+    "open_authority",
+    "server_request",
+    "why_not_ours",
+]
 
 SHORTEST = 60
 
@@ -145,6 +154,15 @@ def why_not_ours(certificate: str, bundle: str, directly: bool = True) -> str | 
         return "it was not issued by this CA"
     # Of a bundle, what isn't above the first one is another CA, which is trusted as well while they are rotated.
     return _chain.why_not_followed(sent, _chain.path(given[0], given))
+
+
+def names_vouched_for(certificate: str | None, bundle: str) -> list[str]:
+    """The names in a host's certificate, if one of these CAs has issued it: what a host has made itself vouches for none."""
+    try:
+        sent, given = _chain.load(certificate or "", "The certificate"), _chain.load(bundle, "The CA certificate")
+        return [] if _chain.why_not_followed(sent, given) else list(_tls.inspect(certificate or "")["names"])
+    except TlsError:
+        return []
 
 
 def server_request(public_key: str, names: t.Iterable[str], life: datetime.timedelta) -> Request:

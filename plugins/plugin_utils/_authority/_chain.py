@@ -67,9 +67,17 @@ def self_signed(certificate: x509.Certificate) -> bool:
     return issued(certificate, certificate)
 
 
+def may_issue(certificate: x509.Certificate) -> bool:
+    constraints = extension(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
+
+
 def path(first: x509.Certificate, pool: t.Iterable[x509.Certificate]) -> list[x509.Certificate]:
-    """The certificate and its issuers, as far up as the pool has them."""
-    found, pool = [first], list(pool)
+    """The certificate and its issuers, as far up as the pool has them.
+
+    What is no CA's can't be an issuer: else a host could vouch for what it likes with the certificate that it has.
+    """
+    found, pool = [first], [one for one in pool if may_issue(one)]
     while not self_signed(found[-1]):
         above = next((one for one in pool if one not in found and issued(found[-1], one)), None)
         if above is None:
@@ -120,7 +128,7 @@ def extension(certificate: x509.Certificate, kind: t.Any) -> t.Any:
 
 def _is_ca(one: x509.Certificate, use: Use) -> str | None:
     constraints = extension(one, x509.BasicConstraints)
-    if constraints is None or not constraints.ca:
+    if not may_issue(one):
         return "is no CA's certificate: CA:TRUE is not in its basic constraints"
     if constraints.path_length is not None and use.below > constraints.path_length:
         return f"may have {constraints.path_length} CAs below it (pathlen), and {use.below} are given"

@@ -5,20 +5,20 @@
 """The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
 
 Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
-A chapter each: _packages, _options, _keys, _gpu, _config, _environment, _data, _remap, _units, _certificate, _service, _guest;
-_rotate for some of it.
+A chapter each: _packages, _options, _keys, _gpu, _config, _environment, _data, _remap, _units, _access (with _firewall),
+_certificate, _service, _guest; _rotate for some of it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import ipaddress
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import (
+    _access,
     _certificate,
     _config,
     _data,
@@ -53,6 +53,7 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _data.plan_data(plan, wanted, info)
     _remap.plan_remap(plan, wanted, info)
     _units.plan_units(plan, wanted, info)
+    _access.plan_access(plan, wanted, info)
     _environment.plan_environment(plan, wanted, info)
     _environment.plan_clients(plan, info)
     _certificate.plan_tls(plan, wanted, info, now)
@@ -84,18 +85,14 @@ def _check_wanted(wanted: Wanted) -> None:
         if key in cfg.OWN_KEYS:
             raise PlanError(
                 f"docker_engine_config has the key '{key}', but how the Engine listens is set by docker_engine_access, "
-                "docker_engine_port and docker_engine_allow"
+                "docker_engine_listen, docker_engine_port and docker_engine_allow"
             )
     if cfg.masked(wanted.config) != wanted.config:
         raise PlanError(
             "docker_engine_config has a URL with a password. daemon.json is readable and shown in differences: "
             "proxies with passwords belong in docker_engine_proxies"
         )
-    for source in wanted.allow:
-        try:
-            ipaddress.ip_network(source, strict=False)
-        except ValueError:
-            raise PlanError(f"docker_engine_allow has {source!r}, which is no address or network") from None
+    _access.check_access(wanted)
     if wanted.access == "tls":
         missing = _tls.missing_library()
         if missing:

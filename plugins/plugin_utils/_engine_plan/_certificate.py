@@ -25,7 +25,7 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
     if seen["key_mode"] is None or seen["public_key"] is None:
         plan.prepare["key"] = True
         plan.changes.append(f"make a private key, {cfg.KEY_PATH}")
-    elif seen["key_mode"] != "0600":
+    elif seen["key_mode"] != f"{cfg.KEY_MODE:04o}":
         plan.prepare["key"] = True
         plan.changes.append(f"make {cfg.KEY_PATH} private: its mode is {seen['key_mode']}")
     if not _tls.same_certificates(seen["ca"] or "", wanted.client_ca):
@@ -64,8 +64,10 @@ def _certificate_reason(wanted: Wanted, seen: dict[str, t.Any], now: datetime.da
     try:
         if _tls.public_key_sha256(seen["certificate"]) != _tls.public_key_sha256(seen["public_key"]):
             return "it does not belong to the host's key"
-        return _authority.why_not_ours(seen["certificate"], wanted.server_ca, wanted.signed_here) or _tls.needs_renewal(
-            seen["certificate"], wanted.names, now, wanted.life
+        return (
+            _authority.why_not_ours(seen["certificate"], wanted.server_ca, wanted.signed_here)
+            or (None if "server" in _tls.inspect(seen["certificate"])["usage"] else "it is no server's certificate")
+            or _tls.needs_renewal(seen["certificate"], wanted.names, now, wanted.life)
         )
     except _tls.TlsError as error:
         return f"the one there can't be read ({error})"

@@ -27,7 +27,8 @@ class Wanted:
     source: str = "distro"
     access: str = "tls"
     port: int = 2376
-    allow: list[str] = dataclasses.field(default_factory=list)
+    listen: list[str] = dataclasses.field(default_factory=list)
+    allow: list[str] = dataclasses.field(default_factory=lambda: ["controller"])
     config: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     options: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # named ones that are a key of daemon.json
     environment: list[str] = dataclasses.field(default_factory=list)  # the names of its variables
@@ -56,6 +57,7 @@ class Plan:
     prepare: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     certificate: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     apply: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    access: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # who may reach the port, and what sees to that
     action: str | None = None
     authority: str = ""  # what the host works with afterwards, where it has TLS
     stops: str = ""  # why no container can outlive it, live-restore or not

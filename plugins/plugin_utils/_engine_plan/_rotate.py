@@ -11,7 +11,7 @@ import datetime
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _certificate, _service
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, Wanted
 
@@ -24,7 +24,8 @@ def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datet
     if not listening or not info["tls"]["certificate"]:
         return  # it does not listen for TLS: there is nothing to rotate
     # A run without the variables of the one that has set the host up must not take names out of its certificate.
-    names = [*wanted.names, *(name for name in _names(info["tls"]["certificate"]) if name not in wanted.names)]
+    there = _authority.names_vouched_for(info["tls"]["certificate"], wanted.server_ca)
+    names = [*wanted.names, *(name for name in there if name not in wanted.names)]
     _certificate.plan_tls(plan, dataclasses.replace(wanted, names=names), info, now)
     if plan.changes or info["remembered"]["pending"]:
         _service.plan_action(plan, wanted, info)
@@ -35,10 +36,3 @@ def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datet
         port=int(places[-1][2]),
         listen=[address.strip("[]") for address, _colon, _port in places if address],
     )
-
-
-def _names(certificate: str) -> list[str]:
-    try:
-        return list(_tls.inspect(certificate)["names"])
-    except _tls.TlsError:
-        return []

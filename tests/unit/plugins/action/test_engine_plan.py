@@ -12,6 +12,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, Wanted
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
@@ -43,3 +44,53 @@ def test_all_variables_of_the_role_reach_the_plan_with_one_default():
     wanted = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["docker_engine_wanted"]
     assert set(wanted) == names - OF_THE_TASKS
     assert {field.name for field in dataclasses.fields(Wanted)} - PREPARED <= names
+
+
+# -- what a host says of itself
+
+
+class Hosts(dict):
+    """As hostvars is: to ask for one host's variables takes its time."""
+
+    def __getitem__(self, name):
+        self.asked = True
+        return super().__getitem__(name)
+
+
+CA, OTHER_CA = _tls.new_ca("servers"), _tls.new_ca("others")
+
+
+def name(certificate=None, listen=(), asked=(), access="tls", said=("web1", "192.0.2.7", "192.0.2.66")):
+    hosts = Hosts(me={}, victim={"ansible_host": "192.0.2.66"}, web2={})
+    info = {"host": {"hostname": said[0], "addresses": list(said[1:])}, "tls": {"certificate": certificate}}
+    wanted = Wanted(access=access, listen=list(listen), server_ca=CA[1])
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    task_vars = {"inventory_hostname": "me", "hostvars": hosts}
+    warnings = action._name(wanted, ["192.0.2.7", "me"], list(asked), info, task_vars)
+    return wanted.names, warnings, hasattr(hosts, "asked")
+
+
+def test_what_is_another_host_s_is_left_out_of_a_certificate():
+    names, warnings, dummy = name(said=("web2", "192.0.2.8", "192.0.2.66", "victim"))
+    assert names == ["192.0.2.7", "me", "192.0.2.8"]
+    assert [text.split(":")[0] for text in warnings] == [
+        "This host says that it is web2, which is web2",
+        "This host says that it is 192.0.2.66, which is victim",
+        "This host says that it is victim, which is victim",
+    ]
+
+
+def test_who_asks_for_it_by_a_variable_gets_it():
+    names, warnings, dummy = name(asked=["192.0.2.66"], listen=["192.0.2.99"])
+    assert names == ["192.0.2.7", "me", "192.0.2.99", "web1", "192.0.2.66"] and warnings == []
+    assert name(access="local")[:2] == ([], [])
+
+
+def test_other_hosts_are_looked_at_only_for_names_that_the_ca_has_not_certified():
+    key = _tls.new_key()
+    ours = _tls.issue_server(CA[1], CA[0], key, ["192.0.2.7", "me", "web1", "192.0.2.66"])
+    assert name(ours) == (["192.0.2.7", "me", "web1", "192.0.2.66"], [], False)
+    forged = _tls.issue_server(OTHER_CA[1], OTHER_CA[0], key, ["192.0.2.7", "me", "web1", "192.0.2.66"])
+    for certificate in (forged, "garbage", None):
+        names, warnings, asked = name(certificate)
+        assert "192.0.2.66" not in names and len(warnings) == 1 and asked

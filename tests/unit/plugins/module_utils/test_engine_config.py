@@ -79,9 +79,21 @@ def test_drop_in_keeps_the_units_command():
 
 def test_socket_drop_in():
     assert cfg.socket_drop_in(None) is None
-    text = cfg.socket_drop_in("2376", ["10.0.0.0/8"])
-    assert cfg.assigned([text or ""], "Socket", "IPAddressAllow") == ["localhost 10.0.0.0/8"]
-    assert "IPAddress" not in (cfg.socket_drop_in("2376") or "")
+    text = cfg.socket_drop_in(2376, ["192.0.2.7", "2001:db8::7"], ["10.0.0.0/8"], ["10.0.0.9", "10.0.0.8"]) or ""
+    assert cfg.assigned([text], "Socket", "ListenStream") == ["192.0.2.7:2376", "[2001:db8::7]:2376"]
+    assert cfg.assigned([text], "Socket", "IPAddressAllow") == ["localhost 10.0.0.0/8"]
+    assert cfg.assigned([text], "Socket", "FreeBind") == ["true"]
+    assert cfg.controllers_of(text) == ["10.0.0.9", "10.0.0.8"]
+    everyone = cfg.socket_drop_in(2376) or ""
+    assert cfg.assigned([everyone], "Socket", "ListenStream") == ["2376"]
+    assert "IPAddress" not in everyone and "FreeBind" not in everyone and cfg.controllers_of(everyone) == []
+    assert cfg.controllers_of(None) == []
+
+
+def test_who_is_let_in_is_no_part_of_how_the_socket_listens():
+    one, other = cfg.socket_drop_in(2376, [], ["10.0.0.9"], ["10.0.0.9"]), cfg.socket_drop_in(2376)
+    assert cfg.listening(one) == cfg.listening(other) != cfg.listening(cfg.socket_drop_in(2377))
+    assert cfg.listening(one) != cfg.listening(None)
 
 
 @pytest.mark.parametrize("value", ["plain", "a b", 'q"u', "back\\slash", "$HOME `x`", "#no comment", "it's"])

@@ -51,13 +51,13 @@ def test_key_is_private_from_the_first_moment_and_stays(tmp_path, monkeypatch, t
     monkeypatch.setattr(cfg, "KEY_PATH", str(tmp_path / "tls" / "key.pem"))
     files.make_key()
     key = tmp_path / "tls" / "key.pem"
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600 and stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(key.stat().st_mode) == 0o400 and stat.S_IMODE(key.parent.stat().st_mode) == 0o700
     assert [entry.name for entry in key.parent.iterdir()] == ["key.pem"]
     content = key.read_text()
     _tls.public_key_sha256(content)
     key.chmod(0o644)
     files.make_key()
-    assert key.read_text() == content and stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert key.read_text() == content and stat.S_IMODE(key.stat().st_mode) == 0o400
     key.write_text("broken")
     files.make_key()
     assert key.read_text() not in (content, "broken"), "a key that can't be used is replaced"

@@ -58,9 +58,9 @@ def test_plain_http_on_the_port_is_found():
     thread.start()
     try:
         with pytest.raises(host.HostError, match="plain HTTP"):
-            service.check_refusal(server.server_port, None)
+            service.check_refusal([], server.server_port, None)
     finally:
         server.shutdown()
         server.server_close()
     with pytest.raises(host.HostError, match="Nothing answers"):
-        service.check_refusal(server.server_port, None)
+        service.check_refusal([], server.server_port, None)

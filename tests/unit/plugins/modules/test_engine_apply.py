@@ -12,7 +12,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_pa
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 
 PARAMS = {"start_timeout": 10, "certificate": None, "port": None, "secrets": "{}"}
-PLAN = {"action": "start", "service": {"tls": True, "environment": False}, "socket": cfg.socket_drop_in("2376")}
+PLAN = {"action": "start", "service": {"tls": True, "environment": False}, "socket": cfg.socket_drop_in(2376)}
 
 
 @pytest.fixture

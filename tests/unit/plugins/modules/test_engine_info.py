@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _packages, _system, _units
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _network, _packages, _units
 
 POLICY = """\
 docker.io:
@@ -182,32 +182,64 @@ def test_the_engine_is_asked_on_its_own_socket(tmp_path, monkeypatch, said, unde
     assert host.ask("/version") is None, "nobody listens"
 
 
-@pytest.mark.parametrize(
-    ("ipv6", "found"),
-    [
-        ("2001:db8::7", ["192.0.2.7", "2001:db8::7"]),
-        ("fec0::5054:ff:fe12:3456", ["192.0.2.7"]),  # comes some time after boot: a name too many, and a restart
-        ("fe80::1", ["192.0.2.7"]),
-        (None, ["192.0.2.7"]),
-    ],
-)
-def test_only_lasting_addresses_are_names_of_the_host(monkeypatch, ipv6, found):
-    class Socket:
-        def __init__(self, family, kind):
-            self.address = "192.0.2.7" if family == socket.AF_INET else ipv6
+# What /proc shows of a host with a bridge of containers, an address for the day, and one that is on its way out
+ROUTES = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0
+down0\t00000000\t0100000A\t0002\t0\t0\t0\t00000000\t0\t0\t0
+br-1\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+"""
+NONE = "0" * 32
+ROUTES6 = f"""\
+20010db8000000000000000000000000 40 {NONE} 00 {NONE} 00000100 00000001 00000000 00000001     eth1
+{NONE} 00 {NONE} 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth1
+{NONE} 00 {NONE} 00 {NONE} ffffffff 00000001 00000000 00200200       lo
+"""
+ADDRESSES6 = """\
+00000000000000000000000000000001 01 80 10 80       lo
+20010db8000000000000000000000007 03 40 00 80     eth1
+20010db8000000000000000000000d01 03 40 00 01     eth1
+20010db8000000000000000000000d02 03 40 00 a0     eth1
+20010db8000000000000000000000d03 03 40 00 c0     eth1
+fec0000000000000505400fffe123456 03 40 40 00     eth1
+fe80000000000000505400fffe123456 03 40 20 80     eth1
+20010db8000000000000000000000a01 04 40 00 80     br-1
+"""
 
-        def __enter__(self):
-            return self
 
-        def __exit__(self, *_error):
-            pass
+def test_only_lasting_addresses_are_names_of_the_host(monkeypatch):
+    files = {"/proc/net/route": ROUTES, "/proc/net/ipv6_route": ROUTES6, "/proc/net/if_inet6": ADDRESSES6}
+    monkeypatch.setattr(host, "read", files.get)
+    here = [("lo", "127.0.0.1"), ("eth0", "192.0.2.7"), ("eth0", "192.0.2.8"), ("eth0", "169.254.1.1")]
+    monkeypatch.setattr(_network, "ipv4_addresses", lambda: [*here, ("br-1", "172.17.0.1"), ("down0", "192.0.2.9")])
+    assert _network.own_addresses() == ["192.0.2.7", "192.0.2.8", "2001:db8::7"]
+    files.clear()
+    assert _network.own_addresses() == [], "a host without any route"
 
-        def connect(self, where):
-            if self.address is None:
-                raise OSError("no route")
 
-        def getsockname(self):
-            return (self.address, 1)
+def test_the_kernel_is_asked_for_its_addresses():
+    assert ("lo", "127.0.0.1") in _network.ipv4_addresses()
 
-    monkeypatch.setattr(_system.socket, "socket", Socket)
-    assert _system.own_addresses() == found
+
+def test_the_controller_is_found_though_sudo_hides_it(monkeypatch):
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 40720 192.0.2.7 22")
+    assert _network.controller() == "192.0.2.1"
+    monkeypatch.delenv("SSH_CONNECTION")
+    files = {
+        f"/proc/{os.getppid()}/environ": "SUDO_USER=jo\0",
+        f"/proc/{os.getppid()}/stat": f"{os.getppid()} (sudo (x) y) S 70 1 1",
+        "/proc/70/environ": "HOME=/home/jo\0SSH_CONNECTION=2001:db8::1 40720 2001:db8::7 22\0",
+    }
+    monkeypatch.setattr(host, "read", files.get)
+    assert _network.controller() == "2001:db8::1"
+    del files["/proc/70/environ"]
+    files["/proc/70/stat"] = "70 (sshd) S 1 1 1"
+    assert _network.controller() is None, "it is not looked for beyond the first process"
+
+
+def test_firewalls_that_are_not_there_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr(host, "read", lambda path: None)
+    monkeypatch.setattr(host, "run", lambda *command: pytest.fail(str(command)))
+    assert _network.about_firewalls({}) == {}
+    masked = {"nftables.service": {"LoadState": "masked"}, "firewalld.service": {"LoadState": "not-found"}}
+    assert _network.about_firewalls(masked) == {}

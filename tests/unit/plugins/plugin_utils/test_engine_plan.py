@@ -33,8 +33,8 @@ def fresh():
     """What engine_info sees on a host without an Engine."""
     return {
         "host": {
-            "hostname": "web1", "addresses": ["192.0.2.7"], "clock": NOW.timestamp(), "systemd": True, "cgroup": 2,
-            "apparmor": False, "iptables": "/usr/sbin/iptables", "architecture": "x86_64",
+            "hostname": "web1", "addresses": ["192.0.2.7"], "controller": "192.0.2.1", "clock": NOW.timestamp(), "systemd": True,
+            "cgroup": 2, "apparmor": False, "iptables": "/usr/sbin/iptables", "architecture": "x86_64",
             "os": {"id": "debian", "like": "", "version": "12", "codename": "bookworm", "name": "Debian 12"},
         },
         "packages": {"manager": "apt", "installed": {}, "unfinished": [], "candidates": {}, "lists_age": None},
@@ -47,7 +47,7 @@ def fresh():
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
         "environment": {"exists": False, "names": [], "matches": True, "others": []},
         "remembered": {"config": {}, "clients": {}, "pending": None},
-        "clients": {},
+        "clients": {}, "firewalls": {},
         "places": {
             path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
             for path in places.PLACES
@@ -77,11 +77,11 @@ def done(containers=0):
         "docker.service": unit(
             **up, exec_start=COMMAND, arguments=COMMAND.split(), later_drop_ins=[],
         ) | {"own_drop_in": cfg.service_drop_in(COMMAND, True, False)},
-        "docker.socket": unit(**up, listen=["/run/docker.sock"]) | {"own_drop_in": cfg.socket_drop_in("2376")},
+        "docker.socket": unit(**up, listen=["/run/docker.sock"]) | {"own_drop_in": cfg.socket_drop_in(2376, [], ["192.0.2.1"], ["192.0.2.1"])},
     }  # fmt: skip
     public = _public(key)
     info["tls"] = {
-        "ca": CLIENT_CA[1], "public_key": public, "key_mode": "0600",
+        "ca": CLIENT_CA[1], "public_key": public, "key_mode": "0400",
         "certificate": _tls.issue_server(SERVER_CA[1], SERVER_CA[0], public, NAMES),
     }  # fmt: skip
     return info
@@ -168,6 +168,12 @@ def test_reasons_for_a_certificate(seen, reason):
     it = plan(info)
     assert reason in it.certificate["reason"] and it.action == "restart"
     assert "key" not in it.prepare, "the key stays when the certificate is renewed"
+
+
+def test_a_client_s_certificate_of_the_same_ca_is_no_server_s():
+    info = done()
+    info["tls"]["certificate"] = _tls.issue_client(SERVER_CA[1], SERVER_CA[0], "web1", info["tls"]["public_key"])
+    assert plan(info).certificate["reason"] == "it is no server's certificate"
 
 
 def test_new_names_and_age_renew():
@@ -348,6 +354,32 @@ def test_of_certificates_that_are_as_they_should_be_nothing_is_rotated():
     it = rotated(done(), "ca")
     assert it.changes == [] and it.certificate == {}
     assert it.authority == _tls.authority(SERVER_CA[1], CLIENT_CA[1]) == plan(done()).authority
+
+
+def test_a_certificate_that_the_host_has_made_vouches_for_no_names():
+    info, key, other = done(), _tls.new_key(), _tls.new_ca("other")
+    own = _tls.issue_server(SERVER_CA[1], SERVER_CA[0], _public(key), NAMES)
+    by_other = _tls.issue_server(other[1], other[0], _public(key), [*NAMES, "victim"])
+    for forged in (by_other, by_other + own, _signed_by_a_host(own, key, "victim") + own):
+        info["tls"]["certificate"] = forged
+        assert rotated(info, "certificates").certificate["names"] == ["192.0.2.7"]
+
+
+def _signed_by_a_host(own, key, name):
+    """What a host signs with the key of its own certificate, which is no CA's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    loaded, issuer = (
+        serialization.load_pem_private_key(key.encode(), None),
+        x509.load_pem_x509_certificate(own.encode()),
+    )
+    other = serialization.load_pem_private_key(_tls.new_key().encode(), None).public_key()
+    subject, end = x509.Name([]), NOW + datetime.timedelta(9)
+    builder = x509.CertificateBuilder(issuer.subject, subject, other, 7, NOW, end)
+    names = x509.SubjectAlternativeName([x509.DNSName(name)])
+    signed = builder.add_extension(names, critical=False).sign(loaded, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def test_a_certificate_that_would_do_is_issued_anew_where_that_is_asked_for():

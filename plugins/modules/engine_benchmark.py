@@ -1,0 +1,236 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: engine_benchmark
+short_description: Reports how a host stands to the CIS Docker Benchmark's items about the daemon
+version_added: "0.1.0"
+author:
+  - Dockyard contributors (@dockyard)
+description:
+  - Looks at a host for the items of the sections 1 (host), 2 (daemon) and 3 (files of the daemon) of the CIS Docker Benchmark,
+    with the numbers of its versions 1.6 and 1.7, and reports each with its status. Titles and remedies are in this collection's
+    own words.
+  - Images, containers and swarm (sections 4 to 7) are no part of it.
+  - What fails on a host that the role P(dockyard.machine.docker_engine#role) has set up with its defaults has a reason with it.
+  - Changes nothing, and needs root.
+attributes:
+  check_mode:
+    description: Reads only, so it does the same in check mode.
+    support: full
+  diff_mode:
+    description: There is no difference to show.
+    support: none
+  idempotent:
+    description: Reads only.
+    support: full
+  platform:
+    description: Where the module runs.
+    platforms: posix
+    support: full
+options:
+  accepted:
+    description: Numbers of items of which it is accepted that they fail.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: See how the host stands
+  dockyard.machine.engine_benchmark:
+    accepted: ["1.1.1", "2.1", "2.9", "2.12"]
+  register: benchmark
+  failed_when: benchmark.failing | length > 0
+
+- name: Show what fails, and what helps
+  ansible.builtin.debug:
+    msg: "{{ benchmark['items'] | selectattr('status', 'eq', 'fail') }}"
+"""
+
+RETURN = r"""
+items:
+  description: The items, in the benchmark's order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Number in the benchmark.
+      type: str
+      sample: "2.15"
+    title:
+      description: What is asked for.
+      type: str
+      sample: Containers outlive a restart of the Engine
+    status:
+      description: V(pass), V(fail), V(not_applicable), or V(manual) where only a person can judge it.
+      type: str
+    found:
+      description: What was found on the host.
+      type: str
+    remedy:
+      description: What helps.
+      returned: if it fails
+      type: str
+    reason:
+      description: Why the role's defaults leave it so.
+      returned: if it fails, and the role's defaults do
+      type: str
+    accepted:
+      description: Whether it is accepted.
+      returned: if it fails
+      type: bool
+failing:
+  description: Numbers of the items that fail and are not accepted.
+  returned: success
+  type: list
+  elements: str
+summary:
+  description: How many items have which status.
+  returned: success
+  type: dict
+  sample: {"pass": 30, "fail": 20, "manual": 3, "not_applicable": 14}
+"""
+
+import glob
+import grp
+import os
+import pwd
+import stat
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+
+PROGRAMS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2", "runc")
+TLS_FILES = ("tlscacert", "tlscert", "tlskey")
+
+
+def look() -> benchmark.Seen:
+    units = host.show("docker.service", "docker.socket")
+    texts = {name: _texts(unit) for name, unit in units.items()}
+    commands = cfg.assigned(texts.get("docker.service", []), "Service", "ExecStart")
+    arguments = cfg.arguments_of(commands[-1]) if commands else []
+    settings = settings_of(cfg.parse_config(host.read(cfg.CONFIG_PATH) or ""), arguments)
+    listening = cfg.assigned(texts.get("docker.socket", []), "Socket", "ListenStream")
+    hosts = [*cfg.host_arguments(arguments), *(settings.get("hosts") or [])]
+    information = (
+        host.ask("/info", limit=30) if units.get("docker.service", {}).get("ActiveState") == "active" else None
+    )
+    places = {name: host.which(name) or name for name in PROGRAMS}
+    places.update({name: unit.get("FragmentPath") or name for name, unit in units.items()})
+    places.update({name: str(settings[name]) for name in TLS_FILES if name in settings})
+    places["containerd.sock"] = "/run/containerd/containerd.sock"
+    places["data-root"] = (information or {}).get("DockerRootDir") or str(
+        settings.get("data-root") or "/var/lib/docker"
+    )
+    return benchmark.Seen(
+        settings=settings,
+        info=information or {},
+        listens=any(not one.startswith(("/", "@")) for one in listening)
+        or any(one.startswith("tcp:") for one in hosts),
+        places=places,
+        files=files_of([*places.values(), *FIXED, *glob.glob("/etc/docker/certs.d/**", recursive=True)]),
+        audit=audit_rules(),
+        members=members_of("docker"),
+        own_file_system=os.path.ismount(places["data-root"]),
+    )
+
+
+FIXED = (
+    *("/etc/docker", "/etc/docker/daemon.json", "/etc/default/docker", "/etc/sysconfig/docker", "/run/containerd"),
+    *("/etc/containerd/config.toml", "/run/docker.sock"),
+)
+
+
+def _texts(unit: dict[str, str]) -> list[str]:
+    paths = [unit.get("FragmentPath", ""), *unit.get("DropInPaths", "").split()]
+    return [host.read(path) or "" for path in paths if path]
+
+
+def settings_of(config: dict[str, t.Any], arguments: list[str]) -> dict[str, t.Any]:
+    """daemon.json with what the command line sets beside it."""
+    found = dict(config)
+    for key, word in cfg.keys_of(arguments).items():
+        value = word.split("=", 1)[1] if "=" in word else "true"
+        found.setdefault(key, {"true": True, "false": False}.get(value, value) if key != "hosts" else None)
+    return found
+
+
+def files_of(paths: t.Iterable[str]) -> dict[str, benchmark.File]:
+    found = {}
+    for path in paths:
+        try:
+            about = os.stat(path)
+        except OSError:
+            continue
+        if path.startswith("/etc/docker/certs.d/") and not stat.S_ISREG(about.st_mode):
+            continue
+        found[path] = benchmark.File(f"{_user(about.st_uid)}:{_group(about.st_gid)}", stat.S_IMODE(about.st_mode))
+    return found
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def members_of(group: str) -> list[str]:
+    try:
+        return list(grp.getgrnam(group).gr_mem)
+    except KeyError:
+        return []
+
+
+def audit_rules() -> list[str] | None:
+    """The rules that the kernel has, or, where it does not say, those that are to be loaded."""
+    if not host.which("auditctl"):
+        return None
+    status, out, dummy = host.run("auditctl", "-l", check=False)
+    texts = (
+        [out] if status == 0 else [host.read(path) or "" for path in sorted(glob.glob("/etc/audit/rules.d/*.rules"))]
+    )
+    return [line.strip() for text in texts for line in text.splitlines() if line.strip().startswith("-")]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"accepted": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True
+    )
+    if os.geteuid() != 0:
+        module.fail_json(msg="The Engine's files are root's: set 'become: true', or log in as root")
+    unknown = sorted(set(module.params["accepted"]) - {item.id for item in benchmark.ITEMS})
+    if unknown:
+        module.fail_json(msg=f"accepted has {', '.join(unknown)}, which is no number of an item that is looked at")
+    try:
+        lines = benchmark.report(look(), module.params["accepted"])
+    except (host.HostError, OSError, ValueError) as error:
+        module.fail_json(msg=f"The host could not be looked at: {error}")
+    states = (benchmark.PASS, benchmark.FAIL, benchmark.MANUAL, benchmark.NOT_APPLICABLE)
+    module.exit_json(
+        changed=False,
+        items=lines,
+        failing=[line["id"] for line in lines if line["status"] == benchmark.FAIL and not line["accepted"]],
+        summary={state: sum(line["status"] == state for line in lines) for state in states},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the Engine listens, who may reach it there, and what sees to that."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _firewall
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+
+CONTROLLER, ALL = "controller", "all"
+LATEST = 8  # controllers that are remembered, so that those of a team don't take each other's place
+
+
+class Sources(t.NamedTuple):
+    """Who may reach the port besides the host itself."""
+
+    networks: list[str] | None  # None: everyone
+    controllers: list[str]
+    unknown: bool = False  # the controller's address can't be told
+
+
+def check_access(wanted: Wanted) -> None:
+    for address in wanted.listen:
+        try:
+            if ipaddress.ip_address(address).is_multicast or "%" in address:
+                raise ValueError
+        except ValueError:
+            raise PlanError(
+                f"docker_engine_listen has {address!r}, which is no address that a host can have: IPv4 or IPv6, "
+                "without port, zone or network"
+            ) from None
+    for source in wanted.allow:
+        if source not in (CONTROLLER, ALL):
+            _network(source)
+
+
+def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    """The drop-in of docker.socket, and the firewalls."""
+    seen = info["units"]["docker.socket"]["own_drop_in"]
+    if wanted.access != "tls":
+        plan.apply["socket"] = None
+        if seen is not None:
+            plan.differ(cfg.SOCKET_DROP_IN, seen, None)
+            plan.act("cycle", f"remove {cfg.SOCKET_DROP_IN}")
+        _firewall.plan_firewalls(plan, None, info["firewalls"])
+        return
+    sources = sources_of(wanted, info)
+    enforcing = enforced_by(wanted, sources, info)
+    specific = [address for address in wanted.listen if not ipaddress.ip_address(address).is_unspecified]
+    allowed = None
+    if sources.networks is not None and info["host"]["cgroup"] == 2:
+        # The host itself comes from the address that it asks.
+        allowed = _normal([*map(_network, specific), *map(_network, sources.networks)])
+    after = cfg.socket_drop_in(wanted.port, wanted.listen, allowed, sources.controllers)
+    plan.apply.update(socket=after, listen=wanted.listen)
+    if after != seen:
+        plan.differ(cfg.SOCKET_DROP_IN, seen, after)
+        # Who is let in needs no new socket: systemd takes that over when it reads its units again.
+        only_filter = cfg.listening(after) == cfg.listening(seen)
+        plan.act(None if only_filter else "cycle", f"write {cfg.SOCKET_DROP_IN}")
+    opening = _firewall.Opening(wanted.port, sources.networks)
+    _firewall.plan_firewalls(plan, opening, info["firewalls"])
+    plan.access = {"allow": [ALL] if sources.networks is None else sources.networks, "enforced_by": enforcing}
+    _warn(plan, sources, enforcing)
+
+
+def sources_of(wanted: Wanted, info: dict[str, t.Any]) -> Sources:
+    networks = [_network(source) for source in wanted.allow if source not in (CONTROLLER, ALL)]
+    controllers: list[str] = []
+    unknown = False
+    if CONTROLLER in wanted.allow:
+        controllers = cfg.controllers_of(info["units"]["docker.socket"]["own_drop_in"])
+        seen = _controller(info["host"]["controller"])
+        unknown = seen is None and not controllers
+        if seen is not None and not seen.is_loopback and str(seen) not in controllers:
+            controllers = [str(seen), *controllers][:LATEST]
+    if ALL in wanted.allow or (unknown and wanted.allow == [CONTROLLER]):
+        return Sources(None, controllers, unknown)
+    if unknown:
+        raise PlanError(
+            f"docker_engine_allow has '{CONTROLLER}', but Ansible does not reach this host by SSH, so the controller's "
+            "address isn't known there: name the address itself"
+        )
+    return Sources(_normal([*networks, *map(_network, controllers)]), controllers)
+
+
+def enforced_by(wanted: Wanted, sources: Sources, info: dict[str, t.Any]) -> list[str]:
+    """What keeps all others out. An error if nothing does, and that was asked for."""
+    if sources.networks is None:
+        return []
+    found = ["systemd"] if info["host"]["cgroup"] == 2 else []
+    found += [name for name in _firewall.FIREWALLS if info["firewalls"].get(name, {}).get("active")]
+    if not found and wanted.allow != [CONTROLLER]:
+        raise PlanError(
+            f"docker_engine_allow is {', '.join(wanted.allow) or 'empty'}, but nothing on this host can enforce that: "
+            f"systemd's filter needs cgroup v2, and this host has cgroup v1; and none of {', '.join(_firewall.FIREWALLS)} "
+            "is active. Activate one of them, or set docker_engine_allow to 'all' and see to it elsewhere"
+        )
+    return found
+
+
+def _warn(plan: Plan, sources: Sources, enforcing: list[str]) -> None:
+    """Said when something changes, not with each run."""
+    if not plan.changes:
+        return
+    if sources.unknown:
+        plan.warnings.append(
+            "Everyone who has a client's certificate can reach the Engine: Ansible does not reach this host by SSH, so "
+            "the controller's address isn't known there. docker_engine_allow can name it"
+        )
+    elif sources.networks is not None and not enforcing:
+        plan.warnings.append(
+            "Everyone who has a client's certificate can reach the Engine: this host has cgroup v1 and no active "
+            "firewall, so nothing can keep the port to the controller alone"
+        )
+
+
+# -- addresses
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _network(source: str) -> Network:
+    try:
+        return ipaddress.ip_network(source, strict=False)
+    except ValueError:
+        raise PlanError(
+            f"docker_engine_allow has {source!r}, which is no address or network, nor '{CONTROLLER}' or '{ALL}'"
+        ) from None
+
+
+def _normal(networks: list[Network]) -> list[str]:
+    """Without overlaps, which nftables refuses; an address as an address."""
+    families: tuple[list[t.Any], list[t.Any]] = ([], [])
+    for network in networks:
+        families[network.version == 6].append(network)
+    return [
+        str(network[0]) if network.num_addresses == 1 else str(network)
+        for family in families
+        for network in ipaddress.collapse_addresses(family)
+    ]
+
+
+def _controller(seen: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address((seen or "").split("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

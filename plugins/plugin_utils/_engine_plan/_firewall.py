@@ -1,0 +1,244 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The host's firewalls: the Engine's port for given sources and for no others, and nothing of others touched.
+
+Each firewall is a function from what is wanted and what was seen to files and commands. Another is another function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_firewall as look
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError
+
+
+class Opening(t.NamedTuple):
+    """A port for these sources only, or for all if there is no list."""
+
+    port: int
+    sources: list[str] | None
+
+    def of_family(self, six: bool) -> list[str]:
+        return [source for source in self.sources or [] if (":" in source) == six]
+
+
+@dataclasses.dataclass
+class Steps:
+    """What is to be done, and how the rules were and will be."""
+
+    before: str = ""
+    after: str = ""
+    files: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    commands: list[list[str]] = dataclasses.field(default_factory=list)
+
+
+def plan_firewalls(plan: Plan, opening: Opening | None, seen: dict[str, t.Any]) -> None:
+    """No opening: what is ours goes. A firewall that is not active stays as it is, since it decides nothing."""
+    together = Steps()
+    for name, steps_of in FIREWALLS.items():
+        about = seen.get(name)
+        if not about or (opening and not about["active"]):
+            continue
+        steps = steps_of(opening, about)
+        together.files.update(steps.files)
+        together.commands += steps.commands
+        if steps.files or steps.commands:
+            plan.differ(name, steps.before, steps.after)
+            to = "close" if opening is None else f"keep to {', '.join(opening.sources or []) or 'the host itself'}"
+            if opening and opening.sources is None:
+                to = "open"
+            plan.changes.append(f"{name}: {to} the Engine's port")
+    if together.files or together.commands:
+        plan.apply["firewall"] = {"files": together.files, "commands": together.commands}
+
+
+def _lines(rules: t.Iterable[str]) -> str:
+    return "".join(f"{rule}\n" for rule in rules)
+
+
+# -- ufw: rules with our comment, after those of others
+
+
+def _ufw(opening: Opening | None, seen: dict[str, t.Any]) -> Steps:
+    ours = [rule for rule, comment in seen["rules"] if comment == look.MARK]
+    others = {rule for rule, comment in seen["rules"] if comment != look.MARK}
+    wanted: list[str] = []
+    if opening:
+        anywhere = ["0.0.0.0/0", "::/0"]
+        action = "deny" if opening.sources is not None else "allow"
+        pairs = [("allow", source) for source in opening.sources or []] + [(action, source) for source in anywhere]
+        wanted = [
+            f"{what} tcp {opening.port} {anywhere[':' in source]} any {source} in"
+            for what, source in pairs
+            if seen["ipv6"] or ":" not in source
+        ]
+    # One that someone else has put there just so does for us, and stays theirs.
+    wanted = [rule for rule in wanted if rule not in others]
+    if sorted(wanted) == sorted(ours):
+        return Steps()
+    commands = [_ufw_command(rule, delete=True) for rule in ours] + [_ufw_command(rule) for rule in wanted]
+    # "from any" stands for both families.
+    unique = [command for number, command in enumerate(commands) if command not in commands[:number]]
+    return Steps(_lines(ours), _lines(wanted), commands=unique)
+
+
+def _ufw_command(rule: str, delete: bool = False) -> list[str]:
+    action, protocol, port, _to, _from_port, source = rule.split()[:6]
+    by = [] if source in ("0.0.0.0/0", "::/0") else ["from", source]
+    comment = [] if delete else ["comment", look.MARK]
+    return ["ufw", *(["delete"] if delete else []), action, "proto", protocol, *by, "to", "any", "port", port, *comment]
+
+
+# -- firewalld: a policy of our own, before all zones
+
+
+def _firewalld(opening: Opening | None, seen: dict[str, t.Any]) -> Steps:
+    before, after = seen["policy"], None
+    if opening:
+        if not seen["policies"]:
+            raise PlanError(
+                "firewalld is active on this host and has no policies, which came with version 0.9: open the port there "
+                "yourself and stop it, or upgrade firewalld"
+            )
+        rules = [f'  <rule family="{_family(s)}" priority="-2">\n    <source address="{s}"/>' for s in _given(opening)]
+        rules = [f"{rule}\n    {_port(opening)}\n    <accept/>\n  </rule>" for rule in rules]
+        last = "accept" if opening.sources is None else "drop"
+        rules.append(f'  <rule priority="-1">\n    {_port(opening)}\n    <{last}/>\n  </rule>')
+        after = _POLICY.format("\n".join(rules))
+    if before == after:
+        return Steps()
+    commands: list[list[str]] = []
+    if seen["active"]:
+        old, new = _rich_rules(before or ""), _rich_rules(after or "")
+        policy = ["firewall-cmd", "--quiet", f"--policy={_POLICY_NAME}"]
+        if before is None:
+            # A new policy is only seen by a reload. Later on there is none, since it takes away what others have set
+            # for the time being.
+            commands = [["firewall-cmd", "--quiet", "--reload"]]
+        else:
+            commands = [[*policy, f"--add-rich-rule={rule}"] for rule in new if rule not in old]
+            commands += [[*policy, f"--remove-rich-rule={rule}"] for rule in old if rule not in new]
+    return Steps(before or "", after or "", {look.FIREWALLD_POLICY: after}, commands)
+
+
+_POLICY_NAME = "dockyard-engine"
+_POLICY = """<?xml version="1.0" encoding="utf-8"?>
+<policy priority="-100" target="CONTINUE">
+  <short>dockyard.machine: the Docker Engine's port</short>
+  <ingress-zone name="ANY"/>
+  <egress-zone name="HOST"/>
+{}
+</policy>
+"""
+
+
+def _given(opening: Opening) -> list[str]:
+    return opening.sources or []
+
+
+def _family(source: str) -> str:
+    return "ipv6" if ":" in source else "ipv4"
+
+
+def _port(opening: Opening) -> str:
+    return f'<port port="{opening.port}" protocol="tcp"/>'
+
+
+def _rich_rules(policy: str) -> list[str]:
+    """The rules of a policy that we wrote, as firewall-cmd takes them."""
+    return [
+        " ".join(
+            [
+                "rule",
+                *re.findall(r'(?:family|priority)="[^"]*"', head),
+                *(f'source address="{address}"' for address in re.findall(r'address="([^"]*)"', body)),
+                *(f'port port="{port}" protocol="tcp"' for port in re.findall(r'port port="(\d+)"', body)),
+                "accept" if "<accept/>" in body else "drop",
+            ]
+        )
+        for head, body in re.findall(r"<rule([^>]*)>(.*?)</rule>", policy, re.S)
+    ]
+
+
+# -- nftables: a table of our own keeps others out; a rule in each chain of others lets the given ones in
+
+
+def _nftables(opening: Opening | None, seen: dict[str, t.Any]) -> Steps:
+    chains = {name: rules for name, rules in seen["chains"].items() if name != look.NFT_OWN_CHAIN}
+    wanted = {chain: _nft_accepts(opening, chain.split()[0]) for chain in chains} if opening else {}
+    bare = _nft_table(opening) if opening and opening.sources is not None else None
+    table = bare.replace("MARK", _nft_mark(bare)) if bare else None
+    steps = Steps(
+        _lines(f"{chain}: {comment}" for chain, rules in chains.items() for dummy, comment in rules)
+        + (seen["table"] or ""),
+        _lines(f"{chain}: {rule}" for chain, rules in wanted.items() for rule in rules) + (table or ""),
+    )
+    for chain, rules in chains.items():
+        there = {comment: handle for handle, comment in rules}
+        named = {_nft_mark(rule): rule for rule in wanted.get(chain, [])}
+        steps.commands += [["nft", f"delete rule {chain} handle {there[name]}"] for name in there if name not in named]
+        steps.commands += [["nft", _nft_insert(chain, rule)] for name, rule in named.items() if name not in there]
+    own = [comment for dummy, comment in seen["chains"].get(look.NFT_OWN_CHAIN, [])]
+    if table is None:
+        if look.NFT_OWN_CHAIN in seen["chains"]:
+            steps.commands.append(["nft", f"delete table {look.NFT_TABLE}"])
+    elif own != [_nft_mark(bare or "")]:
+        steps.commands.append(["nft", "-f", look.NFT_FILE])
+    for path, before, after in (
+        (look.NFT_FILE, seen["table"], table),
+        (look.NFT_DROP_IN, seen["drop_in"], _nft_drop_in(seen["program"], table is not None, wanted)),
+    ):
+        if before != after:
+            steps.files[path] = after
+    return steps
+
+
+def _nft_accepts(opening: Opening, family: str) -> list[str]:
+    if opening.sources is None:
+        return [f"tcp dport {opening.port} accept"]
+    return [
+        f"tcp dport {opening.port} {protocol} saddr {{ {', '.join(opening.of_family(protocol == 'ip6'))} }} accept"
+        for protocol in ("ip", "ip6")
+        if family in ("inet", protocol) and opening.of_family(protocol == "ip6")
+    ]
+
+
+def _nft_mark(text: str) -> str:
+    """The comment of a rule says what the rule was made from, so that a look tells whether it is still the one."""
+    return f"{look.MARK}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _nft_insert(chain: str, rule: str) -> str:
+    return f'insert rule {chain} {rule} comment "{_nft_mark(rule)}"'
+
+
+def _nft_table(opening: Opening) -> str:
+    lines = [*_nft_accepts(opening, "inet"), f'tcp dport {opening.port} drop comment "MARK"']
+    return (
+        f"table {look.NFT_TABLE}\ndelete table {look.NFT_TABLE}\ntable {look.NFT_TABLE} {{\n\tchain input {{\n"
+        '\t\ttype filter hook input priority -10; policy accept;\n\t\tiifname "lo" accept\n'
+        + "".join(f"\t\t{line}\n" for line in lines)
+        + "\t}\n}\n"
+    )
+
+
+def _nft_drop_in(program: str, table: bool, wanted: dict[str, list[str]]) -> str | None:
+    """nftables.service takes all away when it is started or reloaded; then ours has to come again."""
+    commands = [f"-f {look.NFT_FILE}"] if table else []
+    commands += [f"'{_nft_insert(chain, rule)}'" for chain, rules in wanted.items() for rule in rules]
+    lines = [f"{when}=-{program} {command}" for when in ("ExecStartPost", "ExecReload") for command in commands]
+    header = "# Written by the Ansible role dockyard.machine.docker_engine.\n[Service]\n"
+    return header + "\n".join(lines) + "\n" if lines else None
+
+
+FIREWALLS: dict[str, t.Callable[[Opening | None, dict[str, t.Any]], Steps]] = {
+    "ufw": _ufw,
+    "firewalld": _firewalld,
+    "nftables": _nftables,
+}

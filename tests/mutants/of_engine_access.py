@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in who reaches an Engine, and in the names of its certificate."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+PLAN = "plugins/plugin_utils/_engine_plan/"
+ACCESS = PLAN + "_access.py"
+FIREWALL = PLAN + "_firewall.py"
+CERTIFICATE = PLAN + "_certificate.py"
+AUTHORITY = "plugins/plugin_utils/_authority/__init__.py"
+NETWORK = "plugins/module_utils/_engine_look/_network.py"
+TESTS = "unit/plugins/plugin_utils/test_engine_access.py::"
+
+MUTANTS = [
+    mutant(
+        "everyone-is-let-in",
+        "The default keeps nobody out.",
+        TESTS + "test_by_default_the_controller_alone_is_let_in",
+        (ACCESS, "(unknown and wanted.allow == [CONTROLLER])", "wanted.allow == [CONTROLLER]"),
+    ),
+    mutant(
+        "controllers-push-each-other-out",
+        "Of two AWX nodes, only the one of the last run reaches the Engine, and each run changes it.",
+        TESTS + "test_controllers_don_t_take_each_other_s_place",
+        (ACCESS, "[str(seen), *controllers][:LATEST]", "[str(seen)]"),
+    ),
+    mutant(
+        "list-without-effect",
+        "A list that nothing enforces looks as if it kept others out.",
+        TESTS + "test_where_nothing_can_enforce_it_the_default_goes_on_and_a_list_is_an_error",
+        (ACCESS, "if not found and wanted.allow != [CONTROLLER]:", "if not found and not wanted.allow:"),
+    ),
+    mutant(
+        "ufw-lets-the-rest-in",
+        "Where ufw's policy is to allow, the list has no effect.",
+        TESTS + "test_ufw_gets_its_rules_after_those_of_others",
+        (FIREWALL, 'action = "deny" if opening.sources is not None else "allow"', 'action = "allow"'),
+    ),
+    mutant(
+        "another-s-rule-of-ufw-taken",
+        "An administrator's own rule goes with ours.",
+        TESTS + "test_ufw_gets_its_rules_after_those_of_others",
+        (
+            FIREWALL,
+            'ours = [rule for rule, comment in seen["rules"] if comment == look.MARK]',
+            'ours = [rule for rule, comment in seen["rules"] if "2376" in rule]',
+        ),
+    ),
+    mutant(
+        "address-of-the-day-in-the-certificate",
+        "Each day has another address, and each day a restart.",
+        "unit/plugins/modules/test_engine_info.py::test_only_lasting_addresses_are_names_of_the_host",
+        (NETWORK, "_PASSING = 0x01 | 0x08", "_PASSING = 0x08"),
+    ),
+    mutant(
+        "forged-certificate-vouches-for-names",
+        "A host shows a certificate that it made itself, and gets another host's name certified.",
+        "unit/plugins/action/test_engine_plan.py::test_other_hosts_are_looked_at_only_for_names_that_the_ca_has_not_certified",
+        (AUTHORITY, "[] if _chain.why_not_followed(sent, given) else list(", "list("),
+    ),
+    mutant(
+        "client-s-certificate-serves",
+        "With one CA for both, an Engine shows a client's certificate, and no client takes it.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::test_a_client_s_certificate_of_the_same_ca_is_no_server_s",
+        (
+            CERTIFICATE,
+            'None if "server" in _tls.inspect(seen["certificate"])["usage"] else',
+            "None if wanted.names else",
+        ),
+    ),
+]

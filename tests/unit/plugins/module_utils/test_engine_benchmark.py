@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
+from ansible_collections.dockyard.machine.plugins.modules import engine_benchmark
+
+DOCS = pathlib.Path(benchmark.__file__).parents[2] / "docs" / "engine_access.md"
+NUMBERS = (
+    [f"1.1.{n}" for n in range(1, 19)]
+    + ["1.2.1", "1.2.2"]
+    + [f"2.{n}" for n in range(1, 19)]
+    + [f"3.{n}" for n in range(1, 25)]
+)
+
+
+def seen(**more):
+    return benchmark.Seen(
+        **{
+            "settings": {}, "info": {}, "listens": False, "places": {}, "files": {}, "audit": None, "members": [],
+            "own_file_system": False, **more,
+        }
+    )  # fmt: skip
+
+
+def outcome(number, **more):
+    (item,) = [item for item in benchmark.ITEMS if item.id == number]
+    return item.check(seen(**more))[0]
+
+
+def test_each_item_of_the_sections_is_there_once_and_in_order():
+    assert [item.id for item in benchmark.ITEMS] == NUMBERS
+
+
+def test_what_the_role_leaves_has_its_reason_in_the_docs():
+    text = DOCS.read_text()
+    for item in benchmark.ITEMS:
+        if item.reason and not item.id.startswith("1.1."):
+            assert f"| {item.id} |" in text, f"docs/engine_access.md does not tell why {item.id} fails by default"
+
+
+@pytest.mark.parametrize(
+    ("number", "settings", "status"),
+    [
+        ("2.2", {}, "fail"), ("2.2", {"icc": False}, "pass"),
+        ("2.3", {}, "pass"), ("2.3", {"log-level": "debug"}, "fail"),
+        ("2.4", {}, "pass"), ("2.4", {"iptables": False}, "fail"),
+        ("2.5", {"insecure-registries": ["r:5000"]}, "fail"), ("2.5", {"insecure-registries": []}, "pass"),
+        ("2.8", {"default-ulimits": {"nofile": {}}}, "pass"),
+        ("2.10", {"cgroup-parent": "/other"}, "fail"),
+        ("2.11", {"storage-opts": ["dm.basesize=50G"]}, "fail"), ("2.11", {}, "pass"),
+        ("2.12", {"authorization-plugins": ["opa"]}, "pass"),
+        ("2.13", {"log-driver": "local"}, "fail"), ("2.13", {"log-driver": "journald"}, "pass"),
+        ("2.14", {"no-new-privileges": True}, "pass"), ("2.16", {"userland-proxy": False}, "pass"),
+    ],
+)  # fmt: skip
+def test_settings(number, settings, status):
+    assert outcome(number, settings=settings) == status
+
+
+@pytest.mark.parametrize(
+    ("number", "info", "status"),
+    [
+        ("2.1", {"SecurityOptions": ["name=rootless"]}, "pass"), ("2.1", {}, "fail"),
+        ("2.6", {"Driver": "aufs"}, "fail"), ("2.6", {"Driver": "overlay2"}, "pass"),
+        ("2.9", {"SecurityOptions": ["name=seccomp,profile=default", "name=userns"]}, "pass"),
+        ("2.15", {"LiveRestoreEnabled": True}, "pass"), ("2.15", {}, "fail"),
+        ("2.15", {"Swarm": {"LocalNodeState": "active"}}, "not_applicable"),
+        ("2.17", {"SecurityOptions": ["name=seccomp,profile=default"]}, "pass"),
+        ("2.17", {"SecurityOptions": ["name=seccomp,profile=unconfined"]}, "fail"), ("2.17", {}, "fail"),
+        ("2.18", {"ExperimentalBuild": True}, "fail"), ("1.2.2", {"ServerVersion": "27.3"}, "manual"),
+    ],
+)  # fmt: skip
+def test_what_the_engine_says(number, info, status):
+    assert outcome(number, info=info) == status
+
+
+def test_tls():
+    assert outcome("2.7") == "not_applicable"
+    assert outcome("2.7", listens=True) == "fail"
+    assert outcome("2.7", listens=True, settings={"tlsverify": True}) == "pass"
+
+
+def test_files():
+    key = {"places": {"tlskey": "/k"}}
+    assert outcome("3.14", **key) == "not_applicable"
+    for mode, status in ((0o400, "pass"), (0o000, "pass"), (0o600, "fail"), (0o440, "fail")):
+        assert outcome("3.14", files={"/k": benchmark.File("root:root", mode)}, **key) == status
+    assert outcome("3.13", files={"/k": benchmark.File("jo:root", 0o400)}, **key) == "fail"
+    certs = {"/etc/docker/certs.d/r/ca.crt": benchmark.File("root:root", 0o644)}
+    assert (outcome("3.7", files=certs), outcome("3.8", files=certs)) == ("pass", "fail")
+
+
+def test_audit():
+    there = {"files": {"/etc/docker": benchmark.File("root:root", 0o755)}}
+    assert outcome("1.1.6") == "not_applicable"
+    assert outcome("1.1.6", **there) == "fail"
+    assert outcome("1.1.6", audit=["-w /etc/docker/daemon.json -p rwxa"], **there) == "fail"
+    for rule in ("-w /etc/docker -p rwxa -k docker", "-a always,exit -F dir=/etc/docker -F perm=rwxa"):
+        assert outcome("1.1.6", audit=[rule], **there) == "pass"
+
+
+def test_a_failure_says_what_helps_why_and_whether_it_is_accepted():
+    lines = {line["id"]: line for line in benchmark.report(seen(), ["2.2"])}
+    assert lines["2.2"]["accepted"] is True and lines["2.14"]["accepted"] is False
+    assert "icc" in lines["2.2"]["remedy"] and lines["2.2"]["reason"]
+    assert "remedy" not in lines["2.3"]
+
+
+def test_settings_of_the_command_line_count_as_well():
+    found = engine_benchmark.settings_of(
+        {"debug": True}, ["dockerd", "--icc=false", "--tlsverify", "--log-level=warn", "-H", "fd://"]
+    )
+    assert found == {"debug": True, "icc": False, "tlsverify": True, "log-level": "warn", "hosts": None}

@@ -1,0 +1,254 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the Engine listens, who is let in there, and what firewalls are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_firewall as look
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, Wanted, _access, _firewall
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan
+
+CONTROLLER = "192.0.2.1"
+
+
+def host(cgroup=2, controller=CONTROLLER, drop_in=None, **firewalls):
+    return {
+        "host": {"cgroup": cgroup, "controller": controller},
+        "units": {"docker.socket": {"own_drop_in": drop_in}},
+        "firewalls": firewalls,
+    }
+
+
+def plan(info, changes=(), **wanted):
+    it = Plan(changes=list(changes))
+    wanted = Wanted(**wanted)
+    _access.check_access(wanted)
+    _access.plan_access(it, wanted, info)
+    return it
+
+
+def allowed(it):
+    return cfg.assigned([it.apply["socket"]], "Socket", "IPAddressAllow")
+
+
+# -- who
+
+
+def test_by_default_the_controller_alone_is_let_in():
+    it = plan(host())
+    assert allowed(it) == [f"localhost {CONTROLLER}"]
+    assert it.access == {"allow": [CONTROLLER], "enforced_by": ["systemd"]} and it.warnings == []
+
+
+def test_controllers_don_t_take_each_other_s_place():
+    first = plan(host()).apply["socket"]
+    second = plan(host(controller="192.0.2.2", drop_in=first))
+    assert allowed(second) == ["localhost 192.0.2.1 192.0.2.2"]
+    assert second.action is None and second.changes, "another controller needs neither a new socket nor a restart"
+    drop_in = second.apply["socket"]
+    for controller in ("192.0.2.1", "192.0.2.2"):
+        assert plan(host(controller=controller, drop_in=drop_in)).changes == []
+    for number in range(3, 20):
+        drop_in = plan(host(controller=f"192.0.2.{number}", drop_in=drop_in)).apply["socket"]
+    assert cfg.controllers_of(drop_in) == [f"192.0.2.{number}" for number in range(19, 11, -1)]
+    assert allowed(plan(host(drop_in=drop_in), allow=["10.0.0.0/8"])) == ["localhost 10.0.0.0/8"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "let_in"),
+    [
+        ("::ffff:192.0.2.9", "localhost 192.0.2.9"),
+        ("fe80::1%eth0", "localhost fe80::1"),
+        ("127.0.0.1", "localhost"),
+        ("::1", "localhost"),
+    ],
+)
+def test_the_controller_s_address_as_the_host_sees_it(seen, let_in):
+    assert allowed(plan(host(controller=seen))) == [let_in]
+
+
+def test_sources_are_put_together():
+    it = plan(host(), allow=["10.1.2.3/8", "10.0.0.7", "2001:db8::5/32", "controller"])
+    assert allowed(it) == [f"localhost 10.0.0.0/8 {CONTROLLER} 2001:db8::/32"]
+    assert allowed(plan(host(), allow=[])) == ["localhost"]
+
+
+def test_all_is_everyone():
+    it = plan(host(), allow=["all", "10.0.0.1"])
+    assert allowed(it) == [] and "IPAddressDeny" not in it.apply["socket"]
+    assert it.access == {"allow": ["all"], "enforced_by": []}
+
+
+def test_a_controller_that_can_t_be_told():
+    it = plan(host(controller=None))
+    assert allowed(it) == [] and "isn't known" in it.warnings[0]
+    with pytest.raises(PlanError, match="name the address itself"):
+        plan(host(controller=None), allow=["controller", "10.0.0.1"])
+    assert plan(host(controller=None), allow=["10.0.0.1"]).warnings == []
+
+
+def test_where_nothing_can_enforce_it_the_default_goes_on_and_a_list_is_an_error():
+    it = plan(host(cgroup=1))
+    assert allowed(it) == [] and it.access["enforced_by"] == [] and "cgroup v1" in it.warnings[0]
+    assert plan(host(cgroup=1, drop_in=it.apply["socket"])).warnings == [], "said once, not with each run"
+    with pytest.raises(PlanError, match=r"docker_engine_allow is 10\.0\.0\.1, .*cgroup v1"):
+        plan(host(cgroup=1), allow=["10.0.0.1"])
+    idle = {"active": False, "ipv6": True, "rules": []}
+    with pytest.raises(PlanError, match="empty"):
+        plan(host(cgroup=1, ufw=idle), allow=[])
+    assert plan(host(cgroup=1, ufw=idle | {"active": True}), allow=["10.0.0.1"]).access["enforced_by"] == ["ufw"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"allow": ["10.0.0.0/33"]}, "10.0.0.0/33"),
+        ({"allow": ["everyone"]}, "'controller' or 'all'"),
+        ({"listen": ["eth0"]}, "'eth0'"),
+        ({"listen": ["10.0.0.0/8"]}, "10.0.0.0/8"),
+        ({"listen": ["fe80::1%eth0"]}, "without port, zone"),
+        ({"listen": ["224.0.0.1"]}, "224.0.0.1"),
+    ],
+)
+def test_bad_input_is_named(wanted, said):
+    with pytest.raises(PlanError, match=said):
+        plan(host(), **wanted)
+
+
+# -- where
+
+
+def test_given_addresses_are_listened_on_and_may_ask_themselves():
+    it = plan(host(), listen=["10.0.0.5", "2001:db8::5"])
+    assert cfg.assigned([it.apply["socket"]], "Socket", "ListenStream") == ["10.0.0.5:2376", "[2001:db8::5]:2376"]
+    assert allowed(it) == [f"localhost 10.0.0.5 {CONTROLLER} 2001:db8::5"]
+    assert it.action == "cycle" and it.apply["listen"] == ["10.0.0.5", "2001:db8::5"]
+    assert allowed(plan(host(), listen=["0.0.0.0", "::"])) == [f"localhost {CONTROLLER}"]
+
+
+# -- firewalls
+
+UFW = {"active": True, "ipv6": True, "rules": []}
+FIREWALLD = {"active": True, "policies": True, "policy": None}
+NFTABLES = {"active": True, "program": "/usr/sbin/nft", "table": None, "drop_in": None, "chains": {}}
+OPEN = _firewall.Opening(2376, ["192.0.2.1", "192.0.2.2", "2001:db8::/64"])
+
+
+def steps(name, opening, seen):
+    return _firewall.FIREWALLS[name](opening, seen)
+
+
+def said(it):
+    return [" ".join(command) for command in it.commands]
+
+
+def test_ufw_gets_its_rules_after_those_of_others():
+    others = [
+        ["allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", ""],
+        ["allow tcp 2376 0.0.0.0/0 any 192.0.2.2 in", "a team's"],
+    ]
+    first = steps("ufw", OPEN, UFW | {"rules": others})
+    assert said(first) == [
+        "ufw allow proto tcp from 192.0.2.1 to any port 2376 comment dockyard.machine",
+        "ufw allow proto tcp from 2001:db8::/64 to any port 2376 comment dockyard.machine",
+        "ufw deny proto tcp to any port 2376 comment dockyard.machine",
+    ], "what another has put there just so is theirs"
+    ours = [[rule, look.MARK] for rule in first.after.splitlines()]
+    assert said(steps("ufw", OPEN, UFW | {"rules": others + ours})) == []
+    fewer = steps("ufw", OPEN._replace(sources=["192.0.2.1"]), UFW | {"rules": others + ours})
+    assert said(fewer)[:3] == [
+        "ufw delete allow proto tcp from 192.0.2.1 to any port 2376",
+        "ufw delete allow proto tcp from 2001:db8::/64 to any port 2376",
+        "ufw delete deny proto tcp to any port 2376",
+    ]
+    assert said(steps("ufw", None, UFW | {"rules": others + ours})) == said(fewer)[:3], "closed: ours go, no others"
+    everyone = said(steps("ufw", _firewall.Opening(2376, None), UFW))
+    assert everyone == ["ufw allow proto tcp to any port 2376 comment dockyard.machine"]
+    assert not any("2001" in line for line in said(steps("ufw", OPEN, UFW | {"ipv6": False})))
+
+
+def test_firewalld_gets_a_policy_and_is_reloaded_only_for_a_new_one():
+    first = steps("firewalld", OPEN, FIREWALLD)
+    text = first.files[look.FIREWALLD_POLICY]
+    assert said(first) == ["firewall-cmd --quiet --reload"]
+    assert text.index("192.0.2.1") < text.index("<drop/>") and 'family="ipv6"' in text
+    seen = FIREWALLD | {"policy": text}
+    assert (steps("firewalld", OPEN, seen).files, steps("firewalld", OPEN, seen).commands) == ({}, [])
+    other = steps("firewalld", OPEN._replace(sources=["192.0.2.1", "192.0.2.9"]), seen)
+    policy, rest = "firewall-cmd --quiet --policy=dockyard-engine", 'port port="2376" protocol="tcp"'
+    assert said(other) == [
+        f'{policy} --add-rich-rule=rule family="ipv4" priority="-2" source address="192.0.2.9" {rest} accept',
+        f'{policy} --remove-rich-rule=rule family="ipv4" priority="-2" source address="192.0.2.2" {rest} accept',
+        f'{policy} --remove-rich-rule=rule family="ipv6" priority="-2" source address="2001:db8::/64" {rest} accept',
+    ]
+    closed = steps("firewalld", None, seen)
+    assert closed.files == {look.FIREWALLD_POLICY: None} and f'rule priority="-1" {rest} drop' in said(closed)[-1]
+    assert steps("firewalld", None, seen | {"active": False}).commands == []
+    assert "<drop/>" not in steps("firewalld", _firewall.Opening(1, None), FIREWALLD).files[look.FIREWALLD_POLICY]
+    with pytest.raises(PlanError, match="0.9"):
+        steps("firewalld", OPEN, FIREWALLD | {"policies": False})
+
+
+def marked(rule):
+    return rule.rsplit('comment "', 1)[1].rstrip('"')
+
+
+def test_nftables_lets_in_by_others_chains_and_keeps_out_by_a_table_of_its_own():
+    chains = {"inet filter input": [], "ip old in": []}
+    first = steps("nftables", OPEN, NFTABLES | {"chains": chains})
+    insert = [line.removeprefix("nft ") for line in said(first)[:-1]]
+    assert [line.rsplit(" comment", 1)[0] for line in insert] == [
+        "insert rule inet filter input tcp dport 2376 ip saddr { 192.0.2.1, 192.0.2.2 } accept",
+        "insert rule inet filter input tcp dport 2376 ip6 saddr { 2001:db8::/64 } accept",
+        "insert rule ip old in tcp dport 2376 ip saddr { 192.0.2.1, 192.0.2.2 } accept",
+    ]
+    assert said(first)[-1] == f"nft -f {look.NFT_FILE}"
+    table, drop_in = first.files[look.NFT_FILE], first.files[look.NFT_DROP_IN]
+    assert 'drop comment "dockyard.machine:' in table and "MARK" not in table
+    # What a start or a reload of nftables takes away, it gets again.
+    for line in insert:
+        assert f"ExecStartPost=-/usr/sbin/nft '{line}'" in drop_in and f"ExecReload=-/usr/sbin/nft '{line}'" in drop_in
+
+    drop = [line for line in table.splitlines() if " drop " in line][0]
+    there = {
+        "inet filter input": [[7, marked(insert[0])], [8, marked(insert[1])]],
+        "ip old in": [[3, marked(insert[2])]],
+        look.NFT_OWN_CHAIN: [[9, marked(drop)]],
+    }
+    seen = NFTABLES | {"chains": there, "table": table, "drop_in": drop_in}
+    assert (steps("nftables", OPEN, seen).files, steps("nftables", OPEN, seen).commands) == ({}, [])
+    lost = steps("nftables", OPEN, seen | {"chains": there | {"inet filter input": [[8, marked(insert[1])]]}})
+    assert (lost.files, said(lost)) == ({}, [f"nft {insert[0]}"]), "what someone has flushed comes again"
+
+    fewer = steps("nftables", OPEN._replace(sources=["2001:db8::/64"]), seen)
+    assert said(fewer) == [
+        "nft delete rule inet filter input handle 7",
+        "nft delete rule ip old in handle 3",
+        f"nft -f {look.NFT_FILE}",
+    ]
+    closed = steps("nftables", None, seen)
+    assert said(closed)[-1] == "nft delete table inet dockyard_engine" and len(said(closed)) == 4
+    assert closed.files == {look.NFT_FILE: None, look.NFT_DROP_IN: None}
+    everyone = steps("nftables", _firewall.Opening(2376, None), NFTABLES | {"chains": chains})
+    assert "tcp dport 2376 accept" in said(everyone)[0] and look.NFT_FILE not in everyone.files
+
+
+def test_a_firewall_that_is_not_active_is_left_alone_until_ours_goes():
+    idle = UFW | {"active": False, "rules": [["allow tcp 2376 0.0.0.0/0 any 192.0.2.7 in", look.MARK]]}
+    assert "firewall" not in plan(host(ufw=idle)).apply
+    gone = plan(host(ufw=idle), access="local")
+    assert gone.apply["firewall"]["commands"] == [
+        ["ufw", "delete", "allow", "proto", "tcp", "from", "192.0.2.7", "to", "any", "port", "2376"]
+    ]
+
+
+def test_firewalls_are_in_the_plan_s_words_and_difference():
+    it = plan(host(ufw=UFW, firewalld=FIREWALLD))
+    assert f"ufw: keep to {CONTROLLER} the Engine's port" in it.changes
+    assert [part["after_header"] for part in it.diff][1:] == ["ufw", "firewalld"]
+    assert it.access["enforced_by"] == ["systemd", "ufw", "firewalld"]
