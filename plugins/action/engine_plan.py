@@ -57,6 +57,7 @@ class ActionModule(ActionBase):
             if self._connection.transport == "local":
                 # An SSH session there is that of whoever started Ansible, not one between controller and host.
                 info["host"]["controller"] = None
+            hooks = _hooks(self._loader, options)
             plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
             plan.warnings += others
             if plan.certificate:
@@ -64,7 +65,7 @@ class ActionModule(ActionBase):
         except (PlanError, _tls.TlsError) as error:
             raise AnsibleActionFail(str(error)) from error
         # What the host said is in it, and a host must not make the controller evaluate anything.
-        return unsafe(self._result(wanted, plan, info))
+        return unsafe(self._result(wanted, plan, info) | {"hooks": hooks if plan.restarts else {}})
 
     def _wanted(self, options: dict[str, t.Any]) -> Wanted:
         if options["rotate"]:
@@ -156,6 +157,18 @@ class ActionModule(ActionBase):
         if plan.diff:
             result["diff"] = plan.diff
         return result
+
+
+def _hooks(loader: DataLoader, options: dict[str, t.Any]) -> dict[str, str]:
+    """The files of tasks that are done before and after a restart; PlanError if one isn't there."""
+    found = {}
+    for when in ("before", "after"):
+        given = options[f"{when}_restart"]
+        if given:
+            found[when] = loader.path_dwim(given)
+            if not loader.is_file(found[when]):
+                raise PlanError(f"docker_engine_{when}_restart is {given!r}, and there is no file {found[when]}")
+    return found
 
 
 def _proxy_variables(options: dict[str, t.Any]) -> list[str]:

@@ -81,6 +81,10 @@ action:
   description: What the Engine has to do for it, one of V(start), V(reload), V(restart), V(cycle), or nothing.
   returned: success
   type: str
+hooks:
+  description: Paths of the role's task files for before and after a restart, where there is one to come.
+  returned: success
+  type: dict
 prepare:
   description: What M(dockyard.machine.engine_apply) does before there is a certificate.
   returned: success

@@ -63,6 +63,11 @@ class Plan:
     stops: str = ""  # why no container can outlive it, live-restore or not
     diff: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
+    @property
+    def restarts(self) -> bool:
+        """Whether an Engine that runs will be away for a while."""
+        return self.action in ("restart", "cycle")
+
     def act(self, action: str | None, why: str = "") -> None:
         if why:
             self.changes.append(why)

@@ -94,3 +94,35 @@ def test_other_hosts_are_looked_at_only_for_names_that_the_ca_has_not_certified(
     for certificate in (forged, "garbage", None):
         names, warnings, asked = name(certificate)
         assert "192.0.2.66" not in names and len(warnings) == 1 and asked
+
+
+# -- hooks and proxies
+
+
+def test_hooks_are_files_that_exist(tmp_path):
+    loader = DataLoader()
+    loader.set_basedir(str(tmp_path))
+    (tmp_path / "drain.yml").write_text("[]")
+    given = {"before_restart": "drain.yml", "after_restart": str(tmp_path / "drain.yml")}
+    path = str(tmp_path / "drain.yml")
+    assert engine_plan._hooks(loader, given) == {"before": path, "after": path}
+    assert engine_plan._hooks(loader, {"before_restart": "", "after_restart": ""}) == {}
+    with pytest.raises(PlanError, match="docker_engine_after_restart is 'x.yml', and there is no file .*/x.yml"):
+        engine_plan._hooks(loader, given | {"after_restart": "x.yml"})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"proxies": {"http_proxy": "canary"}, "environment": {}}, "docker_engine_proxies has as http_proxy"),
+        (
+            {"client_proxies": {"ftp_proxy": "canary"}, "environment": {}},
+            "docker_engine_client_proxies has as ftp_proxy",
+        ),
+        ({"proxies": {"no_proxy": ["a"]}, "environment": {"no_proxy": "canary"}}, "NO_PROXY is asked for twice"),
+    ],
+)
+def test_proxies_that_can_not_be_are_named_without_their_values(given, said):
+    with pytest.raises(PlanError) as caught:
+        engine_plan._proxy_variables({"proxies": {}, "client_proxies": {}, **given})
+    assert said in str(caught.value) and "canary" not in str(caught.value)

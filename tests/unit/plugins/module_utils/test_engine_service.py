@@ -64,3 +64,31 @@ def test_plain_http_on_the_port_is_found():
         server.server_close()
     with pytest.raises(host.HostError, match="Nothing answers"):
         service.check_refusal([], server.server_port, None)
+
+
+@pytest.mark.parametrize(
+    ("event", "log", "said"),
+    [
+        ({"Action": "reload"}, "level=error msg=of something else", None),
+        (None, 'level=error msg="Error reconfiguring the daemon: no"', "Error reconfiguring the daemon: no"),
+        (None, 'level=fatal msg="plugin \\"x\\" not found"', "not found"),
+    ],
+)
+def test_a_reload_is_done_when_the_engine_says_so(ran, monkeypatch, event, log, said):
+    monkeypatch.setattr(host, "ask", lambda question: event if question.startswith("/events?since=") else None)
+    monkeypatch.setattr(service, "journal", lambda since: log)
+    if said is None:
+        service.reload_engine(False, 10)
+        return
+    with pytest.raises(host.HostError, match=said):
+        service.reload_engine(False, 10)
+
+
+@pytest.mark.parametrize(("state", "verb"), [("active", "reload"), ("activating", "restart"), ("failed", "restart")])
+def test_an_engine_that_ended_by_a_reload_is_started_again(ran, monkeypatch, state, verb):
+    commands, dummy = ran
+    monkeypatch.setattr(host, "show", lambda *units: {"docker.service": {"ActiveState": state}})
+    monkeypatch.setattr(host, "ask", lambda question: {"Version": "20.10"})
+    monkeypatch.setattr(service, "lift_hold", lambda: False)
+    said = service.put_back(service.Files(), "reload", True, False, 10)
+    assert commands[-1] == f"systemctl {verb} docker.service" and "runs with it" in said

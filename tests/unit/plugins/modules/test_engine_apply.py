@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
@@ -55,3 +56,29 @@ def test_an_engine_that_someone_started_since_the_look_gets_its_tls_nevertheless
     unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
     engine_apply.Apply(PLAN, PARAMS).run()
     assert [line.split()[1] for line in commands] == ["daemon-reload", "stop", "reset-failed", "start"]
+
+
+def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(ran, tmp_path, monkeypatch):
+    commands, unit = ran
+    unit.update(ActiveState="active")
+    path = tmp_path / "daemon.json"
+    path.write_text('{"labels": ["a=b"], "debug": true, "mtu": 1400}')
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(path))
+    told = []
+
+    def ask(question):
+        if question.startswith("/events"):
+            told.append((cfg.parse_config(path.read_text()), files.remembered()))
+            return {"Action": "reload"}
+        return {"Version": "20.10", "ApiVersion": "1.41"}
+
+    monkeypatch.setattr(host, "ask", ask)
+    monkeypatch.setattr(files, "validate", lambda text: None)
+    files.remember({"labels": ["a=b"], "debug": True}, None)
+    plan = {**PLAN, "action": "reload", "config_set": {}, "config_unset": ["labels", "debug"]}
+    plan.update(config_without={"labels": [], "debug": False}, remember={})
+    engine_apply.Apply(plan, PARAMS).run()
+    without = {"labels": [], "debug": False}
+    assert told == [({"mtu": 1400, **without}, without)], "a run that is cut off here has to know that these are ours"
+    assert cfg.parse_config(path.read_text()) == {"mtu": 1400} and files.remembered() == {}
+    assert [line.split()[1] for line in commands].count("reload") == 1 and "restart" not in " ".join(commands)

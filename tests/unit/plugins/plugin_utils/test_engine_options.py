@@ -188,3 +188,25 @@ def test_the_version_is_that_of_the_package_to_come():
 def test_a_foreign_key_is_no_error_and_helps_ours():
     info = changed(("config", "content"), {"live-restore": True, "x-of-others": 1, "fixed-cidr-v6": "2001:db8::/64"})
     assert plan(info, options={"ipv6": True}).action == "restart"
+
+
+# -- the page for users
+
+
+def page():
+    return (ROLE.parents[1] / "docs" / "engine_configuration.md").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIONS) & set(EACH)))
+def test_the_page_has_each_option_with_its_key_and_effect(name):
+    assert f"| `docker_engine_{name}` | `{OPTIONS[name].key}` | {EACH[name][2]}ed |" in page()
+
+
+def test_the_page_has_each_key_that_is_reloaded_or_not_in_every_engine():
+    reload = page().split("## Reload or restart")[1].split("## ")[0]
+    versions = page().split("## Which Engine knows which key")[1].split("## ")[0]
+    of_proxies = {"http-proxy", "https-proxy", "no-proxy"}  # said there as "proxies"
+    for name, key in _keys.KEYS.items():
+        assert (f"`{name}`" in reload) == key.reload, name
+        if name not in of_proxies and (key.since > (19, 3) or key.until < (99, 0)):
+            assert f"`{name}`" in versions, name

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in what the Engine is told, and in what nobody else may read."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+APPLY = "plugins/modules/engine_apply.py"
+CLIENTS = "plugins/module_utils/_engine_clients.py"
+ENVIRONMENT = "plugins/plugin_utils/_engine_plan/_environment.py"
+KEYS = "plugins/plugin_utils/_engine_plan/_keys.py"
+LOOK = "plugins/module_utils/_engine_look/_engine.py"
+OPTIONS = "plugins/plugin_utils/_engine_plan/_options.py"
+SERVICE = "plugins/module_utils/_engine_service.py"
+OPTION_TESTS = "unit/plugins/plugin_utils/test_engine_options.py"
+CLIENT_TESTS = "unit/plugins/module_utils/test_engine_clients.py"
+APPLY_TESTS = "unit/plugins/modules/test_engine_apply.py"
+TOLD = f"{APPLY_TESTS}::test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file"
+
+MUTANTS = [
+    mutant(
+        "key-gone-untold",
+        "The Engine keeps the value of a key that has left the file.",
+        TOLD,
+        (APPLY, '{**plan["config_set"], **self.without}', 'dict(plan["config_set"])'),
+    ),
+    mutant(
+        "told-and-forgotten",
+        "A run that is cut off leaves keys behind that no later run takes for its own.",
+        TOLD,
+        (APPLY, "files.remember({**before, **self.without}, self.action", "files.remember(before, self.action"),
+    ),
+    mutant(
+        "feature-reloaded",
+        "A feature that is read at the start only is said to be on, and is not.",
+        f"{OPTION_TESTS}::test_effect",
+        (KEYS, '    if key == "features":\n', '    if key == "feature":\n'),
+    ),
+    mutant(
+        "key-of-tomorrow",
+        "An Engine that lacks a key is stopped to find out.",
+        f"{OPTION_TESTS}::test_a_key_that_this_engine_refuses_is_named_before_anything_is_touched",
+        (KEYS, "        if version < key.since:\n", "        if version > key.since:\n"),
+    ),
+    mutant(
+        "asked-for-twice",
+        "One of two values wins, and nobody knows which.",
+        f"{OPTION_TESTS}::test_each_option_is_a_key_and_has_its_effect",
+        (OPTIONS, "        if option.key in config:\n", "        if name in config:\n"),
+    ),
+    mutant(
+        "client-file-readable",
+        "A proxy's password can be read by all users of the host.",
+        f"{CLIENT_TESTS}::test_keys_of_others_stay_and_ours_go",
+        (CLIENTS, '"\\n", 0o600, 0o700)', '"\\n", 0o644, 0o700)'),
+    ),
+    mutant(
+        "environment-by-order",
+        "The same variables in another order restart the Engine.",
+        "unit/plugins/modules/test_engine_info.py::test_environment_is_compared_by_value_and_never_told",
+        (LOOK, "private and found == wanted", "private and list(found.items()) == list(wanted.items())"),
+    ),
+    mutant(
+        "silent-override",
+        "Another's proxy is replaced without a word.",
+        "unit/plugins/plugin_utils/test_engine_plan_environment.py::test_what_others_set_to_another_value_is_named",
+        (ENVIRONMENT, 'if not other["same"]:', 'if not other["path"]:'),
+    ),
+    mutant(
+        "ended-by-a-reload",
+        "An Engine that ended by what it was told stays away.",
+        "unit/plugins/module_utils/test_engine_service.py::test_an_engine_that_ended_by_a_reload_is_started_again",
+        (SERVICE, 'if acted == "reload" and _runs():', 'if acted == "reload":'),
+    ),
+]
