@@ -166,8 +166,11 @@ class Access:
 
     # Reaching it
 
-    def contact(self, facts: dict[str, t.Any], clock: Clock, patience: float = 0) -> None:
-        """Log in; where no host key could be known before, pin the one that is shown."""
+    def contact(self, facts: dict[str, t.Any], clock: Clock, patience: float = 0, in_the_making: bool = True) -> None:
+        """Log in; where no host key could be known before, pin the one that is shown.
+
+        Who answers but lets nobody in is waited for only if the user there may still be ``in_the_making``.
+        """
         ssh = self.record.ssh
         if not ssh["host_keys"] and facts.get("host_keys"):
             ssh["policy"], ssh["host_keys"] = PROVIDER, list(facts["host_keys"])
@@ -176,8 +179,8 @@ class Access:
             try:
                 keys = host.log_in()
                 break
-            except _ssh.Unreachable:
-                if left <= 0:
+            except _ssh.Unreachable as error:
+                if left <= 0 or (isinstance(error, _ssh.Refused) and not in_the_making):
                     raise
         if not ssh["host_keys"]:
             ssh["policy"], ssh["host_keys"] = FIRST_CONTACT, keys

@@ -46,9 +46,13 @@ def run(
         raise HostError(f"'{' '.join(command)}' did not end within {limit:.0f} s") from None
     out, err = done.stdout, done.stderr
     if check and done.returncode:
-        tail = "\n".join((err.strip() or out.strip()).splitlines()[-12:])
-        raise HostError(f"'{' '.join(command)}' ended with {done.returncode}: {tail}")
+        raise HostError(f"'{' '.join(command)}' ended with {done.returncode}: {tail(err.strip() or out)}")
     return done.returncode, out, err
+
+
+def tail(said: str) -> str:
+    """A command's last words."""
+    return "\n".join(said.strip().splitlines()[-12:])
 
 
 # -- files

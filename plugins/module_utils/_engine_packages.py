@@ -32,6 +32,12 @@ _APT = (
 
 _APT_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "APT_LISTCHANGES_FRONTEND": "none"}
 
+# What an installation that was cut off here before (a reboot, a full disk) asks for, each once. Nothing may be removed by it.
+_MENDS = {
+    "dpkg --configure -a": ("dpkg", "--configure", "-a"),
+    "--fix-broken install": (*_APT, "--fix-broken", "--no-remove", "--no-install-recommends", "install"),
+}
+
 
 def install(names: list[str], optional: list[str], update: bool, limit: float) -> None:
     """Install packages without what they only recommend, and without starting the Engine."""
@@ -40,28 +46,30 @@ def install(names: list[str], optional: list[str], update: bool, limit: float) -
 
     def once() -> None:
         said = _apt_update(limit) if lists["read"] else ""
-        try:
-            _apt_install(names, optional, limit)
-        except HostError as error:
-            if "dpkg --configure -a" in str(error):
-                # An installation was cut off here before, by a reboot for example.
-                host.run("dpkg", "--configure", "-a", limit=limit + 600, environment=_APT_ENVIRONMENT)
-            elif lists["read"]:
-                raise HostError(f"{said}\n{error}".strip()) from None
-            else:
-                # The lists that were there may name versions that the mirror no longer has.
-                lists["read"] = True
-                said = _apt_update(limit)
+        mends = dict(_MENDS)
+        while True:
             try:
                 _apt_install(names, optional, limit)
-            except HostError as again:
-                raise HostError(f"{said}\n{again}".strip()) from None
+                return
+            except HostError as error:
+                sign = next((sign for sign in mends if sign in str(error)), None)
+                if sign:
+                    host.run(*mends.pop(sign), limit=limit + 600, environment=_APT_ENVIRONMENT)
+                elif lists["read"]:
+                    raise HostError(f"{said}\n{error}".strip()) from None
+                else:
+                    # The lists that were there may name versions that the mirror no longer has.
+                    lists["read"] = True
+                    said = _apt_update(limit)
 
     trouble.persistently(once, limit)
 
 
 def _apt(*arguments: str, limit: float) -> None:
-    host.run(*_APT, *arguments, limit=limit + 1800, environment=_APT_ENVIRONMENT)
+    status, out, err = host.run(*_APT, *arguments, limit=limit + 1800, environment=_APT_ENVIRONMENT, check=False)
+    if status:
+        verb = next(word for word in arguments if word in ("install", "update"))
+        raise HostError(f"apt-get {verb} ended with {status}: {host.tail(err or out)}")
 
 
 def _apt_install(names: list[str], optional: list[str], limit: float) -> None:

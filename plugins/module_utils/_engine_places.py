@@ -20,6 +20,12 @@ def place(path: str) -> dict[str, t.Any]:
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     room, device = os.statvfs(folder), os.stat(folder).st_dev
+    # What is mounted for reading only can be a part of a file system, by which it is then called
+    while folder != "/" and (os.stat(above := os.path.dirname(folder)).st_dev, os.statvfs(above).f_flag) == (
+        device,
+        room.f_flag,
+    ):
+        folder = above
     return {
         "folder": folder,
         "device": device,

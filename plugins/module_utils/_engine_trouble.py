@@ -101,7 +101,7 @@ def explained(text: str) -> str:
         return text
     trouble, match = known
     words = [group or "" for group in match.groups()]
-    facts = {name: fact() for name, fact in FACTS.items() if "{" + name + "}" in trouble.means + trouble.helps}
+    facts = {name: fact(text) for name, fact in FACTS.items() if "{" + name + "}" in trouble.means + trouble.helps}
     facts["said"] = " ".join(match.group().split())
     return f"{trouble.means}. {trouble.helps}".format(*words, **facts) + f". In its own words: {text}"
 
@@ -130,25 +130,31 @@ def persistently(work: t.Callable[[], None], limit: float, longest: float = 15.0
 # -- what an output does not say, read on the host only when it is told
 
 
-def _space() -> str:
-    seen = {place["device"]: place for place in map(places.place, (*places.PLACES, "/tmp"))}
-    return ", ".join(f"{place['folder']} has {places.size(place['free'])} free" for place in seen.values())
+def _seen(text: str) -> list[dict[str, t.Any]]:
+    """The file systems that may be meant: those of the files that the output names come first."""
+    named = [*re.findall(r"'(/[^'\n]+)\.dpkg-new'", text), *places.PLACES, "/tmp"]
+    return list(
+        {(place["device"], place["read_only"]): place for place in map(places.place, reversed(named))}.values()
+    )[::-1]
 
 
-def _read_only() -> str:
-    seen = {place["folder"]: place for place in map(places.place, (*places.PLACES, "/tmp"))}
-    return ", ".join(folder for folder, place in seen.items() if place["read_only"]) or "see below"
+def _space(text: str) -> str:
+    return ", ".join(f"{place['folder']} has {places.size(place['free'])} free" for place in _seen(text))
 
 
-def _name_servers() -> str:
+def _read_only(text: str) -> str:
+    return ", ".join(place["folder"] for place in _seen(text) if place["read_only"]) or "see below"
+
+
+def _name_servers(text: str) -> str:
     lines = (host.read("/etc/resolv.conf") or "").splitlines()
     return ", ".join(line.split()[1] for line in lines if line.startswith("nameserver ")) or "none"
 
 
-FACTS: dict[str, t.Callable[[], str]] = {
+FACTS: dict[str, t.Callable[[str], str]] = {
     "space": _space,
     "read_only": _read_only,
     "name_servers": _name_servers,
-    "clock": lambda: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-    "lock": lambda: host.lock_holder(LOCKS) or "it has let go of the lock by now",
+    "clock": lambda text: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    "lock": lambda text: host.lock_holder(LOCKS) or "it has let go of the lock by now",
 }

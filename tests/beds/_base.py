@@ -39,6 +39,9 @@ def run_folder() -> pathlib.Path:
 def run(*command: str, check: bool = True, limit: float = 120, **more: t.Any) -> subprocess.CompletedProcess:
     """A command's result as text; a failure shows what it printed."""
     more.setdefault("text", True)
+    if "input" not in more:
+        # ssh makes what it reads from non-blocking, which others who share it do not bear
+        more.setdefault("stdin", subprocess.DEVNULL)
     try:
         done = subprocess.run(command, capture_output=True, timeout=limit, check=False, **more)
     except FileNotFoundError:

@@ -75,6 +75,23 @@ class Played:
                 for result in task["hosts"].values():
                     yield task["task"]["name"], result
 
+    def of(self, host: Host) -> Played:
+        """What it said of one host."""
+        plays = [
+            {
+                "tasks": [
+                    {**task, "hosts": {host.name: task["hosts"][host.name]}}
+                    for task in tasks
+                    if host.name in task["hosts"]
+                ]
+            }
+            for tasks in (played["tasks"] for played in self.data["plays"])
+        ]
+        stats = self.data["stats"][host.name]
+        return Played(
+            int(bool(stats["failures"] or stats["unreachable"])), "", {"plays": plays, "stats": {host.name: stats}}
+        )
+
     def result(self, name: str) -> dict[str, t.Any]:
         """The last result of the task whose name ends so."""
         return [result for task, result in self.tasks() if task.endswith(name)][-1]
@@ -82,7 +99,9 @@ class Played:
     @property
     def message(self) -> str:
         """Why it failed."""
-        return " ".join(str(result.get("msg")) for task, result in self.tasks() if result.get("failed"))
+        return " ".join(
+            str(result.get("msg")) for task, result in self.tasks() if result.get("failed") or result.get("unreachable")
+        )
 
     @property
     def facts(self) -> dict[str, t.Any]:
@@ -109,17 +128,21 @@ class Player:
         }
 
     def command(self, hosts: t.Sequence[Host], variables: t.Mapping[str, t.Any], *arguments: str) -> list[str]:
-        inventory = self.folder / f"{'-'.join(host.name for host in hosts)}.json"
+        inventory = self.folder / f"{hosts[0].name}-{len(hosts)}.json"
         inventory.write_text(json.dumps({"all": {"hosts": {host.name: host.variables() for host in hosts}}}))
         extra = self.folder / "extra.json"
         extra.write_text(json.dumps(self.common | dict(variables)))
         playbook = pathlib.Path(sys.executable).with_name("ansible-playbook")
         return [str(playbook), "-i", str(inventory), str(PLAYBOOK), "-e", f"@{extra}", *arguments]
 
-    def __call__(self, *hosts: Host, ok: bool = True, arguments: t.Sequence[str] = (), **variables: t.Any) -> Played:
+    # ``ok`` is whether the run must end well; None leaves that to the test.
+    def __call__(
+        self, *hosts: Host, ok: bool | None = True, arguments: t.Sequence[str] = (), **variables: t.Any
+    ) -> Played:
         done = subprocess.run(
             self.command(hosts, variables, *arguments),
             env=self.environment(),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=600,
@@ -133,7 +156,7 @@ class Player:
         except ValueError:
             raise BedError(f"ansible-playbook ended with {done.returncode}:\n{text}") from None
         played = Played(done.returncode, text, data)
-        if ok == bool(done.returncode):
+        if ok is not None and ok == bool(done.returncode):
             raise BedError(f"ansible-playbook ended with {done.returncode}: {played.message}\n{text}")
         return played
 

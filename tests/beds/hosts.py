@@ -68,6 +68,16 @@ CAPABILITIES = [
     "SYSLOG",
     "LEASE",
 ]
+# What puts further packages into the image. Nothing is started there.
+INSTALL = """
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+apt-get -q -y install --no-install-recommends "$@"
+apt-get clean
+! test -e /usr/share/i18n/locales/de_DE || localedef -i de_DE -f UTF-8 de_DE.UTF-8
+rm -rf /var/lib/apt/lists/* /usr/sbin/policy-rc.d
+"""
 _OWNER = "dockyard.bed.owner"
 
 
@@ -84,6 +94,7 @@ class Host:
     port: int = 22
     container: str = ""
     bed: Bed | None = None
+    more: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # further host variables
 
     def ssh_command(self, *options: str) -> list[str]:
         return [
@@ -111,6 +122,7 @@ class Host:
             "ansible_ssh_private_key_file": str(self.key),
             "ansible_ssh_extra_args": f"-o IdentitiesOnly=yes -o UserKnownHostsFile={self.known_hosts} "
             "-o StrictHostKeyChecking=yes",
+            **self.more,
         }
 
 
@@ -135,8 +147,24 @@ class Bed:
 
     # -- the image
 
-    def image(self) -> str:
-        """The image that hosts run; made and cached at the first use."""
+    def image(self, packages: t.Sequence[str] = ()) -> str:
+        """The image that hosts run, with further packages if there are any; made and cached at the first use."""
+        base = self._base_image()
+        if not packages:
+            return base
+        key = hashlib.sha256(json.dumps([base, INSTALL, *packages]).encode()).hexdigest()[:12]
+        tag = f"dockyard-bed:{key}"
+        with locked(cache_folder() / f"image-{key}.lock"):
+            if not self.engine.docker("images", "-q", tag):
+                container = self.engine.docker("create", base, "sh", "-ec", INSTALL, "sh", *packages)
+                try:
+                    self.engine.docker("start", "-a", container, limit=300)
+                    self.engine.docker("commit", "-c", 'CMD ["/sbin/init"]', container, tag, limit=120)
+                finally:
+                    self.engine.docker("rm", "-f", container, check=False)
+        return tag
+
+    def _base_image(self) -> str:
         recipe = json.dumps([PACKAGES, CUSTOMIZE, _suite()])
         key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
         tag = f"dockyard-bed:{key}"
@@ -179,15 +207,21 @@ class Bed:
 
     # -- hosts
 
-    def host(self, user: str = USER, wait: bool = True, customize: t.Mapping[str, str] | None = None) -> Host:
-        """A new host. ``customize`` puts files in place before it boots."""
+    def host(
+        self,
+        user: str = USER,
+        wait: bool = True,
+        customize: t.Mapping[str, str] | None = None,
+        packages: t.Sequence[str] = (),
+    ) -> Host:
+        """A new host. ``customize`` puts files in place before it boots, ``packages`` are there beside the usual ones."""
         name = f"bed-{os.urandom(4).hex()}"
         key, public = self._key_pair("id")
         host_private, host_public = _new_key_pair()
         container = self.engine.docker(
             *("create", "--name", name, "--hostname", name, "--label", f"{_OWNER}={self.owner}"),
             *("--stop-signal=SIGRTMIN+3", "--tmpfs=/run", "--tmpfs=/tmp", "--volume=/var/lib/docker"),
-            *(*self._privileges(), self.image()),
+            *(*self._privileges(), self.image(packages)),
         )
         files = {
             "etc/ssh/ssh_host_ed25519_key": (host_private, 0o600, 0),
@@ -198,17 +232,26 @@ class Bed:
             files[path.lstrip("/")] = (content, 0o755 if content.startswith("#!") else 0o644, 0)
         self.engine.docker("cp", "-a", "-", f"{container}:/", input=_archive(files), text=False)
         self.engine.docker("start", container)
-        address = self.engine.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", container)
         known_hosts = self.folder / f"known_hosts-{name}"
-        known_hosts.write_text(f"{address} {host_public}\n")
-        host = Host(name, address, key, known_hosts, host_public, user=user, container=container, bed=self)
+        host = Host(name, "", key, known_hosts, host_public, user=user, container=container, bed=self)
+        self._find(host)
         if wait:
             self.wait(host)
         return host
 
+    def start(self, host: Host) -> None:
+        """Start a host again that went down. It may have another address."""
+        self.engine.docker("start", host.container)
+        self._find(host)
+        self.wait(host)
+
+    def _find(self, host: Host) -> None:
+        host.address = self.engine.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", host.container)
+        host.known_hosts.write_text(f"{host.address} {host.host_key}\n")
+
     def wait(self, host: Host) -> None:
         """Until SSH lets us in."""
-        until(lambda: _greets(host.address, host.port), f"sshd of {host.name}", limit=60, pause=0.05)
+        until(lambda: _greets(host.address, host.port), f"sshd of {host.name}", limit=180, pause=0.05)
         until(lambda: not run(*host.ssh_command(), "true", check=False).returncode, f"login on {host.name}", limit=30)
 
     def _key_pair(self, name: str) -> tuple[pathlib.Path, str]:

@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from tests.beds._base import run, until
+from tests.beds._base import run
 from tests.beds.engine import Authority, Player, container_pid, docker, engine_pid, start_container
 
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -325,54 +325,7 @@ def test_swarm_node_has_no_live_restore(engine_host, play):
     assert play(engine_host).facts["action"] == "reload"
 
 
-# -- hosts that are not ready
-
-
-def test_waits_for_package_lock_and_cloud_init(new_host, play):
-    host = new_host()
-    holder = (
-        'import fcntl,sys,time; f=open(sys.argv[1],"w"); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(float(sys.argv[2]))'
-    )
-    host.ssh(f"systemd-run --unit=holder python3 -c '{holder}' /var/lib/dpkg/lock-frontend 300")
-    until(lambda: "POSIX" in host.out("cat /proc/locks"), "the lock is held")
-    refused = play(host, ok=False, docker_engine_wait_timeout=1, docker_engine_access="local")
-    assert "/var/lib/dpkg/lock-frontend is held by process" in refused.message and "python3" in refused.message
-
-    host.ssh("mkdir /run/cloud-init && printf '#!/bin/sh\\n' > /usr/bin/cloud-init && chmod 755 /usr/bin/cloud-init")
-    host.ssh("systemctl stop holder")
-    refused = play(host, ok=False, docker_engine_wait_timeout=1, docker_engine_access="local")
-    assert "cloud-init is in its stage" in refused.message
-    host.ssh("systemd-run --on-active=3 touch /run/cloud-init/result.json")
-    looked = play(host, docker_engine_access="local", arguments=["--check"])
-    assert "cloud-init" in looked.result("Look at the host")["waited"][0]
-
-
-def test_host_without_python_and_without_sudo(new_host, play):
-    host = new_host(user="root")
-    host.ssh(
-        "SUDO_FORCE_REMOVE=yes dpkg --purge --force-all $(dpkg-query -W -f '${Package} ' 'python3*' 'libpython3*' sudo)",
-        limit=60,
-    )
-    assert host.ssh("command -v python3 sudo", check=False).returncode
-    assert "Python is missing" in play(host, ok=False, arguments=["--check"], docker_engine_access="local").message
-    host.user = "debian"
-    assert "no sudo on this host" in play(host, ok=False, docker_engine_access="local").message
-    host.user = "root"
-    assert play(host, docker_engine_access="local").facts["version"]
-    assert play(host, docker_engine_access="local").changed == 0
-
-
-def test_a_first_run_that_fails_or_is_cut_off_is_made_good_by_the_next(new_host, play, client):
-    host = new_host()
-    failed = play(host, ok=False, docker_engine_config={"storage-driver": "no-such-driver"})
-    assert "no-such-driver" in failed.message and "the Engine is not started" in failed.message
-    assert host.ssh(f"test -e {DAEMON_JSON}", check=False).returncode
-    # As if the run had ended in the middle of the installation, and the host had lost its power.
-    host.ssh("rm -rf /etc/docker/tls && dpkg --unpack /var/cache/apt/archives/docker.io_*.deb")
-    assert play(host, docker_engine_config={"debug": True}).facts["changed"]
-    assert docker(host, client, "ps", "-q").stdout == ""
-    assert host.out("dpkg-query -W -f '${db:Status-Abbrev}' docker.io").strip() == "ii"
-    assert play(host, docker_engine_config={"debug": True}).changed == 0
+# -- what is refused, and what is left
 
 
 def test_present_without_an_engine_touches_nothing(new_host, play):

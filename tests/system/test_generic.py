@@ -122,7 +122,7 @@ def test_a_login_that_is_refused(controller: Controller, host: Host) -> None:
 
 
 def test_a_host_that_can_not_be_reached(controller: Controller, host: Host) -> None:
-    failure = controller.fail(**how(host, ssh_port=9))
+    failure = controller.fail(**how(host, ssh_port=9, timeout=1))
     assert failure["error"]["code"] == "unreachable"
     assert f"{host.address} port 9" in failure["msg"] and failure["error"]["remedy"]
     assert not controller.records()

@@ -19,6 +19,7 @@ from .._resources import Full
 from ._power import Power
 from ._task import Outcome
 
+BOOTING = 30  # seconds; for so long a host of the user's is asked whether it lets us in
 REPLACED = "replaced"  # a resource's status: to be removed, and made anew
 
 
@@ -62,7 +63,8 @@ class Creation(Power):
                 if resource.existing:
                     self.resources.ensure(resource)
             if self._is_existing(record) and record.ssh:
-                access.contact(self._facts(self._machine_seen(record)), self.clock)
+                patience = min(wish.timeout, BOOTING)
+                access.contact(self._facts(self._machine_seen(record)), self.clock, patience, in_the_making=False)
             if wish.check:
                 return Outcome(True, before, self._shape(record), {**self._public(record), "state": "absent"})
             self._save(record)  # the freeze: from here on, a re-run does what this says

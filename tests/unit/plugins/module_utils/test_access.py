@@ -89,6 +89,24 @@ def test_a_contact_waits_only_as_long_as_it_may(
     assert (it.record.ssh["policy"], it.record.ssh["host_keys"]) == ("first_contact", ["ssh-ed25519 SHOWN"])
 
 
+def test_a_login_that_is_refused_is_final_where_the_user_is_there(
+    access: t.Callable[..., Access], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it, clock, errors = (
+        access(),
+        Clock(),
+        [_ssh.Unreachable("it boots", code="x"), _ssh.Refused("no", code="ssh_login")],
+    )
+
+    def log_in(host: _ssh.Host) -> list[str]:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(_ssh.Host, "log_in", log_in)
+    with pytest.raises(_ssh.Refused):
+        it.contact({"address": "192.0.2.1"}, clock, 60, in_the_making=False)
+    assert not errors
+
+
 def test_a_reboot_is_over_with_another_boot_id(
     access: t.Callable[..., Access], monkeypatch: pytest.MonkeyPatch
 ) -> None:

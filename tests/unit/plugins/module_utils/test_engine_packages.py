@@ -58,6 +58,16 @@ def test_an_installation_that_was_cut_off_is_finished(ran, holds):
     assert commands[1] == "dpkg --configure -a" and " install " in commands[2]
 
 
+def test_all_that_a_cut_off_installation_asks_for_is_done_once(ran, holds):
+    commands, answers = ran
+    again = "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution)."
+    answers["Timeout=10 install "] = ["you must manually run 'dpkg --configure -a'", again, again]
+    with pytest.raises(host.HostError, match="Unmet dependencies"):
+        packages.install(["docker.io"], [], update=True, limit=10)
+    mends = [line for line in commands if "--configure -a" in line or "--fix-broken" in line]
+    assert len(mends) == 2 and "--no-remove" in mends[1]
+
+
 def test_what_update_said_is_told_when_the_installation_fails(ran, holds):
     dummy, answers = ran
     answers[" update"] = ["mirror unreachable"]

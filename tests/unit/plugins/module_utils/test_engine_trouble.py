@@ -52,6 +52,15 @@ def test_what_a_package_manager_says_is_told_with_a_remedy(said):
     assert "{" not in told
 
 
+def test_the_file_system_of_the_file_that_did_not_fit_is_told_first(tmp_path, monkeypatch):
+    def place(path):
+        return {"folder": path, "device": 2 if path.startswith(str(tmp_path)) else 1, "free": 1024, "read_only": False}
+
+    monkeypatch.setattr(places, "place", place)
+    said = f"cannot copy './x' to '{tmp_path}/x.dpkg-new': failed to write (No space left on device)"
+    assert f"is full: {tmp_path}/x has 1.0 KiB free, /etc/docker has" in trouble.explained(said)
+
+
 def test_what_is_not_known_is_told_as_it_is():
     assert trouble.explained("E: {0} odd") == "E: {0} odd"
 
@@ -122,7 +131,8 @@ def test_what_does_not_pass_by_itself_fails_at_once(clock):
 
 def test_a_place_that_is_not_there_yet_is_where_it_will_be(tmp_path):
     found = places.place(str(tmp_path / "a" / "b"))
-    assert found["folder"] == str(tmp_path) and found["free"] > 0 and not found["read_only"]
+    assert tmp_path.is_relative_to(found["folder"]) and found["device"] == tmp_path.stat().st_dev
+    assert found["free"] > 0 and not found["read_only"]
 
 
 @pytest.mark.parametrize(
