@@ -73,14 +73,15 @@ class Files:
     """Writes files, and knows how they were."""
 
     def __init__(self) -> None:
-        self.before: dict[str, tuple[str | None, int]] = {}
+        self.before: dict[str, tuple[str | None, int, int]] = {}
         self.changed: list[str] = []
 
     def put(self, path: str, content: str | None, mode: int = 0o644, folder_mode: int = 0o755) -> bool:
         """Write a file, or remove it if the content is None. True if that changed anything."""
         if path not in self.before:
             old = host.read(path)
-            self.before[path] = (old, stat.S_IMODE(os.stat(path).st_mode) if old is not None else 0)
+            status = os.stat(path) if old is not None else None
+            self.before[path] = (old, stat.S_IMODE(status.st_mode), status.st_uid) if status else (None, 0, 0)
         done = host.remove(path) if content is None else host.write(path, content, mode, folder_mode)
         if done:
             self.changed.append(path)
@@ -88,11 +89,13 @@ class Files:
 
     def undo(self) -> None:
         for path in reversed(self.changed):
-            content, mode = self.before[path]
+            content, mode, uid = self.before[path]
             if content is None:
                 host.remove(path)
             else:
                 host.write(path, content, mode)
+                if uid:
+                    os.chown(path, uid, -1)
 
 
 def open_and_close(firewall: dict[str, t.Any] | None, limit: float) -> bool:

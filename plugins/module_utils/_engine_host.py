@@ -22,7 +22,7 @@ import typing as t
 from . import _engine_places, _process
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")
+SOCKETS: tuple[str, ...] = ("/run/docker.sock", "/var/run/docker.sock")
 
 
 class HostError(Exception):
@@ -121,6 +121,55 @@ def public_key(path: str) -> str | None:
 # -- systemd
 
 
+class Owner(t.NamedTuple):
+    """The user whose own manager runs an Engine without root."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+    @property
+    def socket(self) -> str:
+        return f"/run/user/{self.uid}/docker.sock"
+
+    def run(self, *command: str, limit: float = 60, check: bool = True) -> tuple[int, str, str]:
+        """A command as that user, with that user's manager."""
+        variables = (f"XDG_RUNTIME_DIR=/run/user/{self.uid}", f"HOME={self.home}", f"USER={self.name}")
+        return run("runuser", "-u", self.name, "--", "env", "-C", "/", *variables, *command, limit=limit, check=check)
+
+
+OWNER: Owner | None = None  # of the Engine that this is about; None is root
+
+
+def owner_of(name: str) -> Owner | None:
+    import pwd
+
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Owner(name, found.pw_uid, found.pw_gid, found.pw_dir)
+
+
+def belongs_to(owner: Owner | None) -> None:
+    """From now on the Engine is that user's: its units, its socket and its log."""
+    global OWNER, SOCKETS
+    OWNER = owner
+    if owner:
+        SOCKETS = (owner.socket,)
+
+
+def systemctl(*words: str, limit: float = 60, check: bool = True) -> tuple[int, str, str]:
+    """systemctl of the manager to which the Engine's units belong."""
+    if not OWNER:
+        return run("systemctl", *words, limit=limit, check=check)
+    # Without root the Engine listens by itself: it has no unit for that.
+    return OWNER.run(
+        "systemctl", "--user", *(word for word in words if word != "docker.socket"), limit=limit, check=check
+    )
+
+
 def show(*units: str) -> dict[str, dict[str, str]]:
     """Properties of units, in one call."""
     names = (
@@ -128,7 +177,7 @@ def show(*units: str) -> dict[str, dict[str, str]]:
         "ExecMainStartTimestampMonotonic,Result"
     )
     found: dict[str, dict[str, str]] = {}
-    for paragraph in run("systemctl", "show", "--no-pager", "-p", names, *units)[1].split("\n\n"):
+    for paragraph in systemctl("show", "--no-pager", "-p", names, *units)[1].split("\n\n"):
         values = dict(line.split("=", 1) for line in paragraph.splitlines() if "=" in line)
         if "Id" in values:
             found[values["Id"]] = values

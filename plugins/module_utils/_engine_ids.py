@@ -34,6 +34,17 @@ def group_exists(name: str) -> bool:
     return True
 
 
+def group_of(user: str) -> str | None:
+    """A user's own group."""
+    import grp
+    import pwd
+
+    try:
+        return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
+    except KeyError:
+        return None
+
+
 def about(name: str, path: str, exists: t.Callable[[str], bool]) -> dict[str, t.Any]:
     """Whether there is such a user or group, and whether it has ids for containers."""
     ranges = isolation.ranges(host.read(path) or "", name)
@@ -49,10 +60,9 @@ def provide(user: str, group: str, login: bool = False) -> None:
             else ("--system", "--no-create-home", "--shell", "/bin/false")
         )
         host.run("useradd", *how, *(("--gid", group) if group_exists(group) else ("--user-group",)), user)
+    start = isolation.free_range([host.read(path) or "" for path in FILES])
     for path, name, exists in ((FILES[0], user, user_exists), (FILES[1], group, group_exists)):
         if not about(name, path, exists)["ranges"]:
-            texts = [host.read(file) or "" for file in FILES]
-            start = isolation.free_range(texts)
             text = host.read(path) or ""
             if text and not text.endswith("\n"):
                 text += "\n"

@@ -16,14 +16,14 @@ DATA_ROOT = "/var/lib/docker"
 UNMOVABLE = ("btrfs", "zfs", "devicemapper", "aufs")
 
 
-def data_root(content: t.Mapping[str, t.Any], arguments: t.Iterable[str]) -> str:
+def data_root(content: t.Mapping[str, t.Any], arguments: t.Iterable[str], default: str = DATA_ROOT) -> str:
     """Where an Engine with this configuration and these arguments has its data."""
     words = iter(arguments)
     for word in words:
         name, equals, value = word.partition("=")
         if name in ("--data-root", "--graph", "-g"):
-            return value if equals else next(words, DATA_ROOT)
-    return str(content.get("data-root") or DATA_ROOT).rstrip("/") or "/"
+            return value if equals else next(words, default)
+    return str(content.get("data-root") or default).rstrip("/") or "/"
 
 
 # -- ids of containers
@@ -55,3 +55,51 @@ def remapped(value: str) -> tuple[str, str]:
     """The user and the group that ``userns-remap`` stands for."""
     user, dummy, group = ("dockremap" if value == "default" else value).partition(":")
     return user, group or user
+
+
+# -- an Engine without root
+
+# Of all users' managers only the named user's starts it. It is root's, so that root never writes into a user's folders.
+ROOTLESS_UNIT = "/etc/systemd/user/docker.service"
+_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def rootless_unit(
+    user: str,
+    script: str,
+    arguments: t.Iterable[str],
+    port: int | None,
+    listen: t.Sequence[str],
+    environment: str | None,
+) -> str:
+    """The unit of an Engine that a user's own manager runs. It listens by itself, on the port by way of RootlessKit."""
+    hosts = ["-H", "unix://%t/docker.sock"]
+    service = [f'Environment="PATH={script.rpartition("/")[0]}:{_PATH}"']
+    if port:
+        hosts += ["-H", f"tcp://0.0.0.0:{port}"]
+        places = [f"[{address}]" if ":" in address else address for address in listen or ("0.0.0.0",)]
+        flags = " ".join(f"--publish={place}:{port}:{port}/tcp" for place in places)
+        service.append(f'Environment="DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS={flags}"')
+    if environment:
+        service.append("EnvironmentFile=" + environment)
+    service += [
+        "ExecStart=" + " ".join([script, *hosts, *arguments]),
+        # The unit's main process is RootlessKit, which would end by it.
+        "ExecReload=/bin/sh -c 'kill -s HUP $$(cat %t/docker.pid)'",
+        *("Type=notify", "NotifyAccess=all", "TimeoutStartSec=0", "Restart=always", "RestartSec=2"),
+        # What it starts are its containers, in groups that it makes itself.
+        *("Delegate=yes", "KillMode=mixed", "LimitNOFILE=infinity", "LimitNPROC=infinity", "LimitCORE=infinity"),
+        "TasksMax=infinity",
+    ]
+    return (
+        f"{_HEADER}[Unit]\nDescription=Docker Engine of {user}\nConditionUser={user}\n"
+        "StartLimitBurst=3\nStartLimitIntervalSec=60\n\n[Service]\n" + "\n".join(service) + "\n\n"
+        "[Install]\nWantedBy=default.target\n"
+    )
+
+
+def delegation(uid: int) -> tuple[str, str]:
+    """Path and text of what lets a user's containers have limits (cgroup v2)."""
+    text = "[Service]\nDelegate=cpu cpuset io memory pids\n"
+    return f"/etc/systemd/system/user@{uid}.service.d/zz-dockyard.conf", _HEADER + text

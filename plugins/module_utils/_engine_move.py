@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import stat
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
@@ -103,7 +103,9 @@ class Move:
         elif os.path.isdir(self.partial):
             data.settle_paths(self.partial, self.source, self.target)
             tree.transfer(self.partial, self.target)
-            shutil.copystat(self.partial, self.target)
+            about = os.stat(self.partial)
+            os.chown(self.target, about.st_uid, about.st_gid)
+            os.chmod(self.target, stat.S_IMODE(about.st_mode))
             os.rmdir(self.partial)
 
     def release(self) -> None:
@@ -130,7 +132,7 @@ class Move:
         ]
         if lost:
             raise HostError(f"With the moved data the Engine does not have {', '.join(lost[:5])}")
-        return self.start_again(limit)
+        return self.start_again(min(limit, 30))
 
     def start_again(self, limit: float) -> list[str]:
         """Those that ran: the ones with a restart policy began with the Engine, the others do now. Who does not run then."""

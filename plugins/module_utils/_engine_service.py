@@ -53,7 +53,7 @@ _RELOADS = "%7B%22type%22%3A%5B%22daemon%22%5D%2C%22event%22%3A%5B%22reload%22%5
 
 def reload_engine(live_restore: bool, limit: float) -> None:
     since = time.time()
-    host.run("systemctl", "reload", "docker.service", limit=limit)
+    host.systemctl("reload", "docker.service", limit=limit)
     if live_restore:
         if not host.until(lambda: (host.ask("/info") or {}).get("LiveRestoreEnabled"), 15):
             raise HostError("The Engine did not take over live-restore: " + " | ".join(log_lines(since)))
@@ -77,14 +77,14 @@ def act(action: str, live_restore_first: bool, limit: float, started_before: boo
         reload_engine(False, limit)
         return
     if action == "cycle":
-        host.run("systemctl", "stop", "docker.service", "docker.socket", limit=limit)
+        host.systemctl("stop", "docker.service", "docker.socket", limit=limit)
     if started_before:
         # Also forgets former starts, which count towards the unit's limit.
-        host.run("systemctl", "reset-failed", *UNITS, check=False)
+        host.systemctl("reset-failed", *UNITS, check=False)
     since = time.time()
     command = ("restart", "docker.service") if action == "restart" else ("start", *UNITS)
     try:
-        host.run("systemctl", *command, limit=limit)
+        host.systemctl(*command, limit=limit)
     except HostError as error:
         raise HostError(" | ".join(log_lines(since)) or str(error)) from None
 
@@ -101,7 +101,7 @@ def stop_with_containers(limit: float) -> None:
         mode = stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if text is not None else 0o644
         host.write(cfg.CONFIG_PATH, cfg.render_config({**cfg.parse_config(text or ""), "live-restore": False}), mode)
         try:
-            host.run("systemctl", "reload", "docker.service", limit=limit)
+            host.systemctl("reload", "docker.service", limit=limit)
             if not host.until(lambda: not (host.ask("/info") or {}).get("LiveRestoreEnabled", True), 15):
                 raise HostError("The Engine's containers would outlive it, since live-restore can't be switched off")
         finally:
@@ -110,9 +110,9 @@ def stop_with_containers(limit: float) -> None:
             else:
                 host.write(cfg.CONFIG_PATH, text, mode)
     hold()
-    host.run("systemctl", "daemon-reload", limit=limit)
+    host.systemctl("daemon-reload", limit=limit)
     # The socket first: a call that comes in between would start the Engine again.
-    host.run("systemctl", "stop", "docker.socket", "docker.service", limit=limit)
+    host.systemctl("stop", "docker.socket", "docker.service", limit=limit)
 
 
 def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restore: bool, limit: float) -> str:
@@ -123,21 +123,21 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
         config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
         host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), 0o644)
     if lift_hold() or files.changed:
-        host.run("systemctl", "daemon-reload", check=False)
+        host.systemctl("daemon-reload", check=False)
     if not acted:
         return "The files are as they were before, and the Engine was left alone."
-    host.run("systemctl", "reset-failed", *UNITS, check=False)
+    host.systemctl("reset-failed", *UNITS, check=False)
     if not was_active:
-        host.run("systemctl", "stop", *UNITS, limit=limit, check=False)
+        host.systemctl("stop", *UNITS, limit=limit, check=False)
         return "The files are as they were before, and the Engine is not started."
     try:
         if acted == "reload" and _runs():
-            host.run("systemctl", "reload", "docker.service", limit=limit)
+            host.systemctl("reload", "docker.service", limit=limit)
         elif acted in ("reload", "restart"):
-            host.run("systemctl", "restart", "docker.service", limit=limit)
+            host.systemctl("restart", "docker.service", limit=limit)
         else:
-            host.run("systemctl", "stop", *UNITS, limit=limit, check=False)
-            host.run("systemctl", "start", *UNITS, limit=limit)
+            host.systemctl("stop", *UNITS, limit=limit, check=False)
+            host.systemctl("start", *UNITS, limit=limit)
     except HostError as error:
         return f"The files are as they were before, but with them the Engine does not run either: {error}"
     return "The former configuration is back, and the Engine runs with it."
@@ -152,8 +152,11 @@ def _runs() -> bool:
 
 def journal(since: float) -> str:
     with contextlib.suppress(HostError):
+        mine = (
+            (f"_UID={host.OWNER.uid}", "_SYSTEMD_USER_UNIT=docker.service") if host.OWNER else ("-u", "docker.service")
+        )
         return host.run(
-            *("journalctl", "-u", "docker.service", "--since", f"@{since:.3f}", "-o", "cat", "--no-pager", "-n", "200"),
+            *("journalctl", *mine, "--since", f"@{since:.3f}", "-o", "cat", "--no-pager", "-n", "200"),
             check=False,
         )[1]
     return ""

@@ -111,9 +111,11 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ids as ids
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_move as moving
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
 
@@ -158,6 +160,8 @@ class Apply:
             begun = self.move if self.move and self.acted and not self.move.switched else None
             data_outcome = self.move_back(begun) if begun else ""
             outcome = service.put_back(self.files, self.acted, self.was_active, kept, self.limit) + data_outcome
+            if self.plan.get("rootless"):
+                outcome += rootless.make_way_back(self.plan["rootless"], self.limit)
             if begun and self.was_active:
                 begun.start_again(0)
             files.remember({**before, "live-restore": True} if kept else before, None)
@@ -207,21 +211,36 @@ class Apply:
             clients.put(user, {key: self.client_proxies[key] for key in keys["set"]}, keys["unset"])
         if "service" in plan:
             self.place_units(plan["service"])
+        rootless.own_files()
         for user in plan.get("users", []):
             host.run("usermod", "-aG", "docker", user)
         if plan.get("enable"):
-            host.run("systemctl", "enable", "--quiet", *plan["enable"], limit=self.limit)
+            rootless.enable(plan["enable"], self.limit)
 
     def place_units(self, unit: dict[str, t.Any]) -> None:
-        plan, put = self.plan, self.files.put
+        changed = files.open_and_close(self.plan.get("firewall"), self.limit)
+        changed = (self.place_rootless if host.OWNER else self.place_drop_ins)(unit) or changed
+        if packages.lift_hold() or changed:
+            host.run("systemctl", "daemon-reload", limit=self.limit)
+            if host.OWNER:
+                host.systemctl("daemon-reload", limit=self.limit)
+
+    def place_rootless(self, unit: dict[str, t.Any]) -> bool:
+        if not rootless.script():
+            raise host.HostError("dockerd-rootless.sh is not on this host, though what it comes with is installed")
+        if host.read(cfg.CONFIG_PATH) is None:
+            self.files.put(cfg.CONFIG_PATH, cfg.render_config({}))  # it is named in the command, so it has to be there
+        plan = self.plan["rootless"]
+        text = rootless.unit(plan["user"], plan["port"], plan["listen"], unit["environment"])
+        return self.files.put(isolation.ROOTLESS_UNIT, text)
+
+    def place_drop_ins(self, unit: dict[str, t.Any]) -> bool:
+        put = self.files.put
         command = service.own_command(self.unit)
         if command is None:
             raise host.HostError("There is no docker.service on this host")
-        changed = files.open_and_close(plan.get("firewall"), self.limit)
-        changed = put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, unit["tls"], unit["environment"])) or changed
-        changed = put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
-        if packages.lift_hold() or changed:
-            host.run("systemctl", "daemon-reload", limit=self.limit)
+        changed = put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, unit["tls"], unit["environment"]))
+        return put(cfg.SOCKET_DROP_IN, self.plan["socket"]) or changed
 
     def put_config(self, keys: dict[str, t.Any], gone: list[str]) -> None:
         old = host.read(cfg.CONFIG_PATH)
@@ -306,8 +325,14 @@ def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
             prepare["update"],
             params["wait_timeout"],
         )
+    if plan.get("rootless_off"):
+        rootless.leave(plan["rootless_off"], params["start_timeout"])
+    if plan.get("rootless"):
+        rootless.prepare(plan["rootless"], params["start_timeout"])
     if plan:
         result.update(Apply(plan, params).run())
+    if host.OWNER and plan["rootless"]["context"] and host.which("docker"):
+        rootless.context(host.OWNER, params["start_timeout"])
     return result
 
 

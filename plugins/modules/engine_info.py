@@ -53,6 +53,10 @@ options:
     description: The wanted value of C(userns-remap), of whose users and ids the result tells.
     type: str
     default: ""
+  rootless_user:
+    description: The user whose Engine without root it is to be. Empty means the system's Engine.
+    type: str
+    default: ""
   users:
     description: Users of whom the result says whether they exist and are in the group C(docker).
     type: list
@@ -145,6 +149,10 @@ remap:
   description: Whether users can be remapped, the users and ids for it, and what another map would hide.
   returned: success
   type: dict
+rootless:
+  description: What an Engine without root needs, and whose Engine it is now.
+  returned: success
+  type: dict
 gpu:
   description: The runtime of NVIDIA's toolkit, if it is there.
   returned: success
@@ -173,6 +181,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_look impo
     _network,
     _packages,
     _remap,
+    _rootless,
     _system,
     _units,
 )
@@ -198,6 +207,7 @@ def main() -> None:
             "secrets": {"type": "str", "default": "{}", "no_log": True},
             "wait_timeout": {"type": "int", "default": 300},
             "data_root": {"type": "str", "default": ""},
+            "rootless_user": {"type": "str", "default": ""},
             "userns_remap": {"type": "str", "default": ""},
             "users": {"type": "list", "elements": "str", "default": []},
         },
@@ -214,11 +224,16 @@ def main() -> None:
         if not installed:
             wait(module, lambda: host.lock_holder(trouble.LOCKS), waited, end)
         here = _system.about_host()
-        shown = _units.settled(waited) if here["systemd"] else {}
+        rootless = _rootless.about_rootless(module.params["rootless_user"] if here["systemd"] else "")
+        shown = _units.settled(waited) if here["systemd"] and rootless["lingers"] else {}
         units = _units.about_units(shown)
+        if module.params["rootless_user"]:
+            units = _rootless.units(units)
         config, memory = _engine.about_config(), _engine.about_memory()
         arguments = units.get("docker.service", {}).get("arguments", [])
-        about_data = _data.about_data(module.params["data_root"], config["content"], memory["config"], arguments)
+        about_data = _data.about_data(
+            module.params["data_root"], config["content"], memory["config"], arguments, rootless["data_root"]
+        )
         active = units.get("docker.service", {}).get("active") == "active"
         module.exit_json(
             changed=False,
@@ -237,6 +252,7 @@ def main() -> None:
             data=about_data,
             remap=_remap.about_remap(module.params["userns_remap"], config["content"], about_data["root"]),
             firewalls=_network.about_firewalls(shown),
+            rootless=rootless,
             gpu={"nvidia": host.which("nvidia-container-runtime")},
             groups=_system.about_users(module.params["users"]),
             waited=waited,

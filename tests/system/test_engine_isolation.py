@@ -6,13 +6,24 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from tests.beds import image
-from tests.beds.engine import Player, engine_pid
+from tests.beds._base import run, until
+from tests.beds.engine import Authority, Player, docker, engine_pid
 
 # Waits for a copy to be under way and kills it: as a network that went, or an impatient person, would.
 KILLER = "while [ ! -e {0}/.dockyard-moving/volumes/store/_data/file-1 ]; do :; done; pkill -9 -x python3"
+
+
+# A user namespace may only mount what its parent sees whole, and of a container host's /proc and /sys parts are covered.
+UNCOVER = (
+    'mount -o remount,rw /sys; for point in $(awk \'$5 ~ "^/(proc|sys)/." && $5 !~ "^/sys/fs/cgroup" {print $5}\' '
+    "/proc/self/mountinfo | sort -r); do umount -l $point; done"
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +38,23 @@ def archive(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def root_host(new_host, play):
-    """A host with a second file system, and an Engine."""
-    host = new_host()
+@pytest.fixture(scope="module")
+def root_host(bed, play):
+    """A host with a second file system, what looks like NVIDIA's toolkit, and an Engine."""
+    host = bed.host(
+        customize={"/usr/local/bin/nvidia-container-runtime": '#!/bin/sh\necho as nvidia >&2\nexec runc "$@"\n'}
+    )
+    host.ssh(UNCOVER)
     host.ssh("mkdir -p /srv/disk && mount -t tmpfs -o mode=755 tmpfs /srv/disk")
-    play(host)
-    return host
+    play(host, docker_engine_userns_remap="default")
+    yield host
+    bed.remove(host)
 
 
-def load(host, archive, docker="docker"):
+def load(host, archive):
     with open(archive, "rb") as stream:
         content = stream.read()
-    from tests.beds._base import run
-
-    run(*host.ssh_command(), f"sudo {docker} load", input=content, text=False)
+    run(*host.ssh_command(), "sudo docker load", input=content, text=False)
 
 
 def fill(host):
@@ -78,6 +91,30 @@ def everything(host):
     }
 
 
+def test_users_are_remapped_and_what_that_hides_is_said(root_host, play, archive):
+    host = root_host
+    ids = host.out("grep -h ^dockremap: /etc/subuid /etc/subgid | cut -d: -f2").split()
+    assert ids[0] == ids[1] and host.out("grep -c . /etc/subuid") == "2"
+    assert play(host, docker_engine_userns_remap="default").changed == 0
+    remapped = f"/var/lib/docker/{ids[0]}.{ids[1]}"
+    assert host.out("docker info -f '{{.DockerRootDir}}'") == remapped
+    load(host, archive)
+    assert host.out(f"docker run --rm {image.NAME} cat /proc/self/uid_map").split() == ["0", ids[0], "65536"]
+
+    # Not a card, but the way to it: the program that is entered as runtime is used
+    assert host.out(f"docker run --rm --runtime nvidia {image.NAME} echo used") == "used"
+
+    host.ssh(f"docker run -d --name web --restart always {image.NAME} sleep 100000")
+    refused = play(host, ok=False)
+    assert "1 images, 1 containers" in refused.message and "docker_engine_interrupt" in refused.message
+    assert running(host) == ["web"]
+    play(host, docker_engine_interrupt=True, docker_engine_gpu="none")
+    assert host.out("docker info -f '{{.DockerRootDir}}'") == "/var/lib/docker"
+    assert not host.out("docker images -q") and not host.out("pgrep -x sleep || true"), "it runs, and nobody knows"
+    assert "runtimes" not in host.out("cat /etc/docker/daemon.json")
+    assert host.out(f"ls {remapped}/containers | wc -l") == "1"
+
+
 def test_data_moves_with_its_root_or_stays_where_it_is(root_host, play, archive):
     host = root_host
     load(host, archive)
@@ -86,14 +123,9 @@ def test_data_moves_with_its_root_or_stays_where_it_is(root_host, play, archive)
     assert before["whiteouts"] == ["new", "no", "vi"] and before["files"] == ["2999", "2", "3001"]
     there = {"docker_engine_config": {"data-root": "/srv/disk/docker"}}
 
-    # Not by accident, and not without being allowed to stop what runs
+    # Not by accident
     assert "docker_engine_move_data" in play(host, ok=False, **there).message
-    there["docker_engine_move_data"] = True
-    assert "docker_engine_interrupt" in play(host, ok=False, **there).message
-    there["docker_engine_interrupt"] = True
-    host.ssh("mkdir /srv/disk/docker && touch /srv/disk/docker/other")
-    assert "not an empty folder" in play(host, ok=False, **there).message
-    host.ssh("rm -r /srv/disk/docker")
+    there.update(docker_engine_move_data=True, docker_engine_interrupt=True)
     assert engine_pid(host) == pid
 
     # Killed in the middle: the old data is whole, and nothing runs on it that could change it unnoticed
@@ -110,15 +142,13 @@ def test_data_moves_with_its_root_or_stays_where_it_is(root_host, play, archive)
     assert "no-such-driver" in failed.message and "The data is in /var/lib/docker" in failed.message
     assert everything(host) == before and running(host) == ["once", "web"]
 
-    played = play(host, **there)
+    play(host, **there)
     assert host.out("docker info -f '{{.DockerRootDir}}'") == "/srv/disk/docker"
     assert everything(host) == before and running(host) == ["once", "web"]
     assert host.out("docker info -f '{{.LiveRestoreEnabled}}'") == "true"
     assert host.out("ls -A /var/lib/docker /srv/disk") == "/srv/disk:\ndocker\n\n/var/lib/docker:"
     assert host.out("ls /var/lib/dockyard") == "engine.json"
     host.ssh("docker restart -t 1 web")
-    assert play(host, **there).changed == 0
-    assert played.facts["action"]
 
     # On the same file system, by a rename
     inode = host.out("stat -c %i /srv/disk/docker/volumes/store/_data/file-1")
@@ -137,3 +167,77 @@ def test_data_moves_with_its_root_or_stays_where_it_is(root_host, play, archive)
     assert everything(host) == before and running(host) == ["once", "web"]
     assert host.out("ls /srv/disk/deep/engine/volumes/store/_data | wc -l") == "3001"
     assert play(host, **home).changed == 0
+
+
+# -- an Engine without root
+
+USER = "dockyard"
+ROOTLESS = {"docker_engine_rootless_user": USER, "docker_engine_access": "tls"}
+
+
+@pytest.fixture
+def user_host(new_host):
+    """A host as they are outside of containers: with logind, and the device for tunnels."""
+    host = new_host()
+    host.ssh(UNCOVER)
+    host.ssh("systemctl unmask systemd-logind && mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200")
+    return host
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
+
+
+def over_ssh(host, tmp_path, *arguments):
+    """The client's own way over SSH, as that user."""
+    program = tmp_path / "ssh"
+    options = " ".join(host.ssh_command()[1:-3])
+    program.write_text(f'#!/bin/sh\nexec /usr/bin/ssh {options} "$@"\n')
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    return run("docker", "-H", f"ssh://{USER}@{host.address}", *arguments, env=environment, check=False)
+
+
+def test_an_engine_without_root(user_host, play, authority, archive, tmp_path):
+    host, client = user_host, authority.folder / "client"
+    options = {**authority.variables(), **ROOTLESS}
+    first = play(host, **options)
+    assert first.facts["version"] and first.facts["certificate_not_after"]
+    assert play(host, **options).changed == 0
+
+    # Nothing of it is root's but the files that say how it runs
+    assert host.out("pgrep -u root -x dockerd || true") == "" and host.out(f"pgrep -u {USER} -x dockerd")
+    assert host.out("systemctl is-enabled docker.service docker.socket || true").split() == ["disabled", "disabled"]
+    assert host.out("stat -c '%a %U' /etc/docker/tls /etc/docker/tls/key.pem").split("\n") == [
+        "750 root",
+        f"400 {USER}",
+    ]
+    assert "rootless" in docker(host, client, "info", "-f", "{{.SecurityOptions}}").stdout
+    assert docker(host, authority.client("stranger", *reversed(_tls.new_ca("elsewhere"))), "ps", check=False).returncode
+
+    docker(host, client, "load", "-i", str(archive))
+    ended = "trap 'exit 0' TERM; sleep 54321 & wait"
+    docker(host, client, "run", "-d", "--name", "web", "--restart", "always", image.NAME, "sh", "-c", ended)
+    assert host.out("ps -o user= -p $(pgrep -x -f 'sleep 54321')") == USER, "root in the container is the user"
+
+    # An Engine that does not start gets its configuration back; its containers end with it, and come again
+    bad = {**options, "docker_engine_config": {"storage-driver": "no-such-driver"}}
+    assert "docker_engine_interrupt" in play(host, ok=False, **bad).message
+    failed = play(host, ok=False, docker_engine_interrupt=True, **bad)
+    assert "no-such-driver" in failed.message and "former configuration is back" in failed.message
+    until(lambda: docker(host, client, "ps", "--format", "{{.Names}}").stdout.strip() == "web", "the container is back")
+
+    # By SSH, who logs in as that user; after a boot, without anybody having logged in
+    play(host, **{**options, "docker_engine_access": "ssh", "docker_engine_interrupt": True})
+    assert docker(host, client, "ps", check=False).returncode
+    host.ssh(f"mkdir -p ~{USER}/.ssh && cp ~debian/.ssh/authorized_keys ~{USER}/.ssh/ && chown -R {USER}: ~{USER}/.ssh")
+    host.ssh(f"systemctl restart user@$(id -u {USER}).service")
+    until(lambda: over_ssh(host, tmp_path, "ps", "--format", "{{.Names}}").stdout.strip() == "web", "it answers by SSH")
+
+    # And root's again: the host has one Engine
+    root = {**authority.variables(), "docker_engine_access": "tls", "docker_engine_interrupt": True}
+    play(host, **root)
+    assert not host.out(f"pgrep -u {USER} -x dockerd || true") and host.out("pgrep -u root -x dockerd")
+    assert docker(host, client, "ps", "-aq").stdout == ""
+    assert play(host, **root).changed == 0

@@ -15,13 +15,17 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_tr
 
 
 def about_data(
-    wanted: str, content: dict[str, t.Any], remembered: dict[str, t.Any], arguments: list[str]
+    wanted: str,
+    content: dict[str, t.Any],
+    remembered: dict[str, t.Any],
+    arguments: list[str],
+    default: str = isolation.DATA_ROOT,
 ) -> dict[str, t.Any]:
     """Measured only where something is to be moved, since that takes its time on a big root."""
-    root = isolation.data_root(content, arguments)
+    root = isolation.data_root(content, arguments, default)
     ours = "data-root" in remembered and remembered["data-root"] == content.get("data-root")
-    target = wanted or (isolation.data_root({}, arguments) if ours else root)
-    found: dict[str, t.Any] = {"root": root, "target": target, "journal": data.journal()}
+    target = wanted or (isolation.data_root({}, arguments, default) if ours else root)
+    found: dict[str, t.Any] = {"root": root, "target": target, "default": default, "journal": data.journal()}
     found.update(exists=os.path.isdir(root), holds=False)
     if target == root or not found["exists"]:
         return found

@@ -15,6 +15,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 PACKAGES = (
     *("docker.io", "docker-cli", "docker-ce", "docker-ce-cli", "containerd", "containerd.io", "docker-engine"),
     *("podman-docker", "iptables", "apparmor", "ca-certificates"),
+    *("rootlesskit", "slirp4netns", "uidmap", "dbus-user-session", "fuse-overlayfs", "docker-ce-rootless-extras"),
 )
 
 

@@ -5,8 +5,8 @@
 """The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
 
 Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
-A chapter each: _packages, _options, _keys, _gpu, _config, _environment, _data, _remap, _units, _access (with _firewall),
-_certificate, _service, _guest; _rotate for some of it.
+A chapter each: _packages, _options, _keys, _gpu, _config, _environment, _data, _remap, _rootless, _units, _access (with
+_firewall), _certificate, _service, _guest; _rotate for some of it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan impo
     _options,
     _packages,
     _remap,
+    _rootless,
     _rotate,
     _service,
     _units,
@@ -41,22 +42,27 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     """The plan for one host; PlanError if it can't or must not be done."""
     wanted = dataclasses.replace(wanted, config=_options.config_of(wanted.options, wanted.config))
     _check_wanted(wanted)
+    _rootless.check_wanted(wanted)
     _check_host(info)
+    _rootless.check_host(wanted, info)
     wanted = dataclasses.replace(wanted, config=_gpu.config_of(wanted, info))
     plan = Plan()
     if wanted.rotate:
         _rotate.plan_rotation(plan, wanted, info, now)
+        _rootless.plan_owner(plan, wanted, info)
         return _finished(plan, wanted, info, now)
     _packages.plan_packages(plan, wanted, info)
+    _rootless.plan_packages(plan, wanted, info)
     _guest.plan_iptables(plan, wanted, info)
     _config.plan_config(plan, wanted, info)
     _data.plan_data(plan, wanted, info)
     _remap.plan_remap(plan, wanted, info)
-    _units.plan_units(plan, wanted, info)
+    (_rootless.plan_unit if wanted.rootless_user else _units.plan_units)(plan, wanted, info)
     _access.plan_access(plan, wanted, info)
     _environment.plan_environment(plan, wanted, info)
     _environment.plan_clients(plan, info)
     _certificate.plan_tls(plan, wanted, info, now)
+    _rootless.plan_owner(plan, wanted, info)
     _service.plan_users(plan, wanted, info)
     _service.plan_service(plan, wanted, info)
     return _finished(plan, wanted, info, now)

@@ -54,10 +54,13 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     enforcing = enforced_by(wanted, sources, info)
     specific = [address for address in wanted.listen if not ipaddress.ip_address(address).is_unspecified]
     allowed = None
-    if sources.networks is not None and info["host"]["cgroup"] == 2:
+    if sources.networks is not None and _filters(wanted, info):
         # The host itself comes from the address that it asks.
         allowed = _normal([*map(_network, specific), *map(_network, sources.networks)])
-    after = cfg.socket_drop_in(wanted.port, wanted.listen, allowed, sources.controllers)
+    # Without root there is no unit for a socket.
+    after = (
+        None if wanted.rootless_user else cfg.socket_drop_in(wanted.port, wanted.listen, allowed, sources.controllers)
+    )
     plan.apply.update(socket=after, listen=wanted.listen)
     if after != seen:
         plan.differ(cfg.SOCKET_DROP_IN, seen, after)
@@ -67,7 +70,7 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     opening = _firewall.Opening(wanted.port, sources.networks)
     _firewall.plan_firewalls(plan, opening, info["firewalls"])
     plan.access = {"allow": [ALL] if sources.networks is None else sources.networks, "enforced_by": enforcing}
-    _warn(plan, sources, enforcing)
+    _warn(plan, wanted, sources, enforcing)
 
 
 def sources_of(wanted: Wanted, info: dict[str, t.Any]) -> Sources:
@@ -94,18 +97,28 @@ def enforced_by(wanted: Wanted, sources: Sources, info: dict[str, t.Any]) -> lis
     """What keeps all others out. An error if nothing does, and that was asked for."""
     if sources.networks is None:
         return []
-    found = ["systemd"] if info["host"]["cgroup"] == 2 else []
+    found = ["systemd"] if _filters(wanted, info) else []
     found += [name for name in _firewall.FIREWALLS if info["firewalls"].get(name, {}).get("active")]
     if not found and wanted.allow != [CONTROLLER]:
+        why = (
+            "is for root's units only, and the Engine is a user's"
+            if wanted.rootless_user
+            else "needs cgroup v2, and this host has cgroup v1"
+        )
         raise PlanError(
             f"docker_engine_allow is {', '.join(wanted.allow) or 'empty'}, but nothing on this host can enforce that: "
-            f"systemd's filter needs cgroup v2, and this host has cgroup v1; and none of {', '.join(_firewall.FIREWALLS)} "
+            f"systemd's filter {why}; and none of {', '.join(_firewall.FIREWALLS)} "
             "is active. Activate one of them, or set docker_engine_allow to 'all' and see to it elsewhere"
         )
     return found
 
 
-def _warn(plan: Plan, sources: Sources, enforcing: list[str]) -> None:
+def _filters(wanted: Wanted, info: dict[str, t.Any]) -> bool:
+    """Whether systemd can filter what comes to the socket: only for root's units."""
+    return info["host"]["cgroup"] == 2 and not wanted.rootless_user
+
+
+def _warn(plan: Plan, wanted: Wanted, sources: Sources, enforcing: list[str]) -> None:
     """Said when something changes, not with each run."""
     if not plan.changes:
         return
@@ -116,8 +129,9 @@ def _warn(plan: Plan, sources: Sources, enforcing: list[str]) -> None:
         )
     elif sources.networks is not None and not enforcing:
         plan.warnings.append(
-            "Everyone who has a client's certificate can reach the Engine: this host has cgroup v1 and no active "
-            "firewall, so nothing can keep the port to the controller alone"
+            "Everyone who has a client's certificate can reach the Engine: "
+            + ("it is a user's, and there is" if wanted.rootless_user else "this host has cgroup v1 and")
+            + " no active firewall, so nothing can keep the port to the controller alone"
         )
 
 

@@ -19,7 +19,7 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     current, remembered = info["config"]["content"], info["remembered"]["config"]
     config = dict(wanted.config)
     if "live-restore" not in config:
-        if wanted.live_restore and info["engine"].get("swarm", "inactive") == "inactive":
+        if wanted.live_restore and not wanted.rootless_user and info["engine"].get("swarm", "inactive") == "inactive":
             config["live-restore"] = True
         elif "live-restore" in current:
             # Off explicitly: to take the key out would need a restart.
@@ -71,6 +71,8 @@ def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], service: dict[str
         if key in merged or key in arguments:
             place = cfg.CONFIG_PATH if key in merged else places
             raise PlanError(f"'{key}' is set in {place}, but docker_engine_access 'tls' sets it: take it out there")
+    if wanted.rootless_user:
+        return  # all of its unit is the role's
     if service["later_drop_ins"]:
         raise PlanError(
             f"{', '.join(service['later_drop_ins'])} replaces the Engine's command and comes after the role's "

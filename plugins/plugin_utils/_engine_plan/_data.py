@@ -23,7 +23,7 @@ def plan_data(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     merged = cfg.apply_changes(
         info["config"]["content"], plan.apply.get("config_set", {}), plan.apply.get("config_unset", [])
     )
-    target = isolation.data_root(merged, info["units"]["docker.service"]["arguments"])
+    target = isolation.data_root(merged, info["units"]["docker.service"]["arguments"], seen["default"])
     if journal:
         _go_on(plan, wanted, journal, source, target)
     elif target not in (source, seen["target"]) and seen["exists"]:

@@ -38,6 +38,7 @@ class Wanted:
     move_data: bool = False
     keep_data: bool = False
     gpu: str = "auto"
+    rootless_user: str = ""
     users: list[str] = dataclasses.field(default_factory=list)
     names: list[str] = dataclasses.field(default_factory=list)
     server_ca: str = ""

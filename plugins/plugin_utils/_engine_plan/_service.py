@@ -77,9 +77,10 @@ def _keep_containers(plan: Plan, wanted: Wanted, engine: dict[str, t.Any]) -> No
         plan.apply["live_restore_first"] = not engine["live_restore"]
     elif not wanted.interrupt:
         swarm = engine.get("swarm", "inactive") != "inactive"
+        off = "not possible without root:" if wanted.rootless_user else "off: set docker_engine_live_restore, or"
         raise PlanError(
             f"This needs a restart of the Engine ({'; '.join(plan.changes)}), which would stop the "
             f"{engine['containers_running']} containers that run, since live-restore is "
-            f"{'not possible on a swarm node: drain it first, then' if swarm else 'off: set docker_engine_live_restore, or'}"
+            f"{'not possible on a swarm node: drain it first, then' if swarm else off}"
             " allow it with docker_engine_interrupt"
         )

@@ -41,3 +41,23 @@ def test_ranges_of_a_name():
 )
 def test_whom_a_remap_stands_for(value, names):
     assert isolation.remapped(value) == names
+
+
+def test_the_unit_of_a_users_engine():
+    text = isolation.rootless_unit(
+        "jo", "/opt/bin/dockerd-rootless.sh", ["--tlsverify"], 2376, [], "/etc/docker/dockyard.env"
+    )
+    assert "\nConditionUser=jo\n" in text, "all users' managers read it"
+    assert 'Environment="PATH=/opt/bin:/usr/local/sbin:' in text
+    assert "--publish=0.0.0.0:2376:2376/tcp" in text and "EnvironmentFile=/etc/docker/dockyard.env\n" in text
+    command = "ExecStart=/opt/bin/dockerd-rootless.sh -H unix://%t/docker.sock -H tcp://0.0.0.0:2376 --tlsverify\n"
+    assert command in text
+    local = isolation.rootless_unit("jo", "/opt/bin/dockerd-rootless.sh", [], None, [], None)
+    some = isolation.rootless_unit("jo", "/x/dockerd-rootless.sh", [], 2376, ["192.0.2.7", "2001:db8::7"], None)
+    assert "FLAGS=--publish=192.0.2.7:2376:2376/tcp --publish=[2001:db8::7]:2376:2376/tcp" in some
+    assert "tcp://" not in local and "publish" not in local and "EnvironmentFile" not in local
+
+
+def test_limits_are_let_to_one_user_only():
+    path, text = isolation.delegation(1001)
+    assert "/user@1001.service.d/" in path and "Delegate=cpu cpuset io memory pids" in text

@@ -54,10 +54,12 @@ def fresh():
         },
         "groups": {"missing": [], "outside": []},
         "data": {
-            "root": "/var/lib/docker", "target": "/var/lib/docker", "journal": None, "exists": False, "holds": False,
+            "root": "/var/lib/docker", "target": "/var/lib/docker", "default": "/var/lib/docker", "journal": None,
+            "exists": False, "holds": False,
         },
         "remap": {"possible": True, "root": "/var/lib/docker", "hides": {}},
         "gpu": {"nvidia": None},
+        "rootless": {"unit_user": None, "other": 0, "owned": True},
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def seen(containers=0, **more):
     info = base.done(containers)
     info["engine"]["storage_driver"] = "overlay2"
     info["data"] = {
-        "root": "/var/lib/docker", "target": "/srv/docker", "journal": None, "exists": True, "holds": True,
+        "root": "/var/lib/docker", "target": "/srv/docker", "default": "/var/lib/docker", "journal": None, "exists": True, "holds": True,
         "rename": False, "occupied": False, "mounts": [], "drivers": [],
         "size": 10 * GIB, "entries": 1000, "done": 0, "done_entries": 0, "free": 20 * GIB, "free_entries": 5000, **more,
     }  # fmt: skip

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Remapped users and graphics cards, as a plan."""
+"""Remapped users, graphics cards and Engines without root, as a plan."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, _rootless
 
 from . import test_engine_plan as base
 
@@ -112,3 +113,108 @@ def test_what_someone_has_set_up_is_theirs():
     theirs = {"nvidia": {"path": "nvidia-container-runtime", "args": []}}
     assert base.plan(card(there=theirs), gpu="nvidia").changes == []
     assert base.plan(card(), config={"runtimes": theirs}).apply["config_set"]["runtimes"] == theirs
+
+
+# -- an Engine without root
+
+
+def fresh_user(**more):
+    """A host without an Engine, and without the user."""
+    info = base.fresh()
+    who = {"name": "jo", "exists": False, "ranges": False}
+    info["rootless"].update(
+        user=who, group=who, uid=None, home="/home/jo", data_root="/home/jo/.local/share/docker", lingers=False,
+        delegated=False, script=None, unit=None, own_unit=False, context=None, tun=True, namespaces=None, kernel=[6, 1],
+        system={"active": False, "enabled": False, "running": 0},
+    )  # fmt: skip
+    info["rootless"].update(more)
+    info["data"].update(root="/home/jo/.local/share/docker", target="/home/jo/.local/share/docker")
+    info["data"]["default"] = info["data"]["root"]
+    info["units"]["docker.service"]["exists"] = info["units"]["docker.socket"]["exists"] = True
+    return info
+
+
+def user_runs(containers=0, **more):
+    """A host on which the role has run."""
+    script = "/usr/share/docker.io/contrib/dockerd-rootless.sh"
+    info = fresh_user(unit_user="jo", uid=1001, lingers=True, delegated=True, script=script, context=True)
+    who = {"name": "jo", "exists": True, "ranges": True}
+    info["rootless"].update(user=who, group=who, unit=rootless.unit("jo", 2376, [], False, script), **more)
+    whole = base.done(containers)
+    info["packages"]["installed"] = dict.fromkeys(("docker.io", *_rootless.EXTRAS["distro"]), "1")
+    info.update(engine=whole["engine"], tls=whole["tls"])
+    info["config"] = {"exists": True, "content": {}, "error": None}
+    for unit in info["units"].values():
+        unit.update(active="active", enabled="enabled", load="loaded")
+    return info
+
+
+JO = {"rootless_user": "jo"}
+
+
+def test_a_users_engine_on_a_fresh_host():
+    it = base.plan(fresh_user(), **JO)
+    assert set(it.prepare["packages"]) >= {"docker.io", "rootlesskit", "slirp4netns", "uidmap", "dbus-user-session"}
+    assert it.apply["rootless"] == {
+        "user": "jo", "port": 2376, "listen": [], "delegate": True, "system_off": True, "system_ran": False, "context": True,
+    }  # fmt: skip
+    assert it.action == "start" and it.apply["enable"] == ["docker.service"] and "ids" not in it.apply
+    assert "config_set" not in it.apply, "no live-restore without root"
+    for said in (
+        "make the user jo",
+        "/etc/subuid and /etc/subgid",
+        "without a login",
+        "limit CPU",
+        "/etc/systemd/user",
+    ):
+        assert any(said in change for change in it.changes), said
+    assert "fuse-overlayfs" in base.plan(fresh_user(kernel=[5, 10]), **JO).prepare["packages"]
+
+
+def test_a_users_engine_needs_nothing_twice():
+    assert base.plan(user_runs(), **JO).changes == []
+
+
+def test_a_restart_ends_a_users_containers():
+    with pytest.raises(PlanError, match="not possible without root.*docker_engine_interrupt"):
+        base.plan(user_runs(containers=2), config={"log-driver": "local"}, **JO)
+    assert base.plan(user_runs(containers=2), config={"debug": True}, **JO).action == "reload"
+    assert base.plan(user_runs(containers=2), config={"log-driver": "local"}, interrupt=True, **JO).action == "restart"
+
+
+def test_a_host_has_one_engine():
+    system = {"active": True, "enabled": True, "running": 3}
+    with pytest.raises(PlanError, match=r"The system-wide Engine.*3 containers.*docker_engine_interrupt"):
+        base.plan(fresh_user(system=system), **JO)
+    it = base.plan(fresh_user(system=system), interrupt=True, **JO)
+    assert it.apply["rootless"]["system_off"] and it.apply["rootless"]["system_ran"]
+    info = base.done()
+    info["rootless"].update(unit_user="jo", other=2)
+    with pytest.raises(PlanError, match="The Engine of the user jo"):
+        base.plan(info)
+    info["rootless"].update(other=0, owned=False)
+    it = base.plan(info)
+    assert it.apply["rootless_off"] == "jo" and "rootless" not in it.apply
+    assert any("private files to root" in change for change in it.changes)
+    assert base.plan(user_runs(unit_user="ann"), **JO).apply["rootless_off"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("seen", "more", "said"),
+    [
+        ({"tun": False}, {}, "/dev/net/tun"),
+        ({"namespaces": "/proc/sys/user/max_user_namespaces"}, {}, "max_user_namespaces is 0"),
+        ({"own_unit": True}, {}, "uninstall"),
+        ({}, {"allow": ["192.0.2.0/24"]}, "is for root's units only"),
+        ({}, {"users": ["ann"]}, "docker_engine_users"),
+        ({}, {"config": {"live-restore": True}}, "live-restore"),
+        ({}, {"options": {"userns_remap": "default"}}, "docker_engine_userns_remap"),
+        ({}, {"move_data": True}, "docker_engine_move_data"),
+        ({}, {"port": 376}, "below 1024"),
+        ({}, {"rootless_user": "root"}, "'root'"),
+    ],
+)
+def test_what_an_engine_without_root_can_not_have(seen, more, said):
+    with pytest.raises(PlanError) as caught:
+        base.plan(fresh_user(**seen), **{**JO, **more})
+    assert said in str(caught.value)

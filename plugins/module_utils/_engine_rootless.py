@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An Engine without root: its user, that user's manager, and who else must not be the Engine. Runs on Python 3.8."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ids as ids
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError, Owner
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import UNITS
+
+_SCRIPT = "dockerd-rootless.sh"
+_CONTRIB = "/usr/share/docker.io/contrib/" + _SCRIPT  # where Debian and Ubuntu put it
+CONTEXT = "rootless"  # as the vendor's own tool names it
+
+
+def script() -> str | None:
+    return host.which(_SCRIPT) or (_CONTRIB if os.path.exists(_CONTRIB) else None)
+
+
+def unit_user() -> str | None:
+    """Whose Engine without root an earlier run has set up."""
+    found = re.search(r"^ConditionUser=(.+)$", host.read(isolation.ROOTLESS_UNIT) or "", re.MULTILINE)
+    return found.group(1) if found else None
+
+
+def unit(user: str, port: int | None, listen: t.Sequence[str], environment: bool, program: str | None = None) -> str:
+    """The unit's text; without a port there is no TLS either."""
+    arguments = ["--config-file=" + cfg.CONFIG_PATH, *(cfg.TLS_ARGUMENTS if port else ())]
+    variables = cfg.ENVIRONMENT_PATH if environment else None
+    return isolation.rootless_unit(user, program or script() or _SCRIPT, arguments, port, listen, variables)
+
+
+def manager_runs(owner: Owner) -> bool:
+    return os.path.exists(f"/run/user/{owner.uid}/systemd/private")
+
+
+def prepare(plan: dict[str, t.Any], limit: float) -> None:
+    """A user with ids and a manager that runs without a login; and nobody else who is this host's Engine."""
+    user = plan["user"]
+    ids.provide(user, ids.group_of(user) or user, login=True)
+    owner = host.owner_of(user)
+    if not owner:
+        raise HostError(f"The user {user} is not there, though it was just made")
+    if plan["delegate"] and host.write(*isolation.delegation(owner.uid), 0o644):
+        host.run("systemctl", "daemon-reload", limit=limit)
+    if not os.path.exists(f"/var/lib/systemd/linger/{user}") or not manager_runs(owner):
+        host.run("loginctl", "enable-linger", user, limit=limit)
+        if not host.until(lambda: manager_runs(owner), limit):
+            raise HostError(
+                f"The manager of the user {user} does not run, though it may linger: look at user@{owner.uid}.service and "
+                "systemd-logind"
+            )
+    if plan["system_off"]:
+        host.run("systemctl", "disable", "--quiet", "--now", *UNITS, limit=limit)
+    host.belongs_to(owner)
+
+
+def make_way_back(plan: dict[str, t.Any], limit: float) -> str:
+    """The system-wide Engine as before, where the one without root did not come up; what came of it as a sentence."""
+    if not plan["system_ran"]:
+        return ""
+    host.run("systemctl", "daemon-reload", check=False)
+    if host.run("systemctl", "enable", "--quiet", "--now", *UNITS, limit=limit, check=False)[0]:
+        return " The system-wide Engine, which was stopped for it, does not start again."
+    return " The system-wide Engine runs again."
+
+
+def leave(user: str, limit: float) -> None:
+    """Stop an Engine without root that is no longer wanted, or is another user's now. Its data stays."""
+    owner = host.owner_of(user)
+    if owner and manager_runs(owner):
+        owner.run("systemctl", "--user", "stop", "docker.service", limit=limit)
+    host.run("systemctl", "--global", "disable", "--quiet", "docker.service", limit=limit, check=False)
+    host.remove(isolation.ROOTLESS_UNIT)
+    if owner and manager_runs(owner):
+        owner.run("systemctl", "--user", "daemon-reload", limit=limit)
+
+
+def enable(units: t.Sequence[str], limit: float) -> None:
+    if host.OWNER:
+        # For all users' managers, and the unit's condition is its user: nothing is written into anybody's folders.
+        host.run("systemctl", "--global", "enable", "--quiet", "docker.service", limit=limit)
+    else:
+        host.run("systemctl", "enable", "--quiet", *units, limit=limit)
+
+
+def own_files() -> None:
+    """The files that are secret belong to who runs the Engine; their folder stays root's, so no link can be put there."""
+    uid, gid = (host.OWNER.uid, host.OWNER.gid) if host.OWNER else (0, 0)
+    if os.path.isdir(cfg.TLS_FOLDER):
+        os.chown(cfg.TLS_FOLDER, 0, gid)
+        os.chmod(cfg.TLS_FOLDER, 0o750 if gid else 0o700)
+    folder = os.path.dirname(cfg.CONFIG_PATH)
+    if uid and os.path.isdir(folder):
+        # An Engine that is root's may have made it for itself alone.
+        os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | 0o011)
+    for path in (cfg.KEY_PATH, cfg.ENVIRONMENT_PATH):
+        with contextlib.suppress(FileNotFoundError):
+            os.chown(path, uid, gid)
+
+
+def owned(uid: int) -> bool:
+    """Whether they do."""
+    for path in (cfg.KEY_PATH, cfg.ENVIRONMENT_PATH):
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_uid != uid:
+                return False
+    return True
+
+
+def context(owner: Owner, limit: float) -> None:
+    """Let that user's clients find it, also those that come by SSH: ``docker -H ssh://`` asks the client there."""
+    owner.run(
+        "docker", "context", "create", CONTEXT, "--docker", f"host=unix://{owner.socket}", limit=limit, check=False
+    )
+    owner.run("docker", "context", "use", CONTEXT, limit=limit)
