@@ -18,6 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_sources as _sources
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
@@ -33,6 +34,8 @@ _ROLE = pathlib.Path(__file__).parents[2] / "roles" / "docker_engine" / "meta" /
 _PREFIX = "docker_engine_"
 # Files of the controller, which the plan wants the content of
 _PEM = ("server_ca_cert", "server_ca_key", "client_ca_cert")
+# What the plan gets in another form than it was given
+_PREPARED = ("environment", "proxies", "repository", "archive", *_PEM)
 _SERVER_CA = _PREFIX + "server_ca"
 
 
@@ -62,6 +65,7 @@ class ActionModule(ActionBase):
             plan.warnings += others
             if plan.certificate:
                 self._rehearse(wanted, plan, options)
+            _sources.fetch(plan, options["download"] == "controller", self._task.check_mode)
         except (PlanError, _tls.TlsError) as error:
             raise AnsibleActionFail(str(error)) from error
         # What the host said is in it, and a host must not make the controller evaluate anything.
@@ -75,14 +79,12 @@ class ActionModule(ActionBase):
         fields = {field.name for field in dataclasses.fields(Wanted)}
         server_ca = self._pem("server_ca_cert", options) if tls else ""
         return Wanted(
-            **{
-                name: value
-                for name, value in options.items()
-                if name in fields and name not in ("environment", "proxies", *_PEM)
-            },
+            **{name: value for name, value in options.items() if name in fields and name not in _PREPARED},
             options={name: options[name] for name in OPTIONS},
             environment=sorted({*options["environment"], *ours}),
             proxies=ours,
+            repository=_sources.repository(self._loader, options["repository"]),
+            archive=_sources.archive(self._loader, options["archive"]),
             server_ca=server_ca,
             signed_here=bool(options["server_ca_key"]),
             life=_authority.life_of(_PREFIX + "certificate_life", options["certificate_life"]),
@@ -138,7 +140,9 @@ class ActionModule(ActionBase):
             "needed": needed,
             "changes": plan.changes,
             "action": plan.action,
+            "source": plan.source,
             "prepare": plan.prepare if needed else {},
+            "install": plan.install if needed else {},
             "certificate": plan.certificate,
             "apply": plan.apply if needed else {},
             "engine": {

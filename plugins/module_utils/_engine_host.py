@@ -21,7 +21,9 @@ import typing as t
 
 from . import _engine_places, _process
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# With what the role installs from an archive
+PATH = SYSTEM_PATH + ":/opt/dockyard/engine/current"
 SOCKETS: tuple[str, ...] = ("/run/docker.sock", "/var/run/docker.sock")
 
 

@@ -2,15 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Installs the Engine's packages, without letting them start it. Runs on the host, on Python 3.8."""
+"""Installs, changes, removes and holds the Engine's packages. Runs on the host, on Python 3.8.
+
+On a host whose Engine does not run, nothing that is installed may start it: that comes when all is in place.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_archive as archive
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_repository as repository
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, command
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
 UNITS = ("docker.socket", "docker.service")
@@ -24,74 +33,149 @@ HOLDS = tuple(f"/run/systemd/system/{unit}.d/zz-dockyard-hold.conf" for unit in 
 HOLD = "[Unit]\nConditionPathExists=/run/dockyard-engine-may-start\n"
 
 
-_APT = (
-    *("apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0"),
-    *("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"),
-)
+class Installation:
+    """One step of a plan: what is done about packages, and the way back."""
 
+    def __init__(self, step: dict[str, t.Any], limit: float, running: bool) -> None:
+        self.step = step
+        self.family = FAMILIES[step["family"]]
+        self.limit = limit
+        self.running = running
+        self.before: dict[str, str] = {}
+        self.lists = bool(step["update"])  # to be read
+        self.said = ""  # what went wrong by that
+        self.names: list[str] = []
+        self.files = Files()  # the repository's
+        self.units: Files | None = None  # those of an archive, which had to go
 
-_APT_ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "APT_LISTCHANGES_FRONTEND": "none"}
+    def run(self) -> None:
+        step = self.step
+        self.before = self.installed([*step["follow"], *step["remove"]])
+        trouble.persistently(self._prepare, self.limit)
+        if not self.running or step["remove"] or step["archive"]:
+            hold()
+        if self.names and (step["remove"] or step["archive"]):
+            # From here on the host has no Engine, so what can fail has to have been done before.
+            trouble.persistently(lambda: self._tell(self.family.install, *self.family.fetch, *self.names), self.limit)
+        if step["archive"]:
+            self.units = archive.take_away(self.limit)
+        if step["remove"]:
+            self._tell(self.family.remove, *step["remove"])
+        if self.names:
+            trouble.persistently(self._install, self.limit)
+        for words, held in ((self.family.release, step["release"]), (self.family.hold, step["hold"])):
+            if held:
+                self._tell(words, *held)
 
-# What an installation that was cut off here before (a reboot, a full disk) asks for, each once. Nothing may be removed by it.
-_MENDS = {
-    "dpkg --configure -a": ("dpkg", "--configure", "-a"),
-    "--fix-broken install": (*_APT, "--fix-broken", "--no-remove", "--no-install-recommends", "install"),
-}
+    def installed(self, names: t.Sequence[str]) -> dict[str, str]:
+        if not names:
+            return {}
+        text = host.run(*self.family.query, *names, check=False)[1]
+        return {name: version for name, version in self.family.installed(text).versions.items() if name in names}
 
+    def go_back(self) -> str:
+        """The former versions again; what came of it as a sentence, or nothing if there were none."""
+        now = self.installed(list(self.before))
+        former = [self._pinned(name, version) for name, version in self.before.items() if now.get(name) != version]
+        if not former and self.units is None:
+            return ""
+        self.files.undo()
+        if self.files.changed:
+            self._refresh()
+        try:
+            if self.step["remove"] or self.units is not None:
+                gone = list(self.installed([*self.step["follow"], *self.step["names"]]))
+                if gone:
+                    self._tell(self.family.remove, *gone)
+            if self.units is not None:
+                archive.give_back(self.units, self.step["archive"], self.limit)
+                return "The former programs are back. "
+            self._tell(self.family.install, *self.family.downgrade, *former)
+        except HostError as error:
+            return f"The former packages ({', '.join(former)}) could not be installed again: {error}. "
+        return f"The former packages are back ({', '.join(former)}). "
 
-def install(names: list[str], optional: list[str], update: bool, limit: float) -> None:
-    """Install packages without what they only recommend, and without starting the Engine."""
-    hold()
-    lists = {"read": update}
+    def finish(self) -> None:
+        """Once the Engine runs."""
+        if self.step["archive"]:
+            archive.clean(None)
 
-    def once() -> None:
-        said = _apt_update(limit) if lists["read"] else ""
-        mends = dict(_MENDS)
+    # -- steps
+
+    def _prepare(self) -> None:
+        """Package lists as far as they are needed, the repository, and what is to be installed; all of it or nothing."""
+        files, source = Files(), self.step.get("repository")
+        self.files = files
+        first = source and repository.needs_authorities(source)
+        if self.lists or first:
+            self.said = self._refresh()
+        try:
+            if first:
+                self._tell(self.family.install, "ca-certificates")
+            if source:
+                repository.set_up(source, self.family, files, self.limit)
+            self.names = self._names()
+        except (HostError, OSError) as error:
+            files.undo()
+            raise HostError(f"{self.said}\n{error}".strip()) from None
+
+    def _names(self) -> list[str]:
+        """What the package manager is told to install: names, and those that have the Engine's version with it."""
+        step, chain = self.step, self.step["follow"]
+        optional = [name for name in step["optional"] if self._available(name)]
+        if not chain or not step["version"]:
+            return [*chain, *step["names"], *optional]
+        known = self._available(chain[0])
+        chosen = next((version for version in known if versions.asked_for(version, step["version"])), None)
+        if chosen is None:
+            raise HostError(
+                f"docker_engine_version is {step['version']!r}, but {chain[0]} can be had here in "
+                f"{', '.join(known[:8]) or 'no version'}. Nothing was installed"
+            )
+        return [*(self._pinned(name, chosen) for name in [*chain, *optional]), *step["names"]]
+
+    def _pinned(self, name: str, version: str) -> str:
+        return self.family.pin.format(name=name, version=version) if self.family.pin else name
+
+    def _available(self, name: str) -> list[str]:
+        words = command(self.family.listing, self.limit)
+        return self.family.available(host.run(*words, name, check=False)[1]).get(name, [])
+
+    def _install(self) -> None:
+        """Packages without what they only recommend. Nothing is removed for them."""
+        chosen = bool(self.step["version"] or self.before)
+        words = (*self.family.install, *(self.family.downgrade if chosen else ()))
+        mends = dict(self.family.mends)
         while True:
             try:
-                _apt_install(names, optional, limit)
+                self._tell(words, *self.names)
                 return
             except HostError as error:
                 sign = next((sign for sign in mends if sign in str(error)), None)
                 if sign:
-                    host.run(*mends.pop(sign), limit=limit + 600, environment=_APT_ENVIRONMENT)
-                elif lists["read"]:
-                    raise HostError(f"{said}\n{error}".strip()) from None
+                    self._tell(mends.pop(sign))
+                elif self.lists:
+                    raise HostError(f"{self.said}\n{error}".strip()) from None
                 else:
                     # The lists that were there may name versions that the mirror no longer has.
-                    lists["read"] = True
-                    said = _apt_update(limit)
+                    self.lists = True
+                    self.said = self._refresh()
 
-    trouble.persistently(once, limit)
+    def _refresh(self) -> str:
+        """Read the package lists. What failed is returned, for some of the lists may do."""
+        try:
+            self._tell(self.family.refresh)
+        except HostError as error:
+            return str(error)
+        return ""
 
-
-def _apt(*arguments: str, limit: float) -> None:
-    status, out, err = host.run(*_APT, *arguments, limit=limit + 1800, environment=_APT_ENVIRONMENT, check=False)
-    if status:
-        verb = next(word for word in arguments if word in ("install", "update"))
-        raise HostError(f"apt-get {verb} ended with {status}: {host.tail(err or out)}")
-
-
-def _apt_install(names: list[str], optional: list[str], limit: float) -> None:
-    wanted = names + [name for name in optional if _has_candidate(name)]
-    _apt("-o", f"DPkg::Lock::Timeout={limit:.0f}", "install", "--no-install-recommends", *wanted, limit=limit)
-
-
-def _apt_update(limit: float) -> str:
-    """Read the package lists. What failed is returned, for some of the lists may do.
-
-    Descriptions in other languages are a third of the work and serve nobody here; those that are there stay.
-    """
-    options = ("Acquire::Languages=none", "APT::Get::List-Cleanup=false", "APT::Update::Error-Mode=any")
-    try:
-        _apt(*(word for option in options for word in ("-o", option)), "update", limit=limit)
-    except HostError as error:
-        return str(error)
-    return ""
-
-
-def _has_candidate(name: str) -> bool:
-    return bool(host.run("apt-cache", "-q", "show", "--no-all-versions", name, check=False)[1].strip())
+    def _tell(self, words: t.Sequence[str], *more: str) -> None:
+        said = {name: value.replace("{limit}", f"{self.limit:.0f}") for name, value in self.family.environment.items()}
+        told = (*command(words, self.limit), *more)
+        status, out, err = host.run(*told, limit=self.limit + 1800, environment=said, check=False)
+        if status:
+            verb = next((word for word in words[::-1] if word.isalpha()), words[1])
+            raise HostError(f"{words[0]} {verb} ended with {status}: {host.tail(err or out)}")
 
 
 def hold() -> None:

@@ -11,7 +11,15 @@ import os
 import typing as t
 
 # What the role and the packages write; a folder that is not there yet stands for the one that it will be in.
-PLACES = ("/etc/docker", "/etc/systemd/system", "/var/lib/dockyard", "/var/lib/dpkg", "/var/cache/apt/archives", "/usr")
+PLACES = (
+    "/etc/docker",
+    "/etc/systemd/system",
+    "/var/lib/dockyard",
+    "/var/lib/dpkg",
+    "/var/cache/apt/archives",
+    "/usr",
+    "/opt",
+)
 
 
 def place(path: str) -> dict[str, t.Any]:

@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files, remember, remembered
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import HOLDS, UNITS, hold, lift_hold
 
@@ -67,6 +67,15 @@ def reload_engine(live_restore: bool, limit: float) -> None:
 
     if host.until(outcome, 30) != "done":
         raise HostError("The Engine did not take over its configuration: " + " | ".join(log_lines(since)))
+
+
+def live_restore(limit: float) -> None:
+    """Let a running Engine know that its containers outlive it, before anything ends it."""
+    config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
+    if config.get("live-restore") is not True:
+        host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), 0o644)
+        remember({**remembered(), "live-restore": True}, None)
+    reload_engine(True, limit)
 
 
 def act(action: str, live_restore_first: bool, limit: float, started_before: bool = True) -> None:

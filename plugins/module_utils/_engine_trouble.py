@@ -47,6 +47,11 @@ TROUBLES = (
         "Set the clock, and let it be kept (timesyncd, chrony). If the clock is right, that mirror is out of date",
     ),
     Trouble(
+        r"(?:NO_PUBKEY|BADSIG|EXPKEYSIG|The repository '[^']*' is not signed|Missing key|Bad OpenPGP signature)[^\n]*",
+        "A repository is not signed by a key that this host trusts for it: {said}",
+        "If its owner says that the key is a new one, pin that (docker_engine_repository.fingerprints). If not, do not use it",
+    ),
+    Trouble(
         r"(?:Could not get lock|Unable to lock|Unable to acquire)[^\n]*",
         "Another program is installing packages: {lock}",
         "Wait for it to end, or look at what it does",

@@ -34,7 +34,11 @@ attributes:
     support: full
 options:
   prepare:
-    description: Packages to install, whether a key is to be made, and names for a signing request.
+    description: Whether a key is to be made, and names for a signing request.
+    type: dict
+    default: {}
+  install:
+    description: What is to be done about packages, their repository, or an archive.
     type: dict
     default: {}
   apply:
@@ -118,6 +122,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_pl
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_source as source
 
 LOCK = "/run/dockyard-engine.lock"
 
@@ -125,9 +130,12 @@ LOCK = "/run/dockyard-engine.lock"
 class Apply:
     """One run of the apply part of a plan."""
 
-    def __init__(self, plan: dict[str, t.Any], params: dict[str, t.Any]) -> None:
+    def __init__(
+        self, plan: dict[str, t.Any], params: dict[str, t.Any], came_from: t.Optional[source.Source] = None
+    ) -> None:
         self.plan = plan
         self.params = params
+        self.source = came_from or source.Source({}, 0)
         self.files = files.Files()
         self.environment, self.client_proxies = secrets.secrets_of(params["secrets"])
         self.action: t.Optional[str] = plan.get("action")
@@ -143,7 +151,7 @@ class Apply:
     def run(self) -> dict[str, t.Any]:
         units = host.show(*packages.UNITS)
         self.unit = units.get("docker.service", {})
-        self.was_active = self.unit.get("ActiveState") == "active"
+        self.was_active = self.unit.get("ActiveState") == "active" or self.source.running
         if self.action == "start" and self.unit.get("ActiveState") in ("active", "activating"):
             # Someone else has started it since the look, so it runs without what is put in place now.
             self.action = "cycle"
@@ -159,7 +167,9 @@ class Apply:
             kept = self.acted is not None and bool(self.plan.get("live_restore_first"))
             begun = self.move if self.move and self.acted and not self.move.switched else None
             data_outcome = self.move_back(begun) if begun else ""
-            outcome = service.put_back(self.files, self.acted, self.was_active, kept, self.limit) + data_outcome
+            told = self.source.go_back()
+            acted = "cycle" if told else self.acted
+            outcome = told + service.put_back(self.files, acted, self.was_active, kept, self.limit) + data_outcome
             if self.plan.get("rootless"):
                 outcome += rootless.make_way_back(self.plan["rootless"], self.limit)
             if begun and self.was_active:
@@ -169,6 +179,7 @@ class Apply:
         # A plan that says what is ours as a whole, or one key of it (the role docker_swarm)
         ours = self.plan.get("remember", {**before, **self.plan.get("config_set", {})})
         files.remember(ours, None, **self.plan.get("remember_then", {}))
+        self.source.finish()
         if self.plan.get("remove_tls"):
             for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
                 host.remove(path)
@@ -260,8 +271,10 @@ class Apply:
 
     def start(self, action: str) -> None:
         self.acted = action
-        started_before = self.unit.get("ExecMainStartTimestampMonotonic") != "0"
-        service.act(action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
+        # Where a package has restarted the Engine, and there is nothing else that it has to take over, that was it.
+        if action != "restart" or self.files.changed or not self.source.renewed(self.unit):
+            started_before = self.unit.get(source.STARTED) != "0"
+            service.act(action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
         if self.without:
             # The Engine has taken over what holds without these keys, so now they can go.
             self.put_config({}, list(self.without))
@@ -285,6 +298,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "prepare": {"type": "dict", "default": {}},
+            "install": {"type": "dict", "default": {}},
             "apply": {"type": "dict", "default": {}},
             "certificate": {"type": "str"},
             "secrets": {"type": "str", "default": "{}", "no_log": True},
@@ -295,7 +309,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     prepare, plan = module.params["prepare"], module.params["apply"]
-    result: dict[str, t.Any] = {"changed": bool(prepare.keys() - {"request"} or plan), "action": plan.get("action")}
+    changed = bool(prepare.keys() - {"request"} or module.params["install"] or plan)
+    result: dict[str, t.Any] = {"changed": changed, "action": plan.get("action")}
     if plan.get("diff") and module._diff:
         result["diff"] = plan["diff"]
     if module.check_mode:
@@ -311,26 +326,21 @@ def main() -> None:
 
 
 def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Both parts of a plan; what the result says of them."""
+    """All parts of a plan; what the result says of them."""
     prepare, plan, result = params["prepare"], params["apply"], {}
     if prepare.get("key"):
         files.make_key()
         result["public_key"] = host.public_key(cfg.KEY_PATH)
     if prepare.get("request"):
         result["csr"] = files.make_request(prepare["request"])
-    if prepare.get("packages"):
-        packages.install(
-            prepare["packages"],
-            prepare.get("optional", []),
-            prepare["update"],
-            params["wait_timeout"],
-        )
+    came_from = source.Source(params["install"], params["wait_timeout"])
+    came_from.run()
     if plan.get("rootless_off"):
         rootless.leave(plan["rootless_off"], params["start_timeout"])
     if plan.get("rootless"):
         rootless.prepare(plan["rootless"], params["start_timeout"])
     if plan:
-        result.update(Apply(plan, params).run())
+        result.update(Apply(plan, params, came_from).run())
     if host.OWNER and plan["rootless"]["context"] and host.which("docker"):
         rootless.context(host.OWNER, params["start_timeout"])
     return result

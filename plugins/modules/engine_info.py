@@ -15,7 +15,7 @@ description:
   - Reads packages and their candidates, configuration, units and drop-ins, certificate and public key, the running Engine,
     the clock, and what the role P(dockyard.machine.docker_engine#role) remembers.
   - Waits before that until cloud-init has ended and, where the Engine is still to be installed, until no package manager holds a lock.
-  - Changes nothing. Private keys and the values of environment files are not part of the result, passwords in URLs are masked.
+  - Changes nothing but the age of package lists, where O(upgrade) asks for the newest. Private keys and the values of environment files are not part of the result, passwords in URLs are masked.
   - The role P(dockyard.machine.docker_engine#role) uses this as its one look at the host.
 attributes:
   check_mode:
@@ -39,6 +39,20 @@ options:
       - The result says whether the host has just these, never their values.
     type: str
     default: "{}"
+  version:
+    description: The Engine's version that is asked for, in full or as a prefix. It says whether other versions are worth looking at.
+    type: str
+    default: ""
+  upgrade:
+    description:
+      - Whether the newest version matters, also where the Engine is installed.
+      - Package lists older than an hour are read anew for it, but not in check mode.
+    type: bool
+    default: false
+  holds:
+    description: Whether it matters which packages are held, also where that takes a question of its own.
+    type: bool
+    default: false
   wait_timeout:
     description: How many seconds to wait for cloud-init and package locks.
     type: int
@@ -81,7 +95,7 @@ host:
   returned: success
   type: dict
 packages:
-  description: Installed version and candidate of each package that matters.
+  description: Installed version, candidate and versions of each package that matters, what is held, and the vendor's repository.
   returned: success
   type: dict
 engine:
@@ -205,6 +219,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "secrets": {"type": "str", "default": "{}", "no_log": True},
+            "version": {"type": "str", "default": ""},
+            "upgrade": {"type": "bool", "default": False},
+            "holds": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 300},
             "data_root": {"type": "str", "default": ""},
             "rootless_user": {"type": "str", "default": ""},
@@ -220,8 +237,7 @@ def main() -> None:
         waited: list[str] = []
         end = time.monotonic() + module.params["wait_timeout"]
         wait(module, host.cloud_init_pending, waited, end)
-        installed = host.which("dockerd") is not None
-        if not installed:
+        if host.which("dockerd") is None:
             wait(module, lambda: host.lock_holder(trouble.LOCKS), waited, end)
         here = _system.about_host()
         rootless = _rootless.about_rootless(module.params["rootless_user"] if here["systemd"] else "")
@@ -238,7 +254,9 @@ def main() -> None:
         module.exit_json(
             changed=False,
             host=here,
-            packages=_packages.about_packages(candidates=not installed),
+            packages=_packages.about_packages(
+                module.params["version"], module.params["upgrade"], module.params["holds"], not module.check_mode
+            ),
             engine=_engine.about_engine(active),
             config=config,
             units=units,

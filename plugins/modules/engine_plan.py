@@ -85,8 +85,17 @@ hooks:
   description: Paths of the role's task files for before and after a restart, where there is one to come.
   returned: success
   type: dict
+source:
+  description: Where the Engine comes from, as it was settled for this host.
+  returned: success
+  type: str
+  sample: docker_ce
 prepare:
   description: What M(dockyard.machine.engine_apply) does before there is a certificate.
+  returned: success
+  type: dict
+install:
+  description: What M(dockyard.machine.engine_apply) does about packages, their repository, or an archive.
   returned: success
   type: dict
 certificate:

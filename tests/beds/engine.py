@@ -115,7 +115,8 @@ class Player:
         self.folder = folder
         self.collections = collections
         (folder / "ansible.cfg").touch()
-        self.common = dict(variables)
+        # The vendor's repository can't be reached from here: hosts get what their distribution has.
+        self.common = {"docker_engine_source": "distro", **variables}
 
     def environment(self) -> dict[str, str]:
         # ANSIBLE_* of the caller's shell must not decide a test.
@@ -127,20 +128,33 @@ class Player:
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
         }
 
-    def command(self, hosts: t.Sequence[Host], variables: t.Mapping[str, t.Any], *arguments: str) -> list[str]:
+    def command(
+        self,
+        hosts: t.Sequence[Host],
+        variables: t.Mapping[str, t.Any],
+        *arguments: str,
+        each: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
+    ) -> list[str]:
         inventory = self.folder / f"{hosts[0].name}-{len(hosts)}.json"
-        inventory.write_text(json.dumps({"all": {"hosts": {host.name: host.variables() for host in hosts}}}))
+        listed = {host.name: {**host.variables(), **(each or {}).get(host.name, {})} for host in hosts}
+        inventory.write_text(json.dumps({"all": {"vars": self.common, "hosts": listed}}))
         extra = self.folder / "extra.json"
-        extra.write_text(json.dumps(self.common | dict(variables)))
+        extra.write_text(json.dumps(dict(variables)))
         playbook = pathlib.Path(sys.executable).with_name("ansible-playbook")
         return [str(playbook), "-i", str(inventory), str(PLAYBOOK), "-e", f"@{extra}", *arguments]
 
     # ``ok`` is whether the run must end well; None leaves that to the test.
     def __call__(
-        self, *hosts: Host, ok: bool | None = True, arguments: t.Sequence[str] = (), **variables: t.Any
+        self,
+        *hosts: Host,
+        ok: bool | None = True,
+        arguments: t.Sequence[str] = (),
+        each: t.Mapping[str, t.Mapping[str, t.Any]] | None = None,
+        **variables: t.Any,
     ) -> Played:
+        """Variables are for all hosts; in ``each`` are those of one, by its name."""
         done = subprocess.run(
-            self.command(hosts, variables, *arguments),
+            self.command(hosts, variables, *arguments, each=each),
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -170,12 +184,12 @@ def docker(host: Host, client: pathlib.Path, *arguments: str, check: bool = True
 _FILES = (("cacert", "ca.pem"), ("cert", "cert.pem"), ("key", "key.pem"))
 
 
-def start_container(host: Host, client: pathlib.Path, archive: pathlib.Path) -> str:
+def start_container(host: Host, client: pathlib.Path, archive: pathlib.Path, *options: str) -> str:
     """A container that runs until it is removed; its id."""
     if not archive.exists():
         image.build(archive)
     docker(host, client, "load", "-i", str(archive))
-    return docker(host, client, "run", "-d", image.NAME, "sleep", "100000").stdout.strip()
+    return docker(host, client, "run", "-d", *options, image.NAME, "sleep", "100000").stdout.strip()
 
 
 def container_pid(host: Host, client: pathlib.Path, container: str) -> str:

@@ -147,9 +147,10 @@ class Bed:
 
     # -- the image
 
-    def image(self, packages: t.Sequence[str] = ()) -> str:
-        """The image that hosts run, with further packages if there are any; made and cached at the first use."""
-        base = self._base_image()
+    def image(self, packages: t.Sequence[str] = (), suite: str = "") -> str:
+        """The image that hosts of a Debian release run (this machine's own if none is named), with further packages if
+        there are any; made and cached at the first use."""
+        base = self._base_image(suite or _suite())
         if not packages:
             return base
         key = hashlib.sha256(json.dumps([base, INSTALL, *packages]).encode()).hexdigest()[:12]
@@ -164,8 +165,8 @@ class Bed:
                     self.engine.docker("rm", "-f", container, check=False)
         return tag
 
-    def _base_image(self) -> str:
-        recipe = json.dumps([PACKAGES, CUSTOMIZE, _suite()])
+    def _base_image(self, suite: str) -> str:
+        recipe = json.dumps([PACKAGES, CUSTOMIZE, suite])
         key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
         tag = f"dockyard-bed:{key}"
         with locked(cache_folder() / "rootfs.lock"):
@@ -177,7 +178,7 @@ class Bed:
                 try:
                     run(
                         *("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
-                        *(f"--customize-hook={CUSTOMIZE}", _suite(), str(partial)),
+                        *(f"--customize-hook={CUSTOMIZE}", suite, str(partial)),
                         limit=600,
                     )
                     os.replace(partial, archive)
@@ -213,6 +214,7 @@ class Bed:
         wait: bool = True,
         customize: t.Mapping[str, str] | None = None,
         packages: t.Sequence[str] = (),
+        suite: str = "",
     ) -> Host:
         """A new host. ``customize`` puts files in place before it boots, ``packages`` are there beside the usual ones."""
         name = f"bed-{os.urandom(4).hex()}"
@@ -221,7 +223,8 @@ class Bed:
         container = self.engine.docker(
             *("create", "--name", name, "--hostname", name, "--label", f"{_OWNER}={self.owner}"),
             *("--stop-signal=SIGRTMIN+3", "--tmpfs=/run", "--tmpfs=/tmp", "--volume=/var/lib/docker"),
-            *(*self._privileges(), self.image(packages)),
+            *("--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"),  # newer releases boot without cgroup v2 only so
+            *(*self._privileges(), self.image(packages, suite)),
         )
         files = {
             "etc/ssh/ssh_host_ed25519_key": (host_private, 0o600, 0),

@@ -11,12 +11,17 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_archive as archive
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 
 
 def about_engine(active: bool) -> dict[str, t.Any]:
-    found: dict[str, t.Any] = {"program": host.which("dockerd"), "running": False}
+    found: dict[str, t.Any] = {
+        "program": host.which("dockerd"),
+        "running": False,
+        **archive.about(),
+    }
     version = host.ask("/version") if active else None
     if version:
         information = host.ask("/info", limit=30) or {}

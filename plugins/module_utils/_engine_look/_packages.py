@@ -2,61 +2,106 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packages: what is installed, what could be, and who holds the locks."""
+"""Packages: what is installed, what could be, what is held, and the vendor's repository."""
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import hashlib
 import os
+import re
 import time
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
+from ansible_collections.dockyard.machine.plugins.module_utils import _openpgp
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, Family, command
 
+# The Engine's own packages by any maker, and what is in their way or needed by them
+ENGINES = ("docker-ce", "docker.io", "moby-engine", "docker")
 PACKAGES = (
-    *("docker.io", "docker-cli", "docker-ce", "docker-ce-cli", "containerd", "containerd.io", "docker-engine"),
-    *("podman-docker", "iptables", "apparmor", "ca-certificates"),
-    *("rootlesskit", "slirp4netns", "uidmap", "dbus-user-session", "fuse-overlayfs", "docker-ce-rootless-extras"),
+    *ENGINES,
+    *("docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin", "docker-ce-rootless-extras"),
+    *("docker-cli", "containerd", "runc", "docker-buildx", "docker-compose", "docker-compose-v2", "docker-doc"),
+    *("docker-cli-buildx", "docker-cli-compose", "docker-engine", "docker-client", "docker-common", "docker-latest"),
+    *("podman", "podman-docker", "iptables", "nftables", "apparmor", "ca-certificates"),
+    *("rootlesskit", "slirp4netns", "uidmap", "dbus-user-session", "fuse-overlayfs"),
 )
+LISTS_FRESH = 3600  # seconds for which the package lists need no update
 
 
-def parse_policy(text: str) -> dict[str, str]:
-    """Candidates from what ``apt-cache policy`` prints."""
-    found, package = {}, ""
-    for line in text.splitlines():
-        if line and not line[0].isspace():
-            package = line.rstrip(":")
-        elif line.strip().startswith("Candidate:"):
-            candidate = line.split(":", 1)[1].strip()
-            if candidate != "(none)":
-                found[package] = candidate
-    return found
+def manager() -> str | None:
+    return next((name for name, family in FAMILIES.items() if host.which(family.program)), None)
 
 
-def parse_status(text: str) -> tuple[dict[str, str], list[str]]:
-    """Versions of what is installed, and what an installation that was cut off has left half done."""
-    installed, unfinished = {}, []
-    for line in text.splitlines():
-        name, version, status = (*line.split("\t"), "", "")[:3]
-        if status[1:2] == "i":
-            installed[name] = version
-        elif status[1:2] in ("U", "F", "H", "W", "t"):
-            unfinished.append(name)
-    return installed, unfinished
+def ask(family: Family, words: t.Iterable[str], *names: str) -> str:
+    """What a package manager prints. That it knows none of the names is no failure."""
+    return host.run(*command(words, 0), *names, check=False, environment=dict(family.environment))[1]
 
 
-def about_packages(candidates: bool) -> dict[str, t.Any]:
-    if not host.which("dpkg-query"):
-        return {"manager": None, "installed": {}, "unfinished": [], "candidates": {}, "lists_age": None}
-    listed = host.run("dpkg-query", "-W", "-f", "${Package}\t${Version}\t${db:Status-Abbrev}\n", *PACKAGES, check=False)
-    installed, unfinished = parse_status(listed[1])
+def lists_age(family: Family) -> int | None:
+    """Seconds since the newest of the package lists was read, or None if there are none."""
     ages = []
-    try:
-        with os.scandir("/var/lib/apt/lists") as entries:
+    for folder, _folders, files in os.walk(family.lists):
+        for name in files:
             # Their modification times are the server's; the change times are this host's.
-            ages = [entry.stat().st_ctime for entry in entries if entry.is_file() and "_" in entry.name]
-    except OSError:
-        pass
-    age = int(time.time() - max(ages)) if ages else None
-    known = parse_policy(host.run("apt-cache", "policy", *PACKAGES)[1]) if candidates and ages else {}
-    found = {"manager": "apt", "installed": installed, "unfinished": unfinished}
-    return {**found, "candidates": known, "lists_age": age}
+            with contextlib.suppress(OSError):
+                ages.append(os.stat(os.path.join(folder, name)).st_ctime if name != "lock" else 0)
+    newest = max(ages, default=0)
+    return int(time.time() - newest) if newest else None
+
+
+def about_packages(asked: str, upgrade: bool, holds: bool, refresh: bool) -> dict[str, t.Any]:
+    """Versions that could be are read only where they matter, since that takes as long as all the rest."""
+    name = manager()
+    if name is None:
+        nothing: dict[str, t.Any] = {"installed": {}, "unfinished": [], "candidates": {}, "versions": {}, "held": []}
+        return {"manager": None, **nothing, "lists_age": None, "repository": None}
+    family = FAMILIES[name]
+    installed, unfinished, held = family.installed(ask(family, family.query, *PACKAGES))
+    age = lists_age(family)
+    engine = next((package for package in ENGINES if package in installed), None)
+    matter = upgrade or engine is None or not versions.asked_for(installed[engine], asked)
+    if matter and engine and refresh and (age is None or age > LISTS_FRESH):
+        host.run(*command(family.refresh, 60), limit=600, check=False, environment=dict(family.environment))
+        age = lists_age(family)
+    known = family.available(ask(family, family.listing, *PACKAGES)) if matter and age is not None else {}
+    if family.held and (holds or matter and engine):
+        listed = ask(family, family.held)
+        held = [package for package in PACKAGES if re.search(rf"(?<![\w-]){re.escape(package)}(?:-\d|[\s|]|$)", listed)]
+    return {
+        "manager": name,
+        "installed": {package: version for package, version in installed.items() if package in PACKAGES},
+        "unfinished": unfinished,
+        "candidates": {package: found[0] for package, found in known.items()},
+        "versions": known,
+        "held": held,
+        "lists_age": age,
+        "repository": about_repository(family),
+    }
+
+
+_URL = re.compile(r"\bhttps?://[^\s\]]+|\bfile:/[^\s\]]+")
+
+
+def about_repository(family: Family) -> dict[str, t.Any] | None:
+    """Our own source and key, and in which other files a repository of the Engine is."""
+    if family.repository is None:
+        return None
+    places = family.repository
+    key = host.read(places.key_path)
+    try:
+        fingerprints = _openpgp.fingerprints(key) if key else []
+    except _openpgp.PgpError:
+        fingerprints = []
+    others = {}
+    for path in [*sorted(glob.glob(places.folder + "/*")), "/etc/apt/sources.list"]:
+        text = host.read(path) or "" if path != places.source_path and os.path.isfile(path) else ""
+        lines = [line for line in text.splitlines() if "docker" in line and not line.lstrip().startswith("#")]
+        urls = [url.rstrip("/") for line in lines for url in _URL.findall(line)]
+        if urls:
+            others[path] = urls
+    digest = hashlib.sha256(key.encode()).hexdigest() if key else None
+    return {"source": host.read(places.source_path), "key": digest, "fingerprints": fingerprints, "others": others}

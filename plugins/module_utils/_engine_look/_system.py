@@ -23,6 +23,9 @@ def operating_system() -> dict[str, str]:
         "like": found.get("ID_LIKE", ""),
         "version": found.get("VERSION_ID", ""),
         "codename": found.get("VERSION_CODENAME", ""),
+        # Of which release of its parent a rebuild is
+        "ubuntu_codename": found.get("UBUNTU_CODENAME", ""),
+        "debian_codename": found.get("DEBIAN_CODENAME", ""),
         "name": found.get("PRETTY_NAME", ""),
     }
 

@@ -28,6 +28,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan impo
     _options,
     _packages,
     _remap,
+    _repository,
     _rootless,
     _rotate,
     _service,
@@ -79,12 +80,14 @@ def _finished(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.
 
 def _check_wanted(wanted: Wanted) -> None:
     for option, value, allowed in (
-        ("docker_engine_source", wanted.source, sorted(_packages.SOURCES)),
+        ("docker_engine_source", wanted.source, ("auto", *sorted(_packages.SOURCES))),
         ("docker_engine_access", wanted.access, ACCESS),
         ("docker_engine_rotate", wanted.rotate, _rotate.ROTATE),
     ):
         if value not in allowed:
             raise PlanError(f"{option} is {value!r}; it can be {', '.join(allowed)}")
+    _packages.check(wanted)
+    _repository.check(wanted)
     if not 1 <= wanted.port <= 65535:
         raise PlanError(f"docker_engine_port is {wanted.port}; it can be 1 to 65535")
     for key in wanted.config:

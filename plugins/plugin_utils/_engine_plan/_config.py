@@ -46,8 +46,10 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
 def _version(plan: Plan, info: dict[str, t.Any]) -> _keys.Version | None:
     """The Engine that will read the file: the one that is to be installed, else the one there."""
     packages = info["packages"]
-    if plan.prepare.get("packages"):
-        found = [packages["candidates"].get(name) for name in ENGINES if name in plan.prepare["packages"]]
+    step, archive = plan.install.get("packages") or {"follow": []}, plan.install.get("archive")
+    if archive or step["follow"]:
+        candidates = [packages["candidates"].get(name) for name in ENGINES if name in step["follow"]]
+        found = [archive["version"]] if archive else [step["version"], *candidates]
     else:
         found = [info["engine"].get("version"), *(packages["installed"].get(name) for name in ENGINES)]
     return next((version for version in map(_keys.version_of, found) if version), None)

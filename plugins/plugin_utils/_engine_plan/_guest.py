@@ -11,7 +11,12 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
+    Plan,
+    PlanError,
+    Wanted,
+    package_step,
+)
 
 # A certificate is backdated by two days: with a clock further behind, the host would refuse every client.
 CLOCK_LIMIT = _tls.BACKDATE.total_seconds()
@@ -21,6 +26,7 @@ MEBIBYTE = 1024**2
 # The least that is needed where; packages can take more, and then their manager says so.
 FOR_FILES = {"/etc/docker": 2**16, "/etc/systemd/system": 2**16, "/var/lib/dockyard": 2**16}
 FOR_PACKAGES = {"/usr": 250 * MEBIBYTE, "/var/cache/apt/archives": 60 * MEBIBYTE, "/var/lib/dpkg": 8 * MEBIBYTE}
+FOR_ARCHIVE = {"/opt": 400 * MEBIBYTE}
 
 
 def check_clock(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
@@ -44,28 +50,29 @@ def plan_iptables(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """Without iptables an Engine does not start, unless its configuration says that it must not use it."""
     engine, packages = info["engine"], info["packages"]
     config = {**info["config"]["content"], **wanted.config}
-    if info["host"]["iptables"] or not engine["program"] or engine["running"] or config.get("iptables") is False:
+    if info["host"]["iptables"] or engine["running"] or config.get("iptables") is False:
         return
-    if "packages" in plan.prepare:
-        return  # the source sees to it
-    if wanted.source == "present" or packages["manager"] != "apt":
+    if not engine["program"] and not plan.install.get("archive"):
+        return  # packages depend on it
+    if "iptables" in plan.install.get("packages", {}).get("names", []):
+        return
+    if plan.source == "present" or packages["manager"] is None:
         raise PlanError(
             "iptables is missing on this host, and the Engine does not start without it. Install it, or set "
             "'iptables: false' in docker_engine_config if the network of containers is made by other means"
         )
-    plan.prepare.update(packages=["iptables"], optional=[], update="iptables" not in packages["candidates"])
-    plan.apply.update(packages=["iptables"], optional=[])
-    plan.differ("packages", None, {"iptables": packages["candidates"].get("iptables", "newest")})
-    plan.act("start", "install iptables")
+    add_packages(plan, info, ["iptables"])
 
 
 def check_places(plan: Plan, info: dict[str, t.Any]) -> None:
     """Whether what the plan writes can be written, and fits."""
     if not plan.changes:
         return
+    installs = [name for kind in ("follow", "names") for name in plan.install.get("packages", {}).get(kind, [])]
     needs = {
         **FOR_FILES,
-        **(FOR_PACKAGES if info["packages"]["manager"] == "apt" and plan.prepare.get("packages") else {}),
+        **(FOR_PACKAGES if info["packages"]["manager"] == "apt" and installs else {}),
+        **(FOR_ARCHIVE if plan.install.get("archive") else {}),
     }
     needed: dict[int, int] = {}
     for path, amount in needs.items():

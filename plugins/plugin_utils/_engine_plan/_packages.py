@@ -2,87 +2,301 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the Engine comes from: each source says which packages a host needs.
+"""Where the Engine comes from, and which packages a host needs for it.
 
-A source is a function of what was seen on the host. Another source is another function in SOURCES.
+A source is a function in SOURCES. What a system calls its packages is in _systems, how a package manager is told in
+module_utils/_engine_families.
 """
 
 from __future__ import annotations
 
+import re
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, Family
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _archive, _repository, _systems
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
+    Plan,
+    PlanError,
+    Wanted,
+    package_step,
+)
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._systems import DOCKER_CE, Packages
 
 LISTS_FRESH = 3600  # seconds for which the package lists need no update
 
 
-class Packages(t.NamedTuple):
-    """What to install, and what only where the distribution has it."""
-
-    names: list[str]
-    optional: list[str]
-
-
-NOTHING = Packages([], [])
-
-
-# Dependencies that packages only recommend, but without which the Engine does not do its work.
-_NEEDED = ("iptables", "ca-certificates")
-
-
-def distro(info: dict[str, t.Any]) -> Packages:
-    """The distribution's own packages. What is installed stays as it is; there is no upgrade without being asked."""
-    system, packages = info["host"]["os"], info["packages"]
-    installed = packages["installed"]
-    if "docker.io" in installed:
-        return NOTHING
-    if info["engine"]["program"] and "docker.io" not in packages["unfinished"]:
+def check(wanted: Wanted) -> None:
+    """What can be said against the options without a host."""
+    if wanted.version and not re.fullmatch(r"(\d+:)?\d[\w.+~-]*", wanted.version):
         raise PlanError(
-            f"docker_engine_source is 'distro', but {info['engine']['program']} on this host comes from elsewhere "
-            f"({', '.join(n for n in ('docker-ce', 'docker-engine') if n in installed) or 'not from a package'}). "
-            "Use docker_engine_source 'present' for it, or remove it first"
+            f"docker_engine_version is {wanted.version!r}; it can be a version in full, the beginning of one such as 27.3, or "
+            "empty. The newest is asked for with docker_engine_upgrade"
         )
-    family = {system["id"], *system["like"].split()}
-    if packages["manager"] != "apt" or not family & {"debian", "ubuntu"}:
-        raise PlanError(
-            f"docker_engine_source is 'distro', which knows Debian, Ubuntu and what is like them, not "
-            f"{system['name'] or 'this system'}. Install the Engine there and use docker_engine_source 'present'"
-        )
-    if "podman-docker" in installed:
-        raise PlanError("The package podman-docker is in the way of the Engine's own: remove it first")
-    wanted = ["docker.io", *(name for name in _NEEDED if name not in installed)]
-    if info["host"]["apparmor"] and "apparmor" not in installed:
-        # Where the kernel has AppArmor and its parser is missing, no container starts.
-        wanted.append("apparmor")
-    return Packages(wanted, ["docker-cli"])
+    if wanted.archive:
+        _archive.checksum_of(wanted)
 
 
-def present(info: dict[str, t.Any]) -> Packages:
-    """What is there; nothing is installed."""
-    if not info["engine"]["program"]:
-        raise PlanError(
-            "docker_engine_source is 'present', but this host has no dockerd. Install it, or use docker_engine_source 'distro'"
-        )
-    if not info["units"]["docker.service"]["exists"] or not info["units"]["docker.socket"]["exists"]:
-        raise PlanError(
-            f"docker_engine_source is 'present', but to {info['engine']['program']} there is no docker.service and "
-            "docker.socket on this host: the role needs both"
-        )
-    return NOTHING
+def current(info: dict[str, t.Any]) -> str | None:
+    """Of which source the Engine on the host is."""
+    packages, own = info["packages"], _systems.distro(info["host"]["os"])
+    there = {*packages["installed"], *packages["unfinished"]}
+    if info["engine"].get("static"):
+        return "static"
+    if DOCKER_CE.engine in there:
+        return "docker_ce"
+    if own and own.engine in there:
+        return "distro"
+    return "present" if info["engine"]["program"] else None
 
 
-SOURCES: dict[str, t.Callable[[dict[str, t.Any]], Packages]] = {"distro": distro, "present": present}
+def source_of(wanted: Wanted, info: dict[str, t.Any]) -> str:
+    """The source to use: never another one for an Engine that is there, unless that is asked for by name."""
+    if wanted.source != "auto":
+        return wanted.source
+    have = current(info)
+    if have:
+        return have
+    family = FAMILIES.get(info["packages"]["manager"] or "")
+    if family and family.repository and (_systems.vendor(info["host"]["os"]) or wanted.repository.get("url")):
+        return "docker_ce"
+    if wanted.archive:
+        return "static"
+    if family and _systems.distro(info["host"]["os"]):
+        return "distro"
+    raise PlanError(
+        f"Neither the vendor nor the distribution has packages of the Engine for {_name(info)}. Use docker_engine_source "
+        "'static' with docker_engine_archive, 'docker_ce' with a docker_engine_repository of your own, or install an Engine "
+        "and use 'present'"
+    )
 
 
 def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
-    packages = SOURCES[wanted.source](info)
-    if packages == NOTHING:
+    source = source_of(wanted, info)
+    SOURCES[source](plan, wanted, info)
+    plan.source = source
+    if plan.install and info["units"]["docker.service"].get("active") == "active":
+        plan.install["running"] = True
+
+
+def _docker_ce(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    family = FAMILIES.get(info["packages"]["manager"] or "")
+    if family is None or family.repository is None:
+        raise PlanError(
+            f"docker_engine_source is 'docker_ce', but the vendor has no packages for {_name(info)}. Use "
+            f"{_repository._possible(info)}"
+        )
+    seen = info["packages"]["repository"]
+    adopted = wanted.source == "auto" and "docker-ce" in info["packages"]["installed"] and seen["source"] is None
+    step = None if adopted and not wanted.repository else _repository.plan_repository(plan, wanted, info)
+    _packages(plan, wanted, info, "docker_ce", DOCKER_CE, step)
+
+
+def _distro(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    packages = _systems.distro(info["host"]["os"])
+    if packages is None or info["packages"]["manager"] is None:
+        raise PlanError(
+            f"docker_engine_source is 'distro', but no package of the Engine is known for {_name(info)}. Use 'docker_ce' "
+            "where the vendor has packages, 'static' with docker_engine_archive, or 'present' once an Engine is installed"
+        )
+    _packages(plan, wanted, info, "distro", packages, None)
+
+
+def _present(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    """What is there; nothing is installed."""
+    program, units = info["engine"]["program"], info["units"]
+    if not program:
+        raise PlanError(
+            "docker_engine_source is 'present', but this host has no dockerd. Install it, or use another docker_engine_source"
+        )
+    if not units["docker.service"]["exists"] or not units["docker.socket"]["exists"]:
+        raise PlanError(
+            f"docker_engine_source is 'present', but to {program} there is no docker.service and docker.socket on this "
+            "host: the role needs both"
+        )
+    version = info["engine"].get("version") or ""
+    if wanted.version and version and not versions.asked_for(version, wanted.version):
+        raise PlanError(
+            f"docker_engine_version is {wanted.version!r}, and the Engine here is {version}: it is not from a source that "
+            "the role could change it by. Name a docker_engine_source, or leave docker_engine_version empty"
+        )
+
+
+SOURCES: dict[str, t.Callable[[Plan, Wanted, dict[str, t.Any]], None]] = {
+    "docker_ce": _docker_ce,
+    "distro": _distro,
+    "static": lambda plan, wanted, info: _archive.plan_archive(
+        plan, wanted, info, _former(wanted, info, "static", None)
+    ),
+    "present": _present,
+}
+
+
+def _name(info: dict[str, t.Any]) -> str:
+    return info["host"]["os"]["name"] or "this system"
+
+
+# -- packages
+
+
+def _packages(
+    plan: Plan,
+    wanted: Wanted,
+    info: dict[str, t.Any],
+    source: str,
+    packages: Packages,
+    repository: dict[str, t.Any] | None,
+) -> None:
+    seen, family = info["packages"], FAMILIES[info["packages"]["manager"]]
+    remove = _former(wanted, info, source, packages)
+    installed = {name: version for name, version in seen["installed"].items() if name not in remove}
+    step = _versions(plan, wanted, info, packages, installed, repository)
+    wished = [*packages.beside, *_plugins(wanted, packages, _name(info))]
+    names = [name for name in wished if name not in installed]
+    if packages.engine not in installed:
+        names += _needed(info, packages, installed)
+    if wanted.upgrade:
+        known = seen["candidates"]
+        names += [name for name in wished if name in installed and known.get(name, installed[name]) != installed[name]]
+    step.update(names=names, remove=remove, repository=repository, **_hold(plan, wanted, info, family, packages, step))
+    if not any((step["names"], step["follow"], remove, repository, step["hold"], step["release"], step["archive"])):
         return
-    seen = info["packages"]
     age = seen["lists_age"]
-    update = age is None or age > LISTS_FRESH or not all(name in seen["candidates"] for name in packages.names)
-    plan.prepare.update(packages=packages.names, optional=packages.optional, update=update)
-    plan.apply.update(packages=packages.names, optional=packages.optional)
-    versions = {name: seen["candidates"].get(name, "newest") for name in packages.names}
-    plan.differ("packages", None, versions)
-    plan.act("start", "install " + ", ".join(packages.names))
+    new = [*step["follow"], *names]
+    # A repository that is set up is read in any case. The other lists may be out of reach and are read if need be.
+    known = all(name in seen["candidates"] for name in new) and age is not None and age <= LISTS_FRESH
+    step["update"] = bool(new) and not known and not repository
+    plan.install["packages"] = step
+    _tell(plan, info, step, new, remove)
+
+
+def _versions(
+    plan: Plan,
+    wanted: Wanted,
+    info: dict[str, t.Any],
+    packages: Packages,
+    installed: dict[str, str],
+    repository: dict[str, t.Any] | None,
+) -> dict[str, t.Any]:
+    """Which of the packages that have the Engine's version are to be changed, and to which."""
+    seen, family = info["packages"], FAMILIES[info["packages"]["manager"]]
+    engine, have = packages.engine, installed.get(packages.engine)
+    chain = [engine, *packages.follow]
+    step = package_step(info["packages"]["manager"], archive=info["engine"].get("static"))
+    if have is None:
+        return {**step, "follow": chain, "version": wanted.version, "optional": list(packages.optional)}
+    known = seen["versions"].get(engine, [])
+    goal = next((version for version in known if versions.asked_for(version, wanted.version)), None)
+    fits = versions.asked_for(have, wanted.version)
+    if (fits and not wanted.upgrade) or (goal == have and not repository):
+        missing = [name for name in chain if name not in installed]
+        return {**step, "follow": missing, "version": have} if missing else step
+    if goal is None and not repository:
+        if fits:
+            return step
+        raise PlanError(
+            f"docker_engine_version is {wanted.version!r}, but {engine} can be had here in {', '.join(known[:8]) or 'no version'}"
+            f", and {have} is installed"
+        )
+    if family.pin is None and not fits:
+        raise PlanError(
+            f"docker_engine_version is {wanted.version!r}, and {engine} is {have}: {_name(info)} has its newest version only"
+        )
+    older = goal is not None and versions.order(goal) < versions.order(have)
+    what = "downgrade" if older else "upgrade"
+    if older:
+        plan.warnings.append(
+            f"The Engine goes back from {have} to {goal}. Its data stay, but an older Engine need not understand what a "
+            "newer one has written"
+        )
+    plan.act("restart", f"{what} {engine} from {have} to {goal or wanted.version or 'the newest'}")
+    both = [*chain, *(name for name in packages.optional if name in installed)]
+    return {**step, "follow": both, "version": goal if goal and not repository else wanted.version}
+
+
+def _needed(info: dict[str, t.Any], packages: Packages, installed: dict[str, str]) -> list[str]:
+    names = [name for name in packages.needed if name not in installed]
+    if info["packages"]["manager"] == "apt" and info["host"]["apparmor"] and "apparmor" not in installed:
+        # Where the kernel has AppArmor and its parser is missing, no container starts.
+        names.append("apparmor")
+    return names
+
+
+def _plugins(wanted: Wanted, packages: Packages, system: str) -> list[str]:
+    for plugin in wanted.plugins:
+        if plugin not in packages.plugins:
+            raise PlanError(
+                f"docker_engine_plugins has {plugin!r}, but among the packages of {packages.engine} for {system} there is "
+                "none. Use docker_engine_source 'docker_ce', or take it out"
+            )
+    return [packages.plugins[plugin] for plugin in wanted.plugins]
+
+
+def _former(wanted: Wanted, info: dict[str, t.Any], source: str, packages: Packages | None) -> list[str]:
+    """Packages of the Engine that another source has put there, and of what is in the way."""
+    have, installed = current(info), info["packages"]["installed"]
+    own = _systems.distro(info["host"]["os"])
+    remove: list[str] = []
+    if have not in (None, source):
+        if have == "present" and source != "static":
+            raise PlanError(
+                f"docker_engine_source is {source!r}, but {info['engine']['program']} on this host comes from elsewhere, and "
+                "the role does not know how to remove it. Remove it first, or use docker_engine_source 'present' or 'auto'"
+            )
+        gone = {"docker_ce": DOCKER_CE, "distro": own}.get(have or "")
+        remove = [name for name in gone.all if name in installed] if gone else []
+    if packages is None or packages.engine in installed:
+        return remove
+    conflicts = [
+        name
+        for name in _systems.CONFLICTS[source]
+        if name in installed
+        and name not in (*remove, *packages.all)
+        and _systems.OF_PLUGINS.get(name, "engine") in ("engine", *wanted.plugins)
+    ]
+    if conflicts and not wanted.remove_conflicting:
+        raise PlanError(
+            f"{', '.join(conflicts)} on this host is in the way of the Engine's packages ({source}). Set "
+            "docker_engine_remove_conflicting to have it removed, or remove it yourself"
+        )
+    return [*remove, *conflicts]
+
+
+def _hold(
+    plan: Plan, wanted: Wanted, info: dict[str, t.Any], family: Family, packages: Packages, step: dict[str, t.Any]
+) -> dict[str, list[str]]:
+    held, change = info["packages"]["held"], step["follow"]
+    names = [packages.engine, *packages.follow, *packages.beside]
+    if wanted.hold == "as_is":
+        blocked = [name for name in change if name in held]
+        if blocked:
+            raise PlanError(
+                f"{', '.join(blocked)} is held on this host, and docker_engine_version or docker_engine_upgrade would change "
+                "it. Set docker_engine_hold to 'held' or 'released' to let the role decide"
+            )
+        return {"hold": [], "release": []}
+    if not family.hold:
+        raise PlanError(f"docker_engine_hold is {wanted.hold!r}, but the role knows no hold for {_name(info)}")
+    hold = [name for name in names if name not in held or name in change] if wanted.hold == "held" else []
+    release = [name for name in names if name in held] if wanted.hold == "released" else []
+    for what, which in (("hold", [name for name in hold if name not in held]), ("release", release)):
+        if which:
+            plan.changes.append(f"{what} {', '.join(which)}")
+    return {"hold": hold, "release": release}
+
+
+def _tell(plan: Plan, info: dict[str, t.Any], step: dict[str, t.Any], new: list[str], remove: list[str]) -> None:
+    seen = info["packages"]
+    asked = {name: step["version"] for name in step["follow"] if step["version"]}
+    after = {name: asked.get(name) or seen["candidates"].get(name, "newest") for name in new}
+    before = {name: version for name, version in seen["installed"].items() if name in after or name in remove}
+    plan.differ("packages", before or None, after or None)
+    if remove:
+        plan.act("cycle", f"remove {', '.join(remove)}; /var/lib/docker stays")
+    if step["archive"]:
+        plan.act("cycle", "take away the Engine from an archive; /var/lib/docker stays")
+    missing = [name for name in new if name not in seen["installed"]]
+    if missing:
+        # A plugin, say, is no reason to touch an Engine that runs.
+        plan.act(None if info["engine"]["program"] else "start", "install " + ", ".join(missing))

@@ -24,7 +24,14 @@ class PlanError(Exception):
 class Wanted:
     """What the role's variables ask for."""
 
-    source: str = "distro"
+    source: str = "auto"
+    version: str = ""
+    upgrade: bool = False
+    hold: str = "as_is"
+    plugins: list[str] = dataclasses.field(default_factory=list)
+    repository: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    archive: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    remove_conflicting: bool = False
     access: str = "tls"
     port: int = 2376
     listen: list[str] = dataclasses.field(default_factory=list)
@@ -56,12 +63,14 @@ class Plan:
     changes: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     prepare: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    install: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     certificate: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     apply: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     access: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # who may reach the port, and what sees to that
     action: str | None = None
     authority: str = ""  # what the host works with afterwards, where it has TLS
     stops: str = ""  # why no container can outlive it, live-restore or not
+    source: str = ""  # where the Engine comes from, once that is settled
     diff: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
     @property
@@ -82,3 +91,31 @@ class Plan:
         ]
         if texts[0] != texts[1]:
             self.diff.append({"before_header": header, "after_header": header, "before": texts[0], "after": texts[1]})
+
+
+def package_step(family: str, **more: t.Any) -> dict[str, t.Any]:
+    """What is to be done about packages, as a step of the plan's install part."""
+    return {
+        "family": family,
+        "follow": [],  # packages that have the Engine's version
+        "version": "",  # which is this one
+        "names": [],  # others to install
+        "optional": [],  # and those only where they exist
+        "remove": [],
+        "hold": [],
+        "release": [],
+        "update": False,  # whether package lists have to be read
+        "repository": None,
+        "archive": None,  # the checksum of one that has to go
+        **more,
+    }
+
+
+def add_packages(plan: Plan, info: dict[str, t.Any], names: list[str]) -> None:
+    """Packages that the Engine needs besides."""
+    candidates = info["packages"]["candidates"]
+    step = plan.install.setdefault("packages", package_step(info["packages"]["manager"]))
+    step["names"] += names
+    step["update"] = step["update"] or not all(name in candidates for name in names)
+    plan.differ("packages", None, {name: candidates.get(name, "newest") for name in names})
+    plan.act("start", "install " + ", ".join(names))

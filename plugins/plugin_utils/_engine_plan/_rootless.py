@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _remap
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _plan, _remap
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
 
 OPTION = "docker_engine_rootless_user"
@@ -68,7 +68,7 @@ def check_host(wanted: Wanted, info: dict[str, t.Any]) -> None:
             f"{OPTION} is {user!r}, but that user has set up an Engine without root already ({seen['home']}/.config/systemd/user/"
             "docker.service). Let the user take it away by 'dockerd-rootless-setuptool.sh uninstall'; the data stays"
         )
-    if not seen["script"] and wanted.source not in EXTRAS:
+    if not seen["script"] and wanted.source not in (*EXTRAS, "auto"):
         raise PlanError(
             f"{OPTION} is {user!r}, but dockerd-rootless.sh is not on this host, and docker_engine_source {wanted.source!r} does "
             "not bring it. Install what belongs to it first"
@@ -79,19 +79,12 @@ def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """Beside those of the Engine."""
     if not wanted.rootless_user:
         return
-    seen = info["packages"]
-    needed = list(EXTRAS.get(wanted.source, ()))
+    needed = list(EXTRAS.get(plan.source, ()))
     if needed and tuple(info["rootless"]["kernel"]) < _OVERLAY:
         needed.append("fuse-overlayfs")
-    lacking = [name for name in needed if name not in seen["installed"]]
-    if not lacking:
-        return
-    names = [*plan.prepare.get("packages", []), *lacking]
-    update = plan.prepare.get("update", not all(name in seen["candidates"] for name in lacking))
-    plan.prepare.update(packages=names, optional=plan.prepare.get("optional", []), update=update)
-    plan.apply.update(packages=names, optional=plan.prepare["optional"])
-    plan.differ("packages", None, {name: seen["candidates"].get(name, "newest") for name in lacking})
-    plan.act("start", "install " + ", ".join(lacking))
+    lacking = [name for name in needed if name not in info["packages"]["installed"]]
+    if lacking:
+        _plan.add_packages(plan, info, lacking)
 
 
 def plan_owner(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
@@ -106,7 +99,7 @@ def plan_owner(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     if not user:
         return
     system = seen["system"]
-    installing = bool(plan.prepare.get("packages"))
+    installing = bool(plan.install.get("packages"))
     if system["active"] or (system["enabled"] and not installing):
         _make_way(wanted, system["running"], "the system-wide Engine")
         plan.act("start", "stop and disable the system-wide Engine; its data stays in " + isolation.DATA_ROOT)

@@ -39,6 +39,9 @@ def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         if disabled:
             plan.apply["enable"] = disabled
             plan.changes.append(f"enable {', '.join(disabled)}")
+    elif plan.install.get("packages", {}).get("family", "apt") != "apt":
+        # Packages of other families leave that to the administrator.
+        plan.apply["enable"] = ["docker.service", "docker.socket"]
     plan_action(plan, wanted, info)
 
 
@@ -74,7 +77,10 @@ def _keep_containers(plan: Plan, wanted: Wanted, engine: dict[str, t.Any]) -> No
         return
     elif plan.apply.get("remember", {}).get("live-restore"):
         # Written and restarted at once, the containers would go with the old Engine: it has to know before.
-        plan.apply["live_restore_first"] = not engine["live_restore"]
+        if plan.install:
+            plan.install["live_restore"] = not engine["live_restore"]
+        else:
+            plan.apply["live_restore_first"] = not engine["live_restore"]
     elif not wanted.interrupt:
         swarm = engine.get("swarm", "inactive") != "inactive"
         off = "not possible without root:" if wanted.rootless_user else "off: set docker_engine_live_restore, or"

@@ -20,10 +20,23 @@ def holds(tmp_path, monkeypatch):
     return paths
 
 
+def step(update=True, **more):
+    return {
+        "family": "apt", "names": [], "follow": ["docker.io"], "version": "", "optional": [], "remove": [], "hold": [],
+        "release": [], "archive": None, "repository": None, "update": update, **more,
+    }  # fmt: skip
+
+
+def install(update=True, **more):
+    installation = packages.Installation(step(update, **more), 10, running=False)
+    installation.run()
+    return installation
+
+
 def test_install_without_recommends_under_a_hold(ran, holds):
     commands, dummy = ran
-    packages.install(["docker.io"], ["docker-cli"], update=True, limit=10)
-    assert [line.split()[-1] for line in commands] == ["update", "docker-cli", "docker.io"]
+    install(optional=["docker-cli"])
+    assert [line.split()[-1] for line in commands] == ["docker.io", "update", "docker-cli", "docker.io"]
     assert "--no-install-recommends" in commands[-1] and "DPkg::Lock::Timeout=10" in commands[-1]
     assert all(host.read(path) for path in holds)
     assert packages.lift_hold() and not packages.lift_hold()
@@ -47,15 +60,15 @@ def test_the_baked_images_hold_is_the_one_that_is_lifted():
 def test_old_lists_are_read_again_when_a_package_is_gone(ran, holds):
     commands, answers = ran
     answers[" install "] = ["404  Not Found"]
-    packages.install(["docker.io"], [], update=False, limit=10)
-    assert ["update" in line for line in commands] == [False, True, False]
+    install(update=False)
+    assert ["update" in line for line in commands] == [False, False, True, False]
 
 
 def test_an_installation_that_was_cut_off_is_finished(ran, holds):
     commands, answers = ran
     answers[" install "] = ["E: dpkg was interrupted, you must manually run 'dpkg --configure -a'"]
-    packages.install(["docker.io"], [], update=False, limit=10)
-    assert commands[1] == "dpkg --configure -a" and " install " in commands[2]
+    install(update=False)
+    assert commands[2] == "dpkg --configure -a" and " install " in commands[3]
 
 
 def test_all_that_a_cut_off_installation_asks_for_is_done_once(ran, holds):
@@ -63,7 +76,7 @@ def test_all_that_a_cut_off_installation_asks_for_is_done_once(ran, holds):
     again = "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution)."
     answers["Timeout=10 install "] = ["you must manually run 'dpkg --configure -a'", again, again]
     with pytest.raises(host.HostError, match="Unmet dependencies"):
-        packages.install(["docker.io"], [], update=True, limit=10)
+        install()
     mends = [line for line in commands if "--configure -a" in line or "--fix-broken" in line]
     assert len(mends) == 2 and "--no-remove" in mends[1]
 
@@ -73,11 +86,11 @@ def test_what_update_said_is_told_when_the_installation_fails(ran, holds):
     answers[" update"] = ["mirror unreachable"]
     answers[" install "] = ["no candidate"]
     with pytest.raises(host.HostError, match="mirror unreachable\nno candidate"):
-        packages.install(["docker.io"], [], update=True, limit=10)
+        install()
 
 
 def test_a_lock_on_the_lists_is_waited_for(ran, holds, monkeypatch):
     dummy, answers = ran
     answers[" update"] = ["E: Could not get lock /var/lib/apt/lists/lock"]
     monkeypatch.setattr(host, "lock_holder", lambda paths: None)
-    packages.install(["docker.io"], [], update=True, limit=10)
+    install()

@@ -13,8 +13,9 @@ import threading
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_families as families
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _network, _packages, _units
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _network, _units
 
 POLICY = """\
 docker.io:
@@ -22,6 +23,9 @@ docker.io:
   Candidate: 20.10.24+dfsg1-1+deb12u1
   Version table:
      20.10.24+dfsg1-1+deb12u1 500
+        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+ *** 20.10.5+dfsg1-1 100
+        100 /var/lib/dpkg/status
 docker-ce:
   Installed: (none)
   Candidate: (none)
@@ -30,13 +34,13 @@ docker-ce:
 
 
 def test_candidates():
-    assert _packages.parse_policy(POLICY) == {"docker.io": "20.10.24+dfsg1-1+deb12u1"}
-    assert _packages.parse_policy("") == {}
+    assert families.apt_policy(POLICY) == {"docker.io": ["20.10.24+dfsg1-1+deb12u1", "20.10.5+dfsg1-1"]}
+    assert families.apt_policy("") == {}
 
 
 def test_states_of_packages():
     text = "docker.io\t20.10\tii \ncontainerd\t1.6\tiU \niptables\t1\thi \napparmor\t3\trc \ndocker-ce\t\tun \n"
-    assert _packages.parse_status(text) == ({"docker.io": "20.10", "iptables": "1"}, ["containerd"])
+    assert families.dpkg_status(text) == ({"docker.io": "20.10", "iptables": "1"}, ["containerd"], ["iptables"])
 
 
 def test_command_is_that_of_others_with_variables_filled_in(tmp_path):

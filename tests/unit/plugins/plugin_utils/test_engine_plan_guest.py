@@ -96,7 +96,11 @@ def without_iptables(**more):
 
 def test_iptables_is_installed_where_an_engine_needs_it():
     made = plan(without_iptables())
-    assert made.prepare["packages"] == ["iptables"] and made.action == "start" and "install iptables" in made.changes
+    assert (
+        made.install["packages"]["names"] == ["iptables"]
+        and made.action == "start"
+        and "install iptables" in made.changes
+    )
 
 
 def test_iptables_is_asked_for_where_nothing_may_be_installed():
@@ -105,7 +109,7 @@ def test_iptables_is_asked_for_where_nothing_may_be_installed():
 
 
 def test_iptables_is_not_needed_by_an_engine_that_must_not_use_it_or_runs():
-    assert "packages" not in plan(without_iptables(), config={"iptables": False}).prepare
+    assert not plan(without_iptables(), config={"iptables": False}).install
     info = without_iptables()
     info["engine"]["running"] = True
-    assert "packages" not in plan(info).prepare
+    assert not plan(info).install

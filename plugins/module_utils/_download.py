@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Downloads, with a checksum where there is one. Runs on the controller and, on Python 3.8, on hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import typing as t
+
+TIMEOUT = 60  # seconds without a byte
+
+
+class DownloadError(Exception):
+    """It could not be had, or is not what it should be; the message says which."""
+
+
+def fetch(url: str, limit: int = 1 << 20) -> str:
+    """A small text."""
+    with _opened(url) as stream:
+        try:
+            data = stream.read(limit + 1)
+        except OSError as error:
+            raise DownloadError(f"{url} could not be read: {error}") from None
+    if len(data) > limit:
+        raise DownloadError(f"{url} is longer than {limit} bytes, so it is not what is looked for")
+    return data.decode("utf-8", "replace")
+
+
+def fetch_file(url: str, path: str, sha256: str) -> None:
+    """A file, put in place only if it has the checksum."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    handle, partial = tempfile.mkstemp(prefix=".dockyard-", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as out, _opened(url) as stream:
+            try:
+                for block in iter(lambda: stream.read(1 << 20), b""):
+                    out.write(block)
+            except OSError as error:
+                raise DownloadError(f"{url} could not be read to its end: {error}") from None
+        check(partial, sha256, url)
+        os.rename(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.unlink(partial)
+
+
+def check(path: str, sha256: str, name: str) -> None:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    if digest.hexdigest() != sha256:
+        raise DownloadError(f"{name} has the SHA-256 checksum {digest.hexdigest()}, and asked for is {sha256}")
+
+
+def _opened(url: str) -> t.Any:
+    import urllib.error
+    import urllib.request  # only here: it takes longer than most of what the modules do
+
+    try:
+        return urllib.request.urlopen(url, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        raise DownloadError(f"{url} could not be read: HTTP {error.code} {error.reason}") from None
+    except (OSError, ValueError) as error:
+        raise DownloadError(f"{url} could not be read: {getattr(error, 'reason', error)}") from None

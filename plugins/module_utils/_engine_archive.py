@@ -1,0 +1,219 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine as the vendor's archive of programs: where it is kept, its units, putting it there, and taking it away.
+
+Everything is under /opt and /etc, so that a system on which /usr can't be written to will do. A version has a folder
+of its own, named by the archive's checksum; a link says which one is used, so a change is one rename, and so is the way back.
+Runs on the host, on Python 3.8.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import shutil
+import tarfile
+import typing as t
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _download
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
+
+FOLDER = "/opt/dockyard/engine"
+CURRENT = FOLDER + "/current"
+ARRIVED = "/var/lib/dockyard-archive-"  # and a checksum: where the controller puts what the host can't download
+# Where a user's shell finds the client: the first folder that can be written to
+LINKS = ("/usr/local/bin/docker", "/opt/bin/docker")
+NEEDED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
+
+_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
+_PATH = f"Environment=PATH={CURRENT}:{host.SYSTEM_PATH}\n"
+_SERVICE = (
+    "LimitNOFILE=infinity\nLimitNPROC=infinity\nLimitCORE=infinity\nTasksMax=infinity\nDelegate=yes\nKillMode=process\n"
+)
+_UNITS = {
+    "containerd.service": (
+        "[Unit]\nDescription=containerd of the Docker Engine\nAfter=network.target local-fs.target\n\n"
+        f"[Service]\nType=notify\n{_PATH}ExecStartPre=-/sbin/modprobe overlay\nExecStart={CURRENT}/containerd\n"
+        f"Restart=always\nRestartSec=5\n{_SERVICE}OOMScoreAdjust=-999\n\n[Install]\nWantedBy=multi-user.target\n"
+    ),
+    "docker.socket": (
+        "[Unit]\nDescription=Socket of the Docker Engine\n\n[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\n"
+        "SocketUser=root\nSocketGroup=docker\n\n[Install]\nWantedBy=sockets.target\n"
+    ),
+    "docker.service": (
+        "[Unit]\nDescription=Docker Engine\nAfter=network-online.target docker.socket containerd.service\n"
+        "Wants=network-online.target containerd.service\nRequires=docker.socket\nStartLimitBurst=3\n"
+        f"StartLimitIntervalSec=60\n\n[Service]\nType=notify\n{_PATH}"
+        f"ExecStart={CURRENT}/dockerd -H fd:// --containerd=/run/containerd/containerd.sock\n"
+        f"ExecReload=/bin/kill -s HUP $MAINPID\nTimeoutStartSec=0\nRestart=always\nRestartSec=2\n{_SERVICE}"
+        "OOMScoreAdjust=-500\n\n[Install]\nWantedBy=multi-user.target\n"
+    ),
+}
+UNITS = {f"/etc/systemd/system/{name}": _HEADER + text for name, text in _UNITS.items()}
+
+
+def current() -> str | None:
+    """The checksum of the archive that is used."""
+    with contextlib.suppress(OSError):
+        return os.path.basename(os.readlink(CURRENT))
+    return None
+
+
+def about() -> dict[str, t.Any]:
+    used = current()
+    return {"static": used, "static_units": bool(used) and all(host.read(path) == text for path, text in UNITS.items())}
+
+
+class Archive:
+    """One step of a plan: the programs of an archive take the place of what is there, and the way back."""
+
+    def __init__(self, step: dict[str, t.Any], limit: float) -> None:
+        self.step = step
+        self.limit = limit
+        self.files = Files()
+        self.before = current()
+        self.done = False
+
+    def unpack(self) -> None:
+        """The programs beside those that are used; nothing changes yet."""
+        folder = f"{FOLDER}/{self.step['checksum']}"
+        if not os.path.isdir(folder):
+            self._unpack(folder)
+        said = host.run(f"{folder}/dockerd", "--version")[1].strip()
+        version = said.split("version ")[-1].split(",")[0]
+        if not versions.asked_for(version, self.step["version"]):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise HostError(f"docker_engine_version is {self.step['version']!r}, and the archive has {version}")
+
+    def run(self) -> None:
+        try:
+            grp.getgrnam("docker")
+        except KeyError:
+            host.run("groupadd", "--system", "docker")
+        self.done = True
+        for path, text in UNITS.items():
+            self.files.put(path, text, 0o644)
+        _use(self.step["checksum"])
+        host.run("systemctl", "daemon-reload", limit=self.limit)
+        # Its containers outlive it; the Engine's own turn comes with the rest of the plan.
+        host.run("systemctl", "restart", "containerd.service", limit=self.limit)
+        host.run("systemctl", "enable", "--quiet", *_UNITS, limit=self.limit)
+
+    def go_back(self) -> str:
+        if not self.done:
+            return ""
+        host.run("systemctl", "stop", "containerd.service", limit=self.limit, check=False)
+        self.files.undo()
+        if self.before:
+            _use(self.before)
+        else:
+            _use(None)
+        host.run("systemctl", "daemon-reload", check=False)
+        host.run("systemctl", "start", "containerd.service", limit=self.limit, check=False)
+        return "The former programs are back. " if self.before else "The archive's programs are taken away again. "
+
+    def finish(self) -> None:
+        """Once the Engine runs: the archives of before are of no use."""
+        clean(self.step["checksum"])
+
+    def _unpack(self, folder: str) -> None:
+        step = self.step
+        arrived = ARRIVED + step["checksum"]
+        try:
+            if os.path.exists(arrived):
+                _download.check(arrived, step["checksum"], "The archive that the controller sent")
+            elif step["url"]:
+                _download.fetch_file(step["url"], arrived, step["checksum"])
+            else:
+                raise HostError("The archive did not arrive from the controller. Run again")
+        except _download.DownloadError as error:
+            raise HostError(
+                f"{error}. Nothing was installed. A host without a way out gets the archive over the controller with "
+                "docker_engine_download"
+            ) from None
+        partial = folder + ".new"
+        shutil.rmtree(partial, ignore_errors=True)
+        os.makedirs(partial, mode=0o755)
+        try:
+            _extract(arrived, partial)
+            os.rename(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            host.remove(arrived)
+
+
+def _extract(archive: str, folder: str) -> None:
+    """The programs, flat: paths and kinds of the archive's members are not trusted with more than a name."""
+    found = set()
+    try:
+        with tarfile.open(archive) as members:
+            for member in members:
+                name = os.path.basename(member.name)
+                stream = members.extractfile(member) if member.isfile() and name else None
+                if stream is None:
+                    continue
+                with open(os.path.join(folder, name), "wb") as out:
+                    shutil.copyfileobj(stream, out, 1 << 20)
+                os.chmod(os.path.join(folder, name), 0o755)
+                found.add(name)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise HostError(f"The archive could not be unpacked into {folder}: {error}") from None
+    missing = [name for name in NEEDED if name not in found]
+    if missing:
+        raise HostError(
+            f"The archive has no {', '.join(missing)}, so it is not one of the Engine. Nothing was installed"
+        )
+
+
+def _use(checksum: str | None) -> None:
+    """Let the link show to an archive's programs, or to none."""
+    if checksum is None:
+        host.remove(CURRENT)
+    else:
+        partial = CURRENT + ".new"
+        host.remove(partial)
+        os.symlink(checksum, partial)
+        os.rename(partial, CURRENT)
+    for path in LINKS:
+        if os.path.islink(path) and os.readlink(path) == f"{CURRENT}/docker":
+            if checksum is None:
+                host.remove(path)
+            return
+    if checksum is None or not os.path.exists(f"{CURRENT}/docker") or host.which("docker") != f"{CURRENT}/docker":
+        return
+    for path in LINKS:
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.symlink(f"{CURRENT}/docker", path)
+            return
+
+
+def take_away(limit: float) -> Files:
+    """Our units and links, once another source takes their place. The programs stay until that has worked."""
+    host.run("systemctl", "stop", "docker.socket", "docker.service", "containerd.service", limit=limit, check=False)
+    host.run("systemctl", "disable", "--quiet", *_UNITS, limit=limit, check=False)
+    files = Files()
+    for path in UNITS:
+        files.put(path, None)
+    _use(None)
+    host.run("systemctl", "daemon-reload", limit=limit)
+    return files
+
+
+def give_back(files: Files, checksum: str, limit: float) -> None:
+    files.undo()
+    _use(checksum)
+    host.run("systemctl", "daemon-reload", limit=limit)
+    host.run("systemctl", "enable", "--quiet", *_UNITS, limit=limit, check=False)
+
+
+def clean(keep: str | None) -> None:
+    for name in os.listdir(FOLDER) if os.path.isdir(FOLDER) else []:
+        if name not in ("current", keep):
+            shutil.rmtree(os.path.join(FOLDER, name), ignore_errors=True)
