@@ -15,7 +15,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
     Plan,
     PlanError,
     Wanted,
-    package_step,
+    add_packages,
 )
 
 # A certificate is backdated by two days: with a clock further behind, the host would refuse every client.

@@ -154,7 +154,12 @@ JO = {"rootless_user": "jo"}
 
 def test_a_users_engine_on_a_fresh_host():
     it = base.plan(fresh_user(), **JO)
-    assert set(it.prepare["packages"]) >= {"docker.io", "rootlesskit", "slirp4netns", "uidmap", "dbus-user-session"}
+    assert it.install["packages"]["follow"] == ["docker.io"] and set(it.install["packages"]["names"]) >= {
+        "rootlesskit",
+        "slirp4netns",
+        "uidmap",
+        "dbus-user-session",
+    }
     assert it.apply["rootless"] == {
         "user": "jo", "port": 2376, "listen": [], "delegate": True, "system_off": True, "system_ran": False, "context": True,
     }  # fmt: skip
@@ -168,7 +173,7 @@ def test_a_users_engine_on_a_fresh_host():
         "/etc/systemd/user",
     ):
         assert any(said in change for change in it.changes), said
-    assert "fuse-overlayfs" in base.plan(fresh_user(kernel=[5, 10]), **JO).prepare["packages"]
+    assert "fuse-overlayfs" in base.plan(fresh_user(kernel=[5, 10]), **JO).install["packages"]["names"]
 
 
 def test_a_users_engine_needs_nothing_twice():
