@@ -59,7 +59,8 @@ def source_of(wanted: Wanted, info: dict[str, t.Any]) -> str:
     if have:
         return have
     family = FAMILIES.get(info["packages"]["manager"] or "")
-    if family and family.repository and (_systems.vendor(info["host"]["os"]) or wanted.repository.get("url")):
+    vendors = _systems.vendor(info["host"]["os"]) and info["host"]["architecture"] in _systems.VENDOR_ARCHITECTURES
+    if family and family.repository and (vendors or wanted.repository.get("url")):
         return "docker_ce"
     if wanted.archive:
         return "static"

@@ -14,6 +14,10 @@ _DEB_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 _RPM_KEY = "060A61C51B558A7F742B77AAC52FEB6B621E9F35"
 
 
+# As uname says them
+VENDOR_ARCHITECTURES = ("x86_64", "aarch64", "armv7l", "armv6l", "ppc64le", "s390x")
+
+
 class Packages(t.NamedTuple):
     """What one maker calls the Engine's packages."""
 

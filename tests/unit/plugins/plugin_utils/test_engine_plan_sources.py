@@ -96,6 +96,12 @@ def test_the_distributions_packages_elsewhere(name, follow, optional):
     assert (step["follow"], step["optional"], step["repository"]) == (follow, optional, None)
 
 
+def test_a_processor_that_the_vendor_does_not_build_for():
+    info = on("debian 13")
+    info["host"]["architecture"] = "riscv64"
+    assert plan(info, source="auto").source == "distro"
+
+
 @pytest.mark.parametrize("name", ["oracle", "flatcar"])
 def test_where_nobody_has_packages_it_says_what_is_possible(name):
     with pytest.raises(PlanError, match=f"for {name}.*'static' with docker_engine_archive"):

@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in where an Engine comes from."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+ARCHIVE = "plugins/module_utils/_engine_archive.py"
+OPENPGP = "plugins/module_utils/_openpgp.py"
+PACKAGES = "plugins/module_utils/_engine_packages.py"
+PLAN = "plugins/plugin_utils/_engine_plan/_packages.py"
+REPOSITORY = "plugins/module_utils/_engine_repository.py"
+SERVICE = "plugins/plugin_utils/_engine_plan/_service.py"
+VERSIONS = "plugins/module_utils/_engine_versions.py"
+HOST_TESTS = "unit/plugins/module_utils/test_engine_sources.py"
+PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_sources.py"
+
+MUTANTS = [
+    mutant(
+        "one-pinned-key-is-enough",
+        "A mirror slips a second key in beside the pinned one, and signs with that.",
+        "unit/plugins/module_utils/test_openpgp.py::test_one_key_too_many_is_refused",
+        (OPENPGP, "    if wrong:\n", "    if wrong and len(wrong) == len(fingerprints(text)):\n"),
+    ),
+    mutant(
+        "key-in-place-before-it-is-looked-at",
+        "Any key is trusted, whatever is pinned.",
+        f"{HOST_TESTS}::test_a_key_that_is_not_pinned_is_put_nowhere",
+        (REPOSITORY, '        _openpgp.check(text, step["pinned"])\n', ""),
+    ),
+    mutant(
+        "bad-signature-is-a-warning",
+        "apt-get goes on with the lists of old, and so does the role.",
+        f"{HOST_TESTS}::test_a_signature_of_another_is_refused",
+        (
+            REPOSITORY,
+            "    if status or any(word in line for line in lines for word in _REFUSED):\n",
+            "    if status:\n",
+        ),
+    ),
+    mutant(
+        "default-switches-hosts",
+        "A production Engine of the distribution is replaced by an upgrade of the role.",
+        f"{PLAN_TESTS}::test_a_default_switches_no_host",
+        (PLAN, "    have = current(info)\n    if have:\n", "    have = current(info)\n    if False:\n"),
+    ),
+    mutant(
+        "prefix-without-a-boundary",
+        "Asked for 27.3, a host gets 27.30.",
+        "unit/plugins/module_utils/test_engine_families.py::test_a_version_is_asked_for_in_full_or_by_its_beginning",
+        (VERSIONS, "re.escape(asked) + _BOUNDARY", "re.escape(asked)"),
+    ),
+    mutant(
+        "removed-before-fetched",
+        "The mirror fails in the middle, and the host is without an Engine.",
+        f"{HOST_TESTS}::test_nothing_is_removed_before_all_that_replaces_it_was_fetched",
+        (PACKAGES, 'if self.names and (step["remove"] or step["archive"]):', "if False:"),
+    ),
+    mutant(
+        "used-before-it-is-whole",
+        "What an archive lacks is found out when the Engine runs on it.",
+        f"{HOST_TESTS}::test_an_archive_that_is_not_what_was_asked_for",
+        (ARCHIVE, "    if missing:\n", "    if False:\n"),
+    ),
+]

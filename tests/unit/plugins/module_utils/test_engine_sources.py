@@ -1,0 +1,252 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Repository, packages and archive on a host: what is put where, and what is as before when it does not work."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+
+import pytest
+
+from ansible_collections.dockyard.machine.plugins.module_utils import _download
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_archive as archives
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_repository as repository
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
+from tests.unit.plugins.module_utils.test_openpgp import ED25519, PINNED, RSA
+
+
+@pytest.fixture
+def apt(tmp_path):
+    """A family that keeps its repository here."""
+    places = FAMILIES["apt"].repository
+    assert places
+    places = places._replace(source_path=str(tmp_path / "docker.sources"), key_path=str(tmp_path / "docker.asc"))
+    return FAMILIES["apt"]._replace(repository=places)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Commands, and what they answer: (part of the command) → status, output and errors, one after the other."""
+    commands, answers = [], {}
+
+    def run(*command, check=True, **more):
+        line = " ".join(command)
+        commands.append(line)
+        for part, answer in answers.items():
+            if part in line and answer:
+                return answer.pop(0)
+        return 0, "", ""
+
+    monkeypatch.setattr(host, "run", run)
+    return commands, answers
+
+
+def step(**more):
+    return {"source": "Types: deb\n", "key": ED25519, "pinned": [PINNED], "renew": True, **more}
+
+
+def test_key_and_source_are_in_place_and_read(apt, told):
+    files = Files()
+    repository.set_up(step(), apt, files, 10)
+    assert host.read(apt.repository.key_path) == ED25519 and host.read(apt.repository.source_path) == "Types: deb\n"
+    assert "Dir::Etc::sourceparts=-" in told[0][-1] and told[0][-1].endswith(" update")
+
+
+def test_a_key_that_is_not_pinned_is_put_nowhere(apt, told, monkeypatch):
+    for key in (RSA, ED25519 + RSA, "https://mirror.example.org/gpg"):
+        monkeypatch.setattr(_download, "fetch", lambda url: RSA)
+        with pytest.raises(host.HostError, match="not the key that is pinned"):
+            repository.set_up(step(key=key), apt, Files(), 10)
+    assert not os.path.exists(apt.repository.key_path) and not told[0]
+
+
+REFUSALS = (
+    (0, "", "W: GPG error: http://x bookworm InRelease: NO_PUBKEY 1234"),  # apt goes on with the lists of old
+    (100, "", "E: The repository 'http://x bookworm InRelease' is not signed."),
+    (100, "Err:1 http://x bookworm InRelease\n", ""),
+)
+
+
+@pytest.mark.parametrize("said", REFUSALS)
+def test_a_signature_of_another_is_refused(apt, told, said):
+    told[1]["update"] = [said]
+    files = Files()
+    with pytest.raises(host.HostError, match="was not accepted"):
+        repository.set_up(step(), apt, files, 10)
+    files.undo()
+    assert not os.path.exists(apt.repository.key_path) and not os.path.exists(apt.repository.source_path)
+
+
+def test_a_key_that_lives_longer_now_is_fetched_anew(apt, told, monkeypatch):
+    host.write(apt.repository.key_path, "of old", 0o644)
+    monkeypatch.setattr(_download, "fetch", lambda url: ED25519)
+    told[1]["update"] = [(100, "", "E: EXPKEYSIG")]
+    repository.set_up(step(key="https://mirror.example.org/gpg", renew=False), apt, Files(), 10)
+    assert host.read(apt.repository.key_path) == ED25519
+
+
+def test_https_needs_authorities(monkeypatch):
+    monkeypatch.setattr(repository, "CA_BUNDLES", ("/nonexistent",))
+    assert repository.needs_authorities(step(source="URIs: https://x\n"))
+    assert not repository.needs_authorities(step(source="URIs: http://x\n", key="http://x/gpg"))
+    monkeypatch.setattr(repository, "CA_BUNDLES", ("/",))
+    assert not repository.needs_authorities(step(source="URIs: https://x\n"))
+
+
+# -- packages
+
+
+def installation(told, before="", running=True, **more):
+    commands, answers = told
+    answers["dpkg-query"] = [(0, before, "")]
+    answers["apt-cache"] = [(0, "docker-ce:\n  Candidate: 5:27.4.0-1\n     5:27.4.0-1 500\n     5:27.3.1-1 500\n", "")]
+    plan = {
+        "family": "apt", "names": ["containerd.io"], "follow": ["docker-ce", "docker-ce-cli"], "version": "27.3", "optional": [],
+        "remove": [], "hold": [], "release": [], "archive": None, "repository": None, "update": False, **more,
+    }  # fmt: skip
+    return packages.Installation(plan, 0, running)
+
+
+BEFORE = "docker-ce\t5:27.4.0-1\tii \ndocker-ce-cli\t5:27.4.0-1\tii \n"
+
+
+def test_what_follows_the_engine_gets_its_version(told):
+    installation(told, BEFORE, hold=["docker-ce"]).run()
+    assert told[0][-2].endswith(
+        "--allow-downgrades --allow-change-held-packages docker-ce=5:27.3.1-1 docker-ce-cli=5:27.3.1-1 containerd.io"
+    )
+    assert "--no-remove" in told[0][-2] and told[0][-1] == "apt-mark hold docker-ce"
+
+
+def test_a_version_that_the_repository_does_not_have(told):
+    with pytest.raises(host.HostError, match=r"'26'.*5:27\.4\.0-1, 5:27\.3\.1-1.*Nothing was installed"):
+        installation(told, version="26").run()
+    assert not [line for line in told[0] if " install " in line]
+
+
+def test_the_former_packages_are_back(told):
+    it = installation(told, BEFORE)
+    it.run()
+    told[1]["dpkg-query"] = [(0, BEFORE.replace("27.4.0", "27.3.1"), "")]
+    assert "docker-ce=5:27.4.0-1" in it.go_back()
+    assert told[0][-1].endswith("docker-ce=5:27.4.0-1 docker-ce-cli=5:27.4.0-1")
+    told[1]["dpkg-query"] = [(0, BEFORE, "")]
+    assert it.go_back() == "", "nothing had changed"
+
+
+def test_nothing_is_removed_before_all_that_replaces_it_was_fetched(told, tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
+    it = installation(told, "docker.io\t20.10\tii \n", remove=["docker.io"])
+    it.run()
+    verbs = [word for line in told[0] for word in ("--download-only", "dpkg --remove docker.io") if word in line]
+    assert verbs == ["--download-only", "dpkg --remove docker.io"] and " install " in told[0][-1]
+    it = installation(told, "docker.io\t20.10\tii \n", remove=["docker.io"])
+    told[1]["--download-only"] = [(100, "", "E: 403 Forbidden")]
+    told[0].clear()
+    with pytest.raises(host.HostError, match="403"):
+        it.run()
+    assert not [line for line in told[0] if "--remove docker.io" in line]
+
+
+# -- archives
+
+
+@pytest.fixture
+def opt(tmp_path, monkeypatch):
+    """/opt, /etc and the rest in a folder."""
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    monkeypatch.setattr(archives, "FOLDER", str(folder))
+    monkeypatch.setattr(archives, "CURRENT", str(folder / "current"))
+    monkeypatch.setattr(archives, "ARRIVED", str(tmp_path / "arrived-"))
+    monkeypatch.setattr(archives, "LINKS", (str(tmp_path / "bin" / "docker"),))
+    monkeypatch.setattr(archives, "UNITS", {str(tmp_path / "docker.service"): "[Unit]\n"})
+    monkeypatch.setattr(archives.grp, "getgrnam", lambda name: None)
+    return tmp_path
+
+
+def pack(path, names=(*archives.NEEDED, "docker"), **more):
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            member = tarfile.TarInfo(f"docker/{name}")
+            member.size = 1
+            archive.addfile(member, io.BytesIO(b"x"))
+        for name in ("../../escaped", "/escaped"):
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            archive.addfile(member, io.BytesIO(b"x"))
+        link = tarfile.TarInfo("docker/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/shadow"
+        archive.addfile(link)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def archive(opt, told, names=(*archives.NEEDED, "docker"), version="", url=""):
+    made = opt / "made.tgz"
+    digest = pack(made, names)
+    os.rename(made, archives.ARRIVED + digest)
+    told[1]["--version"] = [(0, "Docker version 27.3.1, build x\n", "")]
+    return archives.Archive({"checksum": digest, "version": version, "url": url}, 10), digest
+
+
+def test_an_archive_takes_its_place_and_goes_again(opt, told):
+    it, digest = archive(opt, told)
+    it.unpack()
+    assert archives.current() is None, "nothing is used before all is there"
+    it.run()
+    assert archives.about() == {"static": digest, "static_units": True}
+    folder = opt / "engine" / digest
+    assert {path.name for path in folder.iterdir()} == {*archives.NEEDED, "docker", "escaped"}
+    assert os.access(folder / "dockerd", os.X_OK) and not (opt / "escaped").exists()
+    assert not os.path.exists(archives.ARRIVED + digest)
+    assert it.go_back() and archives.about() == {"static": None, "static_units": False}
+    assert not (opt / "docker.service").exists()
+
+
+def test_the_archive_of_before_is_kept_until_the_new_one_runs(opt, told):
+    it, first = archive(opt, told)
+    it.unpack()
+    it.run()
+    it, second = archive(opt, told, names=(*archives.NEEDED, "docker", "ctr"))
+    it.unpack()
+    it.run()
+    assert archives.current() == second != first
+    it.go_back()
+    assert archives.current() == first
+    it.run()
+    it.finish()
+    assert sorted(path.name for path in (opt / "engine").iterdir()) == sorted([second, "current"])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"names": ("dockerd", "runc")}, "no containerd, containerd-shim-runc-v2"), ({"version": "26"}, "has 27.3.1")],
+)
+def test_an_archive_that_is_not_what_was_asked_for(opt, told, more, said):
+    it, digest = archive(opt, told, **more)
+    with pytest.raises(host.HostError, match=said):
+        it.unpack()
+    assert not (opt / "engine" / digest).exists() and not it.go_back()
+
+
+def test_a_download_is_in_place_only_with_its_checksum(tmp_path):
+    source, path = tmp_path / "source", tmp_path / "folder" / "path"
+    source.write_bytes(b"words")
+    with pytest.raises(_download.DownloadError, match="asked for is 0000"):
+        _download.fetch_file(source.as_uri(), str(path), "0" * 64)
+    assert not path.exists() and not list(path.parent.iterdir())
+    _download.fetch_file(source.as_uri(), str(path), hashlib.sha256(b"words").hexdigest())
+    assert path.read_bytes() == b"words"
+    with pytest.raises(_download.DownloadError, match="could not be read"):
+        _download.fetch((tmp_path / "none").as_uri())
+    source.write_bytes(b"x" * 20)
+    with pytest.raises(_download.DownloadError, match="longer than 10 bytes"):
+        _download.fetch(source.as_uri(), 10)
