@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in how the role docker_engine deals with hosts that misbehave."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+TROUBLE = "plugins/module_utils/_engine_trouble.py"
+PACKAGES = "plugins/module_utils/_engine_packages.py"
+GUEST = "plugins/plugin_utils/_engine_plan/_guest.py"
+ON_TROUBLE = "unit/plugins/module_utils/test_engine_trouble.py"
+ON_PACKAGES = "unit/plugins/module_utils/test_engine_packages.py"
+ON_GUEST = "unit/plugins/plugin_utils/test_engine_plan_guest.py"
+
+MUTANTS = [
+    mutant(
+        "full-disk-tried-again",
+        "What does not go by itself holds the whole play up for minutes.",
+        f"{ON_TROUBLE}::test_what_does_not_pass_by_itself_fails_at_once",
+        (TROUBLE, "if not known or not known[0].passes:", "if not known:"),
+    ),
+    mutant(
+        "trouble-that-passes-not-waited-for",
+        "A mirror that is out for seconds fails the run.",
+        f"{ON_TROUBLE}::test_it_ends_with_success_once_the_trouble_has_passed",
+        (TROUBLE, "            if left <= 0:\n", "            if left <= limit:\n"),
+    ),
+    mutant(
+        "cut-off-installation-not-finished",
+        "After a reboot in the middle of an installation no run ever converges.",
+        f"{ON_PACKAGES}::test_an_installation_that_was_cut_off_is_finished",
+        (PACKAGES, '    "dpkg --configure -a": ("dpkg", "--configure", "-a"),\n', ""),
+    ),
+    mutant(
+        "mending-removes-packages",
+        "To repair what is half installed, apt may take other packages of the host away.",
+        f"{ON_PACKAGES}::test_all_that_a_cut_off_installation_asks_for_is_done_once",
+        (PACKAGES, '"--no-remove", ', ""),
+    ),
+    mutant(
+        "room-counted-a-folder-each",
+        "Two needs on one file system each seem to fit, and the disk is full in the middle.",
+        f"{ON_GUEST}::test_needs_on_one_file_system_add_up",
+        (GUEST, 'needed.get(place["device"], 0) + amount', "amount"),
+    ),
+    mutant(
+        "clock-ahead-not-seen",
+        "Certificates have ended by the clock of a host that is years ahead.",
+        f"{ON_GUEST}::test_a_clock_that_is_further_off_is_an_error_where_there_are_certificates",
+        (GUEST, "if abs(behind) > CLOCK_LIMIT", "if behind > CLOCK_LIMIT"),
+    ),
+]
