@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 TROUBLE = "plugins/module_utils/_engine_trouble.py"
-PACKAGES = "plugins/module_utils/_engine_packages.py"
+FAMILIES = "plugins/module_utils/_engine_families.py"
 GUEST = "plugins/plugin_utils/_engine_plan/_guest.py"
 ON_TROUBLE = "unit/plugins/module_utils/test_engine_trouble.py"
 ON_PACKAGES = "unit/plugins/module_utils/test_engine_packages.py"
@@ -31,13 +31,13 @@ MUTANTS = [
         "cut-off-installation-not-finished",
         "After a reboot in the middle of an installation no run ever converges.",
         f"{ON_PACKAGES}::test_an_installation_that_was_cut_off_is_finished",
-        (PACKAGES, '    "dpkg --configure -a": ("dpkg", "--configure", "-a"),\n', ""),
+        (FAMILIES, '            "dpkg --configure -a": ("dpkg", "--configure", "-a"),\n', ""),
     ),
     mutant(
         "mending-removes-packages",
         "To repair what is half installed, apt may take other packages of the host away.",
         f"{ON_PACKAGES}::test_all_that_a_cut_off_installation_asks_for_is_done_once",
-        (PACKAGES, '"--no-remove", ', ""),
+        (FAMILIES, '"--no-remove", "--no-install-recommends"', '"--no-install-recommends"'),
     ),
     mutant(
         "room-counted-a-folder-each",
