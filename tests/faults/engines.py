@@ -56,7 +56,7 @@ class Engine:
         self._place(cfg.CA_PATH, files["client-ca.pem"])
         self._place(cfg.CERTIFICATE_PATH, self._issue(files, NAMES))
         self._place(cfg.SERVICE_DROP_IN, t.cast(str, cfg.service_drop_in(COMMAND, True, False)))
-        self._place(cfg.SOCKET_DROP_IN, t.cast(str, cfg.socket_drop_in("2376")))
+        self._place(cfg.SOCKET_DROP_IN, t.cast(str, cfg.socket_drop_in(2376)))
         self.loaded: tuple[str, str] = ("", "")
         self._start()
         self.first = self.loaded
@@ -70,6 +70,10 @@ class Engine:
             for name in result["hosts"]:
                 self._set_up(name, kind, result["id"])
             changed = changed or result["changed"]
+        came = self.shape()
+        holds(result["done"] and not came["rotating"], "it says that it is done, and is not")
+        holds(came["new"] and came["as it should be"], f"the Engine works with something else: {came}")
+        holds(came["accepts the first client"] == (kind != "ca"), "the old client is accepted or refused, wrongly")
         return changed
 
     def check(self) -> None:

@@ -67,6 +67,8 @@ class Survives:
             for folder, name, what in change:
                 _set(folder.kept, name, what)
             self.pending.remove(change)
+        there = self._reachable()  # what happened in a folder that is gone for good, can be told no more
+        self.pending = [one for one in self.pending if any(id(part[0]) in there for part in one)]
 
     def moved(self, source: str, target: str) -> None:
         node = self._node(source)
@@ -89,7 +91,7 @@ class Survives:
             for change in chosen:
                 for folder, name, what in change:
                     _set(kept.setdefault(id(folder), dict(folder.kept)), name, what)
-            for share in SHARES:
+            for share in SHARES if contents else SHARES[-1:]:
                 state = self._render(
                     lambda folder, kept=kept: kept.get(id(folder), folder.kept),  # type: ignore[misc]
                     lambda node, share=share: _part(node, contents.get(id(node), node.data), share),  # type: ignore[misc]
@@ -163,6 +165,17 @@ class Survives:
         for name in pathlib.PurePath(os.path.relpath(path, self.root)).parts:
             node = t.cast("dict[str, Node]", node.now)[name]
         return node
+
+    def _reachable(self) -> set[int]:
+        """Nodes that are somewhere, now or on the disk."""
+        found: set[int] = set()
+        waiting = [self.top]
+        while waiting:
+            node = waiting.pop()
+            if id(node) not in found:
+                found.add(id(node))
+                waiting += [*(node.now or {}).values(), *node.kept.values()]
+        return found
 
     def _place(self, path: str) -> tuple[Node, str]:
         return self._node(os.path.dirname(path)), os.path.basename(path)

@@ -283,6 +283,7 @@ class FileStore(Store):
             for name in self._ca_folders()[:-kept]:
                 os.rename(self._path(name), temporary)
                 shutil.rmtree(temporary)
+                fsync_folder(self.path)  # keys that are worth nothing any more are gone for good
             return changed
 
     def _replace_ca(self, before: _ca.Files, after: _ca.Files) -> None:

@@ -46,12 +46,12 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _rootless.check_wanted(wanted)
     _check_host(info)
     _rootless.check_host(wanted, info)
-    wanted = dataclasses.replace(wanted, config=_gpu.config_of(wanted, info))
     plan = Plan()
     if wanted.rotate:
         _rotate.plan_rotation(plan, wanted, info, now)
         _rootless.plan_owner(plan, wanted, info)
         return _finished(plan, wanted, info, now)
+    wanted = dataclasses.replace(wanted, config=_gpu.config_of(wanted, info))
     _packages.plan_packages(plan, wanted, info)
     _rootless.plan_packages(plan, wanted, info)
     _guest.plan_iptables(plan, wanted, info)

@@ -134,6 +134,61 @@ def test_cut_off_within_the_change_over(sshd: Sshd) -> None:
     assert sorted(os.listdir(sshd.folder)) == ["ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"]
 
 
+class Struck(Host):
+    """What runs on the host is killed before its command number ``at``, counted over all that was asked of it."""
+
+    left = 0  # commands until then
+
+    def run(self, command: str) -> str:
+        self.log_in()
+        script = command.replace("/etc/ssh", str(self.sshd.folder)).replace("systemctl reload ssh", "true")
+        counted, told = self.sshd.folder.with_suffix(".bash"), self.sshd.folder.with_suffix(".count")
+        counted.write_text(
+            f"n={type(self).left}\n_strike() {{ n=$((n-1)); echo $n > {told}; [ $n -ne 0 ] || kill -9 $$; }}\n"
+            "set -T\ntrap _strike DEBUG\n"
+        )
+        done = subprocess.run(
+            script.replace("sh -c", "bash -c", 1),
+            shell=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "BASH_ENV": str(counted)},
+        )
+        type(self).left = int(told.read_text())
+        if "reload" in command and not done.returncode:
+            self.sshd.loaded = self.sshd.public()
+        if done.returncode:
+            raise Cut
+        return done.stdout
+
+
+def test_cut_off_at_each_command_on_the_host(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the server goes on with the key that it has, or starts anew with the one that lies there."""
+    number = 0
+    while True:
+        number += 1
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        sshd = Sshd(folder)
+        old, saved = sshd.public(), Saved(sshd)
+        Struck.left = number
+        with monkeypatch.context() as patch:
+            patch.setattr(f"{__name__}.Host", Struck)
+            try:
+                saved.replace(sshd)
+                assert number > 15
+                return
+            except Cut:
+                pass
+        pinned = Record.from_json(saved.text).ssh["host_keys"]
+        assert sshd.loaded in pinned and sshd.public() in pinned, "never locked out"
+        if number % 2:
+            sshd.loaded = sshd.public()
+        record = saved.replace(sshd)
+        assert record.ssh["host_keys"] == [sshd.loaded] == [sshd.public()] != [old]
+        assert sorted(os.listdir(folder)) == ["ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"]
+
+
 def test_a_host_that_makes_no_key_says_so(sshd: Sshd) -> None:
     saved = Saved(sshd)
 

@@ -391,6 +391,14 @@ def test_a_certificate_that_would_do_is_issued_anew_where_that_is_asked_for():
     assert it.prepare == {} and "config_set" not in it.apply and "users" not in it.apply
 
 
+def test_a_restart_that_is_owed_is_made_in_a_rotation():
+    """The files are in place, and the run that put them there was killed before the Engine heard of them."""
+    info = done()
+    info["remembered"]["pending"] = "restart"
+    it = rotated(info, "ca")
+    assert it.action == "restart" and it.certificate == {} and it.apply["action"] == "restart"
+
+
 def test_both_cas_and_the_certificate_are_rotated_and_nothing_else():
     info = done(containers=2)
     new_server, new_client = _tls.new_ca("servers"), _tls.new_ca("clients")
