@@ -153,11 +153,12 @@ surplus:
   elements: str
 swarm:
   description:
-    - The nodes that the fleet's machines are, and those who leave a swarm, by what is recorded.
+    - The nodes that the fleet's machines are, with what the roles are told for them, and those who leave a swarm, by what is
+      recorded.
     - V(leaving) and V(others), managers that stay, have the variables that reach them.
   returned: success
   type: dict
-  sample: {"nodes": {"shop-web-0": "manager"}, "managers": ["shop-web-0"], "leaving": {}, "others": {}, "may_end": false}
+  sample: {"nodes": {"shop-web-0": {"docker_swarm_role": "manager"}}, "managers": ["shop-web-0"], "leaving": {}, "others": {}, "may_end": false}
 remove:
   description: Names of the machines that are to be absent.
   returned: with O(state=absent)

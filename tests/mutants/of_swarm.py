@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in forming a swarm."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+PLAN = "plugins/plugin_utils/_swarm_plan/__init__.py"
+CHECKS = "plugins/plugin_utils/_swarm_plan/_checks.py"
+LEAVING = "plugins/plugin_utils/_swarm_plan/_leaving.py"
+NODES = "plugins/plugin_utils/_swarm_plan/_nodes.py"
+SETTINGS = "plugins/plugin_utils/_swarm_plan/_settings.py"
+FLEET = "plugins/plugin_utils/_fleet_swarm.py"
+TESTS = "unit/plugins/plugin_utils/test_swarm_plan.py"
+FLEETS = "unit/plugins/plugin_utils/test_fleet_swarm.py"
+
+MUTANTS = [
+    mutant(
+        "swarm-begins-though-a-manager-was-not-looked-at",
+        "The manager that is unreachable today may have the swarm: then there are two.",
+        f"{TESTS}::test_no_second_swarm_as_long_as_a_manager_was_not_looked_at",
+        (PLAN, "if seen.missing:", "if seen.missing and not managers:"),
+    ),
+    mutant(
+        "swarm-takes-a-foreign-node-for-ours",
+        "A host of another team's swarm would be planned as if it were ours.",
+        f"{TESTS}::test_another_swarm_is_never_left_nor_taken_for_ours",
+        (CHECKS, 'elif look.state == "active" and nodes[host] is None:', 'elif look.state == "gone":'),
+    ),
+    mutant(
+        "swarm-demotes-down-to-less-than-a-majority",
+        "The swarm loses its quorum by our own hand.",
+        f"{TESTS}::test_managers_leave_as_long_as_a_majority_stays_at_each_step",
+        (LEAVING, "if reachable < majority(total):", "if reachable < total // 2:"),
+    ),
+    mutant(
+        "swarm-demotes-those-that-are-there-first",
+        "With a dead manager among those that go, what is possible is refused.",
+        f"{TESTS}::test_managers_leave_as_long_as_a_majority_stays_at_each_step",
+        (LEAVING, "key=lambda node: node.reachable)", "key=lambda node: not node.reachable)"),
+    ),
+    mutant(
+        "swarm-demotes-before-it-promotes",
+        "Between the two there is no manager.",
+        f"{TESTS}::test_promotions_come_before_demotions",
+        (NODES, 'last.index(step["hostname"]) + 1 if', '-last.index(step["hostname"]) - 1 if'),
+    ),
+    mutant(
+        "swarm-leaves-undrained",
+        "What runs on the node is cut off.",
+        f"{TESTS}::test_a_worker_leaves_by_being_drained_first",
+        (LEAVING, "for host in ready],", "for host in ready if not members[host].ready],"),
+    ),
+    mutant(
+        "swarm-settings-are-written-in-part",
+        "Rotating a token would switch off the lock of the managers.",
+        f"{TESTS}::test_settings_are_compared_and_written_whole",
+        (SETTINGS, "return {**there, **settings}", "return {**settings}"),
+    ),
+    mutant(
+        "swarm-labels-of-others-go",
+        "Placement that somebody else has set up is lost.",
+        f"{TESTS}::test_labels_that_are_ours_go_and_those_of_others_stay",
+        (NODES, "out = [name for name in node.own_labels", "out = [name for name in node.labels"),
+    ),
+    mutant(
+        "swarm-managers-are-those-who-leave",
+        "A machine that goes would be asked to let itself out.",
+        f"{FLEETS}::test_who_leaves_and_who_of_the_managers_stays",
+        (FLEET, 'if one["cluster"] in clusters and name not in leaving]', 'if one["cluster"] in clusters]'),
+    ),
+]

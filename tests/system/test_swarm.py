@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Swarm mode on two container hosts: a fleet that is a swarm, and the role by itself.
+
+There is no IP_VS in a container, so services publish no ports.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import pathlib
+import subprocess
+import typing as t
+
+import pytest
+
+from tests.beds import image
+from tests.beds._base import until
+from tests.beds.hosts import Host
+from tests.system._harness import Ansible
+
+TOKEN = "SWMTKN-"
+# So that a node that has left is seen as down after 3 s, not after 15
+SETTINGS = {"dispatcher_heartbeat_period": 1_000_000_000}
+
+
+@pytest.fixture(scope="module")
+def hosts(bed: t.Any) -> t.Iterator[list[Host]]:
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        made = [future.result() for future in [pool.submit(bed.host) for _number in range(2)]]
+    yield made
+    for host in made:
+        bed.remove(host)
+
+
+@pytest.fixture(scope="module")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    path = tmp_path_factory.mktemp("image") / "busybox.tar"
+    image.build(path)
+    return path
+
+
+def load(host: Host, archive: pathlib.Path) -> None:
+    with open(archive, "rb") as stream:
+        subprocess.run([*host.ssh_command(), "sudo docker load"], stdin=stream, check=True, capture_output=True)
+
+
+def swarm_of(host: Host) -> dict[str, t.Any]:
+    return json.loads(host.out("docker info -f '{{json .Swarm}}'"))
+
+
+def nodes(manager: Host) -> dict[str, str]:
+    """Nodes as a manager tells them: host name -> state, availability, and what it is among the managers."""
+    listed = manager.out("docker node ls --format '{{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}}'")
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in listed.splitlines()}
+
+
+def runs_on(manager: Host) -> list[str]:
+    """Where tasks of the service run."""
+    form = "'{{.Node}} {{.CurrentState}}'"
+    listed = manager.out(f"docker service ps sleep --filter desired-state=running --format {form}")
+    return sorted(line.split()[0] for line in listed.splitlines() if line.split()[1] == "Running")
+
+
+def engine_pid(host: Host) -> str:
+    return host.out("cat /run/docker.pid")
+
+
+def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
+    ansible: Ansible, store: pathlib.Path, hosts: list[Host], busybox: pathlib.Path
+) -> None:
+    first, second = hosts
+
+    def role(host: Host, **more: t.Any) -> dict[str, t.Any]:
+        return {"driver": "generic", "count": 1, "options": {"address": host.address}, "ssh_user": host.user, **more}
+
+    roles = {"core": role(first), "web": role(second, labels={"tier": "front"})}
+    for one in roles.values():
+        one["ssh_key"] = str(first.key)
+    fleet = {"id": "shop", "swarm": {"managers": 1}, "roles": roles}
+    extra = {"machine_store": str(store), "machine_fleet": fleet, "docker_swarm_settings": SETTINGS}
+
+    made = ansible.playbook("create_hosts", extra, "-vvv").ok()
+    assert nodes(first) == {first.name: "Ready Active Leader", second.name: "Ready Active"}
+    assert TOKEN not in made.stdout + made.stderr + json.dumps(made.events)
+    assert not [path for path in store.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+    for host in hosts:
+        load(host, busybox)
+        assert not host.ssh(f"grep -rl {TOKEN} /root /home /tmp /var/lib/dockyard /etc", check=False).stdout
+    program = "sh -c \"trap 'exit 0' TERM; sleep 100000 & wait\""
+    placed = "--placement-pref spread=node.id"
+    first.ssh(f"docker service create -d --name sleep --replicas 2 --no-resolve-image {placed} {image.NAME} {program}")
+    until(lambda: runs_on(first) == sorted([first.name, second.name]), "the service on both nodes", limit=60)
+
+    again = ansible.playbook("create_hosts", extra).ok()
+    assert again.changed == 0, again
+    asked = [one for one in again.results(action="docker_swarm_info") if one["status"] != "skipped"]
+    assert len(asked) == 1, "one look for the whole swarm"
+    assert not again.results(task="Look at the hosts for which no manager vouches")
+
+    # What needs a restart of the Engines has each node drained for it, one after the other
+    changed = ansible.playbook("create_hosts", {**extra, "docker_engine_log_driver": "local"}).ok()
+    assert changed.results(task="Drain the node", host="shop-core-0") and changed.results(
+        task="Drain the node", host="shop-web-0"
+    )
+    steps = [(one["host"], one["task"].split(" : ")[-1]) for one in changed.events if one["event"] == "task"]
+    kept = [host for host, task in steps if task in ("Drain the node", "Make it as available as it was")]
+    assert len(kept) == 4 and kept[0] == kept[1] != kept[2] == kept[3], "both at once"
+    assert nodes(first) == {first.name: "Ready Active Leader", second.name: "Ready Active"}
+    until(lambda: len(runs_on(first)) == 2, "the service again", limit=60)
+
+    pids = [engine_pid(host) for host in hosts]
+    fewer = {**extra, "docker_engine_log_driver": "local", "machine_counts": {"web": 0}, "machine_remove_surplus": True}
+    shrunk = ansible.playbook("create_hosts", fewer).ok()
+    tasks = [event for event in shrunk.events if event["event"] == "task" and event["result"].get("changed")]
+    order = [event["task"].split(" : ")[-1] for event in tasks]
+    assert order.index("Drain the nodes") < order.index("Leave the swarm") < order.index("Remove the machine")
+    assert nodes(first) == {first.name: "Ready Active Leader"}
+    until(lambda: runs_on(first) == [first.name] * 2, "both tasks on the node that is left")
+    assert swarm_of(second)["LocalNodeState"] == "inactive"
+    assert not (store / "machines" / "shop-web-0").exists()
+    assert pids == [engine_pid(host) for host in hosts], "no Engine was restarted"
+
+    # By its name alone: what it is in the swarm stands in its record
+    gone = ansible.playbook("remove_hosts", {"machine_store": str(store), "machine_names": "shop-core-0"}).ok()
+    assert swarm_of(first)["LocalNodeState"] == "inactive", gone
+    assert not (store / "machines" / "shop-core-0").exists()
