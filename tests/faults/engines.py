@@ -142,6 +142,7 @@ class Engine:
             "config": {"error": None},
             "engine": {"containers_running": 1, "live_restore": True},
             "packages": {"manager": "apt"},
+            "rootless": {"unit_user": None},
             "places": _Everywhere({"/": everywhere}),
             "remembered": {"pending": state.get("pending")},
             "tls": {
@@ -160,8 +161,8 @@ class Engine:
 
     def _patch(self, patch: Patch) -> None:
         """In the place of what modules find on a host."""
-        mode = types.SimpleNamespace(st_mode=0o600)
-        patch.setattr(_engine_files, "os", types.SimpleNamespace(stat=lambda path: mode, path=os.path))
+        status = types.SimpleNamespace(st_mode=0o600, st_uid=0)
+        patch.setattr(_engine_files, "os", types.SimpleNamespace(**{**vars(os), "stat": lambda path: status}))
         patch.setattr(_engine_host, "read", self.files.get)
         patch.setattr(_engine_host, "write", self._write)
         patch.setattr(_engine_host, "remove", lambda path: self.files.pop(path, None) is not None)

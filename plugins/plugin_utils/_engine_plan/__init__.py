@@ -49,7 +49,6 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     plan = Plan()
     if wanted.rotate:
         _rotate.plan_rotation(plan, wanted, info, now)
-        _rootless.plan_owner(plan, wanted, info)
         return _finished(plan, wanted, info, now)
     wanted = dataclasses.replace(wanted, config=_gpu.config_of(wanted, info))
     _packages.plan_packages(plan, wanted, info)

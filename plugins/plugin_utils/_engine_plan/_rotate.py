@@ -13,12 +13,19 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _certificate, _service
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
 
 ROTATE = ("", "ca", "certificates")
 
 
 def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
+    user = wanted.rootless_user or info["rootless"]["unit_user"]
+    if user:
+        raise PlanError(
+            f"The Engine of this host is that of the user {user}, whose certificates can't be rotated alone. Run create_hosts, "
+            "or the role, with the variables that it was set up with: that gives it what holds now, and counts as done where "
+            "the CA is rotated"
+        )
     service, sock = info["units"]["docker.service"], info["units"]["docker.socket"]
     listening = cfg.assigned([sock["own_drop_in"] or ""], "Socket", "ListenStream")
     if not listening or not info["tls"]["certificate"]:
