@@ -194,7 +194,7 @@ _HOST = "docker_engine_config: {{{}}}"
 ITEMS = (
     Item(
         *("1.1.1", "The Engine's data have a file system of their own", _own_file_system),
-        "mount one at the data root, or set data-root to where one is",
+        "mount one at the data root, or docker_engine_data_root: where one is",
         "partitions are made with the host",
     ),
     Item(
@@ -211,7 +211,7 @@ ITEMS = (
     Item("1.2.2", "The Engine is up to date", _by_hand("ServerVersion"), "compare with the release notes, and upgrade"),
     Item(
         *("2.1", "The Engine does not run as root", option("rootless")),
-        "run the Engine rootless",
+        "docker_engine_rootless_user",
         "rootless has limits (ports, networks, storage, cgroups) that an estate has to want",
     ),
     Item(
@@ -234,12 +234,12 @@ ITEMS = (
     Item("2.7", "On a port, the Engine verifies clients by TLS", _tls, "docker_engine_access: tls"),
     Item(
         *("2.8", "Containers have default ulimits", setting("default-ulimits", bool)),
-        _HOST.format("default-ulimits: {nofile: {Name: nofile, Soft: 1024, Hard: 4096}}"),
+        "docker_engine_default_ulimits: {nofile: 4096}",
         "which limits are appropriate depends on what runs there",
     ),
     Item(
         *("2.9", "Root in a container is not root on the host", option("userns")),
-        "userns-remap",
+        "docker_engine_userns_remap: default",
         "files of containers and images that are there would be hidden, and some images need root",
     ),
     Item(
@@ -267,7 +267,7 @@ ITEMS = (
         "2.13",
         "Logs are kept elsewhere",
         setting("log-driver", lambda v: v not in (None, "json-file", "local", "none")),
-        "log-driver: journald, syslog, fluentd or another one",
+        "docker_engine_log_driver: journald, syslog, fluentd or another one",
         "where logs go is a matter of the estate",
     ),
     Item(

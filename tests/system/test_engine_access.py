@@ -94,7 +94,7 @@ def recorded(bed, play, tmp_path_factory):
     host.ssh(
         "systemctl mask -q firewalld && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install"
         " --no-install-recommends ufw firewalld nftables >/dev/null",
-        limit=300,
+        limit=900,
     )
     folder = tmp_path_factory.mktemp("recorded")
     variables = {"ansible_ssh_args": "-o ControlMaster=no"}
