@@ -19,9 +19,10 @@ import pytest
 from tests.beds import image
 from tests.beds._base import until
 from tests.beds.hosts import Host
-from tests.system._harness import Ansible
+from tests.system._harness import Ansible, Run
 
-TOKEN = "SWMTKN-"
+PLAYBOOKS = pathlib.Path(__file__).parent / "playbooks"
+TOKEN, KEY = "SWMTKN-", "SWMKEY-"
 # So that a node that has left is seen as down after 3 s, not after 15
 SETTINGS = {"dispatcher_heartbeat_period": 1_000_000_000}
 
@@ -127,3 +128,63 @@ def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
     gone = ansible.playbook("remove_hosts", {"machine_store": str(store), "machine_names": "shop-core-0"}).ok()
     assert swarm_of(first)["LocalNodeState"] == "inactive", gone
     assert not (store / "machines" / "shop-core-0").exists()
+
+
+def test_the_role_on_hosts_of_ones_own(ansible: Ansible, hosts: list[Host], tmp_path: pathlib.Path) -> None:
+    first, second = hosts
+    source, key = tmp_path / "hosts.json", tmp_path / "swarm.key"
+    common = {"docker_swarm_unlock_key_tasks": str(PLAYBOOKS.parent / "tasks" / "keep_key.yml"), "key_file": str(key)}
+    common["swarm_hooks"] = str(next(ansible_roles(ansible).glob("docker_swarm/tasks")))
+
+    def play(roles: str, *arguments: str, labels: t.Any = (), **more: t.Any) -> Run:
+        """The playbook with the first and the second host in these roles."""
+        variables = [host.variables() for host in hosts]
+        variables[1]["docker_swarm_labels"] = dict(labels)
+        groups: dict[str, t.Any] = {"docker_swarm_managers": {"hosts": {}}, "docker_swarm_workers": {"hosts": {}}}
+        for host, said, part in zip(hosts, variables, roles.split(), strict=True):
+            groups[f"docker_swarm_{part}s"]["hosts"][host.name] = said
+        source.write_text(json.dumps({"all": {"children": groups}}))
+        settings = {**SETTINGS, "autolock_managers": True}
+        extra = {**common, "docker_swarm_settings": settings, **more}
+        return ansible.playbook(str(PLAYBOOKS / "swarm.yml"), extra, *arguments, inventory=source)
+
+    # As role docker_engine leaves a host that is in no swarm; the test before this one has left an Engine there
+    install = "apt-get -q update && apt-get -q -y install --no-install-recommends docker.io"
+    for host in hosts:
+        host.ssh(f"command -v dockerd >/dev/null || {{ {install}; }}; mkdir -p /etc/docker", limit=300)
+        host.ssh("echo '{\"live-restore\": true}' > /etc/docker/daemon.json && systemctl reload docker")
+    pids = [engine_pid(host) for host in hosts]
+    begun = play("manager worker", "-vvv", labels={"tier": "front", "zone": "a"}).ok()
+    assert nodes(first) == {first.name: "Ready Active Leader", second.name: "Ready Active"}
+    assert pids == [engine_pid(host) for host in hosts], "an Engine was restarted to switch live-restore off"
+    assert key.read_text().startswith(KEY) and key.stat().st_mode & 0o777 == 0o600
+    assert key.read_text() not in begun.stdout and TOKEN not in begun.stdout
+    token = first.out("docker swarm join-token -q worker")
+
+    # Promoted, with a label less, and a new token; then it is restarted, drained, and unlocked again
+    unlock = {"docker_swarm_unlock_key": key.read_text()}
+    changed = play(
+        "manager manager",
+        labels={"tier": "front"},
+        docker_swarm_rotate_tokens=["worker"],
+        swarm_restarts=[second.name],
+        **unlock,
+    ).ok()
+    labels = json.loads(first.out(f"docker node inspect -f '{{{{json .Spec.Labels}}}}' {second.name}"))
+    assert labels == {"tier": "front", "dockyard.labels": "tier", "dockyard.host": second.name}
+    assert first.out("docker swarm join-token -q worker") != token
+    meanwhile = changed.result(task="Tell how available the node is meanwhile")["stdout_lines"]
+    assert f"{second.name} Drain" in meanwhile
+    assert nodes(first)[second.name] == "Ready Active Reachable"
+    assert key.read_text() not in changed.stdout
+
+    # Without the second there is no quorum: nothing is decided, and the error says what to do
+    second.ssh("systemctl stop docker.socket docker.service")
+    lost = play("manager manager", "--limit", first.name).failed()
+    assert "has lost its quorum" in lost.messages and "--force-new-cluster" in lost.messages
+    assert lost.changed == 0
+
+
+def ansible_roles(ansible: Ansible) -> pathlib.Path:
+    collections = pathlib.Path(ansible.environment["ANSIBLE_COLLECTIONS_PATH"])
+    return collections / "ansible_collections" / "dockyard" / "machine" / "roles"
