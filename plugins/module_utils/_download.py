@@ -63,7 +63,7 @@ def _opened(url: str) -> t.Any:
     import urllib.request  # only here: it takes longer than most of what the modules do
 
     try:
-        return urllib.request.urlopen(url, timeout=TIMEOUT)
+        return urllib.request.build_opener().open(url, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         raise DownloadError(f"{url} could not be read: HTTP {error.code} {error.reason}") from None
     except (OSError, ValueError) as error:

@@ -15,11 +15,12 @@ description:
   - Reads packages and their candidates, configuration, units and drop-ins, certificate and public key, the running Engine,
     the clock, and what the role P(dockyard.machine.docker_engine#role) remembers.
   - Waits before that until cloud-init has ended and, where the Engine is still to be installed, until no package manager holds a lock.
-  - Changes nothing but the age of package lists, where O(upgrade) asks for the newest. Private keys and the values of environment files are not part of the result, passwords in URLs are masked.
+  - Changes nothing, except that package lists are read anew where O(upgrade) asks for the newest.
+  - Private keys and the values of environment files are not part of the result, passwords in URLs are masked.
   - The role P(dockyard.machine.docker_engine#role) uses this as its one look at the host.
 attributes:
   check_mode:
-    description: Reads only, so it does the same in check mode.
+    description: Reads only, so it does the same in check mode. Package lists are not read anew then.
     support: full
   diff_mode:
     description: There is no difference to show.
