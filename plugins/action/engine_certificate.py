@@ -54,6 +54,7 @@ class ActionModule(ActionBase):
         return {
             "changed": False,
             "certificate": certificate,
+            "not_before": look["not_before"],
             "not_after": look["not_after"],
             "names": look["names"],
         }

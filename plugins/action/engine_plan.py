@@ -134,6 +134,8 @@ class ActionModule(ActionBase):
     def _result(self, wanted: Wanted, plan: Plan, info: dict[str, t.Any]) -> dict[str, t.Any]:
         needed = bool(plan.changes)
         certificate = info["tls"]["certificate"]
+        kept = certificate and wanted.access == "tls" and not plan.certificate
+        look = _tls.inspect(certificate) if kept else {}
         result: dict[str, t.Any] = {
             # Outside check mode the task that does it says that it changed something.
             "changed": needed and self._task.check_mode,
@@ -151,9 +153,8 @@ class ActionModule(ActionBase):
                 "access": wanted.access,
                 "authority": plan.authority or "none",
                 **plan.access,
-                "certificate_not_after": _tls.inspect(certificate)["not_after"]
-                if wanted.access == "tls" and certificate and not plan.certificate
-                else None,
+                "certificate_not_before": look.get("not_before"),
+                "certificate_not_after": look.get("not_after"),
             },
         }
         if plan.warnings:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime
 import pathlib
 import typing as t
 
@@ -11,7 +12,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet, _fleet_swarm, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _fleet, _fleet_swarm, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
@@ -91,8 +92,12 @@ class ActionModule(ControllerAction):
             if args["refresh"]:
                 self._refresh(args, plan, records, task_vars)
         even = _fleet_swarm.even_managers(nodes)
+        warnings = [even] if even else []
+        if uses_ssh and store.exists:
+            # What create_hosts does not mend by itself: a CA, and what the run has no CA's key for
+            warnings += _expiry.told(_expiry.of_store(store).values(), datetime.datetime.now(datetime.timezone.utc))
         return {
-            **({"warnings": [even]} if even else {}),
+            **({"warnings": warnings} if warnings else {}),
             # Beside the CA nothing is changed here; a check says what the machines' tasks would change.
             "changed": made or (self._task.check_mode and self._differs(plan, args["remove_surplus"])),
             "diff": plan.diff(),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import GROUPED, AccountAction, aligned
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
@@ -55,7 +56,18 @@ class ActionModule(AccountAction):
         if matches:
             shown = [one for one in shown if matches(one)]
         missing = [name for name in names or () if name not in {one.name for one in machines}]
-        result: Result = {"changed": False, "machines": shown, "missing": missing, "table": _table(shown, missing)}
+        names_shown = {one["name"] for one in shown}
+        ends = [*_expiry.of_store(store).values()] if store.exists else []
+        ends += [end for one in machines if one.name in names_shown and (end := one.end())]
+        now = datetime.datetime.now(datetime.timezone.utc)
+        warnings += _expiry.told(ends, now)
+        result: Result = {
+            "changed": False,
+            "machines": shown,
+            "missing": missing,
+            "certificates": [one.public(now) for one in ends],
+            "table": _table(shown, missing) + _of_store(ends, now),
+        }
         if warnings:
             result["warnings"] = warnings
         return result
@@ -154,6 +166,12 @@ class ActionModule(AccountAction):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
         return process.returncode, out, err
+
+
+def _of_store(ends: list[_expiry.End], now: datetime.datetime) -> list[str]:
+    """What the table says of the certificates that are no machine's."""
+    said = [f"{_expiry.WORDS[one.kind].removeprefix('the ')} {one.days_left(now)}" for one in ends if not one.machine]
+    return ["", f"Days left: {', '.join(said)}"] if said else []
 
 
 def _table(machines: list[dict[str, t.Any]], missing: list[str]) -> list[str]:

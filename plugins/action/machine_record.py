@@ -12,7 +12,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import Sto
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
-ENGINE = ("version", "api_version", "certificate_not_after", "authority", "renewed", "swarm")
+ENGINE = ("version", "api_version", "certificate_not_before", "certificate_not_after", "authority", "renewed", "swarm")
 
 
 class ActionModule(ControllerAction):

@@ -89,6 +89,11 @@ certificate:
   description: The certificate as PEM, with the intermediates of its chain after it.
   returned: success
   type: str
+not_before:
+  description: From when on it is valid.
+  returned: success
+  type: str
+  sample: "2026-11-22T08:00:00Z"
 not_after:
   description: When it ends.
   returned: success

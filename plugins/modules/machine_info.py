@@ -170,6 +170,11 @@ machines:
       returned: success
       type: int
       sample: 364
+    certificate_due:
+      description:
+        - Whether that, the client's certificate or a CA of the store ends soon, as RV(certificates) says of each.
+      returned: success
+      type: bool
     options:
       description: The driver's options as they were given, without secrets.
       returned: success
@@ -217,8 +222,36 @@ missing:
   returned: success
   type: list
   elements: str
+certificates:
+  description:
+    - When certificates end, those of the Engines that are returned, that of the store's client, and the CAs'.
+    - There is a warning of each that is due.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: V(engine), V(client), V(server_ca) or V(client_ca).
+      type: str
+      sample: engine
+    machine:
+      description: Of which machine, for V(engine).
+      type: str
+      sample: web1
+    not_after:
+      description: When it ends. Of a CA with its issuers, the first of them to end.
+      type: str
+      sample: '2027-01-31T12:00:00Z'
+    days_left:
+      description: Whole days until then; negative if it has ended.
+      type: int
+      sample: 364
+    due:
+      description:
+        - Whether less than 30 days, of a CA less than a year, or less than a third of its life is left.
+      type: bool
 table:
-  description: The machines as aligned lines, for people.
+  description: The machines as aligned lines, for people, and the days left of the store's own certificates.
   returned: success
   type: list
   elements: str

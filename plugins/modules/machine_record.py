@@ -36,6 +36,9 @@ options:
       api_version:
         description: The version of its API.
         type: str
+      certificate_not_before:
+        description: From when on its certificate is valid.
+        type: str
       certificate_not_after:
         description: When its certificate ends.
         type: str

@@ -14,6 +14,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._keys import PLACE
 
 try:
@@ -39,6 +40,7 @@ class Machine:
     record: Record | None = None
     observed: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     damage: str | None = None
+    ends: dict[str, _expiry.End] = dataclasses.field(default_factory=dict)  # of the store's client and CAs
 
     def host_vars(self) -> dict[str, t.Any]:
         record, observed = self._shown()
@@ -48,7 +50,23 @@ class Machine:
         if "ansible_host" not in values and (self.damage or record.ssh):
             # Without this a play would log in to whatever host has the machine's name elsewhere.
             values["ansible_host"] = f"{self.name}.{'damaged' if self.damage else 'no-address'}.invalid"
-        return values
+        return {**values, **self._expiry(record)}
+
+    def end(self) -> _expiry.End | None:
+        """Of the Engine's certificate."""
+        return _expiry.of_engine(self.name, self.observed.get("engine") or {})
+
+    def _expiry(self, record: Record) -> dict[str, t.Any]:
+        now, own = datetime.datetime.now(datetime.timezone.utc), self.end()
+        mine = self.ends if record.ssh else {}
+        last = {kind: one.public(now)["not_after"] for kind, one in mine.items()}
+        authorities = [last[kind] for kind in (_expiry.SERVER_CA, _expiry.CLIENT_CA) if kind in last]
+        return {
+            "machine_certificate_days_left": own.days_left(now) if own else None,
+            "machine_certificate_due": any(one.is_due(now) for one in (own, *mine.values()) if one),
+            "machine_client_certificate_not_after": last.get(_expiry.CLIENT),
+            "machine_ca_not_after": min(authorities, default=None),
+        }
 
     def public(self) -> dict[str, t.Any]:
         record, observed = self._shown()
@@ -58,7 +76,8 @@ class Machine:
         values["host_vars"] = self.host_vars()
         if self.folder == PLACE:
             values = {**_record.without_files(values, PLACE), "folder": None}
-        values["certificate_days_left"] = days_left(values["certificate_not_after"])
+        values["certificate_days_left"] = values["host_vars"]["machine_certificate_days_left"]
+        values["certificate_due"] = values["host_vars"]["machine_certificate_due"]
         return values
 
     def unseen(self, why: str) -> None:
@@ -76,10 +95,11 @@ def read(store: Store, names: t.Iterable[str] | None = None) -> list[Machine]:
     """All machines of the store, or those of the names that exist."""
     if not store.exists:
         return []
+    ends = _expiry.of_store(store)
     _read_once = store.id  # else the store makes sure of itself at each read, which costs a listing of all machines
 
     def look(name: str) -> Machine | None:
-        machine = Machine(name, PLACE if store.shared else store.folder(name))
+        machine = Machine(name, PLACE if store.shared else store.folder(name), ends=ends)
         try:
             machine.record = store.read(name)
             if machine.record is None:

@@ -26,8 +26,9 @@ def ca(tmp_path_factory):
     """Acme's root, with an intermediate for servers and one for clients, in a folder."""
     folder = tmp_path_factory.mktemp("acme")
     root = pki.make_ca("Acme Root", pathlen=1).save(folder / "root")
-    for kind in ("server", "client"):
-        pki.make_ca(f"Acme {kind}s", root, pathlen=0, usages=[kind]).save(folder / kind)
+    # That of clients ends soon
+    for kind, lives in (("server", {}), ("client", {"start": -200 * pki.DAY, "end": 50 * pki.DAY})):
+        pki.make_ca(f"Acme {kind}s", root, pathlen=0, usages=[kind], **lives).save(folder / kind)
     return folder
 
 
@@ -178,6 +179,18 @@ def test_a_fleet_whose_certificates_others_sign(host, ansible, store, ca, tmp_pa
         "CN=Acme servers",
         "CN=Acme clients",
     )
+    listed = ansible.playbook("list_hosts", {"machine_store": str(store)}, env=environment).ok()
+    info = listed.result(action="machine_info")
+    ends = {one["kind"]: (one["machine"], one["days_left"], one["due"]) for one in info["certificates"]}
+    assert ends == {
+        "engine": ("shop-web-0", 89, False),
+        "client": (None, 49, False),
+        "server_ca": (None, 999, False),
+        "client_ca": (None, 49, True),
+    }
+    assert "the CA of clients ends on" in info["warnings"][0] and "machine_rotate=ca" in info["warnings"][0]
+    assert [one["kind"] for one in listed.custom_stats["machine_certificates_due"]] == ["client_ca"]
+    assert info["machines"][0]["host_vars"]["machine_certificate_days_left"] == 89
     # Nothing is to be signed, so nothing of the CAs is needed
     assert create(machine_certificate_life="90d").ok().changed == 0
 
