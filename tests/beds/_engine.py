@@ -26,6 +26,8 @@ BRIDGE = "dockyard-beds"
 NETWORK = "172.29.213.0/24"
 GATEWAY = "172.29.213.1/24"
 _MASQUERADE = ("POSTROUTING", "-s", NETWORK, "!", "-o", BRIDGE, "-j", "MASQUERADE")
+# What hosts need of this machine's kernel, at least; each watches files by some 8 instances. Put back at the end.
+_SETTINGS = {"net/ipv4/ip_forward": 1, "fs/inotify/max_user_instances": 1024}
 _FORWARD = (("FORWARD", "-i", BRIDGE, "-j", "ACCEPT"), ("FORWARD", "-o", BRIDGE, "-j", "ACCEPT"))
 
 
@@ -138,10 +140,11 @@ class Engine:
         run("ip", "link", "add", BRIDGE, "type", "bridge", check=False)
         run("ip", "address", "replace", GATEWAY, "dev", BRIDGE)
         run("ip", "link", "set", BRIDGE, "up")
-        forward = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
-        if forward.read_text().strip() != "1":
-            (self.folder / "ip_forward").write_text(forward.read_text())
-            forward.write_text("1\n")
+        for name, least in _SETTINGS.items():
+            setting = pathlib.Path("/proc/sys") / name
+            if int(setting.read_text()) < least:
+                self._before(name).write_text(setting.read_text())
+                setting.write_text(f"{least}\n")
         run("iptables", "-w", "-t", "nat", "-A", *_MASQUERADE)
         for rule in _FORWARD:
             run("iptables", "-w", "-I", *rule)
@@ -151,10 +154,15 @@ class Engine:
             while not run("iptables", "-w", "-t", table, "-D", *rule, check=False).returncode:
                 pass
         run("ip", "link", "delete", BRIDGE, check=False)
-        before = self.folder / "ip_forward"
-        if before.exists():
-            pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text(before.read_text())
-            before.unlink()
+        for name in _SETTINGS:
+            before = self._before(name)
+            if before.exists():
+                (pathlib.Path("/proc/sys") / name).write_text(before.read_text())
+                before.unlink()
+
+    def _before(self, name: str) -> pathlib.Path:
+        """Where a setting's former value is kept."""
+        return self.folder / name.replace("/", ".")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calls to Engines over TLS, one at a time or all the time, by Python alone."""
+
+from __future__ import annotations
+
+import http.client
+import pathlib
+import ssl
+import threading
+
+from tests.beds.hosts import Host
+
+PORT = 2376
+Place = tuple[Host, pathlib.Path]  # where its machine's pair is, for Docker clients
+
+
+def call(host: Host, pair: pathlib.Path) -> bytes:
+    """One call on a connection of its own, and the certificate that the Engine shows."""
+    context = ssl.create_default_context(cafile=str(pair / "ca.pem"))
+    while True:
+        try:
+            context.load_cert_chain(pair / "cert.pem", pair / "key.pem")
+            break
+        except ssl.SSLError as error:  # read in the very moment between two renames: nothing was asked yet
+            if error.reason != "KEY_VALUES_MISMATCH":
+                raise
+    connection = http.client.HTTPSConnection(host.address, PORT, timeout=30, context=context)
+    try:
+        connection.request("GET", "/_ping")
+        shown = connection.sock.getpeercert(binary_form=True)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"OK")
+        return shown
+    finally:
+        connection.close()
+
+
+class Stream:
+    """New calls all the time, on each host, with whatever its machine's folder holds at the moment."""
+
+    def __init__(self, places: list[Place]) -> None:
+        self.calls, self.refused = 0, list[str]()
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=one) for one in places]
+
+    def _run(self, host: Host, pair: pathlib.Path) -> None:
+        while not self._over.is_set():
+            self.calls += 1
+            try:
+                call(host, pair)
+            except (OSError, AssertionError, http.client.HTTPException) as error:
+                self.refused.append(f"{host.name}: {error!r}")
+            self._over.wait(0.02)
+
+    def __enter__(self) -> Stream:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
