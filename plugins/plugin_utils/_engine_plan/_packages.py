@@ -77,7 +77,8 @@ def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     source = source_of(wanted, info)
     SOURCES[source](plan, wanted, info)
     plan.source = source
-    if plan.install and info["units"]["docker.service"].get("active") == "active":
+    # Packages know of the system-wide Engine only; a user's is restarted by the plan.
+    if plan.install and not wanted.rootless_user and info["units"]["docker.service"].get("active") == "active":
         plan.install["running"] = True
 
 

@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in moving an Engine's data, in remapped users, and in Engines without root."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+HOST = "plugins/module_utils/"
+PLAN = "plugins/plugin_utils/_engine_plan/"
+MOVE = "unit/plugins/module_utils/test_engine_move.py::"
+TREE = "unit/plugins/module_utils/test_engine_tree.py::"
+ISOLATION = "unit/plugins/plugin_utils/test_engine_plan_isolation.py::"
+
+MUTANTS = [
+    mutant(
+        "data-stays-behind-unnoticed",
+        "With another data-root, an Engine starts without its images, containers and volumes.",
+        "unit/plugins/plugin_utils/test_engine_plan_data.py::test_what_is_in_the_way_is_said_before",
+        (PLAN + "_data.py", "if not wanted.move_data:", "if not wanted.move_data and not seen:"),
+    ),
+    mutant(
+        "copy-loses-attributes",
+        "Layers lose what makes their folders opaque: files that an image has removed are there again.",
+        TREE + "test_nothing_is_lost",
+        (HOST + "_engine_tree.py", "for name, value in wanted.items():", "for name, value in found.items():"),
+    ),
+    mutant(
+        "copy-fills-holes",
+        "A sparse file of a volume takes all its length on the new disk.",
+        TREE + "test_nothing_is_lost",
+        (HOST + "_engine_tree.py", "end = os.lseek(reading, start, os.SEEK_HOLE)", "start, end = end, length"),
+    ),
+    mutant(
+        "half-a-file-counts-as-copied",
+        "A run that was cut off in a file leaves it half copied for good.",
+        TREE + "test_a_copy_that_was_cut_off_is_continued",
+        (HOST + "_engine_tree.py", '"st_mtime_ns", "st_size")', ")"),
+    ),
+    mutant(
+        "what-was-written-since-is-lost",
+        "The Engine came up on its old data after a boot, and what its containers wrote is not moved.",
+        MOVE + "test_cut_off_anywhere_it_is_finished",
+        (
+            HOST + "_engine_move.py",
+            "# The Engine may have run on the old data since, as after a boot: the copy is compared anew.\n"
+            "                self.back()",
+            "pass",
+        ),
+    ),
+    mutant(
+        "engine-starts-with-no-data",
+        "The host boots between the rename and the new configuration, and the Engine begins anew in the old place.",
+        MOVE + "test_a_move_and_its_end",
+        (HOST + "_engine_move.py", "host.write(HOLD, packages.HOLD, 0o644)", "host.read(HOLD)"),
+    ),
+    mutant(
+        "volumes-are-looked-for-in-the-old-place",
+        "Containers with volumes don't start again once the old data is gone.",
+        MOVE + "test_a_move_and_its_end",
+        (HOST + "_engine_data.py", '{**point, "Source": place(point.get("Source"))}', "{**point}"),
+    ),
+    mutant(
+        "old-data-goes-though-not-all-is-well",
+        "A container does not run with the moved data, and the data it did run with is gone.",
+        MOVE + "test_old_data_stays_if_asked_for_or_if_not_all_is_well",
+        (HOST + "_engine_move.py", "if self.keep or not all_run or", "if self.keep or"),
+    ),
+    mutant(
+        "missing-volume-is-overlooked",
+        "What the Engine lacks in the new place is removed from the old one.",
+        MOVE + "test_what_the_engine_lacks_is_named_and_all_goes_back",
+        (HOST + "_engine_move.py", "        if lost:\n", "        if lost and not seen:\n"),
+    ),
+    mutant(
+        "ids-of-others",
+        "Two users' containers share ids on the host, and one reads the files of the other.",
+        "unit/plugins/module_utils/test_engine_isolation.py::test_a_range_is_free_only_if_it_is_nobodys_in_any_file",
+        (HOST + "_engine_isolation.py", "start < first + length", "start < first"),
+    ),
+    mutant(
+        "remapping-hides-without-a-word",
+        "Images and containers are gone to the eye, and nobody was told.",
+        ISOLATION + "test_what_another_map_hides_is_said_before",
+        (PLAN + "_remap.py", "if lost and not wanted.interrupt:", "if lost and not wanted.interrupt and not seen:"),
+    ),
+    mutant(
+        "containers-outlive-their-map",
+        "With live-restore, containers of the former map run on, and no Engine knows them.",
+        ISOLATION + "test_users_are_remapped_with_ids_of_their_own",
+        (PLAN + "_remap.py", "plan.stops = f\"{KEY} becomes {asked or 'off'}\"", "plan.stops = plan.stops"),
+    ),
+    mutant(
+        "runtimes-of-others-go",
+        "Entering NVIDIA's runtime takes others out of daemon.json.",
+        ISOLATION + "test_other_runtimes_stay",
+        (PLAN + "_gpu.py", "{name: about for name, about in there.items() if name != NAME}", "{}"),
+    ),
+    mutant(
+        "each-users-manager-starts-it",
+        "Everyone who logs in runs an Engine with the port and the key of the one user.",
+        "unit/plugins/module_utils/test_engine_isolation.py::test_the_unit_of_a_users_engine",
+        (HOST + "_engine_isolation.py", "ConditionUser={user}", "Documentation={user}"),
+    ),
+    mutant(
+        "two-engines-on-a-host",
+        "The system-wide Engine starts beside the user's, which the host was to have instead.",
+        ISOLATION + "test_a_users_engine_on_a_fresh_host",
+        (PLAN + "_rootless.py", 'system["active"] or system["enabled"] or installing,', 'system["active"],'),
+    ),
+    mutant(
+        "key-in-a-folder-of-the-user",
+        "The user puts a link in the key's place, and root gives it a file of its own.",
+        "unit/plugins/module_utils/test_engine_rootless.py::test_private_files_are_their_owners_in_a_folder_that_is_roots",
+        (HOST + "_engine_rootless.py", "os.chown(cfg.TLS_FOLDER, 0, gid)", "os.chown(cfg.TLS_FOLDER, uid, gid)"),
+    ),
+]
