@@ -58,7 +58,11 @@ def self_mounted(folder: str, text: str | None = None) -> bool:
 
 def foreign_mounts(folder: str, mounts: t.Iterable[str]) -> list[str]:
     """Those that stay when the Engine stops, as far as one can tell while it runs."""
-    return [point for point in mounts if not (point[len(folder.rstrip("/")) :] + "/").startswith(_OF_THE_ENGINE)]
+    below = {point: point[len(folder.rstrip("/")) :] + "/" for point in mounts}
+    # With remapped users it is all in a root of theirs.
+    return [
+        point for point, path in below.items() if not re.sub(r"^/\d+\.\d+(?=/)", "", path).startswith(_OF_THE_ENGINE)
+    ]
 
 
 def inventory(root: str) -> dict[str, list[str]]:

@@ -46,7 +46,7 @@ def root_host(bed, play):
     )
     host.ssh(UNCOVER)
     host.ssh("mkdir -p /srv/disk && mount -t tmpfs -o mode=755 tmpfs /srv/disk")
-    play(host, docker_engine_userns_remap="default")
+    play(host)
     yield host
     bed.remove(host)
 
@@ -112,6 +112,7 @@ def everything(host):
 
 def test_users_are_remapped_and_what_that_hides_is_said(root_host, play, archive):
     host = root_host
+    play(host, docker_engine_userns_remap="default")
     ids = host.out("grep -h ^dockremap: /etc/subuid /etc/subgid | cut -d: -f2").split()
     assert ids[0] == ids[1] and host.out("grep -c . /etc/subuid") == "2"
     assert play(host, docker_engine_userns_remap="default").changed == 0

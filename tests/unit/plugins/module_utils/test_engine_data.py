@@ -62,11 +62,11 @@ def test_mounts_of_the_engine_and_of_others():
         f"{number} 1 0:1 / {point} rw - ext4 /dev/x rw"
         for number, point in enumerate((
             "/var/lib/docker", "/var/lib/docker/overlay2/1/merged", "/var/lib/docker/overlay2",
-            "/var/lib/docker/my\\040disk", "/var/lib/dockerfiles",
+            "/var/lib/docker/my\\040disk", "/var/lib/dockerfiles", "/var/lib/docker/165536.165536/overlay2/2/merged",
         ))
     )  # fmt: skip
     found = data.mounts_below("/var/lib/docker", text)
-    assert len(found) == 3
+    assert len(found) == 4
     assert data.foreign_mounts("/var/lib/docker", found) == ["/var/lib/docker/my disk"]
 
 
