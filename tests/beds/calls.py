@@ -38,11 +38,19 @@ def call(host: Host, pair: pathlib.Path) -> bytes:
         connection.close()
 
 
+def shown(host: Host, pair: pathlib.Path) -> bytes:
+    """The same, asked again if the Engine stopped in the middle of it."""
+    try:
+        return call(host, pair)
+    except ConnectionResetError:
+        return call(host, pair)
+
+
 class Stream:
     """New calls all the time, on each host, with whatever its machine's folder holds at the moment."""
 
     def __init__(self, places: list[Place]) -> None:
-        self.calls, self.refused = 0, list[str]()
+        self.calls, self.cut, self.refused = 0, 0, list[str]()
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=one) for one in places]
 
@@ -50,7 +58,12 @@ class Stream:
         while not self._over.is_set():
             self.calls += 1
             try:
-                call(host, pair)
+                try:
+                    call(host, pair)
+                except ConnectionResetError:
+                    # It was let in, and cut off by an Engine that stopped while it was at it: who asks again is answered.
+                    self.cut += 1
+                    call(host, pair)
             except (OSError, AssertionError, http.client.HTTPException) as error:
                 self.refused.append(f"{host.name}: {error!r}")
             self._over.wait(0.02)

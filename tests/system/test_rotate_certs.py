@@ -14,10 +14,13 @@ import typing as t
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca
+from tests.beds import calls
 from tests.beds._base import until
 from tests.beds.calls import Stream, call
 from tests.beds.engine import container_pid, engine_pid, start_container
 from tests.beds.hosts import Host
+
+RESTARTS = 2  # of each Engine, for a new CA
 
 
 def is_refused(host: Host, pair: pathlib.Path, client: pathlib.Path) -> bool:
@@ -80,7 +83,9 @@ def test_rotate_certs_of_a_fleet_that_is_at_work(
     with Stream(places) as stream:
         # Cut off while hosts take over the new CA …
         with ansible.start_playbook("rotate_certs", new_ca) as cut:
-            until(lambda: [call(*place) for place in places] != shown, "a host with a new certificate", limit=120)
+            until(
+                lambda: [calls.shown(*place) for place in places] != shown, "a host with a new certificate", limit=120
+            )
             cut.kill()
         rotation = _ca.rotation(it.ca_files())
         assert rotation and rotation.step.name == "hosts"
@@ -100,6 +105,9 @@ def test_rotate_certs_of_a_fleet_that_is_at_work(
         # … and is finished.
         done = ansible.playbook("rotate_certs", new_ca).ok()
     assert stream.refused == [] and stream.calls > 100, stream.calls
+    assert stream.cut <= 2 * RESTARTS * len(places), (
+        "an Engine cuts off what it is at when it stops, and nothing else is"
+    )
     assert "is finished" in done.stdout
 
     after = it.ca_files()
