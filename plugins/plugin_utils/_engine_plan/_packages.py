@@ -77,9 +77,21 @@ def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     source = source_of(wanted, info)
     SOURCES[source](plan, wanted, info)
     plan.source = source
+    _check_containers(plan, wanted, info)
     # Packages know of the system-wide Engine only; a user's is restarted by the plan.
     if plan.install and not wanted.rootless_user and info["units"]["docker.service"].get("active") == "active":
         plan.install["running"] = True
+
+
+def _check_containers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    """Between packages and an archive, containerd loses its containers: it looks for their shims' program, which is gone."""
+    step, running = plan.install.get("packages") or {}, info["engine"].get("containers_running")
+    moves = step.get("archive") or (step.get("remove") and plan.install.get("archive"))
+    if moves and running and not wanted.interrupt:
+        raise PlanError(
+            f"Between packages and an archive the programs of the Engine are elsewhere, so the {running} containers that run "
+            "would stop, live-restore or not. Allow it with docker_engine_interrupt; what is in /var/lib/docker stays"
+        )
 
 
 def _docker_ce(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:

@@ -45,7 +45,8 @@ def plan_repository(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> dict[
     """What is to be done about the repository, or None if it is as wanted."""
     seen, manager = info["packages"]["repository"], info["packages"]["manager"]
     places = FAMILIES[manager].repository
-    assert places is not None
+    if places is None:
+        raise PlanError(f"{OPTION} can't be used here: the role knows no place for a repository with {manager}")
     given = wanted.repository
     url, suite, pinned = _place(wanted, info)
     key = given.get("key") or f"{url}/gpg"

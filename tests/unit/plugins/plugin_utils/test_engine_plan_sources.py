@@ -346,12 +346,16 @@ def test_an_archive_that_is_there_is_left_alone_and_another_replaces_it():
     assert plan(info, **ARCHIVE).action == "restart"
     info["engine"].update(static=SHA, static_units=False)
     assert plan(info, **ARCHIVE).action == "restart", "units that someone changed"
-    it = plan(info, source="docker_ce")
+    with pytest.raises(PlanError, match="1 containers that run would stop.*docker_engine_interrupt"):
+        plan(info, source="docker_ce")
+    it = plan(info, source="docker_ce", interrupt=True)
     assert it.install["packages"]["archive"] == SHA and it.action == "cycle"
 
 
 def test_an_archive_in_place_of_packages():
-    it = plan(vendor(), **ARCHIVE)
+    with pytest.raises(PlanError, match="docker_engine_interrupt"):
+        plan(vendor(), **ARCHIVE)
+    it = plan(vendor(), **ARCHIVE, interrupt=True)
     assert it.install["packages"]["remove"] == ["docker-ce", "docker-ce-cli", "containerd.io"] and it.action == "cycle"
     assert it.install["archive"]["checksum"] == SHA
 
