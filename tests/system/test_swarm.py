@@ -180,6 +180,7 @@ def test_the_role_on_hosts_of_ones_own(ansible: Ansible, hosts: list[Host], tmp_
 
     # Without the second there is no quorum: nothing is decided, and the error says what to do
     second.ssh("systemctl stop docker.socket docker.service")
+    until(lambda: "leader" in swarm_of(first)["Error"], "the first manager finds out", limit=60)
     lost = play("manager manager", "--limit", first.name).failed()
     assert "has lost its quorum" in lost.messages and "--force-new-cluster" in lost.messages
     assert lost.changed == 0
