@@ -209,8 +209,8 @@ def test_a_certificate_for_a_person_and_one_that_ends(host, play, ansible, ca, t
     by_key = {**given, "machine_client_ca_key": "{{ lookup('env', 'CLIENT_CA_KEY') }}"}
     environment = {"CLIENT_CA_KEY": secret, "TMPDIR": str(scratch)}
 
-    def certify(name, folder, more=by_key, **options):
-        variables = {**more, "machine_client_name": name, "machine_client_folder": folder}
+    def certify(name, folder, more=None, **options):
+        variables = {**(more or by_key), "machine_client_name": name, "machine_client_folder": folder}
         variables.update({f"machine_client_{key}": value for key, value in options.items()})
         return ansible.playbook("client_certificate", variables, "-vvv", "--diff", cwd=tmp_path, env=environment).ok()
 

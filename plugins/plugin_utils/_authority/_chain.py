@@ -49,7 +49,7 @@ def load(pem: str, what: str) -> list[x509.Certificate]:
     found = _tls._load_certificates(pem, what)
     for certificate in found:
         try:
-            _ = certificate.extensions
+            len(certificate.extensions)
         except ValueError as error:
             raise TlsError(f"{what} has a certificate with extensions that can't be read: {error}") from error
     return found
