@@ -152,7 +152,7 @@ GUESTS: dict[str, Guest] = {
     "sshd late and resetting": Guest(packages=ENGINE, at_last=LATE),
     "reboot while packages are installed": Guest(files=CRASH, says=("ssh",)),
     "no DNS": Guest(
-        make=f"echo nameserver {GATEWAY.split('/')[0]} > /etc/resolv.conf",
+        make=f"echo nameserver {GATEWAY.partition('/')[0]} > /etc/resolv.conf",
         variables={"docker_engine_wait_timeout": 4},
         says=("can't resolve the name deb.debian.org", "name servers are 172.29.213.1", "Tried "),
         mend="cp /root/resolv.conf.before /etc/resolv.conf",
@@ -244,7 +244,7 @@ class Mirror:
             def log_message(self, *arguments: t.Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer((GATEWAY.split("/")[0], 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((GATEWAY.partition("/")[0], 0), Handler)
 
     def _answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         self._since = self._since or time.monotonic()

@@ -457,12 +457,12 @@ def test_a_list_that_nothing_can_enforce_is_an_error(engine_host, play, elsewher
 RULESET = """\
 flush ruleset
 table inet filter {
-	chain input {
-		type filter hook input priority filter; policy drop;
-		iif lo accept
-		ct state established,related accept
-		tcp dport 22 accept
-	}
+    chain input {
+        type filter hook input priority filter; policy drop;
+        iif lo accept
+        ct state established,related accept
+        tcp dport 22 accept
+    }
 }
 """
 # How each is switched on and off, and what shows its rules

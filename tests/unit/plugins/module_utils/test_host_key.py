@@ -150,6 +150,7 @@ class Struck(Host):
         done = subprocess.run(
             script.replace("sh -c", "bash -c", 1),
             shell=True,
+            check=False,
             capture_output=True,
             text=True,
             env={**os.environ, "BASH_ENV": str(counted)},

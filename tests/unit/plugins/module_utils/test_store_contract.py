@@ -285,7 +285,7 @@ def test_a_change_of_the_ca_that_fails_leaves_it_as_it_is(new: New, store: Store
     with pytest.raises(MachineError, match="no"):
         store.change_ca(fails)
     assert store.ca_files() == new().ca_files() == before
-    assert not store.change_ca(lambda files: None) and not store.change_ca(lambda files: dict(files))
+    assert not store.change_ca(lambda files: None) and not store.change_ca(dict)
 
 
 # A store that was moved, or is being moved
