@@ -66,9 +66,9 @@ MUTANTS = [
         (NODES, "out = [name for name in node.own_labels", "out = [name for name in node.labels"),
     ),
     mutant(
-        "swarm-managers-are-those-who-leave",
-        "A machine that goes would be asked to let itself out.",
-        f"{FLEETS}::test_who_leaves_and_who_of_the_managers_stays",
+        "swarm-never-ends-by-its-records",
+        "A fleet could not be removed whole once its managers are dead.",
+        f"{FLEETS}::test_a_swarm_may_end_when_all_that_is_recorded_of_it_goes",
         (FLEET, 'if one["cluster"] in clusters and name not in leaving]', 'if one["cluster"] in clusters]'),
     ),
 ]
