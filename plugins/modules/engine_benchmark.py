@@ -49,11 +49,11 @@ EXAMPLES = r"""
 
 - name: Show what fails, and what helps
   ansible.builtin.debug:
-    msg: "{{ benchmark['items'] | selectattr('status', 'eq', 'fail') }}"
+    msg: "{{ benchmark.checks | selectattr('status', 'eq', 'fail') }}"
 """
 
 RETURN = r"""
-items:
+checks:
   description: The items, in the benchmark's order.
   returned: success
   type: list
@@ -226,7 +226,7 @@ def main() -> None:
     states = (benchmark.PASS, benchmark.FAIL, benchmark.MANUAL, benchmark.NOT_APPLICABLE)
     module.exit_json(
         changed=False,
-        items=lines,
+        checks=lines,
         failing=[line["id"] for line in lines if line["status"] == benchmark.FAIL and not line["accepted"]],
         summary={state: sum(line["status"] == state for line in lines) for state in states},
     )

@@ -431,14 +431,14 @@ def test_the_benchmark_passes_but_for_what_has_a_reason(engine_host, play, tmp_p
         env=play.environment() | {"ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"},
     ).stdout
     (result,) = json.loads(said)["plays"][0]["tasks"][0]["hosts"].values()
-    failing = {item["id"] for item in result["items"] if item["status"] == "fail"}
-    assert failing <= {item.id for item in benchmark.ITEMS if item.reason}, result["items"]
+    failing = {item["id"] for item in result["checks"] if item["status"] == "fail"}
+    assert failing <= {item.id for item in benchmark.ITEMS if item.reason}, result["checks"]
     # What any host of this kind lacks; the rest depends on the distribution's programs.
     assert failing > {"1.1.3", "2.1", "2.2", "2.8", "2.9", "2.12", "2.13", "2.14", "2.16"}
     assert set(result["failing"]) == failing - {"2.2"}
-    passing = {item["id"] for item in result["items"] if item["status"] == "pass"}
+    passing = {item["id"] for item in result["checks"] if item["status"] == "pass"}
     assert passing >= {"2.3", "2.4", "2.5", "2.6", "2.7", "2.15", "2.17", "2.18"}
-    assert passing >= {f"3.{number}" for number in (*range(1, 7), *range(9, 19), 23, 24)}, result["items"]
+    assert passing >= {f"3.{number}" for number in (*range(1, 7), *range(9, 19), 23, 24)}, result["checks"]
 
 
 # -- firewalls
