@@ -44,6 +44,7 @@ class Installation:
         self.before: dict[str, str] = {}
         self.lists = bool(step["update"])  # to be read
         self.said = ""  # what went wrong by that
+        self.again = False  # whether an installation has failed, and is tried again
         self.names: list[str] = []
         self.files = Files()  # the repository's
         self.units: Files | None = None  # those of an archive, which had to go
@@ -146,6 +147,10 @@ class Installation:
         chosen = bool(self.step["version"] or self.before)
         words = (*self.family.install, *(self.family.downgrade if chosen else ()))
         mends = dict(self.family.mends)
+        if self.again:
+            # By now the mirror may have what it lacked, and other lists.
+            self.said = self._refresh()
+        self.again = True
         while True:
             try:
                 self._tell(words, *self.names)

@@ -22,15 +22,24 @@ from tests.beds.hosts import Host
 ENGINE = ("docker.io",)
 CONTAINER = "keep"
 
+# Whether a module waits: it is a Python that reads its program from a pipe, and that sleeps.
+WAITS = {
+    "/usr/local/bin/module-waits": """#!/bin/sh
+for folder in /proc/[0-9]*; do
+    test "$(tr '\\0' ' ' < $folder/cmdline)" = "/usr/bin/python3 " && grep -q nanosleep $folder/wchan && exit 0
+done 2> /dev/null
+exit 1
+"""
+}
 # Holds a file's lock as dpkg and apt do, for so many seconds.
-# With {since} it counts from when a module is at work on the host.
+# With {since} it counts from when a module waits for it.
 HOLD = """
 cat > /root/hold.py <<'END'
-import fcntl, glob, sys, time
+import fcntl, subprocess, sys, time
 with open("/var/lib/dpkg/lock-frontend", "w") as lock:
     fcntl.lockf(lock, fcntl.LOCK_EX)
     open("/run/held", "w").close()
-    while sys.argv[2:] and not glob.glob("/tmp/ansible_*_payload_*"):
+    while sys.argv[2:] and subprocess.call(["module-waits"]):
         time.sleep(0.1)
     time.sleep(float(sys.argv[1]))
 END
@@ -82,8 +91,8 @@ preserve_hostname: true
 users: []
 apt: {preserve_sources_list: true}
 runcmd:
-  - until test -e /run/go-on && ls -d /tmp/ansible_*_payload_*; do sleep 0.2; done
-  - sleep 8
+  - until test -e /run/go-on && module-waits; do sleep 0.2; done
+  - sleep 4
 """,
 }
 GERMAN = {
@@ -138,15 +147,17 @@ class Guest:
 
 GUESTS: dict[str, Guest] = {
     "lock held for 5 s": Guest(
-        at_last=HOLD.format(seconds=5, since="module"), waited="/var/lib/dpkg/lock-frontend is held by process"
+        files=WAITS,
+        at_last=HOLD.format(seconds=5, since="module"),
+        waited="/var/lib/dpkg/lock-frontend is held by process",
     ),
     "lock held for 120 s": Guest(
         make=HOLD.format(seconds=120, since=""), waited="/var/lib/dpkg/lock-frontend is held by process"
     ),
     "cloud-init runs": Guest(
         packages=("cloud-init", "locales"),
-        files=CLOUD_INIT,
-        make="touch /run/go-on",
+        files={**CLOUD_INIT, **WAITS},
+        at_last="touch /run/go-on",
         waited="cloud-init is in its stage",
     ),
     "sshd late and resetting": Guest(packages=ENGINE, at_last=LATE),

@@ -94,3 +94,14 @@ def test_a_lock_on_the_lists_is_waited_for(ran, holds, monkeypatch):
     answers[" update"] = ["E: Could not get lock /var/lib/apt/lists/lock"]
     monkeypatch.setattr(host, "lock_holder", lambda paths: None)
     install()
+
+
+def test_a_mirror_that_lacked_files_for_a_while_is_read_again(ran, holds, monkeypatch):
+    commands, answers = ran
+    lacks = "E: The repository 'http://mirror Release' does not have a Release file."
+    answers[" update"] = [lacks, lacks]
+    answers[" install "] = ["E: Unable to locate package docker.io", "E: Unable to locate package docker.io"]
+    monkeypatch.setattr(packages.trouble.time, "sleep", lambda pause: None)
+    install()
+    done = [line.split()[-1] for line in commands if " update" in line or " install " in line]
+    assert done == ["update", "docker.io"] * 3
