@@ -38,11 +38,15 @@ def call(host: Host, pair: pathlib.Path) -> bytes:
         connection.close()
 
 
+# A call that was let in, and that an Engine cut off which stopped while it was at it, in the handshake or later
+CUT = (ConnectionResetError, ssl.SSLEOFError)
+
+
 def shown(host: Host, pair: pathlib.Path) -> bytes:
     """The same, asked again if the Engine stopped in the middle of it."""
     try:
         return call(host, pair)
-    except ConnectionResetError:
+    except CUT:
         return call(host, pair)
 
 
@@ -60,8 +64,7 @@ class Stream:
             try:
                 try:
                     call(host, pair)
-                except ConnectionResetError:
-                    # It was let in, and cut off by an Engine that stopped while it was at it: who asks again is answered.
+                except CUT:  # who asks again is answered
                     self.cut += 1
                     call(host, pair)
             except (OSError, AssertionError, http.client.HTTPException) as error:

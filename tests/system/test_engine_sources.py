@@ -234,7 +234,8 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
     told["vendor"] |= repository.options(**fresh) | {"docker_engine_version": OLD, "docker_engine_hold": "released"}
     told["island"] = repository.options(**fresh, key=repository.next_key.armoured) | {"docker_engine_upgrade": True}
     told["former"] = static(f"{repository.url}/bookworm.tgz", bookworm.archive) | {
-        "docker_engine_download": "controller"
+        "docker_engine_download": "controller",
+        "docker_engine_interrupt": True,
     }
     changing = [hosts[name] for name in ("vendor", "island", "former")]
     played = play(*changing, each={host.name: told[name] for name, host in hosts.items()})

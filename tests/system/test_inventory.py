@@ -341,13 +341,13 @@ def test_live_asks_the_providers(ansible, fleet, moody, source):
     assert hosts(listed(ansible, path), "state_paused") == {"mood1"}
     moody.write_text("hang")
     run = ansible.command(
-        "ansible-inventory", "--inventory", source(store=str(fleet), live=True, live_timeout=1.5), "--list"
+        "ansible-inventory", "--inventory", source(store=str(fleet), live=True, live_timeout=5), "--list"
     ).ok()
     inventory = plain(json.loads(run.stdout))
     assert hosts(inventory, "state_unknown") == {"mood1"}
     assert hosts(inventory, "state_running") == {"web1", "web2", "build"}
-    assert inventory["_meta"]["hostvars"]["mood1"]["machine_error"] == "moody.cloud.box has not answered within 1.5 s."
-    assert "Not seen: mood1: moody.cloud.box has not answered within 1.5 s." in " ".join(run.stderr.split())
+    assert inventory["_meta"]["hostvars"]["mood1"]["machine_error"] == "moody.cloud.box has not answered within 5 s."
+    assert "Not seen: mood1: moody.cloud.box has not answered within 5 s." in " ".join(run.stderr.split())
     assert not processes_of(moody)
 
 
@@ -399,7 +399,7 @@ def test_info_runs_on_the_controller(ansible, shop):
 @pytest.mark.parametrize(
     "mood, why",
     [
-        ("hang", "moody.cloud.box has not answered within 1.5 s."),
+        ("hang", "moody.cloud.box has not answered within 5 s."),
         ("fail", "the moody cloud is out of order"),
     ],
 )
