@@ -60,7 +60,8 @@ def main() -> None:
                 )
                 most = max(starts(host) - before[name] for name, host in hosts.items())
                 report(f"{what}, starts of each Engine", most, allowed, "systemd's journal")
-                report(f"{what}, refused calls", len(stream.refused), 0, f"{stream.calls} new connections meanwhile")
+                met = f"{stream.calls} new connections meanwhile, {stream.cut} cut off and answered when asked again"
+                report(f"{what}, refused calls", len(stream.refused), 0, met)
     finally:
         bed.leave()
 
