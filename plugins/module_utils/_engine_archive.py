@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Engine as the vendor's archive of programs: where it is kept, its units, putting it there, and taking it away.
+"""The Engine as the vendor's archive of programs: putting it there, and taking it away.
 
-Everything is under /opt and /etc, so that a system on which /usr can't be written to will do. A version has a folder
-of its own, named by the archive's checksum; a link says which one is used, so a change is one rename, and so is the way back.
+Everything is under /opt and /etc, so that a system on which /usr can't be written to will do.
 Runs on the host, on Python 3.8.
 """
 
@@ -20,54 +19,15 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _download
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
-FOLDER = "/opt/dockyard/engine"
-CURRENT = FOLDER + "/current"
 ARRIVED = "/var/lib/dockyard-archive-"  # and a checksum: where the controller puts what the host can't download
 # Where a user's shell finds the client: the first folder that can be written to
 LINKS = ("/usr/local/bin/docker", "/opt/bin/docker")
 NEEDED = ("dockerd", "containerd", "containerd-shim-runc-v2", "runc")
-
-_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
-_PATH = f"Environment=PATH={CURRENT}:{host.SYSTEM_PATH}\n"
-_SERVICE = (
-    "LimitNOFILE=infinity\nLimitNPROC=infinity\nLimitCORE=infinity\nTasksMax=infinity\nDelegate=yes\nKillMode=process\n"
-)
-_UNITS = {
-    "containerd.service": (
-        "[Unit]\nDescription=containerd of the Docker Engine\nAfter=network.target local-fs.target\n\n"
-        f"[Service]\nType=notify\n{_PATH}ExecStartPre=-/sbin/modprobe overlay\nExecStart={CURRENT}/containerd\n"
-        f"Restart=always\nRestartSec=5\n{_SERVICE}OOMScoreAdjust=-999\n\n[Install]\nWantedBy=multi-user.target\n"
-    ),
-    "docker.socket": (
-        "[Unit]\nDescription=Socket of the Docker Engine\n\n[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\n"
-        "SocketUser=root\nSocketGroup=docker\n\n[Install]\nWantedBy=sockets.target\n"
-    ),
-    "docker.service": (
-        "[Unit]\nDescription=Docker Engine\nAfter=network-online.target docker.socket containerd.service\n"
-        "Wants=network-online.target containerd.service\nRequires=docker.socket\nStartLimitBurst=3\n"
-        f"StartLimitIntervalSec=60\n\n[Service]\nType=notify\n{_PATH}"
-        f"ExecStart={CURRENT}/dockerd -H fd:// --containerd=/run/containerd/containerd.sock\n"
-        f"ExecReload=/bin/kill -s HUP $MAINPID\nTimeoutStartSec=0\nRestart=always\nRestartSec=2\n{_SERVICE}"
-        "OOMScoreAdjust=-500\n\n[Install]\nWantedBy=multi-user.target\n"
-    ),
-}
-UNITS = {f"/etc/systemd/system/{name}": _HEADER + text for name, text in _UNITS.items()}
-
-
-def current() -> str | None:
-    """The checksum of the archive that is used."""
-    with contextlib.suppress(OSError):
-        return os.path.basename(os.readlink(CURRENT))
-    return None
-
-
-def about() -> dict[str, t.Any]:
-    used = current()
-    return {"static": used, "static_units": bool(used) and all(host.read(path) == text for path, text in UNITS.items())}
 
 
 class Archive:
@@ -77,12 +37,12 @@ class Archive:
         self.step = step
         self.limit = limit
         self.files = Files()
-        self.before = current()
+        self.before = static.current()
         self.done = False
 
     def unpack(self) -> None:
         """The programs beside those that are used; nothing changes yet."""
-        folder = f"{FOLDER}/{self.step['checksum']}"
+        folder = f"{static.FOLDER}/{self.step['checksum']}"
         if not os.path.isdir(folder):
             self._unpack(folder)
         said = host.run(f"{folder}/dockerd", "--version")[1].strip()
@@ -97,13 +57,13 @@ class Archive:
         except KeyError:
             host.run("groupadd", "--system", "docker")
         self.done = True
-        for path, text in UNITS.items():
+        for path, text in static.UNIT_FILES.items():
             self.files.put(path, text, 0o644)
         _use(self.step["checksum"])
         host.run("systemctl", "daemon-reload", limit=self.limit)
         # Its containers outlive it; the Engine's own turn comes with the rest of the plan.
         host.run("systemctl", "restart", "containerd.service", limit=self.limit)
-        host.run("systemctl", "enable", "--quiet", *_UNITS, limit=self.limit)
+        host.run("systemctl", "enable", "--quiet", *static.UNITS, limit=self.limit)
 
     def go_back(self) -> str:
         if not self.done:
@@ -174,32 +134,36 @@ def _extract(archive: str, folder: str) -> None:
 def _use(checksum: str | None) -> None:
     """Let the link show to an archive's programs, or to none."""
     if checksum is None:
-        host.remove(CURRENT)
+        host.remove(static.CURRENT)
     else:
-        partial = CURRENT + ".new"
+        partial = static.CURRENT + ".new"
         host.remove(partial)
         os.symlink(checksum, partial)
-        os.rename(partial, CURRENT)
+        os.rename(partial, static.CURRENT)
     for path in LINKS:
-        if os.path.islink(path) and os.readlink(path) == f"{CURRENT}/docker":
+        if os.path.islink(path) and os.readlink(path) == f"{static.CURRENT}/docker":
             if checksum is None:
                 host.remove(path)
             return
-    if checksum is None or not os.path.exists(f"{CURRENT}/docker") or host.which("docker") != f"{CURRENT}/docker":
+    if (
+        checksum is None
+        or not os.path.exists(f"{static.CURRENT}/docker")
+        or host.which("docker") != f"{static.CURRENT}/docker"
+    ):
         return
     for path in LINKS:
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            os.symlink(f"{CURRENT}/docker", path)
+            os.symlink(f"{static.CURRENT}/docker", path)
             return
 
 
 def take_away(limit: float) -> Files:
     """Our units and links, once another source takes their place. The programs stay until that has worked."""
     host.run("systemctl", "stop", "docker.socket", "docker.service", "containerd.service", limit=limit, check=False)
-    host.run("systemctl", "disable", "--quiet", *_UNITS, limit=limit, check=False)
+    host.run("systemctl", "disable", "--quiet", *static.UNITS, limit=limit, check=False)
     files = Files()
-    for path in UNITS:
+    for path in static.UNIT_FILES:
         files.put(path, None)
     _use(None)
     host.run("systemctl", "daemon-reload", limit=limit)
@@ -210,10 +174,10 @@ def give_back(files: Files, checksum: str, limit: float) -> None:
     files.undo()
     _use(checksum)
     host.run("systemctl", "daemon-reload", limit=limit)
-    host.run("systemctl", "enable", "--quiet", *_UNITS, limit=limit, check=False)
+    host.run("systemctl", "enable", "--quiet", *static.UNITS, limit=limit, check=False)
 
 
 def clean(keep: str | None) -> None:
-    for name in os.listdir(FOLDER) if os.path.isdir(FOLDER) else []:
+    for name in os.listdir(static.FOLDER) if os.path.isdir(static.FOLDER) else []:
         if name not in ("current", keep):
-            shutil.rmtree(os.path.join(FOLDER, name), ignore_errors=True)
+            shutil.rmtree(os.path.join(static.FOLDER, name), ignore_errors=True)

@@ -24,6 +24,9 @@ from . import _engine_places, _process
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # With what the role installs from an archive
 PATH = SYSTEM_PATH + ":/opt/dockyard/engine/current"
+UNITS = ("docker.socket", "docker.service")
+# Of dpkg and apt
+LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
 SOCKETS: tuple[str, ...] = ("/run/docker.sock", "/var/run/docker.sock")
 
 

@@ -22,12 +22,9 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_families 
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
-UNITS = ("docker.socket", "docker.service")
-
-
 # While these are there, a start of the units does nothing: so the Engine starts once, when all is in place,
 # and not in the middle of the package's installation. They are in /run, so a reboot ends it in any case.
-HOLDS = tuple(f"/run/systemd/system/{unit}.d/zz-dockyard-hold.conf" for unit in UNITS)
+HOLDS = tuple(f"/run/systemd/system/{unit}.d/zz-dockyard-hold.conf" for unit in host.UNITS)
 
 
 HOLD = "[Unit]\nConditionPathExists=/run/dockyard-engine-may-start\n"

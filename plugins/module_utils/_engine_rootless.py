@@ -17,7 +17,6 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ids as ids
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError, Owner
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import UNITS
 
 _SCRIPT = "dockerd-rootless.sh"
 _CONTRIB = "/usr/share/docker.io/contrib/" + _SCRIPT  # where Debian and Ubuntu put it
@@ -62,7 +61,7 @@ def prepare(plan: dict[str, t.Any], limit: float) -> None:
                 "systemd-logind"
             )
     if plan["system_off"]:
-        host.run("systemctl", "disable", "--quiet", "--now", *UNITS, limit=limit)
+        host.run("systemctl", "disable", "--quiet", "--now", *host.UNITS, limit=limit)
     host.belongs_to(owner)
 
 
@@ -71,7 +70,7 @@ def make_way_back(plan: dict[str, t.Any], limit: float) -> str:
     if not plan["system_ran"]:
         return ""
     host.run("systemctl", "daemon-reload", check=False)
-    if host.run("systemctl", "enable", "--quiet", "--now", *UNITS, limit=limit, check=False)[0]:
+    if host.run("systemctl", "enable", "--quiet", "--now", *host.UNITS, limit=limit, check=False)[0]:
         return " The system-wide Engine, which was stopped for it, does not start again."
     return " The system-wide Engine runs again."
 

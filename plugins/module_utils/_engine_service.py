@@ -20,7 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files, remember, remembered
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import HOLDS, UNITS, hold, lift_hold
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import HOLDS, hold, lift_hold
 
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
@@ -89,9 +89,9 @@ def act(action: str, live_restore_first: bool, limit: float, started_before: boo
         host.systemctl("stop", "docker.service", "docker.socket", limit=limit)
     if started_before:
         # Also forgets former starts, which count towards the unit's limit.
-        host.systemctl("reset-failed", *UNITS, check=False)
+        host.systemctl("reset-failed", *host.UNITS, check=False)
     since = time.time()
-    command = ("restart", "docker.service") if action == "restart" else ("start", *UNITS)
+    command = ("restart", "docker.service") if action == "restart" else ("start", *host.UNITS)
     try:
         host.systemctl(*command, limit=limit)
     except HostError as error:
@@ -135,9 +135,9 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
         host.systemctl("daemon-reload", check=False)
     if not acted:
         return "The files are as they were before, and the Engine was left alone."
-    host.systemctl("reset-failed", *UNITS, check=False)
+    host.systemctl("reset-failed", *host.UNITS, check=False)
     if not was_active:
-        host.systemctl("stop", *UNITS, limit=limit, check=False)
+        host.systemctl("stop", *host.UNITS, limit=limit, check=False)
         return "The files are as they were before, and the Engine is not started."
     try:
         if acted == "reload" and _runs():
@@ -145,8 +145,8 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
         elif acted in ("reload", "restart"):
             host.systemctl("restart", "docker.service", limit=limit)
         else:
-            host.systemctl("stop", *UNITS, limit=limit, check=False)
-            host.systemctl("start", *UNITS, limit=limit)
+            host.systemctl("stop", *host.UNITS, limit=limit, check=False)
+            host.systemctl("start", *host.UNITS, limit=limit)
     except HostError as error:
         return f"The files are as they were before, but with them the Engine does not run either: {error}"
     return "The former configuration is back, and the Engine runs with it."

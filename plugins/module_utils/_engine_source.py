@@ -38,7 +38,7 @@ class Source:
         if not self.steps:
             return
         if self.running:
-            self.started = host.show(*packages.UNITS).get("docker.service", {}).get(STARTED, "")
+            self.started = host.show(*host.UNITS).get("docker.service", {}).get(STARTED, "")
         if self.new:
             self.new.unpack()  # what can fail, before anything is taken away
         if self.live_restore:
@@ -50,7 +50,7 @@ class Source:
             told = self.go_back()
             if self.running and (packages.lift_hold() or told):
                 host.run("systemctl", "daemon-reload", check=False)
-                host.run("systemctl", "start", *packages.UNITS, limit=self.limit, check=False)
+                host.run("systemctl", "start", *host.UNITS, limit=self.limit, check=False)
             raise host.HostError(f"{error} {told}".strip()) from None
 
     def go_back(self) -> str:

@@ -17,8 +17,6 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
-LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
-
 
 class Trouble(t.NamedTuple):
     """One kind of trouble. In its sentences, {0}, {1}… are the groups of what was found, {NAME} one of FACTS."""
@@ -161,5 +159,5 @@ FACTS: dict[str, t.Callable[[str], str]] = {
     "read_only": _read_only,
     "name_servers": _name_servers,
     "clock": lambda text: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-    "lock": lambda text: host.lock_holder(LOCKS) or "it has let go of the lock by now",
+    "lock": lambda text: host.lock_holder(host.LOCKS) or "it has let go of the lock by now",
 }

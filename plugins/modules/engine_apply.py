@@ -149,7 +149,7 @@ class Apply:
         self.result: dict[str, t.Any] = {}
 
     def run(self) -> dict[str, t.Any]:
-        units = host.show(*packages.UNITS)
+        units = host.show(*host.UNITS)
         self.unit = units.get("docker.service", {})
         self.was_active = self.unit.get("ActiveState") == "active" or self.source.running
         if self.action == "start" and self.unit.get("ActiveState") in ("active", "activating"):

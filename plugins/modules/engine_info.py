@@ -189,7 +189,6 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_cl
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
     _data,
     _engine,
@@ -239,7 +238,7 @@ def main() -> None:
         end = time.monotonic() + module.params["wait_timeout"]
         wait(module, host.cloud_init_pending, waited, end)
         if host.which("dockerd") is None:
-            wait(module, lambda: host.lock_holder(trouble.LOCKS), waited, end)
+            wait(module, lambda: host.lock_holder(host.LOCKS), waited, end)
         here = _system.about_host()
         rootless = _rootless.about_rootless(module.params["rootless_user"] if here["systemd"] else "")
         shown = _units.settled(waited) if here["systemd"] and rootless["lingers"] else {}

@@ -11,16 +11,16 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_archive as archive
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
 
 
 def about_engine(active: bool) -> dict[str, t.Any]:
     found: dict[str, t.Any] = {
         "program": host.which("dockerd"),
         "running": False,
-        **archive.about(),
+        **static.about(),
     }
     version = host.ask("/version") if active else None
     if version:

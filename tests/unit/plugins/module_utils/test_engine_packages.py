@@ -46,7 +46,7 @@ def test_the_baked_images_hold_is_the_one_that_is_lifted():
     files = pathlib.Path(__file__).parents[4] / "roles" / "machine_image" / "files" / "guest" / "usr" / "lib"
     init = (files / "dockyard" / "init").read_text(encoding="utf-8")
     assert f"printf '{packages.HOLD}'".replace("\n", "\\n") in init
-    assert f"for unit in {' '.join(packages.UNITS)};" in init
+    assert f"for unit in {' '.join(host.UNITS)};" in init
     for path in packages.HOLDS:
         assert (
             path.replace("/run/systemd/system", "$units").replace(path.split("/")[-2].removesuffix(".d"), "$unit")

@@ -18,6 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ar
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_repository as repository
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
 from tests.unit.plugins.module_utils.test_openpgp import ED25519, PINNED, RSA
@@ -164,11 +165,11 @@ def opt(tmp_path, monkeypatch):
     """/opt, /etc and the rest in a folder."""
     folder = tmp_path / "engine"
     folder.mkdir()
-    monkeypatch.setattr(archives, "FOLDER", str(folder))
-    monkeypatch.setattr(archives, "CURRENT", str(folder / "current"))
+    monkeypatch.setattr(static, "FOLDER", str(folder))
+    monkeypatch.setattr(static, "CURRENT", str(folder / "current"))
     monkeypatch.setattr(archives, "ARRIVED", str(tmp_path / "arrived-"))
     monkeypatch.setattr(archives, "LINKS", (str(tmp_path / "bin" / "docker"),))
-    monkeypatch.setattr(archives, "UNITS", {str(tmp_path / "docker.service"): "[Unit]\n"})
+    monkeypatch.setattr(static, "UNIT_FILES", {str(tmp_path / "docker.service"): "[Unit]\n"})
     monkeypatch.setattr(archives.grp, "getgrnam", lambda name: None)
     return tmp_path
 
@@ -200,14 +201,14 @@ def archive(opt, told, names=(*archives.NEEDED, "docker"), version="", url=""):
 def test_an_archive_takes_its_place_and_goes_again(opt, told):
     it, digest = archive(opt, told)
     it.unpack()
-    assert archives.current() is None, "nothing is used before all is there"
+    assert static.current() is None, "nothing is used before all is there"
     it.run()
-    assert archives.about() == {"static": digest, "static_units": True}
+    assert static.about() == {"static": digest, "static_units": True}
     folder = opt / "engine" / digest
     assert {path.name for path in folder.iterdir()} == {*archives.NEEDED, "docker", "escaped"}
     assert os.access(folder / "dockerd", os.X_OK) and not (opt / "escaped").exists()
     assert not os.path.exists(archives.ARRIVED + digest)
-    assert it.go_back() and archives.about() == {"static": None, "static_units": False}
+    assert it.go_back() and static.about() == {"static": None, "static_units": False}
     assert not (opt / "docker.service").exists()
 
 
@@ -218,9 +219,9 @@ def test_the_archive_of_before_is_kept_until_the_new_one_runs(opt, told):
     it, second = archive(opt, told, names=(*archives.NEEDED, "docker", "ctr"))
     it.unpack()
     it.run()
-    assert archives.current() == second != first
+    assert static.current() == second != first
     it.go_back()
-    assert archives.current() == first
+    assert static.current() == first
     it.run()
     it.finish()
     assert sorted(path.name for path in (opt / "engine").iterdir()) == sorted([second, "current"])
