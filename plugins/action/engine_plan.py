@@ -22,12 +22,14 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_so
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_visit import Visit
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 SPEC: dict[str, t.Any] = {
-    "info": {"type": "dict", "required": True},
     "wanted": {"type": "dict", "required": True, "no_log": True},
     "names": {"type": "list", "elements": "str", "default": []},
+    "user": {"type": "str", "default": ""},
+    "secrets": {"type": "str", "default": "{}", "no_log": True},
 }
 # What can be wanted is told once, by the role; here it is read, so that values have their types.
 _ROLE = pathlib.Path(__file__).parents[2] / "roles" / "docker_engine" / "meta" / "argument_specs.yml"
@@ -40,10 +42,9 @@ _SERVER_CA = _PREFIX + "server_ca"
 
 
 class ActionModule(ActionBase):
-    """Makes the plan for one host's Engine, on the controller."""
+    """Looks at a host and makes the plan for its Engine, on the controller."""
 
     TRANSFERS_FILES = False
-    _requires_connection = False
     _supports_check_mode = True
     _supports_async = False
     _supports_diff = True
@@ -52,15 +53,16 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(SPEC)
         arguments = plain(arguments)
-        info = arguments["info"]
         try:
             options = _options(self._loader, arguments["wanted"])
             wanted = self._wanted(options)
+            hooks = _hooks(self._loader, options)
+            visit = Visit(self, task_vars or {}, arguments["user"] or "The user", options)
+            info = plain(visit.look(_asked(options, arguments)))
             others = self._name(wanted, arguments["names"], options["tls_san"], info, task_vars or {})
             if self._connection.transport == "local":
                 # An SSH session there is that of whoever started Ansible, not one between controller and host.
                 info["host"]["controller"] = None
-            hooks = _hooks(self._loader, options)
             plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
             plan.warnings += others
             if plan.certificate:
@@ -68,8 +70,10 @@ class ActionModule(ActionBase):
             _sources.fetch(plan, options["download"] == "controller", self._task.check_mode)
         except (PlanError, _tls.TlsError) as error:
             raise AnsibleActionFail(str(error)) from error
+        result = self._result(wanted, plan, info) | {"hooks": hooks if plan.restarts else {}}
+        result["changed"] = result["changed"] or visit.python_installed
         # What the host said is in it, and a host must not make the controller evaluate anything.
-        return unsafe(self._result(wanted, plan, info) | {"hooks": hooks if plan.restarts else {}})
+        return unsafe(result | visit.facts(info))
 
     def _wanted(self, options: dict[str, t.Any]) -> Wanted:
         if options["rotate"]:
@@ -143,6 +147,7 @@ class ActionModule(ActionBase):
             "changes": plan.changes,
             "action": plan.action,
             "source": plan.source,
+            "waited": info["waited"],
             "prepare": plan.prepare if needed else {},
             "install": plan.install if needed else {},
             "certificate": plan.certificate,
@@ -162,6 +167,25 @@ class ActionModule(ActionBase):
         if plan.diff:
             result["diff"] = plan.diff
         return result
+
+
+def _asked(options: dict[str, t.Any], arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What engine_info is asked for: no more than what is wanted touches."""
+    users = list(options["users"])
+    login = arguments["user"]
+    if options["access"] == "ssh" and not options["rootless_user"] and login not in ("", "root", *users):
+        users.append(login)
+    return {
+        "secrets": arguments["secrets"],
+        "users": users,
+        "data_root": options["data_root"] or options["config"].get("data-root", ""),
+        "rootless_user": options["rootless_user"],
+        "userns_remap": options["userns_remap"] or options["config"].get("userns-remap", ""),
+        "version": options["version"],
+        "upgrade": options["upgrade"],
+        "holds": options["hold"] != "as_is",
+        "wait_timeout": options["wait_timeout"],
+    }
 
 
 def _hooks(loader: DataLoader, options: dict[str, t.Any]) -> dict[str, str]:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: engine_plan
-short_description: Plans what is to be done for the Docker Engine of a host
+short_description: Looks at a host and plans what is to be done for its Docker Engine
 version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - From what M(dockyard.machine.engine_info) has seen and from what is wanted makes the plan, on the controller, without a
-    connection to the host. The plan is also the difference that check mode shows.
+  - Looks at the host by M(dockyard.machine.engine_info), and from that and from what is wanted makes the plan, on the
+    controller. The plan is also the difference that check mode shows.
+  - Waits before that until the host answers to SSH, and installs Python on a host that has none.
   - Bad input is an error here, before anything is touched.
   - This is a part of the role P(dockyard.machine.docker_engine#role), which is what to use.
 attributes:
   check_mode:
-    description: Only plans. In check mode it says that something would change.
+    description: Only plans. In check mode it says that something would change, and does not install Python.
     support: full
   diff_mode:
     description: Shows files, packages and certificate before and after. Values of environment variables are not shown.
@@ -34,10 +35,6 @@ attributes:
     platforms: posix
     support: full
 options:
-  info:
-    description: What M(dockyard.machine.engine_info) returned.
-    type: dict
-    required: true
   wanted:
     description:
       - The variables of the role P(dockyard.machine.docker_engine#role), by their names without C(docker_engine_).
@@ -51,16 +48,19 @@ options:
     type: list
     elements: str
     default: []
+  user:
+    description: Who logs in, where that is known. With access by SSH alone, this user is to reach the Engine.
+    type: str
+    default: ""
+  secrets:
+    description: The option O(dockyard.machine.engine_info#module:secrets) of M(dockyard.machine.engine_info).
+    type: str
+    default: "{}"
 """
 
 EXAMPLES = r"""
-- name: Look at the host
-  dockyard.machine.engine_info:
-  register: look
-
-- name: Plan
+- name: Plan for an Engine that only the host itself reaches
   dockyard.machine.engine_plan:
-    info: "{{ look }}"
     wanted:
       access: local
   register: plan
@@ -90,6 +90,11 @@ source:
   returned: success
   type: str
   sample: docker_ce
+waited:
+  description: What the look at the host waited for.
+  returned: success
+  type: list
+  elements: str
 prepare:
   description: What M(dockyard.machine.engine_apply) does before there is a certificate.
   returned: success

@@ -17,7 +17,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan impo
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
 # What the role's tasks use themselves, and what the plan knows by another name
-OF_THE_TASKS = {"wait_timeout", "start_timeout", "pipelining", "connect_timeout", "one_at_a_time"}
+OF_THE_TASKS = {"start_timeout", "pipelining", "one_at_a_time"}
 PREPARED = {"names", "server_ca", "client_ca", "options", "life", "signed_here"}
 
 

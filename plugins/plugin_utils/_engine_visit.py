@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The look at a host, by the module engine_info: waits for SSH before it, and installs Python where that is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+import typing as t
+
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
+
+PAUSE = 1  # seconds between attempts to reach the host
+_INTERPRETER = "discovered_interpreter_python"
+_NOT_FOUND = 127  # a shell's exit code
+# A shell's words, since there is nothing else yet
+_INSTALL_PYTHON = """set -e
+if command -v apt-get >/dev/null; then export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+apt-get -q -y -o DPkg::Lock::Timeout={seconds} install --no-install-recommends python3
+elif command -v dnf >/dev/null; then dnf -q -y install python3
+elif command -v zypper >/dev/null; then zypper -n install python3
+elif command -v apk >/dev/null; then apk add python3
+else echo "No package manager that is known here: install python3 first" >&2; exit 1; fi"""
+
+
+class Visit:
+    """One host, reached through the connection of an action.
+
+    Programs may speak the host's language there, so it's their names and exit codes that tell why one failed.
+    """
+
+    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any], user: str, options: dict[str, t.Any]) -> None:
+        self.action = action
+        self.user = user
+        self.task_vars = task_vars
+        self.connect_timeout: int = options["connect_timeout"]
+        self.wait_timeout: int = options["wait_timeout"]
+        self.python_installed = False
+
+    def look(self, asked: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What engine_info says when it is asked for this; PlanError if it can't be had."""
+        found = self._module(asked)
+        if found.get("failed") and not self._refusal(found) and _no_python(found):
+            self._install_python()
+            found = self._module(asked)
+        if found.get("failed"):
+            raise self._error(found)
+        return found
+
+    def facts(self, found: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What Ansible is to remember of the host, so that the next module doesn't search for Python again."""
+        facts = found.get("ansible_facts") or {}
+        return {"ansible_facts": {_INTERPRETER: facts[_INTERPRETER]}} if _INTERPRETER in facts else {}
+
+    def _module(self, asked: dict[str, t.Any]) -> dict[str, t.Any]:
+        end = time.monotonic() + self.connect_timeout
+        while True:
+            try:
+                found: dict[str, t.Any] = self.action._execute_module(
+                    module_name="dockyard.machine.engine_info", module_args=asked, task_vars=self.task_vars
+                )
+                return found
+            except AnsibleAuthenticationFailure:
+                raise
+            except AnsibleConnectionFailure as error:
+                said = str(error)
+                if "privilege escalation" in said:
+                    raise self._error({"msg": said}) from error
+                if time.monotonic() >= end:
+                    raise PlanError(
+                        f"This host did not answer to SSH within {self.connect_timeout} s (docker_engine_connect_timeout): "
+                        f"{said}. Nothing was touched. Look whether it runs, and at address, port and network"
+                    ) from error
+            except AnsibleError as error:
+                raise self._error({"msg": str(error)}) from error
+            with contextlib.suppress(AnsibleError):
+                self.action._connection.reset()
+            time.sleep(PAUSE)
+
+    def _install_python(self) -> None:
+        if self.action._task.check_mode:
+            raise PlanError("Python is missing on this host, and check mode installs nothing.")
+        done = self.action._low_level_execute_command(_INSTALL_PYTHON.format(seconds=self.wait_timeout))
+        if done["rc"]:
+            raise self._error({"msg": "Python can't be installed", "module_stderr": done["stderr"]})
+        self.python_installed = True
+        # What was found out without it doesn't hold any more.
+        self.task_vars.get("ansible_facts", {}).pop(_INTERPRETER, None)
+
+    def _error(self, found: dict[str, t.Any]) -> PlanError:
+        return PlanError(self._refusal(found) or _said(found) or "The host could not be looked at")
+
+    def _refusal(self, found: dict[str, t.Any]) -> str:
+        """Why it did not let us be root; empty if that is not why it failed."""
+        said = _said(found)
+        if re.search(r"sudo: (command )?not found|sudo: No such file", said) or (
+            found.get("rc") == _NOT_FOUND and re.search(r"\bsudo: ", said)
+        ):
+            return (
+                "There is no sudo on this host. Log in as root, install sudo, or set ansible_become_method to one that is "
+                "there (su)."
+            )
+        if re.search(r"(Missing|Incorrect) \w+ password|privilege escalation|\bsudo: ", said):
+            told = (found.get("module_stderr") or found.get("msg", "")).strip()
+            return (
+                f"{self.user} can't become root on this host: {told}. Give the right password (--ask-become-pass, or "
+                "ansible_become_password from a vault), or let the user do so without one"
+            )
+        return ""
+
+
+def _said(found: dict[str, t.Any]) -> str:
+    texts = [str(found.get(part) or "").strip() for part in ("msg", "module_stderr", "module_stdout")]
+    return ": ".join(dict.fromkeys(filter(None, texts)))
+
+
+def _no_python(found: dict[str, t.Any]) -> bool:
+    return found.get("rc") == _NOT_FOUND or bool(re.search(r"python\S*: (command )?not found", _said(found)))

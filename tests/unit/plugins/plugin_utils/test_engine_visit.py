@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_visit
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
+
+SEEN = {"host": {}, "changed": False}
+NO_PYTHON = {"failed": True, "rc": 127, "msg": "MODULE FAILURE", "module_stdout": "/bin/sh: 1: python3 : introuvable"}
+
+
+class Action:
+    """An action whose host answers in turn."""
+
+    def __init__(self, *answers, rc=0, check_mode=False):
+        self.answers = list(answers)
+        self.asked, self.commands, self.resets = [], [], 0
+        self.rc = rc
+        self._task = types.SimpleNamespace(check_mode=check_mode)
+        self._connection = types.SimpleNamespace(reset=self._reset)
+
+    def _execute_module(self, module_name, module_args, task_vars):
+        self.asked.append((module_name, dict(task_vars["ansible_facts"])))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _low_level_execute_command(self, command):
+        self.commands.append(command)
+        return {"rc": self.rc, "stdout": "", "stderr": "no such package"}
+
+    def _reset(self):
+        self.resets += 1
+        raise AnsibleError("there was no connection")
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Time that passes only while it is slept."""
+    now = [0.0]
+    fake = types.SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds))
+    monkeypatch.setattr(_engine_visit, "time", fake)
+    return now
+
+
+def visit(action, **facts):
+    return _engine_visit.Visit(action, {"ansible_facts": facts}, "debian", {"connect_timeout": 10, "wait_timeout": 7})
+
+
+def test_a_host_is_looked_at_once():
+    action = Action(SEEN)
+    it = visit(action)
+    assert it.look({"version": ""}) == SEEN and it.facts(SEEN) == {}
+    assert len(action.asked) == 1 and not it.python_installed
+
+
+def test_a_host_that_answers_late_is_waited_for():
+    action = Action(*[AnsibleConnectionFailure("Connection refused")] * 3, SEEN)
+    assert visit(action).look({}) == SEEN
+    assert (len(action.asked), action.resets) == (4, 3)
+
+
+def test_a_host_that_does_not_answer_is_waited_for_so_long(clock):
+    with pytest.raises(
+        PlanError, match="did not answer to SSH within 10 s .*: Connection refused. Nothing was touched"
+    ):
+        visit(Action(AnsibleConnectionFailure("Connection refused"))).look({})
+    assert clock == [10.0]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            AnsibleConnectionFailure("Timeout (12s) waiting for privilege escalation prompt: "),
+            "debian can't become root",
+        ),
+        (AnsibleError("Incorrect sudo password"), "debian can't become root on this host: Incorrect sudo password"),
+        (AnsibleError("no such file"), "no such file"),
+    ],
+)
+def test_what_waiting_does_not_help_is_told_at_once(clock, error, said):
+    with pytest.raises(PlanError, match=said):
+        visit(Action(error)).look({})
+    assert clock == [0.0]
+
+
+def test_a_wrong_password_for_ssh_is_ansible_s_own_error(clock):
+    with pytest.raises(AnsibleAuthenticationFailure):
+        visit(Action(AnsibleAuthenticationFailure("Invalid/incorrect password"))).look({})
+    assert clock == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"module_stdout": "/bin/sh: 1: sudo: not found", "rc": 127}, "There is no sudo on this host"),
+        ({"module_stderr": "bash: sudo: Kommando nicht gefunden.", "rc": 127}, "There is no sudo on this host"),
+        (
+            {"module_stderr": "sudo: a password is required", "rc": 1},
+            "debian can't become root .*: sudo: a password is",
+        ),
+        (
+            {"msg": "Missing sudo password"},
+            "debian can't become root on this host: Missing sudo password. Give the right",
+        ),
+        ({"msg": "The disk is full"}, "^The disk is full$"),
+        (
+            {"msg": "MODULE FAILURE", "module_stderr": "Segmentation fault", "rc": 139},
+            "MODULE FAILURE: Segmentation fault",
+        ),
+        ({}, "could not be looked at"),
+    ],
+)
+def test_why_a_host_could_not_be_looked_at(found, said):
+    action = Action({"failed": True, **found})
+    with pytest.raises(PlanError, match=said):
+        visit(action).look({})
+    assert not action.commands
+
+
+@pytest.mark.parametrize("found", [NO_PYTHON, {"failed": True, "rc": 1, "msg": "/usr/bin/python3.11: not found"}])
+def test_python_is_installed_where_it_is_missing(found):
+    seen = {**SEEN, "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3", "other": 1}}
+    action = Action(found, seen)
+    it = visit(action, discovered_interpreter_python="/usr/bin/python3.11")
+    assert it.look({}) == seen and it.python_installed
+    assert "DPkg::Lock::Timeout=7" in action.commands[0]
+    assert action.asked[1][1] == {}, "it would be looked for where it was not"
+    assert it.facts(seen) == {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
+
+
+def test_check_mode_installs_no_python():
+    action = Action(NO_PYTHON, check_mode=True)
+    with pytest.raises(PlanError, match="Python is missing on this host, and check mode installs nothing"):
+        visit(action).look({})
+    assert not action.commands
+
+
+def test_python_that_can_t_be_installed():
+    with pytest.raises(PlanError, match="Python can't be installed: no such package"):
+        visit(Action(NO_PYTHON, rc=1)).look({})
