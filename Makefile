@@ -17,7 +17,7 @@ CELL ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check format units core sanity system stress faults mutants bench build docs lock hooks clean distclean
+.PHONY: help setup setup-run demo test check format units core sanity system long stress faults mutants bench build docs lock hooks clean distclean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ sanity: setup ## ansible-test sanity alone (CORE=2.21 and the like: with that an
 
 system: setup ## System tests alone: machines, container hosts, faults
 	@$(T)/system
+
+long: setup ## The system tests that take longer, which make test leaves out
+	@$(T)/system --long
 
 stress: setup ## Controllers at once, 10,000 seeds, up to 10 minutes (SEED=123: that one, step by step)
 	@$(T)/stress $(if $(SEED),--seed $(SEED))
