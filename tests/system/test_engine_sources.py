@@ -189,7 +189,7 @@ def test_change_of_version_and_of_source_under_containers(hosts, told, play, rep
     vendor, former = hosts["vendor"], hosts["former"]
     assert installed(vendor, *ALL) == dict.fromkeys(ALL, NEW) | {"containerd.io": OLD}
     assert "docker-ce" in vendor.out("apt-mark showhold").split()
-    assert f"upgrade docker-ce from 5:{OLD}" in " ".join(played.of(vendor).result("Plan")["changes"])
+    assert f"upgrade docker-ce from 5:{OLD}" in " ".join(played.of(vendor).result("Look at the host and plan")["changes"])
     assert vendor.out("journalctl -u docker.service -o cat | grep -c '^Started docker.service'") == "2"
     assert not installed(former, "docker.io", "containerd", "runc")
     assert installed(former, "docker-ce") == {"docker-ce": NEW}
@@ -242,7 +242,7 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
     vendor, former = hosts["vendor"], hosts["former"]
     assert installed(vendor, "docker-ce", "docker-ce-cli") == dict.fromkeys(ALL[:2], OLD)
     assert not vendor.out("apt-mark showhold")
-    assert any("goes back" in warning for warning in played.of(vendor).result("Plan")["warnings"])
+    assert any("goes back" in warning for warning in played.of(vendor).result("Look at the host and plan")["warnings"])
     for host in (vendor, hosts["island"]):
         assert host.out(f"cat {KEY}").strip() == repository.next_key.armoured.strip()
     assert not installed(former, *ALL)
