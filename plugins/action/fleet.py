@@ -14,6 +14,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._record import Re
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _fleet, _fleet_swarm, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
@@ -81,7 +82,7 @@ class ActionModule(ControllerAction):
             mine = sum(1 for record in records.values() if record.fleet == fleet["id"])
             _fleet.check_surplus(plan.surplus, mine, args["remove_max"])
         swarm = self._swarm(store, records, nodes, plan, args["remove_surplus"])
-        made = False
+        made, ready = False, {}
         uses_ssh = any(_drivers.load(one["driver"]).ssh_user for one in plan.wanted)
         # A store that isn't there is made with the first machine: what is wrong with that must not leave a store.
         if store.exists and not self._task.check_mode:
@@ -91,6 +92,7 @@ class ActionModule(ControllerAction):
                 made = store.give_client_pairs(name for name, record in records.items() if record.ssh) or made
             if args["refresh"]:
                 self._refresh(args, plan, records, task_vars)
+                ready = self._ready(store, records, plan)
         even = _fleet_swarm.even_managers(nodes)
         warnings = [even] if even else []
         if uses_ssh and store.exists:
@@ -105,6 +107,7 @@ class ActionModule(ControllerAction):
             "create": plan.create,
             "change": plan.change,
             "keep": plan.keep,
+            "ready": ready,
             "surplus": plan.surplus,
             "swarm": swarm,
         }
@@ -180,6 +183,20 @@ class ActionModule(ControllerAction):
                         remedy="Adopt it (playbook dockyard.machine.adopt), or remove it (playbook dockyard.machine.prune "
                         f"with machine_ids={one['id']})",
                     )
+
+    def _ready(self, store: Store, records: dict[str, Record], plan: _fleet.Plan) -> dict[str, dict[str, t.Any]]:
+        """The variables of those machines of which the record alone tells that nothing is to be done.
+
+        Where a driver has defaults from module_defaults, it is up to its module to compare them.
+        """
+        found = {}
+        for one in plan.wanted if not self._task.module_defaults else ():
+            record = records.get(one["name"])
+            if record and record.driver == one["driver"]:
+                secret = secret_options(_drivers.load(record.driver))
+                if as_recorded(one, store, record, one["options"], secret) is not None:
+                    found[record.name] = unsafe(_machines.brought(store, record)["host_vars"])
+        return found
 
     def _removal(
         self,

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _record, _ssh
@@ -13,6 +12,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import Sto
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import GROUPED
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
 OWN = {
@@ -24,7 +24,6 @@ OWN = {
     "max_age": {"type": "float", "default": 0},
 }
 UP = (None, "present", "started", "restarted")
-NOTED = ("fleet", "role", "labels", "tls_san")  # what the record notes, beside the driver's options
 
 
 class ActionModule(ControllerAction):
@@ -125,27 +124,12 @@ class ActionModule(ControllerAction):
     def _answer(
         args: dict[str, t.Any], store: Store, driver: str | None, options: dict[str, t.Any], secret: set[str]
     ) -> dict[str, t.Any] | None:
-        """The machine as recorded, if it was seen lately, runs, and is as asked for."""
-        if not args["max_age"] or not args["name"] or args["state"] not in (None, "present", "started"):
+        """The machine as recorded, if nothing is to be done."""
+        record = store.read(args["name"]) if args["max_age"] and args["name"] else None
+        if record is None or record.driver != driver:
             return None
-        record = store.read(args["name"])
-        if record is None or record.status != _record.MADE or record.driver != driver:
-            return None
-        if record.ssh and not record.ssh.get("reached"):
-            return None  # it may still be on its way up: a run that was cut short has not waited for it
-        observed = store.observed(record.name)
-        if observed.get("state") != "running" or time.time() - (observed.get("refreshed") or 0) > args["max_age"]:
-            return None
-        if not _record.has_options(record, options, secret, store.digest):
-            return None
-        if any(args[name] is not None and args[name] != getattr(record, name) for name in NOTED):
-            return None
-        if args["expires_in"] not in (None, record.kept.get("expires_in")):
-            return None
-        said = {"user": args["ssh_user"], "key": args["ssh_key"], "args": args["ssh_args"]}
-        if any(value is not None and value != record.ssh.get(name) for name, value in said.items()):
-            return None
-        if args["host_key"] and args["host_key"].split()[:2] not in [key.split() for key in record.ssh["host_keys"]]:
+        observed = as_recorded(args, store, record, options, secret)
+        if observed is None:
             return None
         public = _record.public(record, observed, store.folder(record.name))
         return {**public, **_machines.brought(store, record)}

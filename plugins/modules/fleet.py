@@ -146,6 +146,13 @@ keep:
   returned: with O(state=present)
   type: list
   elements: str
+ready:
+  description:
+    - The variables of those machines that were seen to run in the refresh, were reached before, and are recorded as they are
+      wanted. The module machine would do nothing for them.
+  returned: with O(state=present)
+  type: dict
+  sample: {"shop-web-0": {"ansible_host": "192.0.2.10", "machine_name": "shop-web-0"}}
 surplus:
   description: Names of the machines of the fleet beyond the count of their role.
   returned: with O(state=present)

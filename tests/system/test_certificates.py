@@ -117,7 +117,10 @@ def test_certificates_by_an_intermediate_and_by_a_command(host, play, ca, client
     command = {"docker_engine_server_ca_command": [*SIGNER, str(ca / "server")], **by_command}
     assert play(host, **command).changed == 0, "what was signed below the root is as good"
     renewed = play(host, docker_engine_certificate_life="30d", **command)
-    assert "is to live 30 days" in renewed.result("Look at the host and plan")["changes"][0] and renewed.facts["action"] == "restart"
+    assert (
+        "is to live 30 days" in renewed.result("Look at the host and plan")["changes"][0]
+        and renewed.facts["action"] == "restart"
+    )
     question = asked(ca / "server")[before:]
     assert [one["rehearsal"] for one in question] == [False], (
         "a running host is not touched before, so nothing is rehearsed"

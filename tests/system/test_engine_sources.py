@@ -189,7 +189,9 @@ def test_change_of_version_and_of_source_under_containers(hosts, told, play, rep
     vendor, former = hosts["vendor"], hosts["former"]
     assert installed(vendor, *ALL) == dict.fromkeys(ALL, NEW) | {"containerd.io": OLD}
     assert "docker-ce" in vendor.out("apt-mark showhold").split()
-    assert f"upgrade docker-ce from 5:{OLD}" in " ".join(played.of(vendor).result("Look at the host and plan")["changes"])
+    assert f"upgrade docker-ce from 5:{OLD}" in " ".join(
+        played.of(vendor).result("Look at the host and plan")["changes"]
+    )
     assert vendor.out("journalctl -u docker.service -o cat | grep -c '^Started docker.service'") == "2"
     assert not installed(former, "docker.io", "containerd", "runc")
     assert installed(former, "docker-ce") == {"docker-ce": NEW}
