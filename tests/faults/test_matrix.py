@@ -14,7 +14,7 @@ import pytest
 from tests.faults import report, world
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHARE, CHANGED_SHARE = 0.08, 0.3
+SHARE, CHANGED_SHARE = 0.05, 0.2
 
 
 def changed() -> str:

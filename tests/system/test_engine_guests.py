@@ -28,6 +28,15 @@ IMPATIENT = {
     "no Python and no sudo": ("Python is missing on this host, and check mode installs nothing",),
 }
 LONG = "lock held for 120 s"
+# What takes its time, or has a sibling that shows the same
+RARELY = {
+    LONG,
+    "unpacked Engine, with a container",
+    "disk full, seen before",
+    "no iptables, and nothing may be installed",
+    "in German",
+    "bad option of others",
+}
 # Looked at on the host: what was written since it began to misbehave, and when the container was started
 WRITTEN = "find /etc /var/lib/dpkg /var/lib/dockyard -newer /run/misbehaves -type f 2> /dev/null || :"
 STARTED = f"docker inspect -f '{{{{.State.Pid}}}} {{{{.State.StartedAt}}}}' {CONTAINER}"
@@ -130,7 +139,9 @@ def story(
                 bed.remove(host)
 
 
-@pytest.mark.parametrize("name", GUESTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in RARELY else ()) for name in GUESTS]
+)
 def test_guest(story: Story, authority: Authority, name: str) -> None:
     guest, host, first = GUESTS[name], story.hosts[name], story.first[name]
     if guest.says:

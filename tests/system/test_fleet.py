@@ -107,7 +107,7 @@ def test_a_limit_is_refused(playbook, fleet, store, tmp_path, name):
 
 
 def test_one_wrong_machine_stops_all_before_anything_is_touched(playbook, fleet, store):
-    extra = fleet()
+    extra = fleet(machine_timeout=3)
     extra["machine_fleet"]["roles"]["db"] = {"driver": "generic", "options": {"address": "127.0.0.1", "ssh_port": 1}}
     run = playbook("create_hosts", extra).failed()
     assert "127.0.0.1 port 1 can't be reached" in run.messages
