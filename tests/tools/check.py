@@ -20,9 +20,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv" / "bin"
 COLLECTION = "ansible_collections/dockyard/machine"
 
-# Longest first, so that the short ones fill the gaps. {bin} is the virtualenv's.
+# Longest first, so that the short ones fill the gaps. {bin} is the virtualenv's. Sanity's pylint comes in make sanity,
+# and with the newest Ansible, which finds more, in make test.
 CHECKS = {
-    "sanity": "tests/tools/sanity",
+    "sanity": "tests/tools/sanity --quick",
     "units": "tests/tools/units",
     "ansible-lint": "{bin}/ansible-lint --offline --profile production --nocolor -q",
     "mypy": f"cd .build/src && {{bin}}/mypy --config-file {COLLECTION}/pyproject.toml {COLLECTION}/plugins",
