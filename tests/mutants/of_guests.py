@@ -9,6 +9,7 @@ from tests.mutants import mutant
 
 TROUBLE = "plugins/module_utils/_engine_trouble.py"
 FAMILIES = "plugins/module_utils/_engine_families.py"
+LOOK = "plugins/module_utils/_engine_look/_packages.py"
 GUEST = "plugins/plugin_utils/_engine_plan/_guest.py"
 ON_TROUBLE = "unit/plugins/module_utils/test_engine_trouble.py"
 ON_PACKAGES = "unit/plugins/module_utils/test_engine_packages.py"
@@ -50,5 +51,11 @@ MUTANTS = [
         "Certificates have ended by the clock of a host that is years ahead.",
         f"{ON_GUEST}::test_a_clock_that_is_further_off_is_an_error_where_there_are_certificates",
         (GUEST, "if abs(behind) > CLOCK_LIMIT", "if behind > CLOCK_LIMIT"),
+    ),
+    mutant(
+        "lists-from-the-future-are-fresh",
+        "After a clock was set back, an upgrade goes by package lists of any age.",
+        "unit/plugins/modules/test_engine_info.py::test_lists_from_before_the_clock_was_set_back_are_old",
+        (LOOK, "abs(int(time.time() - newest))", "int(time.time() - newest)"),
     ),
 ]

@@ -50,7 +50,8 @@ def lists_age(family: Family) -> int | None:
             with contextlib.suppress(OSError):
                 ages.append(os.stat(os.path.join(folder, name)).st_ctime if name != "lock" else 0)
     newest = max(ages, default=0)
-    return int(time.time() - newest) if newest else None
+    # A time to come is from before the clock was set back: such lists are as good as old.
+    return abs(int(time.time() - newest)) if newest else None
 
 
 def about_packages(asked: str, upgrade: bool, holds: bool, refresh: bool) -> dict[str, t.Any]:

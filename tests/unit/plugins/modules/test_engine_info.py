@@ -9,13 +9,19 @@ import os
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_families as families
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _network, _units
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
+    _engine,
+    _network,
+    _packages,
+    _units,
+)
 
 POLICY = """\
 docker.io:
@@ -41,6 +47,18 @@ def test_candidates():
 def test_states_of_packages():
     text = "docker.io\t20.10\tii \ncontainerd\t1.6\tiU \niptables\t1\thi \napparmor\t3\trc \ndocker-ce\t\tun \n"
     assert families.dpkg_status(text) == ({"docker.io": "20.10", "iptables": "1"}, ["containerd"], ["iptables"])
+
+
+def test_lists_from_before_the_clock_was_set_back_are_old(tmp_path, monkeypatch):
+    family = families.FAMILIES["apt"]._replace(lists=str(tmp_path))
+    assert _packages.lists_age(family) is None
+    (tmp_path / "lock").touch()
+    assert _packages.lists_age(family) is None
+    (tmp_path / "list").touch()
+    now = time.time()
+    for ahead in (3600, -3600):
+        monkeypatch.setattr(time, "time", lambda ahead=ahead: now + ahead)
+        assert 3590 < _packages.lists_age(family) < 3610
 
 
 def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
