@@ -95,7 +95,13 @@ MUTANTS = [
         "runtimes-of-others-go",
         "Entering NVIDIA's runtime takes others out of daemon.json.",
         ISOLATION + "test_other_runtimes_stay",
-        (PLAN + "_gpu.py", "{name: about for name, about in there.items() if name != NAME}", "{}"),
+        (PLAN + "_gpu.py", "{other: about for other, about in there.items() if other != name}", "{}"),
+    ),
+    mutant(
+        "cdi-of-an-engine-that-has-none",
+        "The role says that containers can have devices by CDI, and the Engine has never heard of it.",
+        ISOLATION + "test_cdi_that_can_not_be_is_an_error",
+        (PLAN + "_keys.py", 'features.get("cdi") and version < CDI', 'features.get("cdi") and version > CDI'),
     ),
     mutant(
         "each-users-manager-starts-it",

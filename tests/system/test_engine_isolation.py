@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -190,19 +191,60 @@ def test_data_moves_with_its_root_or_stays_where_it_is(root_host, play, archive)
     assert play(host, **home).changed == 0
 
 
+# -- devices by CDI
+
+# A device of nobody's, and a variable that says which
+CDI = {
+    "cdiVersion": "0.5.0",
+    "kind": "example.org/device",
+    "devices": [
+        {
+            "name": "zero",
+            "containerEdits": {
+                "env": ["WHICH=zero"],
+                "deviceNodes": [
+                    {"path": "/dev/dockyard0", "hostPath": "/dev/null", "type": "c", "major": 1, "minor": 3}
+                ],
+            },
+        }
+    ],
+}
+
+
+@pytest.mark.long
+def test_a_device_by_cdi(new_host, play, archive):
+    """On Debian 13, whose own Engine has CDI and does not look for it unless it is told to."""
+    host = new_host(suite="trixie", customize={"/etc/cdi/example.json": json.dumps(CDI)})
+    play(host)
+    load(host, archive)
+    # Its Engine insists on settings of the network that a container in a container may not make
+    run = f"docker run --rm --network=none --device example.org/device=zero {image.NAME} sh -c"
+    look = "echo $WHICH; stat -c %F /dev/dockyard0; echo gone > /dev/dockyard0; cat /dev/dockyard0"
+    assert "cdi" in host.ssh(f"{run} '{look}'", check=False).stderr
+    play(host, docker_engine_gpu="cdi")
+    assert host.out(f"{run} '{look}'").split("\n") == ["zero", "character special file"]
+    assert play(host, docker_engine_gpu="cdi").changed == 0
+    play(host)
+    assert "cdi" in host.ssh(f"{run} '{look}'", check=False).stderr
+    assert "features" not in host.out("cat /etc/docker/daemon.json")
+
+
 # -- an Engine without root
 
 USER = "dockyard"
 ROOTLESS = {"docker_engine_rootless_user": USER, "docker_engine_access": "tls"}
 
 
-@pytest.fixture
-def user_host(new_host):
-    """A host as they are outside of containers: with logind, and the device for tunnels."""
-    host = new_host()
+def as_outside(host):
+    """Makes a host as they are outside of containers: with logind, and the device for tunnels."""
     host.ssh(UNCOVER)
     host.ssh("systemctl unmask systemd-logind && mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200")
     return host
+
+
+@pytest.fixture
+def user_host(new_host):
+    return as_outside(new_host())
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Graphics cards: the runtime of NVIDIA's toolkit, where that is on the host. Drivers are never installed."""
+"""Graphics cards: the runtime of NVIDIA's toolkit, where that is on the host, and devices by CDI. Drivers are never
+installed."""
 
 from __future__ import annotations
 
@@ -14,23 +15,33 @@ NAME = "nvidia"
 
 
 def config_of(wanted: Wanted, info: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The wanted configuration with the runtime in it, beside those that are there."""
+    """The wanted configuration with what lets containers have cards, beside what is there."""
     program = info["gpu"]["nvidia"]
     if wanted.gpu == NAME and not program:
         raise PlanError(
             "docker_engine_gpu is 'nvidia', but nvidia-container-runtime is not on this host: install NVIDIA's driver and its "
             "container toolkit first, or use 'auto', which takes it when it is there"
         )
-    asked = wanted.config.get("runtimes", {})
-    there = info["config"]["content"].get("runtimes", {})
-    ours = info["remembered"]["config"].get("runtimes", {})
-    if NAME in asked or (NAME in there and NAME not in ours):
-        return wanted.config  # someone has set it up already
-    if program and wanted.gpu != "none":
-        added = {NAME: {"path": program, "runtimeArgs": []}}
-    elif NAME in ours and there == ours:
-        added = {}
-    else:
-        return wanted.config
-    runtimes = {**{name: about for name, about in there.items() if name != NAME}, **asked, **added}
-    return {**wanted.config, "runtimes": runtimes} if runtimes else wanted.config
+    runtime = {"path": program, "runtimeArgs": []} if program and wanted.gpu != "none" else None
+    config = _with(wanted.config, info, "runtimes", NAME, runtime)
+    config = _with(config, info, "features", "cdi", True if wanted.gpu == "cdi" else None)
+    features = {**info["config"]["content"].get("features", {}), **config.get("features", {})}
+    if wanted.gpu == "cdi" and not features["cdi"]:
+        raise PlanError(
+            "docker_engine_gpu is 'cdi', but 'cdi' in 'features' of the Engine's configuration is off: take it out"
+        )
+    return config
+
+
+def _with(config: dict[str, t.Any], info: dict[str, t.Any], key: str, name: str, value: t.Any) -> dict[str, t.Any]:
+    """The configuration with an entry in an object of it, beside entries of others; None takes ours out."""
+    asked = config.get(key, {})
+    there = info["config"]["content"].get(key, {})
+    ours = info["remembered"]["config"].get(key, {})
+    if name in asked or (name in there and name not in ours):
+        return config  # someone has set it up already
+    if value is None and not (name in ours and there == ours):
+        return config
+    added = {} if value is None else {name: value}
+    entries = {**{other: about for other, about in there.items() if other != name}, **asked, **added}
+    return {**config, key: entries} if entries else config

@@ -99,6 +99,7 @@ NEEDS: tuple[tuple[str, str, Version], ...] = (
     ("ip6tables", "experimental", (27, 0)),
     ("metrics-addr", "experimental", (20, 10)),
 )
+CDI: Version = (25, 0)  # the first Engine with the feature "cdi": older ones take no notice of it
 # Of "features", what an Engine looks at later than at its start
 _FEATURES = frozenset(("buildkit",))
 
@@ -127,6 +128,11 @@ def check_keys(wanted: t.Mapping[str, t.Any], merged: t.Mapping[str, t.Any], ver
     for name, other, before in NEEDS:
         if wanted.get(name) and not merged.get(other) and version < before:
             raise PlanError(f"'{name}' needs '{other}' too before Engine {_said(before)}, and {engine}")
+    features = wanted.get("features")
+    if isinstance(features, dict) and features.get("cdi") and version < CDI:
+        raise PlanError(
+            f"CDI (docker_engine_gpu 'cdi', or 'cdi' in 'features') came with Engine {_said(CDI)}, and {engine}"
+        )
 
 
 def _said(version: Version) -> str:

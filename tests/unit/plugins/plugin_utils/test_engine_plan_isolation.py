@@ -115,6 +115,39 @@ def test_what_someone_has_set_up_is_theirs():
     assert base.plan(card(), config={"runtimes": theirs}).apply["config_set"]["runtimes"] == theirs
 
 
+def with_features(there=None, ours=None, version="26.1.5"):
+    info = card(program=None)
+    info["engine"]["version"] = version
+    for place, features in ((info["config"]["content"], there), (info["remembered"]["config"], ours)):
+        if features is not None:
+            place["features"] = features
+    return info
+
+
+def test_cdi_is_turned_on_where_it_is_asked_for():
+    it = base.plan(with_features(), gpu="cdi")
+    assert it.apply["config_set"] == {"features": {"cdi": True}}
+    assert it.action == "restart", "the Engine looks for it at its start alone"
+    assert base.plan(with_features(), gpu="auto").changes == []
+    ours = {"cdi": True}
+    assert base.plan(with_features(ours, ours), gpu="cdi").changes == []
+    assert base.plan(with_features(ours, ours), gpu="auto").apply["config_unset"] == ["features"]
+    assert base.plan(with_features(ours), gpu="none").changes == [], "somebody else's"
+    others = {"containerd-snapshotter": False}
+    assert base.plan(with_features(others), gpu="cdi").apply["config_set"] == {"features": {**others, **ours}}
+
+
+def test_cdi_that_can_not_be_is_an_error():
+    with pytest.raises(PlanError, match="came with Engine 25.0, and the Engine of this host is 20.10"):
+        base.plan(with_features(version="20.10.24"), gpu="cdi")
+    for info, more in (
+        (with_features({"cdi": False}), {}),
+        (with_features(), {"config": {"features": {"cdi": False}}}),
+    ):
+        with pytest.raises(PlanError, match="'cdi' in 'features' of the Engine's configuration is off"):
+            base.plan(info, gpu="cdi", **more)
+
+
 # -- an Engine without root
 
 
