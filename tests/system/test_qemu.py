@@ -18,6 +18,7 @@ import time
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _qemu
 from tests.system._harness import processes_of
 
 BOOT_LIMIT = 240  # seconds; an idle controller needs 10 to 20 without KVM
@@ -182,6 +183,13 @@ def test_a_machine_whose_qemu_died_is_stopped_and_starts_again(machines):
     assert machines.ok("web1", state="gathered")["machine"]["state"] == "stopped"
     assert machines.ok("web1", state="started")["machine"]["state"] == "running"
     machines.ok("web1", state="absent")
+
+
+@pytest.mark.parametrize("architecture", sorted(_qemu.PROBES))
+def test_the_guest_that_tries_an_accelerator_runs_to_its_end(architecture):
+    """By emulation, which runs everything. Where it is not installed, the machine can't be of that architecture either."""
+    path = shutil.which(f"qemu-system-{architecture}")
+    assert path is None or _qemu._works(path, architecture, "tcg")
 
 
 def test_bad_input_touches_nothing(machines, tmp_path):
