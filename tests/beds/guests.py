@@ -137,7 +137,8 @@ class Guest:
     files: t.Mapping[str, str] = dataclasses.field(default_factory=dict)  # that are there when it boots
     packages: tuple[str, ...] = ()  # of its image
     variables: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)  # Ansible's, of the host
-    says: tuple[str, ...] = ()  # what the first run fails with; without it, the first run converges
+    says: tuple[str, ...] = ()  # what the first run fails with, {source}: a name that the host gets packages from;
+    # without it, the first run converges
     touched: bool = True  # whether the run that fails may have written anything
     waited: str = ""  # what the first run waited for
     left: str = ""  # shell, as root, that succeeds if the first run has left the host as it should
@@ -165,7 +166,7 @@ GUESTS: dict[str, Guest] = {
     "no DNS": Guest(
         make=f"echo nameserver {GATEWAY.partition('/')[0]} > /etc/resolv.conf",
         variables={"docker_engine_wait_timeout": 4},
-        says=("can't resolve the name deb.debian.org", "name servers are 172.29.213.1", "Tried "),
+        says=("can't resolve the name {source}", f"name servers are {GATEWAY.partition('/')[0]}", "Tried "),
         mend="cp /root/resolv.conf.before /etc/resolv.conf",
     ),
     "mirror without files for a while": Guest(
@@ -295,6 +296,12 @@ def image_archive(bed: t.Any) -> str:
         if not path.exists():
             image.build(path)
     return str(path)
+
+
+def sources(host: Host) -> list[str]:
+    """The names that a host gets its packages from: whatever this machine's own sources are, the beds have them."""
+    uris = host.out("apt-get indextargets --format '$(REPO_URI)'").split()
+    return sorted({str(urllib.parse.urlsplit(uri).hostname) for uri in uris})
 
 
 def made(bed: t.Any, guest: Guest, mirror: Mirror) -> Host:
