@@ -211,18 +211,18 @@ def socket_drop_in(
         lines = [f"ListenStream={port}"]
     if allowed is not None:
         lines += ["IPAddressDeny=any", "IPAddressAllow=" + " ".join(["localhost", *allowed])]
-    remembered = [_CONTROLLERS + " ".join(controllers)] if controllers else []
+    remembered = [CONTROLLERS + " ".join(controllers)] if controllers else []
     return _HEADER + "\n".join([*remembered, "[Socket]", *lines]) + "\n"
 
 
-_CONTROLLERS = "# Controllers: "
+CONTROLLERS = "# Controllers: "
 
 
 def controllers_of(drop_in: str | None) -> list[str]:
-    """The controllers that our drop-in of docker.socket remembers, the latest first."""
+    """The controllers that our drop-in of docker.socket, or our block of settings, remembers, the latest first."""
     for line in (drop_in or "").splitlines():
-        if line.startswith(_CONTROLLERS):
-            return line[len(_CONTROLLERS) :].split()
+        if line.startswith(CONTROLLERS):
+            return line[len(CONTROLLERS) :].split()
     return []
 
 

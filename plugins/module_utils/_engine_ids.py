@@ -51,6 +51,11 @@ def about(name: str, path: str, exists: t.Callable[[str], bool]) -> dict[str, t.
     return {"name": name, "exists": exists(name), "ranges": sum(length for dummy, length in ranges) >= isolation.RANGE}
 
 
+def join(user: str, group: str) -> None:
+    """Into a group. Alpine has usermod only by a package of its own, and addgroup for the same."""
+    host.run(*(("usermod", "-aG", group, user) if host.which("usermod") else ("addgroup", user, group)))
+
+
 def provide(user: str, group: str, login: bool = False) -> None:
     """Make a user that is not there, and give it what it lacks."""
     if not user_exists(user):

@@ -15,17 +15,14 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_archive as archive
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_repository as repository
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, command
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
-
-# While these are there, a start of the units does nothing: so the Engine starts once, when all is in place,
-# and not in the middle of the package's installation. They are in /run, so a reboot ends it in any case.
-HOLDS = tuple(f"/run/systemd/system/{unit}.d/zz-dockyard-hold.conf" for unit in host.UNITS)
-
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_manager import HOLDS
 
 HOLD = "[Unit]\nConditionPathExists=/run/dockyard-engine-may-start\n"
 
@@ -182,7 +179,7 @@ class Installation:
 
 def hold() -> None:
     """Let the units not start, once systemd has read it."""
-    for path in HOLDS:
+    for path in HOLDS if manager.here().holds else ():
         host.write(path, HOLD, 0o644)
 
 

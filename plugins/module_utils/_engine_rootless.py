@@ -86,14 +86,6 @@ def leave(user: str, limit: float) -> None:
         owner.run("systemctl", "--user", "daemon-reload", limit=limit)
 
 
-def enable(units: t.Sequence[str], limit: float) -> None:
-    if host.OWNER:
-        # For all users' managers, and the unit's condition is its user: nothing is written into anybody's folders.
-        host.run("systemctl", "--global", "enable", "--quiet", "docker.service", limit=limit)
-    else:
-        host.run("systemctl", "enable", "--quiet", *units, limit=limit)
-
-
 def own_files() -> None:
     """The files that are secret belong to who runs the Engine; their folder stays root's, so no link can be put there."""
     uid, gid = (host.OWNER.uid, host.OWNER.gid) if host.OWNER else (0, 0)

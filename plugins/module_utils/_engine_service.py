@@ -9,7 +9,6 @@ Runs on the host, on Python 3.8.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import stat
@@ -18,21 +17,12 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files, remember, remembered
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import HOLDS, hold, lift_hold
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import hold, lift_hold
 
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
-
-
-def own_command(properties: t.Mapping[str, str]) -> str | None:
-    """The command of docker.service, of which the properties are, without our drop-in."""
-    paths = [properties.get("FragmentPath", ""), *properties.get("DropInPaths", "").split()]
-    ours = (cfg.SERVICE_DROP_IN, *HOLDS)
-    commands = cfg.assigned(
-        [host.read(path) or "" for path in paths if path and path not in ours], "Service", "ExecStart"
-    )
-    return commands[-1] if commands else None
 
 
 # What the Engine says when it does not take over a configuration. Other errors in its log are about other things.
@@ -52,21 +42,21 @@ _RELOADS = "%7B%22type%22%3A%5B%22daemon%22%5D%2C%22event%22%3A%5B%22reload%22%5
 
 
 def reload_engine(live_restore: bool, limit: float) -> None:
-    since = time.time()
-    host.systemctl("reload", "docker.service", limit=limit)
+    since, mark = time.time(), manager.here().mark()
+    manager.here().reload(limit)
     if live_restore:
         if not host.until(lambda: (host.ask("/info") or {}).get("LiveRestoreEnabled"), 15):
-            raise HostError("The Engine did not take over live-restore: " + " | ".join(log_lines(since)))
+            raise HostError("The Engine did not take over live-restore: " + " | ".join(log_lines(mark)))
         return
 
     def outcome() -> str | None:
         # It says so in an event; in its log only where the log's level allows it.
         if host.ask(f"/events?since={since:.3f}&until={time.time():.3f}&filters={_RELOADS}"):
             return "done"
-        return "failed" if any(words in journal(since) for words in _REFUSALS) else None
+        return "failed" if any(words in journal(mark) for words in _REFUSALS) else None
 
     if host.until(outcome, 30) != "done":
-        raise HostError("The Engine did not take over its configuration: " + " | ".join(log_lines(since)))
+        raise HostError("The Engine did not take over its configuration: " + " | ".join(log_lines(mark)))
 
 
 def live_restore(limit: float) -> None:
@@ -80,22 +70,21 @@ def live_restore(limit: float) -> None:
 
 def act(action: str, live_restore_first: bool, limit: float, started_before: bool = True) -> None:
     """Start, reload or restart the Engine; ``cycle`` restarts it and the socket."""
+    it = manager.here()
     if live_restore_first:
         reload_engine(True, limit)
     if action == "reload":
         reload_engine(False, limit)
         return
     if action == "cycle":
-        host.systemctl("stop", "docker.service", "docker.socket", limit=limit)
+        it.stop(limit)
     if started_before:
-        # Also forgets former starts, which count towards the unit's limit.
-        host.systemctl("reset-failed", *host.UNITS, check=False)
-    since = time.time()
-    command = ("restart", "docker.service") if action == "restart" else ("start", *host.UNITS)
+        it.forget()
+    mark = it.mark()
     try:
-        host.systemctl(*command, limit=limit)
+        (it.restart if action == "restart" else it.start)(limit)
     except HostError as error:
-        raise HostError(" | ".join(log_lines(since)) or str(error)) from None
+        raise HostError(" | ".join(log_lines(mark)) or str(error)) from None
 
 
 def stop_with_containers(limit: float) -> None:
@@ -110,7 +99,7 @@ def stop_with_containers(limit: float) -> None:
         mode = stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if text is not None else 0o644
         host.write(cfg.CONFIG_PATH, cfg.render_config({**cfg.parse_config(text or ""), "live-restore": False}), mode)
         try:
-            host.systemctl("reload", "docker.service", limit=limit)
+            manager.here().reload(limit)
             if not host.until(lambda: not (host.ask("/info") or {}).get("LiveRestoreEnabled", True), 15):
                 raise HostError("The Engine's containers would outlive it, since live-restore can't be switched off")
         finally:
@@ -119,34 +108,34 @@ def stop_with_containers(limit: float) -> None:
             else:
                 host.write(cfg.CONFIG_PATH, text, mode)
     hold()
-    host.systemctl("daemon-reload", limit=limit)
-    # The socket first: a call that comes in between would start the Engine again.
-    host.systemctl("stop", "docker.socket", "docker.service", limit=limit)
+    manager.here().reread(limit)
+    manager.here().stop(limit)
 
 
 def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restore: bool, limit: float) -> str:
     """Undo, and let the Engine run as before; what came of it as a sentence."""
+    it = manager.here()
     files.undo()
     if keep_live_restore:
         # The containers outlived the old Engine by it: a start without it would end them.
         config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
         host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), 0o644)
     if lift_hold() or files.changed:
-        host.systemctl("daemon-reload", check=False)
+        it.reread(check=False)
     if not acted:
         return "The files are as they were before, and the Engine was left alone."
-    host.systemctl("reset-failed", *host.UNITS, check=False)
+    it.forget()
     if not was_active:
-        host.systemctl("stop", *host.UNITS, limit=limit, check=False)
+        it.stop(limit, check=False)
         return "The files are as they were before, and the Engine is not started."
     try:
         if acted == "reload" and _runs():
-            host.systemctl("reload", "docker.service", limit=limit)
+            it.reload(limit)
         elif acted in ("reload", "restart"):
-            host.systemctl("restart", "docker.service", limit=limit)
+            it.restart(limit)
         else:
-            host.systemctl("stop", *host.UNITS, limit=limit, check=False)
-            host.systemctl("start", *host.UNITS, limit=limit)
+            it.stop(limit, check=False)
+            it.start(limit)
     except HostError as error:
         return f"The files are as they were before, but with them the Engine does not run either: {error}"
     return "The former configuration is back, and the Engine runs with it."
@@ -154,24 +143,14 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
 
 def _runs() -> bool:
     """Whether the Engine runs and answers: one that took a reload amiss may have ended, and be about to start again."""
-    return host.show("docker.service").get("docker.service", {}).get("ActiveState") == "active" and bool(
-        host.until(lambda: host.ask("/version"), 2)
-    )
+    return manager.here().state().get("ActiveState") == "active" and bool(host.until(lambda: host.ask("/version"), 2))
 
 
-def journal(since: float) -> str:
-    with contextlib.suppress(HostError):
-        mine = (
-            (f"_UID={host.OWNER.uid}", "_SYSTEMD_USER_UNIT=docker.service") if host.OWNER else ("-u", "docker.service")
-        )
-        return host.run(
-            *("journalctl", *mine, "--since", f"@{since:.3f}", "-o", "cat", "--no-pager", "-n", "200"),
-            check=False,
-        )[1]
-    return ""
+def journal(since: t.Any) -> str:
+    return manager.here().log(since)
 
 
-def log_lines(since: float) -> list[str]:
+def log_lines(since: t.Any) -> list[str]:
     """The daemon's own last words."""
     lines = [line.strip() for line in journal(since).splitlines() if line.strip()]
     telling = [

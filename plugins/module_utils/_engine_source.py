@@ -9,10 +9,12 @@ Runs on the host, on Python 3.8.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_archive as archive
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
 
@@ -38,7 +40,7 @@ class Source:
         if not self.steps:
             return
         if self.running:
-            self.started = host.show(*host.UNITS).get("docker.service", {}).get(STARTED, "")
+            self.started = manager.here().state().get(STARTED, "")
         if self.new:
             self.new.unpack()  # what can fail, before anything is taken away
         if self.live_restore:
@@ -49,8 +51,9 @@ class Source:
         except (host.HostError, OSError) as error:
             told = self.go_back()
             if self.running and (packages.lift_hold() or told):
-                host.run("systemctl", "daemon-reload", check=False)
-                host.run("systemctl", "start", *host.UNITS, limit=self.limit, check=False)
+                manager.here().reread(check=False)
+                with contextlib.suppress(host.HostError):
+                    manager.here().start(self.limit)
             raise host.HostError(f"{error} {told}".strip()) from None
 
     def go_back(self) -> str:

@@ -116,6 +116,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_fi
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ids as ids
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_move as moving
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
@@ -149,8 +150,7 @@ class Apply:
         self.result: dict[str, t.Any] = {}
 
     def run(self) -> dict[str, t.Any]:
-        units = host.show(*host.UNITS)
-        self.unit = units.get("docker.service", {})
+        self.unit = manager.here().state()
         self.was_active = self.unit.get("ActiveState") == "active" or self.source.running
         if self.action == "start" and self.unit.get("ActiveState") in ("active", "activating"):
             # Someone else has started it since the look, so it runs without what is put in place now.
@@ -224,17 +224,16 @@ class Apply:
             self.place_units(plan["service"])
         rootless.own_files()
         for user in plan.get("users", []):
-            host.run("usermod", "-aG", "docker", user)
+            ids.join(user, "docker")
         if plan.get("enable"):
-            rootless.enable(plan["enable"], self.limit)
+            manager.here().enable(plan["enable"], self.limit)
 
     def place_units(self, unit: dict[str, t.Any]) -> None:
         changed = files.open_and_close(self.plan.get("firewall"), self.limit)
-        changed = (self.place_rootless if host.OWNER else self.place_drop_ins)(unit) or changed
-        if packages.lift_hold() or changed:
-            host.run("systemctl", "daemon-reload", limit=self.limit)
-            if host.OWNER:
-                host.systemctl("daemon-reload", limit=self.limit)
+        it = manager.here()
+        placed = self.place_rootless(unit) if host.OWNER else it.place(self.files.put, self.plan, self.unit)
+        if packages.lift_hold() or placed or changed:
+            it.reread(self.limit)
 
     def place_rootless(self, unit: dict[str, t.Any]) -> bool:
         if not rootless.script():
@@ -244,14 +243,6 @@ class Apply:
         plan = self.plan["rootless"]
         text = rootless.unit(plan["user"], plan["port"], plan["listen"], unit["environment"])
         return self.files.put(isolation.ROOTLESS_UNIT, text)
-
-    def place_drop_ins(self, unit: dict[str, t.Any]) -> bool:
-        put = self.files.put
-        command = service.own_command(self.unit)
-        if command is None:
-            raise host.HostError("There is no docker.service on this host")
-        changed = put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, unit["tls"], unit["environment"]))
-        return put(cfg.SOCKET_DROP_IN, self.plan["socket"]) or changed
 
     def put_config(self, keys: dict[str, t.Any], gone: list[str]) -> None:
         old = host.read(cfg.CONFIG_PATH)

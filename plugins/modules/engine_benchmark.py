@@ -109,12 +109,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 
 PROGRAMS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2", "runc")
 TLS_FILES = ("tlscacert", "tlscert", "tlskey")
 
 
 def look() -> benchmark.Seen:
+    if openrc.runs():
+        raise host.HostError("This host has OpenRC, and the benchmark's items are about files and units of systemd")
     units = host.show("docker.service", "docker.socket")
     texts = {name: _texts(unit) for name, unit in units.items()}
     commands = cfg.assigned(texts.get("docker.service", []), "Service", "ExecStart")

@@ -119,7 +119,9 @@ config:
   returned: success
   type: dict
 units:
-  description: State, commands and drop-ins of the units C(docker.service) and C(docker.socket).
+  description:
+    - State, commands and drop-ins of the units C(docker.service) and C(docker.socket).
+    - With OpenRC, the service C(docker) and its settings by the same names.
   returned: success
   type: dict
 tls:
@@ -193,6 +195,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_look impo
     _data,
     _engine,
     _network,
+    _openrc,
     _packages,
     _remap,
     _rootless,
@@ -242,8 +245,10 @@ def main() -> None:
         here = _system.about_host()
         rootless = _rootless.about_rootless(module.params["rootless_user"] if here["systemd"] else "")
         shown = _units.settled(waited) if here["systemd"] and rootless["lingers"] else {}
-        units = _units.about_units(shown)
-        if module.params["rootless_user"]:
+        units, others = _units.about_units(shown), _units.others_variables(shown)
+        if here["openrc"]:
+            units, others = _openrc.units(waited), _openrc.others_variables()
+        elif module.params["rootless_user"]:
             units = _rootless.units(units)
         config, memory = _engine.about_config(), _engine.about_memory()
         arguments = units.get("docker.service", {}).get("arguments", [])
@@ -261,7 +266,7 @@ def main() -> None:
             config=config,
             units=units,
             tls=_engine.about_tls(),
-            environment=_engine.about_environment(environment, _units.others_variables(shown)),
+            environment=_engine.about_environment(environment, others),
             remembered=memory,
             clients=clients.about_clients(
                 ["root", *module.params["users"]] if client_proxies else [], client_proxies, memory["clients"]

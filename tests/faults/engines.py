@@ -20,6 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import (
     _engine_files,
     _engine_host,
+    _engine_manager,
     _engine_packages,
     _engine_service,
     _tls,
@@ -171,7 +172,7 @@ class Engine:
         patch.setattr(_engine_host, "until", lambda question, *_limit, **_more: question())
         shown = {"ActiveState": "active", "ExecMainStartTimestampMonotonic": "5"}
         patch.setattr(_engine_host, "show", lambda *_units: {"docker.service": shown})
-        patch.setattr(_engine_service, "own_command", lambda _properties: COMMAND)
+        patch.setattr(_engine_manager, "own_command", lambda _properties: COMMAND)
         patch.setattr(_engine_service, "journal", lambda _since: "")
         patch.setattr(_engine_service, "check_refusal", self._check_shown)
         patch.setattr(_engine_packages, "HOLDS", ())

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _network
 
 
@@ -39,6 +40,7 @@ def about_host() -> dict[str, t.Any]:
         "controller": _network.controller(),
         "clock": time.time(),
         "systemd": os.path.isdir("/run/systemd/system"),
+        "openrc": openrc.runs(),
         "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
         "apparmor": (host.read("/sys/module/apparmor/parameters/enabled") or "").startswith("Y"),
         "iptables": host.which("iptables"),

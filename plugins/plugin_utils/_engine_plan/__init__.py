@@ -5,7 +5,7 @@
 """The plan for a host's Engine: from what is wanted and what was seen to what is to be done.
 
 Pure: no host, no clock, no files. The plan is data; check mode shows it, the module engine_apply does it.
-A chapter each: _packages, _options, _keys, _gpu, _config, _environment, _data, _remap, _rootless, _units, _access (with
+A chapter each: _packages, _options, _keys, _gpu, _config, _environment, _data, _remap, _rootless, _openrc, _units, _access (with
 _firewall), _certificate, _service, _guest; _rotate for some of it.
 """
 
@@ -25,6 +25,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan impo
     _environment,
     _gpu,
     _guest,
+    _openrc,
     _options,
     _packages,
     _remap,
@@ -34,7 +35,12 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan impo
     _service,
     _units,
 )
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
+    Plan,
+    PlanError,
+    Wanted,
+    with_openrc,
+)
 
 ACCESS = ("tls", "ssh", "local")
 
@@ -45,6 +51,7 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _check_wanted(wanted)
     _rootless.check_wanted(wanted)
     _check_host(info)
+    _openrc.check_host(wanted, info)
     _rootless.check_host(wanted, info)
     plan = Plan()
     if wanted.rotate:
@@ -57,7 +64,7 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _config.plan_config(plan, wanted, info)
     _data.plan_data(plan, wanted, info)
     _remap.plan_remap(plan, wanted, info)
-    (_rootless.plan_unit if wanted.rootless_user else _units.plan_units)(plan, wanted, info)
+    _settings_of(wanted, info)(plan, wanted, info)
     _access.plan_access(plan, wanted, info)
     _environment.plan_environment(plan, wanted, info)
     _environment.plan_clients(plan, info)
@@ -65,7 +72,15 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     _rootless.plan_owner(plan, wanted, info)
     _service.plan_users(plan, wanted, info)
     _service.plan_service(plan, wanted, info)
+    _openrc.check_plan(plan, info)
     return _finished(plan, wanted, info, now)
+
+
+def _settings_of(wanted: Wanted, info: dict[str, t.Any]) -> t.Callable[[Plan, Wanted, dict[str, t.Any]], None]:
+    """The chapter on what the Engine is started with, by who starts it."""
+    if with_openrc(info):
+        return _openrc.plan_settings
+    return _rootless.plan_unit if wanted.rootless_user else _units.plan_units
 
 
 def _finished(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> Plan:
@@ -114,8 +129,10 @@ def _check_wanted(wanted: Wanted) -> None:
 
 
 def _check_host(info: dict[str, t.Any]) -> None:
-    if not info["host"]["systemd"]:
-        raise PlanError(f"systemd does not run on this host ({info['host']['os']['name']}), and the role needs it")
+    if not info["host"]["systemd"] and not with_openrc(info):
+        raise PlanError(
+            f"systemd does not run on this host ({info['host']['os']['name']}), nor does OpenRC, and the role needs one of them"
+        )
     if info["config"]["error"]:
         raise PlanError(
             f"{cfg.CONFIG_PATH} on the host is not valid: {info['config']['error']}. Correct or remove it first; "

@@ -11,7 +11,12 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _firewall
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
+    Plan,
+    PlanError,
+    Wanted,
+    with_openrc,
+)
 
 CONTROLLER, ALL = "controller", "all"
 LATEST = 8  # controllers that are remembered, so that those of a team don't take each other's place
@@ -57,10 +62,9 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     if sources.networks is not None and _filters(wanted, info):
         # The host itself comes from the address that it asks.
         allowed = _normal([*map(_network, specific), *map(_network, sources.networks)])
-    # Without root there is no unit for a socket.
-    after = (
-        None if wanted.rootless_user else cfg.socket_drop_in(wanted.port, wanted.listen, allowed, sources.controllers)
-    )
+    # Without root, or systemd, there is no unit for a socket.
+    alone = wanted.rootless_user or with_openrc(info)
+    after = None if alone else cfg.socket_drop_in(wanted.port, wanted.listen, allowed, sources.controllers)
     plan.apply.update(socket=after, listen=wanted.listen)
     if after != seen:
         plan.differ(cfg.SOCKET_DROP_IN, seen, after)
@@ -70,7 +74,7 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     opening = _firewall.Opening(wanted.port, sources.networks)
     _firewall.plan_firewalls(plan, opening, info["firewalls"])
     plan.access = {"allow": [ALL] if sources.networks is None else sources.networks, "enforced_by": enforcing}
-    _warn(plan, wanted, sources, enforcing)
+    _warn(plan, wanted, info, sources, enforcing)
 
 
 def sources_of(wanted: Wanted, info: dict[str, t.Any]) -> Sources:
@@ -78,7 +82,8 @@ def sources_of(wanted: Wanted, info: dict[str, t.Any]) -> Sources:
     controllers: list[str] = []
     unknown = False
     if CONTROLLER in wanted.allow:
-        controllers = cfg.controllers_of(info["units"]["docker.socket"]["own_drop_in"])
+        place = "docker.service" if with_openrc(info) else "docker.socket"
+        controllers = cfg.controllers_of(info["units"][place]["own_drop_in"])
         seen = _controller(info["host"]["controller"])
         unknown = seen is None and not controllers
         if seen is not None and not seen.is_loopback and str(seen) not in controllers:
@@ -103,6 +108,8 @@ def enforced_by(wanted: Wanted, sources: Sources, info: dict[str, t.Any]) -> lis
         why = (
             "is for root's units only, and the Engine is a user's"
             if wanted.rootless_user
+            else "is not there with OpenRC"
+            if with_openrc(info)
             else "needs cgroup v2, and this host has cgroup v1"
         )
         raise PlanError(
@@ -115,10 +122,10 @@ def enforced_by(wanted: Wanted, sources: Sources, info: dict[str, t.Any]) -> lis
 
 def _filters(wanted: Wanted, info: dict[str, t.Any]) -> bool:
     """Whether systemd can filter what comes to the socket: only for root's units."""
-    return info["host"]["cgroup"] == 2 and not wanted.rootless_user
+    return info["host"]["cgroup"] == 2 and not wanted.rootless_user and not with_openrc(info)
 
 
-def _warn(plan: Plan, wanted: Wanted, sources: Sources, enforcing: list[str]) -> None:
+def _warn(plan: Plan, wanted: Wanted, info: dict[str, t.Any], sources: Sources, enforcing: list[str]) -> None:
     """Said when something changes, not with each run."""
     if not plan.changes:
         return
@@ -130,7 +137,13 @@ def _warn(plan: Plan, wanted: Wanted, sources: Sources, enforcing: list[str]) ->
     elif sources.networks is not None and not enforcing:
         plan.warnings.append(
             "Everyone who has a client's certificate can reach the Engine: "
-            + ("it is a user's, and there is" if wanted.rootless_user else "this host has cgroup v1 and")
+            + (
+                "it is a user's, and there is"
+                if wanted.rootless_user
+                else "this host has OpenRC and"
+                if with_openrc(info)
+                else "this host has cgroup v1 and"
+            )
             + " no active firewall, so nothing can keep the port to the controller alone"
         )
 

@@ -10,7 +10,12 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _keys
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
+    Plan,
+    PlanError,
+    Wanted,
+    with_openrc,
+)
 
 ENGINES = ("docker-ce", "docker.io", "docker-engine")  # packages of which the version is the Engine's
 
@@ -27,7 +32,7 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     put, out = cfg.config_changes(current, config, remembered)
     merged = cfg.apply_changes(current, put, out)
     _keys.check_keys(wanted.config, merged, _version(plan, info))
-    _check_conflicts(wanted, merged, info["units"]["docker.service"])
+    _check_conflicts(wanted, merged, info)
     if put or out:
         plan.apply.update(config_set=put, config_unset=out)
         plan.differ(
@@ -55,8 +60,9 @@ def _version(plan: Plan, info: dict[str, t.Any]) -> _keys.Version | None:
     return next((version for version in map(_keys.version_of, found) if version), None)
 
 
-def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], service: dict[str, t.Any]) -> None:
+def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], info: dict[str, t.Any]) -> None:
     """The Engine does not start if a key is in its file and in its arguments, so this is said before."""
+    service = info["units"]["docker.service"]
     arguments = cfg.keys_of(service["arguments"])
     places = ", ".join([service["fragment"], *service["drop_ins"]])
     for key in _keys.names_in(merged):
@@ -81,7 +87,7 @@ def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], service: dict[str
             f"{cfg.SERVICE_DROP_IN}: TLS would be lost. Give it a name that comes before"
         )
     hosts = cfg.host_arguments(service["arguments"])
-    if service["exists"] and not any(host.startswith("fd://") for host in hosts):
+    if service["exists"] and not with_openrc(info) and not any(host.startswith("fd://") for host in hosts):
         raise PlanError(
             f"The Engine's command ({places}) does not listen on fd://, so it can't be reached over docker.socket. "
             f"It listens on {', '.join(hosts) or 'its own socket'}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, Family
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _archive, _repository, _systems
@@ -21,6 +22,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
     PlanError,
     Wanted,
     package_step,
+    with_openrc,
 )
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._systems import DOCKER_CE, Packages
 
@@ -125,9 +127,10 @@ def _present(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             "docker_engine_source is 'present', but this host has no dockerd. Install it, or use another docker_engine_source"
         )
     if not units["docker.service"]["exists"] or not units["docker.socket"]["exists"]:
+        lacking = openrc.SCRIPT if with_openrc(info) else "docker.service and docker.socket"
         raise PlanError(
-            f"docker_engine_source is 'present', but to {program} there is no docker.service and docker.socket on this "
-            "host: the role needs both"
+            f"docker_engine_source is 'present', but to {program} there is no {lacking} on this host: the role needs "
+            f"{'it' if with_openrc(info) else 'both'}"
         )
     version = info["engine"].get("version") or ""
     if wanted.version and version and not versions.asked_for(version, wanted.version):

@@ -93,6 +93,11 @@ class Plan:
             self.diff.append({"before_header": header, "after_header": header, "before": texts[0], "after": texts[1]})
 
 
+def with_openrc(info: dict[str, t.Any]) -> bool:
+    """Whether the host has OpenRC, where the Engine listens by itself, and its settings are those of a service."""
+    return bool(info["host"].get("openrc"))
+
+
 def package_step(family: str, **more: t.Any) -> dict[str, t.Any]:
     """What is to be done about packages, as a step of the plan's install part."""
     return {

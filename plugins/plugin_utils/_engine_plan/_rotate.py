@@ -11,9 +11,15 @@ import datetime
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _certificate, _service
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
+    Plan,
+    PlanError,
+    Wanted,
+    with_openrc,
+)
 
 ROTATE = ("", "ca", "certificates")
 
@@ -28,6 +34,7 @@ def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datet
         )
     service, sock = info["units"]["docker.service"], info["units"]["docker.socket"]
     listening = cfg.assigned([sock["own_drop_in"] or ""], "Socket", "ListenStream")
+    listening = openrc.listening(service["own_drop_in"]) if with_openrc(info) else listening
     if not listening or not info["tls"]["certificate"]:
         return  # it does not listen for TLS: there is nothing to rotate
     # A run without the variables of the one that has set the host up must not take names out of its certificate.
@@ -38,8 +45,10 @@ def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datet
         _service.plan_action(plan, wanted, info)
     places = [one.rpartition(":") for one in listening]
     plan.apply.update(
-        service={"tls": True, "environment": "EnvironmentFile=" in (service["own_drop_in"] or "")},
+        service={"tls": True, "environment": cfg.ENVIRONMENT_PATH in (service["own_drop_in"] or "")},
         socket=sock["own_drop_in"],
         port=int(places[-1][2]),
         listen=[address.strip("[]") for address, _colon, _port in places if address],
     )
+    if with_openrc(info):
+        plan.apply["options"] = service["own_drop_in"]

@@ -17,7 +17,7 @@ def test_cycle_stops_both_and_forgets_former_starts(ran):
     commands, dummy = ran
     service.act("cycle", False, 10)
     assert commands == [
-        "systemctl stop docker.service docker.socket",
+        "systemctl stop docker.socket docker.service",
         "systemctl reset-failed docker.socket docker.service",
         "systemctl start docker.socket docker.service",
     ]
