@@ -153,11 +153,15 @@ class Bed:
         base = self._base_image(suite or _suite())
         if not packages:
             return base
-        key = hashlib.sha256(json.dumps([base, INSTALL, *packages]).encode()).hexdigest()[:12]
+        return self.image_from(base, INSTALL, *packages)
+
+    def image_from(self, base: str, script: str, *words: str) -> str:
+        """What a shell script with these arguments makes of an image; made and cached at the first use."""
+        key = hashlib.sha256(json.dumps([base, script, *words]).encode()).hexdigest()[:12]
         tag = f"dockyard-bed:{key}"
         with locked(cache_folder() / f"image-{key}.lock"):
             if not self.engine.docker("images", "-q", tag):
-                container = self.engine.docker("create", base, "sh", "-ec", INSTALL, "sh", *packages)
+                container = self.engine.docker("create", base, "sh", "-ec", script, "sh", *words)
                 try:
                     self.engine.docker("start", "-a", container, limit=300)
                     self.engine.docker("commit", "-c", 'CMD ["/sbin/init"]', container, tag, limit=120)
@@ -215,8 +219,12 @@ class Bed:
         customize: t.Mapping[str, str] | None = None,
         packages: t.Sequence[str] = (),
         suite: str = "",
+        image: str = "",
     ) -> Host:
-        """A new host. ``customize`` puts files in place before it boots, ``packages`` are there beside the usual ones."""
+        """A new host. ``customize`` puts files in place before it boots, ``packages`` are there beside the usual ones.
+
+        It runs the usual image, unless another is named.
+        """
         name = f"bed-{os.urandom(4).hex()}"
         key, public = self._key_pair("id")
         host_private, host_public = _new_key_pair()
@@ -224,7 +232,7 @@ class Bed:
             *("create", "--name", name, "--hostname", name, "--label", f"{_OWNER}={self.owner}"),
             *("--stop-signal=SIGRTMIN+3", "--tmpfs=/run", "--tmpfs=/tmp", "--volume=/var/lib/docker"),
             *("--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"),  # newer releases boot without cgroup v2 only so
-            *(*self._privileges(), self.image(packages, suite)),
+            *(*self._privileges(), image or self.image(packages, suite)),
         )
         files = {
             "etc/ssh/ssh_host_ed25519_key": (host_private, 0o600, 0),
