@@ -30,6 +30,16 @@ MUTANTS = [
         (CHECKS, 'elif look.state == "active" and nodes[host] is None:', 'elif look.state == "gone":'),
     ),
     mutant(
+        "swarm-takes-over-a-foreign-one",
+        "One host in another team's swarm among the workers, and all others join that swarm and become its managers.",
+        f"{TESTS}::test_the_swarm_of_a_host_that_is_to_be_a_worker_is_joined_only_if_the_role_has_made_it",
+        (
+            CHECKS,
+            "and node and HOST not in node.labels:",
+            "and node and HOST in node.labels and not node.labels[HOST]:",
+        ),
+    ),
+    mutant(
         "swarm-demotes-down-to-less-than-a-majority",
         "The swarm loses its quorum by our own hand.",
         f"{TESTS}::test_managers_leave_as_long_as_a_majority_stays_at_each_step",

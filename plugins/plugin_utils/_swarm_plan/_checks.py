@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import _settings
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import (
+    HOST,
     OWN_LABELS,
     Cluster,
     Local,
@@ -100,6 +101,20 @@ def check_hosts(
             )
         elif look.state == "active" and nodes[host] is None:
             _refuse_foreign(host, look, wish, cluster, seen)
+    _refuse_to_adopt(wishes, nodes, cluster)
+
+
+def _refuse_to_adopt(wishes: dict[str, Wish], nodes: dict[str, Node | None], cluster: Cluster | None) -> None:
+    """A swarm that none of the wanted managers told of, but a host that is to be a worker, and that the role has not made."""
+    host = cluster.manager if cluster else ""
+    wish, node = wishes.get(host), nodes.get(host)
+    if wish and wish.state == "present" and wish.role == "worker" and node and HOST not in node.labels:
+        raise MachineError(
+            f"{host} is the manager of a swarm, and is to be a worker here: of the managers that are wanted, none is in it",
+            code="foreign",
+            remedy="If that is the swarm which the others are to join, let it be a manager first. If not, it is never taken out of "
+            "it by itself: do that on the host, with docker swarm leave --force",
+        )
 
 
 def _refuse_foreign(host: str, look: Local, wish: Wish, cluster: Cluster | None, seen: Seen) -> None:

@@ -243,6 +243,18 @@ def test_another_swarm_is_never_left_nor_taken_for_ours():
     assert error.code == "foreign" and "m2" in error.text()
 
 
+def test_the_swarm_of_a_host_that_is_to_be_a_worker_is_joined_only_if_the_role_has_made_it():
+    """None of the managers is in one. Else all of them would go over to it, and take it over."""
+    looks = {"m1": local(), "w1": local("active", True, id="n-w1")}
+    bare = node("w1", "manager")
+    bare["Spec"]["Labels"] = {}
+    error = refusal(TWO, answer(bare, of="w1"), looks=looks)
+    assert error.code == "foreign" and "w1 is the manager of a swarm" in error.text()
+    made = plan(TWO, answer(node("w1", "manager"), of="w1"), looks=looks)
+    assert made.join == {"m1": "manager"} and made.nodes[0]["role"] == "worker", "its successor"
+    assert plan({"m1": "manager", "w1": "manager"}, answer(bare, of="w1"), looks=looks).join == {"m1": "manager"}
+
+
 def test_a_lost_quorum_is_named_with_the_way_on():
     lost = local(
         "active", True, "rpc error: The swarm does not have a leader", "n-m1", ["192.0.2.1:2377", "192.0.2.2:2377"]
