@@ -9,7 +9,6 @@ import datetime
 import pathlib
 import typing as t
 
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
@@ -69,7 +68,7 @@ class ActionModule(ActionBase):
                 self._rehearse(wanted, plan, options)
             _sources.fetch(plan, options["download"] == "controller", self._task.check_mode)
         except (PlanError, _tls.TlsError) as error:
-            raise AnsibleActionFail(str(error)) from error
+            return unsafe({"failed": True, "msg": str(error)})
         result = self._result(wanted, plan, info) | {"hooks": hooks if plan.restarts else {}}
         result["changed"] = result["changed"] or visit.python_installed
         # What the host said is in it, and a host must not make the controller evaluate anything.

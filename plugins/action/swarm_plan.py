@@ -7,61 +7,50 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible.plugins.action import ActionBase
-
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import Local, Plan, Seen, Wish, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
-SPEC: dict[str, t.Any] = {
-    "hosts": {"type": "dict", "required": True},
-    # The managers' answers have the join tokens in them
-    "answers": {"type": "list", "elements": "dict", "default": [], "no_log": True},
-    "looks": {"type": "dict", "default": {}},
-    "managers": {"type": "list", "elements": "str", "default": []},
-    "settings": {"type": "dict", "default": {}},
-    "rotate_tokens": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "may_end": {"type": "bool", "default": False},
-    "has_unlock_key": {"type": "bool", "default": False},
-}
 
+class ActionModule(ControllerAction):
+    """Makes the plan for a swarm, for all hosts of the play at once."""
 
-class ActionModule(ActionBase):
-    """Makes the plan for a swarm, on the controller, for all hosts of the play at once."""
-
-    TRANSFERS_FILES = False
     _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = True
+    spec: t.ClassVar[dict[str, t.Any]] = {
+        "hosts": {"type": "dict", "required": True},
+        # The managers' answers have the join tokens in them
+        "answers": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+        "looks": {"type": "dict", "default": {}},
+        "managers": {"type": "list", "elements": "str", "default": []},
+        "settings": {"type": "dict", "default": {}},
+        "rotate_tokens": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "may_end": {"type": "bool", "default": False},
+        "has_unlock_key": {"type": "bool", "default": False},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        super().run(tmp, task_vars)
-        dummy, arguments = self.validate_argument_spec(SPEC)
-        given = plain(arguments)
-        try:
-            plan = make_plan(
-                {host: _wish(host, said) for host, said in given["hosts"].items()},
-                Seen(
-                    answers=given["answers"],
-                    looks={host: Local.of(look["engine"]) for host, look in given["looks"].items() if "engine" in look},
-                    missing=[host for host in given["managers"] if host not in given["hosts"]],
-                    key=given["has_unlock_key"],
-                    check_mode=self._task.check_mode,
-                ),
-                given["settings"],
-                given["rotate_tokens"],
-                given["may_end"],
-            )
-        except MachineError as error:
-            return unsafe({"failed": True, "changed": False, "msg": error.text(), "error": error.details()})
+    def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        given = plain(args)
+        plan = make_plan(
+            {host: _wish(host, said) for host, said in given["hosts"].items()},
+            Seen(
+                answers=given["answers"],
+                looks={host: Local.of(look["engine"]) for host, look in given["looks"].items() if "engine" in look},
+                missing=[host for host in given["managers"] if host not in given["hosts"]],
+                key=given["has_unlock_key"],
+                check_mode=self._task.check_mode,
+            ),
+            given["settings"],
+            given["rotate_tokens"],
+            given["may_end"],
+        )
         # What hosts said is in it, and a host must not make the controller evaluate anything.
-        return unsafe(self._result(plan))
+        return t.cast(Result, unsafe(self._result(plan)))
 
-    def _result(self, plan: Plan) -> dict[str, t.Any]:
+    def _result(self, plan: Plan) -> Result:
         values = {field.name: getattr(plan, field.name) for field in dataclasses.fields(Plan)}
-        result = {name: value for name, value in values.items() if name not in ("before", "after", "warnings")}
+        result: Result = {name: value for name, value in values.items() if name not in ("before", "after", "warnings")}
         # Outside check mode the tasks that do it say that they changed something.
         result.update(changed=bool(plan.changes) and not plan.unsure and self._task.check_mode)
         result["leaving"] = dataclasses.asdict(plan.leaving)

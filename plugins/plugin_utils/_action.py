@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 Result = dict[str, t.Any]
 
@@ -33,7 +34,8 @@ class ControllerAction(ActionBase):
             self._refuse_other_targets()
             result.update(self.perform(self.arguments(), task_vars))
         except MachineError as error:
-            result.update(failed=True, changed=False, msg=error.text(), error=error.details())
+            # What a host or a provider said may be in it, and must not be evaluated.
+            result.update(unsafe({"failed": True, "changed": False, "msg": error.text(), "error": error.details()}))
         return result
 
     def arguments(self) -> dict[str, t.Any]:

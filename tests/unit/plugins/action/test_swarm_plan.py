@@ -32,7 +32,7 @@ def test_the_plan_is_asked_for_with_the_same_words_each_time():
     ]
     said = [set(task["dockyard.machine.swarm_plan"]) for task in tasks]
     assert len(said) == 2 and said[1] - said[0] == {"looks", "has_unlock_key"} and not said[0] - said[1]
-    assert said[1] == set(swarm_plan.SPEC)
+    assert said[1] == set(swarm_plan.ActionModule.spec)
 
 
 def test_a_wish_is_known_by_its_host_unless_said_otherwise():
