@@ -20,6 +20,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_sources as _sources
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._access import ALL
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_visit import Visit
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
@@ -184,6 +185,7 @@ def _asked(options: dict[str, t.Any], arguments: dict[str, t.Any]) -> dict[str, 
         "upgrade": options["upgrade"],
         "holds": options["hold"] != "as_is",
         "wait_timeout": options["wait_timeout"],
+        "filters": options["access"] == "tls" and ALL not in options["allow"] and not options["rootless_user"],
     }
 
 

@@ -10,6 +10,7 @@ Pure functions, used on the host for the look and on the controller for the plan
 from __future__ import annotations
 
 import re
+import shlex
 import typing as t
 
 MARK = "dockyard.machine"  # the comment of each rule that is the role's
@@ -20,6 +21,10 @@ NFT_FILE = "/etc/docker/dockyard.nft"
 NFT_DROP_IN = "/etc/systemd/system/nftables.service.d/zz-dockyard.conf"
 NFT_TABLE = "inet dockyard_engine"
 NFT_OWN_CHAIN = NFT_TABLE + " input"
+IPT_FILES = {"iptables": "/etc/docker/dockyard.iptables", "ip6tables": "/etc/docker/dockyard.ip6tables"}
+# What brings rules of iptables back after a boot: Debian's service, and those of Fedora and its relatives
+IPT_UNITS = ("netfilter-persistent.service", "iptables.service", "ip6tables.service")
+IPT_CHAIN = "DOCKYARD-"  # and what the chain was made from, as a hash: so a look tells whether it is still the one
 
 
 def ufw_rules(text: str) -> list[list[str]]:
@@ -52,3 +57,31 @@ def nft_chains(ruleset: list[dict[str, t.Any]]) -> dict[str, list[list[t.Any]]]:
             if at in found:
                 found[at].append([rule["handle"], rule["comment"]])
     return found
+
+
+def ipt_drop_in(unit: str) -> str:
+    return f"/etc/systemd/system/{unit}.d/zz-dockyard.conf"
+
+
+def ipt_rules(listed: str) -> dict[str, t.Any]:
+    """Of what ``iptables -S`` says, what is the role's: its chains, what leads to them, and how many rules they have."""
+    rules = [shlex.split(line) for line in listed.splitlines() if IPT_CHAIN in line]
+    return {
+        "chains": {rule[1]: _inside(rules, rule[1]) for rule in rules if rule[0] == "-N" and _is_ours(rule[1])},
+        "jumps": [rule[1:] for rule in rules if rule[0] == "-A" and not _is_ours(rule[1]) and _is_ours(rule[-1])],
+    }
+
+
+def _is_ours(word: str) -> bool:
+    return bool(re.match(IPT_CHAIN + "[0-9a-f]{12}$", word))
+
+
+def _inside(rules: list[list[str]], chain: str) -> int:
+    return sum(rule[:2] == ["-A", chain] for rule in rules)
+
+
+def ipt_closed(listed: str) -> list[str] | None:
+    """If the chain INPUT lets in only what rules of it name, the ports that they do; ``iptables -S INPUT`` has said this."""
+    if not re.search(r"^-(P INPUT DROP|A INPUT -j (DROP|REJECT))\b", listed, re.M):
+        return None
+    return [port for ports in re.findall(r" --dports? (\S+)", listed) for port in ports.split(",")]

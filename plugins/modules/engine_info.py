@@ -77,6 +77,12 @@ options:
     type: list
     elements: str
     default: []
+  filters:
+    description:
+      - Whether it matters if systemd can filter what comes to a socket. Unless the host's socket has such a filter already, it is
+        tried with a unit that may not send anything and is gone again at once.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -145,7 +151,8 @@ clients:
   returned: success
   type: dict
 firewalls:
-  description: Of ufw, firewalld and nftables, where they are installed, whether they are active, and which of their rules are the role's.
+  description: Of ufw, firewalld, nftables and iptables, where they are installed, whether they are active, and which of their rules
+    are the role's; and whether systemd can filter.
   returned: success
   type: dict
 groups:
@@ -194,7 +201,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_se
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
     _data,
     _engine,
-    _network,
+    _firewalls,
     _openrc,
     _packages,
     _remap,
@@ -230,6 +237,7 @@ def main() -> None:
             "rootless_user": {"type": "str", "default": ""},
             "userns_remap": {"type": "str", "default": ""},
             "users": {"type": "list", "elements": "str", "default": []},
+            "filters": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -245,6 +253,7 @@ def main() -> None:
         here = _system.about_host()
         rootless = _rootless.about_rootless(module.params["rootless_user"] if here["systemd"] else "")
         shown = _units.settled(waited) if here["systemd"] and rootless["lingers"] else {}
+        firewalls = _firewalls.about_firewalls(rootless.pop("firewalls", shown), module.params["filters"])
         units, others = _units.about_units(shown), _units.others_variables(shown)
         if here["openrc"]:
             units, others = _openrc.units(waited), _openrc.others_variables()
@@ -274,7 +283,7 @@ def main() -> None:
             places={path: places.place(path) for path in places.PLACES},
             data=about_data,
             remap=_remap.about_remap(module.params["userns_remap"], config["content"], about_data["root"]),
-            firewalls=_network.about_firewalls(shown),
+            firewalls=firewalls,
             rootless=rootless,
             gpu={"nvidia": host.which("nvidia-container-runtime")},
             groups=_system.about_users(module.params["users"]),

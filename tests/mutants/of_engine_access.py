@@ -12,6 +12,7 @@ ACCESS = PLAN + "_access.py"
 FIREWALL = PLAN + "_firewall.py"
 CERTIFICATE = PLAN + "_certificate.py"
 AUTHORITY = "plugins/plugin_utils/_authority/__init__.py"
+FIREWALLS = "plugins/module_utils/_engine_look/_firewalls.py"
 NETWORK = "plugins/module_utils/_engine_look/_network.py"
 TESTS = "unit/plugins/plugin_utils/test_engine_access.py::"
 
@@ -49,6 +50,28 @@ MUTANTS = [
             'ours = [rule for rule, comment in seen["rules"] if comment == look.MARK]',
             'ours = [rule for rule, comment in seen["rules"] if "2376" in rule]',
         ),
+    ),
+    mutant(
+        "iptables-lets-the-rest-in",
+        "Where the policy of INPUT is to accept, the list has no effect.",
+        TESTS + "test_iptables_gets_a_chain_of_ours_which_a_rule_before_all_others_leads_to",
+        (FIREWALL, '["-i lo -j ACCEPT", *rules, "-j DROP"]', '["-i lo -j ACCEPT", *rules]'),
+    ),
+    mutant(
+        "filter-promised-that-the-kernel-lacks",
+        "enforced_by says systemd, and the port is open to all.",
+        TESTS + "test_a_kernel_on_which_systemd_can_t_filter_is_no_promise",
+        (
+            ACCESS,
+            'with_openrc(info) and info["firewalls"]["systemd"]["active"]',
+            'with_openrc(info) and info["host"]["cgroup"] == 2',
+        ),
+    ),
+    mutant(
+        "a-failed-trial-counts-as-a-filter",
+        "systemd-run did not work, and so nobody knows whether there is a filter.",
+        "unit/plugins/modules/test_engine_info.py::test_systemd_s_filter_is_tried_once_where_it_matters",
+        (FIREWALLS, "check=False)[0] == REFUSED", "check=False)[0] != 0"),
     ),
     mutant(
         "address-of-the-day-in-the-certificate",

@@ -2,19 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host in its network: its addresses, where this run comes from, and its firewalls."""
+"""The host in its network: its addresses, and where this run comes from."""
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import re
 import socket
 import struct
-import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_firewall as firewall
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 
 # Loopback, link-local, and IPv6's abandoned site-local range, which QEMU's router still hands out, some time after boot
@@ -84,52 +80,3 @@ def controller() -> str | None:
         about = (host.read(f"/proc/{process}/stat") or "").rsplit(")", 1)[-1].split()
         process = int(about[1]) if len(about) > 1 else 0
     return said.split()[0] if said and said.strip() else None
-
-
-def about_firewalls(units: dict[str, dict[str, str]]) -> dict[str, t.Any]:
-    """Of each firewall that is installed, whether it is active, and what in it is the role's."""
-    looks = {"ufw": _ufw, "firewalld": _firewalld, "nftables": _nftables}
-    found = {name: look(units.get(f"{name}.service", {})) for name, look in looks.items()}
-    return {name: about for name, about in found.items() if about}
-
-
-def _ufw(_unit: dict[str, str]) -> dict[str, t.Any] | None:
-    settings = host.read("/etc/ufw/ufw.conf")
-    if settings is None:
-        return None
-    defaults = host.read("/etc/default/ufw") or ""
-    return {
-        "active": bool(re.search(r"^ENABLED=[\"']?yes", settings, re.M)),
-        "ipv6": bool(re.search(r"^IPV6=[\"']?yes", defaults, re.M)),
-        "rules": firewall.ufw_rules("\n".join(host.read(f"/etc/ufw/{name}") or "" for name in firewall.UFW_FILES)),
-    }
-
-
-def _firewalld(unit: dict[str, str]) -> dict[str, t.Any] | None:
-    if unit.get("LoadState") != "loaded":
-        return None
-    return {
-        "active": unit.get("ActiveState") == "active",
-        "policies": os.path.isdir("/usr/lib/firewalld/policies"),
-        "policy": host.read(firewall.FIREWALLD_POLICY),
-    }
-
-
-def _nftables(unit: dict[str, str]) -> dict[str, t.Any] | None:
-    program = host.which("nft")
-    if unit.get("LoadState") != "loaded" or not program:
-        return None
-    active = unit.get("ActiveState") == "active"
-    ruleset: list[dict[str, t.Any]] = []
-    if active:
-        try:
-            ruleset = json.loads(host.run(program, "-j", "list", "ruleset")[1])["nftables"]
-        except (ValueError, KeyError):
-            raise host.HostError(f"{program} does not say which rules there are") from None
-    return {
-        "active": active,
-        "program": program,
-        "table": host.read(firewall.NFT_FILE),
-        "drop_in": host.read(firewall.NFT_DROP_IN),
-        "chains": firewall.nft_chains(ruleset),
-    }

@@ -15,6 +15,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ids as ids
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _units
 
 
 def about_rootless(wanted: str) -> dict[str, t.Any]:
@@ -26,7 +27,8 @@ def about_rootless(wanted: str) -> dict[str, t.Any]:
     found.update(owned=rootless.owned(owner.uid if owner else 0), lingers=True, data_root=isolation.DATA_ROOT)
     if not wanted:
         return found
-    system = host.show("docker.service", "docker.socket")
+    system = host.show("docker.service", "docker.socket", *_units.FIREWALLS)
+    walls = {name: system.pop(name) for name in _units.FIREWALLS if name in system}
     home = owner.home if owner else f"/home/{wanted}"
     group = ids.group_of(wanted) or wanted
     found.update(
@@ -43,6 +45,7 @@ def about_rootless(wanted: str) -> dict[str, t.Any]:
         context=_context(owner),
         tun=os.path.exists("/dev/net/tun"),
         namespaces=_namespaces(),
+        firewalls=walls,  # the system's, which the user's manager does not know
         kernel=[int(number) for number in os.uname().release.split("-")[0].split(".")[:2] if number.isdigit()],
         system={
             "active": any(unit.get("ActiveState") == "active" for unit in system.values()),

@@ -11,10 +11,12 @@ import shlex
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_firewall as firewall
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 
 OURS = ("docker.service", "docker.socket", "containerd.service")
-FIREWALLS = ("firewalld.service", "nftables.service")  # of ufw, its configuration says whether it is active
+# Of ufw, its configuration says whether it is active.
+FIREWALLS = ("firewalld.service", "nftables.service", *firewall.IPT_UNITS)
 START_LIMIT = 60  # seconds; an Engine that takes longer is looked at as it is
 
 

@@ -105,24 +105,28 @@ def enforced_by(wanted: Wanted, sources: Sources, info: dict[str, t.Any]) -> lis
     found = ["systemd"] if _filters(wanted, info) else []
     found += [name for name in _firewall.FIREWALLS if info["firewalls"].get(name, {}).get("active")]
     if not found and wanted.allow != [CONTROLLER]:
-        why = (
-            "is for root's units only, and the Engine is a user's"
-            if wanted.rootless_user
-            else "is not there with OpenRC"
-            if with_openrc(info)
-            else "needs cgroup v2, and this host has cgroup v1"
-        )
         raise PlanError(
             f"docker_engine_allow is {', '.join(wanted.allow) or 'empty'}, but nothing on this host can enforce that: "
-            f"systemd's filter {why}; and none of {', '.join(_firewall.FIREWALLS)} "
-            "is active. Activate one of them, or set docker_engine_allow to 'all' and see to it elsewhere"
+            f"systemd's filter {_why_not(wanted, info)}; and none of {', '.join(_firewall.FIREWALLS)} is active (iptables: "
+            "netfilter-persistent or iptables.service). Activate one of them, or set docker_engine_allow to 'all' and see to "
+            "it elsewhere"
         )
     return found
 
 
 def _filters(wanted: Wanted, info: dict[str, t.Any]) -> bool:
     """Whether systemd can filter what comes to the socket: only for root's units."""
-    return info["host"]["cgroup"] == 2 and not wanted.rootless_user and not with_openrc(info)
+    return not wanted.rootless_user and not with_openrc(info) and info["firewalls"]["systemd"]["active"]
+
+
+def _why_not(wanted: Wanted, info: dict[str, t.Any]) -> str:
+    if wanted.rootless_user:
+        return "is for root's units only, and the Engine is a user's"
+    if with_openrc(info):
+        return "is not there with OpenRC"
+    if info["host"]["cgroup"] == 1:
+        return "needs cgroup v2, and this host has cgroup v1"
+    return "needs BPF, and was tried: this host's kernel does not have it, or keeps it from this host (a container)"
 
 
 def _warn(plan: Plan, wanted: Wanted, info: dict[str, t.Any], sources: Sources, enforcing: list[str]) -> None:
@@ -136,15 +140,15 @@ def _warn(plan: Plan, wanted: Wanted, info: dict[str, t.Any], sources: Sources, 
         )
     elif sources.networks is not None and not enforcing:
         plan.warnings.append(
-            "Everyone who has a client's certificate can reach the Engine: "
-            + (
-                "it is a user's, and there is"
-                if wanted.rootless_user
-                else "this host has OpenRC and"
-                if with_openrc(info)
-                else "this host has cgroup v1 and"
-            )
-            + " no active firewall, so nothing can keep the port to the controller alone"
+            "Everyone who has a client's certificate can reach the Engine, since nothing keeps the port to the controller alone: "
+            f"no firewall is active on this host, and systemd's filter {_why_not(wanted, info)}"
+        )
+    named = info["firewalls"].get("iptables", {}).get("closed_but_for")
+    if named is not None and str(wanted.port) not in named:
+        plan.warnings.append(
+            f"The iptables rules of this host let in only what they name, and not port {wanted.port}; no service is active that "
+            "brings them back after a boot (netfilter-persistent, iptables.service), so they are left alone. Accept the port "
+            "there yourself, or let such a service keep the rules and run this again"
         )
 
 

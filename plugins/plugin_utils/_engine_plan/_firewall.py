@@ -17,6 +17,8 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_firewall as look
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError
 
+_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine.\n"
+
 
 class Opening(t.NamedTuple):
     """A port for these sources only, or for all if there is no list."""
@@ -233,12 +235,60 @@ def _nft_drop_in(program: str, table: bool, wanted: dict[str, list[str]]) -> str
     commands = [f"-f {look.NFT_FILE}"] if table else []
     commands += [f"'{_nft_insert(chain, rule)}'" for chain, rules in wanted.items() for rule in rules]
     lines = [f"{when}=-{program} {command}" for when in ("ExecStartPost", "ExecReload") for command in commands]
-    header = "# Written by the Ansible role dockyard.machine.docker_engine.\n[Service]\n"
-    return header + "\n".join(lines) + "\n" if lines else None
+    return f"{_HEADER}[Service]\n{_lines(lines)}" if lines else None
+
+
+# -- iptables: a chain of our own, which a rule before all others leads to; it comes again with the rules of others
+
+
+def _iptables(opening: Opening | None, seen: dict[str, t.Any]) -> Steps:
+    steps = Steps()
+    again: list[str] = []  # commands by which ours comes again, once also where it was saved
+    for name, family in seen["families"].items():
+        chain, rules, text = "", t.cast("list[str]", []), None
+        if opening:
+            chain, rules = _ipt_chain(opening, six=name == "ip6tables")
+            jump = f"-p tcp --dport {opening.port} -j {chain}"
+            lines = ["*filter", f":{chain} - [0:0]", *(f"-A {chain} {rule}" for rule in rules), f"-I INPUT {jump}"]
+            text = _HEADER + _lines([*lines, "COMMIT"])
+            again += [f"{family['program']} -w -D INPUT {jump}"]
+            again += [f"{family['program']}-restore -w --noflush {look.IPT_FILES[name]}"]
+        if family["file"] != text:
+            steps.files[look.IPT_FILES[name]] = text
+        steps.before, steps.after = steps.before + (family["file"] or ""), steps.after + (text or "")
+        if family["chains"] == ({chain: len(rules)} if text else {}) and len(family["jumps"]) == len(family["chains"]):
+            continue
+        if text:
+            steps.commands.append([f"{name}-restore", "-w", "--noflush", look.IPT_FILES[name]])
+        # Only then what was there before, so that there is no moment without.
+        steps.commands += [[name, "-w", "-D", *jump] for jump in family["jumps"]]
+        steps.commands += [[name, "-w", what, old] for old in family["chains"] if old != chain for what in ("-F", "-X")]
+    for unit, before in seen["drop_ins"].items():
+        after = _ipt_drop_in(unit, again)
+        if before != after:
+            steps.files[look.ipt_drop_in(unit)] = after
+    return steps
+
+
+def _ipt_chain(opening: Opening, six: bool) -> tuple[str, list[str]]:
+    """The chain's name, which says what it was made from, and its rules."""
+    rules = [f"-s {source} -j ACCEPT" for source in opening.of_family(six)]
+    rules = ["-j ACCEPT"] if opening.sources is None else ["-i lo -j ACCEPT", *rules, "-j DROP"]
+    made_from = _lines([str(opening.port), *rules])
+    return look.IPT_CHAIN + hashlib.sha256(made_from.encode()).hexdigest()[:12], rules
+
+
+def _ipt_drop_in(unit: str, commands: list[str]) -> str | None:
+    """The service takes all away when it is started; then ours has to come again."""
+    # Debian's can't be reloaded, and must not look as if it could.
+    times = ("ExecStartPost",) if unit.startswith("netfilter") else ("ExecStartPost", "ExecReload")
+    lines = [f"{when}=-{command}" for when in times for command in commands]
+    return f"{_HEADER}[Service]\n{_lines(lines)}" if lines else None
 
 
 FIREWALLS: dict[str, t.Callable[[Opening | None, dict[str, t.Any]], Steps]] = {
     "ufw": _ufw,
     "firewalld": _firewalld,
     "nftables": _nftables,
+    "iptables": _iptables,
 }

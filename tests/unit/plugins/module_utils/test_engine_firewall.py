@@ -23,6 +23,32 @@ def test_rules_of_ufw_with_their_comments():
     assert firewall.ufw_rules("") == []
 
 
+IPTABLES = """\
+-P INPUT ACCEPT
+-N DOCKER
+-N DOCKYARD-0123456789ab
+-N DOCKYARD-somebody
+-A INPUT -p tcp -m tcp --dport 2376 -j DOCKYARD-0123456789ab
+-A INPUT -s 192.0.2.9/32 -m comment --comment "it's \\"theirs\\", not DOCKYARD-0123456789ab" -j ACCEPT
+-A INPUT -j REJECT --reject-with icmp-port-unreachable
+-A DOCKYARD-0123456789ab -i lo -j ACCEPT
+-A DOCKYARD-0123456789ab -j DROP
+-A DOCKYARD-somebody -j DOCKER
+"""
+
+
+def test_our_chains_of_iptables_and_what_leads_to_them():
+    jump = ["INPUT", "-p", "tcp", "-m", "tcp", "--dport", "2376", "-j", "DOCKYARD-0123456789ab"]
+    assert firewall.ipt_rules(IPTABLES) == {"chains": {"DOCKYARD-0123456789ab": 2}, "jumps": [jump]}
+    assert firewall.ipt_rules("-P INPUT DROP\n") == {"chains": {}, "jumps": []}
+
+
+def test_whether_iptables_lets_in_only_what_it_names():
+    assert firewall.ipt_closed(IPTABLES) == ["2376"]
+    assert firewall.ipt_closed("-P INPUT DROP\n") == []
+    assert firewall.ipt_closed("-P INPUT ACCEPT\n-A INPUT -s 192.0.2.1/32 -j DROP\n") is None
+
+
 def chain(family, table, name, hook="input", kind="filter"):
     return {"chain": {"family": family, "table": table, "name": name, "handle": 1, "type": kind, "hook": hook}}
 

@@ -104,3 +104,11 @@ def test_the_look_at_a_user_that_is_not_there(ran):
     assert _rootless.about_rootless("") == {
         "unit_user": None, "other": 0, "owned": seen["owned"], "lingers": True, "data_root": "/var/lib/docker",
     }  # fmt: skip
+
+
+def test_firewalls_are_the_system_s_also_where_the_engine_is_a_user_s(monkeypatch, ran):
+    said = "Id=docker.service\nActiveState=active\n\nId=nftables.service\nLoadState=loaded\nActiveState=active\n"
+    monkeypatch.setattr(host, "run", lambda *command, **more: ran.append(" ".join(command)) or (0, said, ""))
+    seen = _rootless.about_rootless("nobody-yet")
+    assert seen["firewalls"]["nftables.service"]["ActiveState"] == "active"
+    assert [command for command in ran if "nftables.service" in command and "--user" not in command]

@@ -18,6 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_fa
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
     _engine,
+    _firewalls,
     _network,
     _packages,
     _units,
@@ -262,6 +263,65 @@ def test_the_controller_is_found_though_sudo_hides_it(monkeypatch):
 def test_firewalls_that_are_not_there_are_not_looked_at(monkeypatch):
     monkeypatch.setattr(host, "read", lambda path: None)
     monkeypatch.setattr(host, "run", lambda *command: pytest.fail(str(command)))
-    assert _network.about_firewalls({}) == {}
+    monkeypatch.setattr(host, "which", lambda name: None)
+    assert _firewalls.about_firewalls({}, False) == {"systemd": {"active": False}}
     masked = {"nftables.service": {"LoadState": "masked"}, "firewalld.service": {"LoadState": "not-found"}}
-    assert _network.about_firewalls(masked) == {}
+    assert _firewalls.about_firewalls(masked, False) == {"systemd": {"active": False}}
+
+
+SAID = """\
+-P INPUT DROP
+-A INPUT -i lo -j ACCEPT
+-A INPUT -p tcp -m multiport --dports 22,80 -j ACCEPT
+"""
+
+
+def look_at(monkeypatch, units, files=None, said=SAID):
+    """The look at firewalls, and the programs that it asked."""
+    asked = []
+
+    def run(*command, check=True):
+        asked.append(" ".join(command))
+        return (0, said, "")
+
+    monkeypatch.setattr(host, "read", (files or {}).get)
+    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(host, "which", lambda name: f"/sbin/{name}" if "tables" in name else None)
+    return _firewalls.about_firewalls(units, False), asked
+
+
+def test_iptables_is_asked_where_a_service_keeps_its_rules_and_else_only_once(monkeypatch):
+    monkeypatch.setattr(_firewalls.os.path, "exists", lambda path: path == "/proc/net/if_inet6")
+    kept = {"netfilter-persistent.service": {"LoadState": "loaded", "ActiveState": "active"}}
+    found, asked = look_at(monkeypatch, kept)
+    assert asked == ["/sbin/iptables -w -S", "/sbin/ip6tables -w -S"]
+    assert found["iptables"]["active"] and found["iptables"]["drop_ins"] == {"netfilter-persistent.service": None}
+
+    found, asked = look_at(monkeypatch, {})
+    assert asked == ["/sbin/iptables -w -S INPUT"] and found["iptables"]["closed_but_for"] == ["22", "80"]
+    found, asked = look_at(monkeypatch, {}, said="-P INPUT ACCEPT\n")
+    assert "iptables" not in found
+    # ufw's are ufw's, and once the port is open nobody has to be told
+    for path, text in (("/etc/ufw/ufw.conf", "ENABLED=yes"), (cfg.SOCKET_DROP_IN, "[Socket]")):
+        found, asked = look_at(monkeypatch, {}, {path: text})
+        assert asked == [] and "iptables" not in found, path
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "drop_in", "ask", "status", "filters", "tried"),
+    [
+        (2, "", True, _firewalls.REFUSED, True, True),
+        (2, "", True, 0, False, True),
+        (2, "", True, 1, False, True),
+        (2, "", False, None, False, False),
+        (2, "IPAddressDeny=any", True, None, True, False),
+        (1, "IPAddressDeny=any", True, None, False, False),
+    ],
+)
+def test_systemd_s_filter_is_tried_once_where_it_matters(monkeypatch, cgroup, drop_in, ask, status, filters, tried):
+    asked = []
+    monkeypatch.setattr(_firewalls.os.path, "exists", lambda path: cgroup == 2)
+    monkeypatch.setattr(host, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(host, "run", lambda *command, check: asked.append(command) or (status, "", ""))
+    assert _firewalls._systemd_filters(drop_in, ask) is filters
+    assert bool(asked) is tried

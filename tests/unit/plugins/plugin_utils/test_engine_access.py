@@ -20,7 +20,7 @@ def host(cgroup=2, controller=CONTROLLER, drop_in=None, **firewalls):
     return {
         "host": {"cgroup": cgroup, "controller": controller},
         "units": {"docker.socket": {"own_drop_in": drop_in}},
-        "firewalls": firewalls,
+        "firewalls": {"systemd": {"active": cgroup == 2}, **firewalls},
     }
 
 
@@ -102,6 +102,14 @@ def test_where_nothing_can_enforce_it_the_default_goes_on_and_a_list_is_an_error
     with pytest.raises(PlanError, match="empty"):
         plan(host(cgroup=1, ufw=idle), allow=[])
     assert plan(host(cgroup=1, ufw=idle | {"active": True}), allow=["10.0.0.1"]).access["enforced_by"] == ["ufw"]
+
+
+def test_a_kernel_on_which_systemd_can_t_filter_is_no_promise():
+    info = host(systemd={"active": False})
+    it = plan(info)
+    assert allowed(it) == [] and it.access["enforced_by"] == [] and "needs BPF" in it.warnings[0]
+    with pytest.raises(PlanError, match="systemd's filter needs BPF, and was tried.*netfilter-persistent"):
+        plan(info, allow=["10.0.0.1"])
 
 
 @pytest.mark.parametrize(
@@ -236,6 +244,75 @@ def test_nftables_lets_in_by_others_chains_and_keeps_out_by_a_table_of_its_own()
     assert closed.files == {look.NFT_FILE: None, look.NFT_DROP_IN: None}
     everyone = steps("nftables", _firewall.Opening(2376, None), NFTABLES | {"chains": chains})
     assert "tcp dport 2376 accept" in said(everyone)[0] and look.NFT_FILE not in everyone.files
+
+
+SERVICE = "netfilter-persistent.service"
+FILES = look.IPT_FILES
+
+
+def family(name, text=None, *rules):
+    """What a look says of a family in which our chain is as the file has it, if there is one."""
+    chain = text.split("\n:")[1].split()[0] if text else ""
+    inside = text.count(f"-A {chain}") if text else 0
+    jumps = [["INPUT", *f"-p tcp -m tcp --dport 2376 -j {chain}".split()]] if text else []
+    return {"program": f"/sbin/{name}", "file": text, "chains": {chain: inside} if text else {}, "jumps": jumps}
+
+
+def iptables(texts=None, drop_in=None, unit=SERVICE):
+    families = {name: family(name, (texts or {}).get(FILES[name])) for name in FILES}
+    return {"active": True, "families": families, "drop_ins": {unit: drop_in}}
+
+
+def test_iptables_gets_a_chain_of_ours_which_a_rule_before_all_others_leads_to():
+    first = steps("iptables", OPEN, iptables())
+    assert said(first) == [f"{name}-restore -w --noflush {path}" for name, path in FILES.items()]
+    four, six = (first.files[path].splitlines()[3:] for path in FILES.values())
+    name = four[-2].split()[-1]
+    accept = [f"-A {name} -s {source} -j ACCEPT" for source in ("192.0.2.1", "192.0.2.2")]
+    assert four[:-2] == [f"-A {name} -i lo -j ACCEPT", *accept, f"-A {name} -j DROP"]
+    assert four[-2] == f"-I INPUT -p tcp --dport 2376 -j {name}" and "2001:db8::/64" in six[1]
+    drop_in = first.files[look.ipt_drop_in(SERVICE)]
+    assert f"ExecStartPost=-/sbin/iptables-restore -w --noflush {FILES['iptables']}" in drop_in
+    assert f"ExecStartPost=-/sbin/iptables -w -D INPUT -p tcp --dport 2376 -j {name}\n" in drop_in, (
+        "it would be there twice"
+    )
+    assert "ExecReload" not in drop_in
+    assert (
+        "ExecReload"
+        in steps("iptables", OPEN, iptables(unit="iptables.service")).files[look.ipt_drop_in("iptables.service")]
+    )
+
+    seen = iptables(first.files, drop_in)
+    assert (steps("iptables", OPEN, seen).files, said(steps("iptables", OPEN, seen))) == ({}, [])
+    for lost in ({"jumps": []}, {"chains": {name: 1}}, {"chains": {}, "jumps": []}):
+        again = steps(
+            "iptables", OPEN, seen | {"families": seen["families"] | {"iptables": seen["families"]["iptables"] | lost}}
+        )
+        assert said(again)[0] == said(first)[0] and not again.files, "what someone has flushed comes again"
+
+    fewer = steps("iptables", OPEN._replace(sources=["192.0.2.1", "2001:db8::/64"]), seen)
+    assert said(fewer) == [
+        said(first)[0],
+        f"iptables -w -D INPUT -p tcp -m tcp --dport 2376 -j {name}",
+        f"iptables -w -F {name}",
+        f"iptables -w -X {name}",
+    ], "the new one is there before the old one goes"
+    closed = steps("iptables", None, seen)
+    assert said(closed)[:3] == said(fewer)[1:] and len(said(closed)) == 6
+    assert closed.files == {**dict.fromkeys(FILES.values()), look.ipt_drop_in(SERVICE): None}
+    everyone = steps("iptables", _firewall.Opening(2376, None), iptables()).files[FILES["iptables"]]
+    assert "DROP" not in everyone and "-j ACCEPT" in everyone
+    assert plan(host(cgroup=1, iptables=iptables()), allow=["10.0.0.1"]).access["enforced_by"] == ["iptables"]
+
+
+def test_rules_of_iptables_that_nothing_brings_back_are_left_alone_and_named():
+    by_hand = {"active": False, "families": {}, "drop_ins": {}, "closed_but_for": ["22"]}
+    it = plan(host(iptables=by_hand))
+    assert (
+        "firewall" not in it.apply and "not port 2376" in it.warnings[-1] and "netfilter-persistent" in it.warnings[-1]
+    )
+    assert it.access["enforced_by"] == ["systemd"]
+    assert plan(host(iptables=by_hand | {"closed_but_for": ["22", "2376"]})).warnings == []
 
 
 def test_a_firewall_that_is_not_active_is_left_alone_until_ours_goes():

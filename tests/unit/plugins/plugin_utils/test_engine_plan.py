@@ -50,7 +50,7 @@ def fresh():
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
         "environment": {"exists": False, "names": [], "matches": True, "others": []},
         "remembered": {"config": {}, "clients": {}, "pending": None},
-        "clients": {}, "firewalls": {},
+        "clients": {}, "firewalls": {"systemd": {"active": True}},
         "places": {
             path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
             for path in places.PLACES
@@ -269,7 +269,7 @@ SERVICE = ("units", "docker.service")
         (done(), {"server_ca": ""}, "docker_engine_server_ca_cert"),
         (done(), {"client_ca": ""}, "docker_engine_client_ca_cert"),
         (done(), {"allow": ["10.0.0.0/33"]}, "10.0.0.0/33"),
-        (changed(("host", "cgroup"), 1), {"allow": ["10.0.0.0/8"]}, "cgroup v1"),
+        (changed(("firewalls", "systemd", "active"), False), {"allow": ["10.0.0.0/8"]}, "needs BPF"),
         (changed(("host", "systemd"), False), {}, "systemd does not run"),
         (changed(("host", "clock"), NOW.timestamp() - 49 * 3600), {}, "49 hours behind"),
         (changed(("config", "error"), "Expecting value"), {}, "Expecting value"),
