@@ -150,7 +150,7 @@ def signed(ca: CA, question: dict[str, t.Any], how: str = "") -> str:
         end += 30 * DAY
     builder = _builder(subject, ca.certificate.subject, public, start, end)
     builder = builder.add_extension(x509.BasicConstraints(how == "ca", None), critical=True)
-    builder = builder.add_extension(_key_usage(False), critical=True)
+    builder = builder.add_extension(_key_usage(how == "signs"), critical=True)
     usages = {"both": ["server", "client"], "client": ["client"], "server": ["server"]}.get(how, [question["usage"]])
     builder = builder.add_extension(x509.ExtendedKeyUsage([USAGES[one] for one in usages]), critical=False)
     names = [general(name) for name in question["names"]]
@@ -174,12 +174,17 @@ def main() -> None:
         stream.write(json.dumps(question) + "\n")
     if how == "fail":
         sys.exit("policy: no certificates for " + question["subject"]["CN"])
+    if how == "hides":  # on a terminal, what was said before
+        sys.exit("\x1b[2J\x1b[31m\npolicy")
     if how == "slow":
         child = os.fork()
         (folder / f"pid-{child or os.getpid()}").touch()
         time.sleep(300)
     if how == "talk":
         print("Signed, see https://ca.example.org")
+        return
+    if how == "much":
+        print("x" * 300_000)
         return
     if question["rehearsal"] and how == "silent":
         return

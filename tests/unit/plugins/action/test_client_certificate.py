@@ -130,6 +130,8 @@ def test_what_others_can_read_is_made_private(make, tmp_path):
     planned = make(check=True)
     assert planned["changed"] and "key.pem 0644" in planned["diff"]["before"]["files"]
     assert make()["changed"] and (mode(folder), mode(folder / "key.pem")) == (0o700, 0o600)
+    (folder / "key.pem").chmod(0o640)
+    assert make()["changed"] and mode(folder / "key.pem") == 0o600, "its group is others, too"
     # A folder with other things in it stays as its owner has it
     (folder / "config.json").write_text("{}")
     folder.chmod(0o755)
@@ -176,6 +178,7 @@ def test_given_authorities_need_no_store(make, tmp_path):
         ({"subject": {"C": "Germany"}}, "can't be in a certificate"),
         ({"life": "1y"}, "life: '1y'"),
         ({"csr": "/none"}, "csr is '/none'"),
+        ({"csr": _tls.new_request({"CN": "jo"}), "new_key": True}, "The key is made by who makes the request"),
         ({"client_ca_key": "x"}, "client_ca_key: '…' needs client_ca_cert"),
         ({"store": "/none"}, "has no CA"),
         ({"client_ca_cert": pki.make_ca("x").bundle}, "client_ca_key is needed"),

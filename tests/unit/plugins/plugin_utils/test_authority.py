@@ -78,6 +78,19 @@ def test_an_intermediate_whose_root_is_not_given_is_sent_along(intermediate, key
     assert _authority.why_not_ours(text[: text.index("-----END") + 30], alone.bundle)
 
 
+def test_names_that_a_host_has_made_up_count_for_nothing(intermediate, key):
+    """With the key of its certificate a host could sign another one for itself."""
+    text = of(intermediate).issue(server(key))
+    assert set(_authority.names_vouched_for(text, intermediate.bundle)) == set(NAMES)
+    own, *sent = _chain.load(text, "it")
+    host = pki.CA(own, _tls._load_signing_key(key, "it"), sent)
+    names = x509.SubjectAlternativeName([x509.DNSName("bank.example")])
+    for above in (host, None):
+        made_up = pki.make_ca("bank.example", above, ca=False, sign=False, more=[(names, False)])
+        assert _tls.inspect(made_up.bundle)["names"] == ["bank.example"]
+        assert _authority.names_vouched_for(made_up.bundle, intermediate.bundle) == []
+
+
 def test_own_authorities_send_nothing_along(key):
     own = _tls.new_ca("own")
     text = _authority.Authority("server_ca", own[1], own[0]).issue(server(key))
@@ -264,7 +277,10 @@ WRONG = {
     "long": "later than was asked for",
     "no-chain": r"does not lead to the CA certificate.*its issuer is CN=Acme Servers",
     "talk": "is not a PEM certificate",
+    "signs": "it is a CA's certificate",
+    "much": "characters, which is no certificate",
     "fail": r"ended with 1 and said: policy: no certificates for web1.example.org",
+    "hides": r"ended with 1 and said: \[2J \[31m policy$",
 }
 
 
@@ -272,7 +288,7 @@ WRONG = {
 def test_what_a_command_prints_is_judged(signer, key, how, said):
     with pytest.raises(_tls.TlsError, match=said) as caught:
         signer(how).issue(server(key))
-    assert "server_ca_command" in str(caught.value)
+    assert "server_ca_command" in str(caught.value) and str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("how, said", [("other-cn", "its CN is jox, and has to be jo"), ("server", "clientAuth alone")])

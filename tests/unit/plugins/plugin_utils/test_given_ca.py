@@ -19,6 +19,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._record import Re
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _given_ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils._given_ca import GivenCA
+from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import days_left
 from ansible_collections.dockyard.machine.plugins.plugin_utils._rotation import Run
 from tests.beds import pki
 
@@ -103,8 +104,9 @@ def test_keys_are_kept_when_it_is_asked_for(store, take, options, acme):
 
 
 def test_one_side_alone(store, take, options, acme):
-    take(server_ca_cert=options["server_ca_cert"], server_ca_key=options["server_ca_key"])
+    take(server_ca_cert=options["server_ca_cert"], server_ca_key=options["server_ca_key"], certificate_life="30d")
     files = store.ca_files()
+    assert days_left(_tls.inspect(files["client-cert.pem"])["not_after"]) in (29, 30)
     assert "server-ca-key.pem" not in files and "client-ca-key.pem" in files
     assert _tls.issued_by(files["client-cert.pem"], files["client-ca.pem"])
 
@@ -149,8 +151,9 @@ def test_another_ca_comes_by_a_rotation_and_not_otherwise(store, take, options, 
             take(check=check, **options)
         assert "machine_rotate=ca" in caught.value.remedy
     given = GivenCA.of(DataLoader(), {**DEFAULTS, **options})
-    with pytest.raises(MachineError, match="is another one"):
-        Run(store, "certificates", given=given).go_on()
+    for run in (Run.look, Run.go_on):
+        with pytest.raises(MachineError, match="is another one"):
+            run(Run(store, "certificates", given=given))
 
     def set_up():
         engine = {"authority": _ca.authority(store.ca_files())}

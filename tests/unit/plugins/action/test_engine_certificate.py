@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play_context import PlayContext
+from ansible.playbook.task import Task
+from ansible.template import Templar
+
+from ansible_collections.dockyard.machine.plugins.action.engine_certificate import ActionModule
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import days_left
+
+NAMES = ["web1.example.org", "192.0.2.7"]
+CA_KEY, CA = _tls.new_ca("servers")
+
+
+@pytest.fixture
+def key():
+    return _tls.new_key()
+
+
+def issue(key, **args):
+    task = Task.load({"action": "dockyard.machine.engine_certificate"})
+    task.args = {
+        "public_key": _tls.public_key(key),
+        "names": NAMES,
+        "server_ca_cert": CA,
+        "server_ca_key": CA_KEY,
+        **args,
+    }
+    loader = DataLoader()
+    connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir="/"))
+    return ActionModule(task, connection, PlayContext(), loader, Templar(loader=loader), None).run(task_vars={})
+
+
+def test_a_hosts_certificate(key):
+    made = issue(key, life="30d")
+    assert not made["changed"], "it is not in place yet"
+    assert made["names"] == NAMES and days_left(made["not_after"]) in (29, 30)
+    assert _tls.issued_by(made["certificate"], CA) and _tls.belongs(key, made["certificate"])
+    assert _tls.inspect(made["certificate"])["usage"] == ["server"]
+
+
+def test_of_a_request_the_key_alone_counts(key):
+    made = issue(key, csr=_tls.new_request({"CN": "bank.example"}, ["bank.example"], key))
+    assert made["names"] == NAMES and _tls.belongs(key, made["certificate"])
+
+
+def test_a_request_of_another_key_is_refused(key):
+    with pytest.raises(AnsibleActionFail, match="for another key than the host has"):
+        issue(key, csr=_tls.new_request({"CN": NAMES[0]}, NAMES))
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"life": "never"}, "life"),
+        ({"names": []}, "at least one name"),
+        ({"server_ca_key": None}, "server_ca_key is needed"),
+        ({"server_ca_key": _tls.new_key()}, "server_ca_key does not belong"),
+        ({"public_key": "key"}, "Neither a PEM signing request nor a PEM public key"),
+    ],
+)
+def test_what_cant_be_signed_is_told_without_a_traceback(key, args, said):
+    with pytest.raises(AnsibleActionFail, match=said):
+        issue(key, **args)
