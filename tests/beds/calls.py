@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import http.client
 import pathlib
+import shutil
 import ssl
+import tempfile
 import threading
+import time
 
 from tests.beds.hosts import Host
 
@@ -40,6 +43,7 @@ def call(host: Host, pair: pathlib.Path) -> bytes:
 
 # A call that was let in, and that an Engine cut off which stopped while it was at it, in the handshake or later
 CUT = (ConnectionResetError, ssl.SSLEOFError)
+TRIES, PAUSE = 100, 0.1  # of calls that are cut off; seconds
 
 
 def shown(host: Host, pair: pathlib.Path) -> bytes:
@@ -48,6 +52,29 @@ def shown(host: Host, pair: pathlib.Path) -> bytes:
         return call(host, pair)
     except CUT:
         return call(host, pair)
+
+
+def is_refused(host: Host, pair: pathlib.Path, client: pathlib.Path) -> bool:
+    """Whether an Engine that the pair trusts refuses this client, as it says by an alert.
+
+    A call that is cut off says nothing: an Engine that stops does that to clients that it knows, too. It is made again,
+    and who is really refused is told so sooner or later, though the alert may be lost in a reset.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for file, source in (("ca.pem", pair), ("cert.pem", client), ("key.pem", client)):
+            shutil.copy(source / file, folder)
+        for _again in range(TRIES):
+            try:
+                call(host, folder)
+                return False
+            except ssl.SSLCertVerificationError:
+                raise
+            except CUT:
+                time.sleep(PAUSE)
+            except ssl.SSLError:
+                return True
+    raise AssertionError(f"{host.name} cut off {TRIES} calls, and neither answered nor refused one")
 
 
 class Stream:

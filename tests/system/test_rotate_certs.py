@@ -8,7 +8,6 @@ from __future__ import annotations
 import pathlib
 import shutil
 import ssl
-import tempfile
 import typing as t
 
 import pytest
@@ -16,30 +15,11 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca
 from tests.beds import calls
 from tests.beds._base import until
-from tests.beds.calls import Stream, call
+from tests.beds.calls import Stream, call, is_refused
 from tests.beds.engine import container_pid, engine_pid, start_container
 from tests.beds.hosts import Host
 
 RESTARTS = 2  # of each Engine, for a new CA
-
-
-def is_refused(host: Host, pair: pathlib.Path, client: pathlib.Path) -> bool:
-    """Whether a host that we trust refuses this client, and not the other way round."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            call(host, _with(pair, client, pathlib.Path(folder)))
-        except ssl.SSLCertVerificationError:
-            raise
-        except (ssl.SSLError, ConnectionError):
-            return True
-    return False
-
-
-def _with(pair: pathlib.Path, client: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """The client's certificate and key, and what the pair trusts."""
-    for name, source in (("ca.pem", pair), ("cert.pem", client), ("key.pem", client)):
-        shutil.copy(source / name, folder)
-    return folder
 
 
 @pytest.fixture
