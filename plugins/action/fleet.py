@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime
-import pathlib
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _record
@@ -20,16 +19,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import un
 
 # Handed on to the module machine, for each machine
 FOR_ALL = ("store", "recreate", "allow_stop", "on_failure", "timeout")
-# What the role docker_engine is told for nodes of a swarm: no live-restore, and a node is drained while its Engine restarts
-_SWARM = pathlib.Path(__file__).parents[2] / "roles" / "docker_swarm" / "tasks"
-FOR_NODES = {
-    "docker_engine_live_restore": False,
-    "docker_engine_interrupt": True,  # what is not drained by then is refused by the first of these
-    "docker_engine_before_restart": str(_SWARM / "before_restart.yml"),
-    "docker_engine_after_restart": str(_SWARM / "after_restart.yml"),
-    "docker_engine_one_at_a_time": True,
-    "docker_swarm_managers_group": "machine_swarm_managers",
-}
+MANAGERS = "machine_swarm_managers"  # a group of the playbook
 
 
 class ActionModule(ControllerAction):
@@ -254,7 +244,7 @@ class ActionModule(ControllerAction):
             return unsafe({name: _machines.brought(store, records[name])["host_vars"] for name in names})
 
         return {
-            "nodes": {name: {"docker_swarm_role": part, **FOR_NODES} for name, part in found.nodes.items()},
+            "nodes": {name: _fleet_swarm.for_node(part, MANAGERS) for name, part in found.nodes.items()},
             "managers": found.managers,
             "leaving": reached(found.leaving),
             "others": reached(found.others),

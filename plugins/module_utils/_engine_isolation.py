@@ -9,6 +9,7 @@ Pure functions, used on the controller for the plan and on the host for applying
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 DATA_ROOT = "/var/lib/docker"
@@ -97,6 +98,13 @@ def rootless_unit(
         "StartLimitBurst=3\nStartLimitIntervalSec=60\n\n[Service]\n" + "\n".join(service) + "\n\n"
         "[Install]\nWantedBy=default.target\n"
     )
+
+
+def rootless_places(unit: str) -> tuple[int | None, list[str]]:
+    """By such a unit, the port that it listens on and its addresses; none are all."""
+    found = re.findall(r"--publish=(\S+):(\d+):\d+/tcp", unit)
+    listen = [address.strip("[]") for address, _port in found if address != "0.0.0.0"]
+    return (int(found[0][1]), listen) if found else (None, [])
 
 
 def delegation(uid: int) -> tuple[str, str]:

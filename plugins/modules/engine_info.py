@@ -72,6 +72,10 @@ options:
     description: The user whose Engine without root it is to be. Empty means the system's Engine.
     type: str
     default: ""
+  as_it_is:
+    description: Look at the Engine that an earlier run has set up, whoever's that is, and not at O(rootless_user)'s.
+    type: bool
+    default: false
   users:
     description: Users of whom the result says whether they exist and are in the group C(docker).
     type: list
@@ -209,6 +213,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_look impo
     _system,
     _units,
 )
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_rootless import unit_user
 
 
 def wait(module: AnsibleModule, question: t.Callable[[], t.Optional[str]], waited: list[str], end: float) -> None:
@@ -235,6 +240,7 @@ def main() -> None:
             "wait_timeout": {"type": "int", "default": 300},
             "data_root": {"type": "str", "default": ""},
             "rootless_user": {"type": "str", "default": ""},
+            "as_it_is": {"type": "bool", "default": False},
             "userns_remap": {"type": "str", "default": ""},
             "users": {"type": "list", "elements": "str", "default": []},
             "filters": {"type": "bool", "default": False},
@@ -251,13 +257,14 @@ def main() -> None:
         if host.which("dockerd") is None:
             wait(module, lambda: host.lock_holder(host.LOCKS), waited, end)
         here = _system.about_host()
-        rootless = _rootless.about_rootless(module.params["rootless_user"] if here["systemd"] else "")
+        user = (unit_user() or "") if module.params["as_it_is"] else module.params["rootless_user"]
+        rootless = _rootless.about_rootless(user if here["systemd"] else "")
         shown = _units.settled(waited) if here["systemd"] and rootless["lingers"] else {}
         firewalls = _firewalls.about_firewalls(rootless.pop("firewalls", shown), module.params["filters"])
         units, others = _units.about_units(shown), _units.others_variables(shown)
         if here["openrc"]:
             units, others = _openrc.units(waited), _openrc.others_variables()
-        elif module.params["rootless_user"]:
+        elif user:
             units = _rootless.units(units)
         config, memory = _engine.about_config(), _engine.about_memory()
         arguments = units.get("docker.service", {}).get("arguments", [])

@@ -120,6 +120,17 @@ given_up:
   returned: success
   type: list
   elements: str
+swarm:
+  description: Of those that are nodes of a swarm, what a play needs so that each is drained while its Engine restarts.
+  returned: success
+  type: dict
+  contains:
+    nodes:
+      description: Variables of these machines, by name.
+      type: dict
+    managers:
+      description: The managers of their swarms, by name, and the group that each has to be in, to be asked.
+      type: dict
 error:
   description: What failed, for programs.
   returned: failure

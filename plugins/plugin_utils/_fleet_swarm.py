@@ -6,11 +6,21 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 
 KEYS = ("managers",)
+# What the role docker_engine is told for nodes of a swarm: no live-restore, and a node is drained while its Engine restarts
+_TASKS = pathlib.Path(__file__).parents[2] / "roles" / "docker_swarm" / "tasks"
+FOR_NODES = {
+    "docker_engine_live_restore": False,
+    "docker_engine_interrupt": True,  # what is not drained by then is refused by the first of these
+    "docker_engine_before_restart": str(_TASKS / "before_restart.yml"),
+    "docker_engine_after_restart": str(_TASKS / "after_restart.yml"),
+    "docker_engine_one_at_a_time": True,
+}
 PARTS = ("manager", "worker", "none")  # what a role of the fleet may be in the swarm
 
 
@@ -72,6 +82,11 @@ def _parts(fleet: dict[str, t.Any]) -> dict[str, str | None]:
         if part is not None and fleet.get("swarm") is None:
             raise BadOption(where, part, "needs a swarm", "Give machine_fleet.swarm, as in {managers: 1}")
     return parts
+
+
+def for_node(part: str, managers: str) -> dict[str, t.Any]:
+    """What the roles are told for a node. ``managers``: the group that its managers are in."""
+    return {"docker_swarm_role": part, "docker_swarm_managers_group": managers, **FOR_NODES}
 
 
 def even_managers(nodes: dict[str, str]) -> str | None:

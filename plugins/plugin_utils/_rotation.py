@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, _ca
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet, _fleet_swarm, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._given_ca import GivenCA
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
 
@@ -161,6 +161,23 @@ class Run:
                 "create_hosts sets them up anew",
             )
 
+    def _swarm(self, hosts: list[str]) -> Result:
+        """What lets the nodes among the hosts be drained while their Engines restart, and whom that asks."""
+        found = {one.name: _engine(one).get("swarm") for one in self._machines()} if hosts else {}
+        nodes = {name: node for name, node in found.items() if node}
+        groups = {name: f"machine_swarm_{node['cluster']}" for name, node in nodes.items()}
+        asked = {groups[name] for name in hosts if name in nodes}
+        return {
+            "nodes": {
+                name: _fleet_swarm.for_node(nodes[name]["role"], groups[name]) for name in hosts if name in nodes
+            },
+            "managers": {
+                name: groups[name]
+                for name, node in nodes.items()
+                if node["role"] == "manager" and groups[name] in asked
+            },
+        }
+
     def _result(self, before: _ca.Rotation | None, after: _ca.Rotation | None, lacking: list[str]) -> Result:
         hosts = self._mine([name for name in lacking if name not in self.give_up])
         return {
@@ -172,6 +189,7 @@ class Run:
             "hosts": hosts,
             "waiting": [name for name in lacking if name not in (*hosts, *self.give_up)],
             "given_up": [name for name in lacking if name in self.give_up],
+            "swarm": self._swarm(hosts),
             "diff": {"before": _said(before), "after": _said(after)},
         }
 

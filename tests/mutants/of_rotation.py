@@ -113,4 +113,16 @@ MUTANTS = [
         f"{OF_PLAN}::test_a_certificate_that_would_do_is_issued_anew_where_that_is_asked_for",
         (PLAN, "dataclasses.replace(wanted, names=names)", "wanted"),
     ),
+    mutant(
+        "users-engine-by-the-variables",
+        "An Engine without root is taken for none: it keeps the old CA, and the rotation passes for finished.",
+        "unit/plugins/plugin_utils/test_engine_plan_isolation.py::test_a_users_engine_is_rotated_as_its_unit_has_it",
+        (PLAN, 'rootless_user=info["rootless"]["unit_user"] or ""', "rootless_user=wanted.rootless_user"),
+    ),
+    mutant(
+        "another-swarms-manager-asked",
+        "Of two swarms in a store, a manager of the one is asked to drain nodes of the other, and knows none of them.",
+        f"{OF_RUN}::test_nodes_of_a_swarm_are_drained_and_its_managers_asked",
+        (RUN, " and groups[name] in asked", ""),
+    ),
 ]

@@ -49,14 +49,14 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     """The plan for one host; PlanError if it can't or must not be done."""
     wanted = dataclasses.replace(wanted, config=_options.config_of(wanted.options, wanted.config))
     _check_wanted(wanted)
-    _rootless.check_wanted(wanted)
     _check_host(info)
     _openrc.check_host(wanted, info)
-    _rootless.check_host(wanted, info)
     plan = Plan()
     if wanted.rotate:
         _rotate.plan_rotation(plan, wanted, info, now)
         return _finished(plan, wanted, info, now)
+    _rootless.check_wanted(wanted)
+    _rootless.check_host(wanted, info)
     wanted = dataclasses.replace(wanted, config=_gpu.config_of(wanted, info))
     _packages.plan_packages(plan, wanted, info)
     _rootless.plan_packages(plan, wanted, info)

@@ -430,11 +430,3 @@ def test_a_host_without_tls_has_nothing_to_rotate():
         assert it.changes == [] and it.authority == ""
     with pytest.raises(PlanError, match="docker_engine_rotate"):
         plan(done(), rotate="all")
-
-
-def test_an_engine_without_root_is_not_taken_for_none():
-    """To say that there is nothing to rotate would leave it with the old CA for ever."""
-    info = done()
-    info["rootless"]["unit_user"] = "deploy"
-    with pytest.raises(PlanError, match="user deploy.*create_hosts"):
-        rotated(info, "ca")

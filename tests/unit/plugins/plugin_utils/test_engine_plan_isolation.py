@@ -220,6 +220,36 @@ def test_a_restart_ends_a_users_containers():
     assert base.plan(user_runs(containers=2), config={"log-driver": "local"}, interrupt=True, **JO).action == "restart"
 
 
+@pytest.mark.parametrize("listen", [[], ["192.0.2.7", "fd00::7"]])
+def test_a_users_engine_is_rotated_as_its_unit_has_it(listen):
+    """Whatever the variables of that run say, since they are not those of the one that has set it up."""
+    info = user_runs()
+    unit = info["rootless"]["unit"] = rootless.unit("jo", 2378, listen, True, info["rootless"]["script"])
+    assert base.rotated(info, "ca").changes == []
+    for more in ({}, JO, {"rootless_user": "ann"}):
+        it = base.rotated(info, "certificates", **more)
+        assert it.action == "restart" and set(it.certificate["names"]) == set(base.NAMES)
+        of, service = it.apply["rootless"], it.apply["service"]
+        assert (it.apply["port"], it.apply["listen"]) == (2378, listen) and "socket" not in it.apply
+        assert not any(of[one] for one in ("delegate", "system_off", "system_ran", "context"))
+        script = info["rootless"]["script"]
+        assert rootless.unit(of["user"], of["port"], of["listen"], service["environment"], script) == unit
+
+
+def test_a_users_engine_without_tls_has_nothing_to_rotate():
+    info = user_runs()
+    info["rootless"]["unit"] = rootless.unit("jo", None, [], False, info["rootless"]["script"])
+    assert base.rotated(info, "certificates").changes == []
+
+
+def test_a_rotation_ends_a_users_containers_when_that_is_allowed_alone():
+    info = user_runs(containers=2)
+    info["engine"]["live_restore"] = False
+    with pytest.raises(PlanError, match="not possible without root.*docker_engine_interrupt"):
+        base.rotated(info, "certificates")
+    assert base.rotated(info, "certificates", interrupt=True).action == "restart"
+
+
 def test_a_host_has_one_engine():
     system = {"active": True, "enabled": True, "running": 3}
     with pytest.raises(PlanError, match=r"The system-wide Engine.*3 containers.*docker_engine_interrupt"):

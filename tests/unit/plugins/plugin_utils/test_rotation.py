@@ -140,6 +140,32 @@ def test_some_of_the_hosts_first(new: New) -> None:
     assert (second["step"], second["hosts"], second["waiting"]) == ("hosts", [], ["web2"]), "no failure"
 
 
+def test_nodes_of_a_swarm_are_drained_and_its_managers_asked(new: New) -> None:
+    """Also managers that are not worked on now; and of another swarm nobody."""
+    assert run(new)["swarm"] == {"nodes": {}, "managers": {}}
+    store = new()
+    for number, (name, cluster, role) in enumerate(
+        (
+            ("web1", "one", "worker"),
+            ("web2", "two", "manager"),
+            ("core1", "one", "manager"),
+            ("core2", "one", "manager"),
+        )
+    ):
+        if name not in HOSTS:
+            add(store, name, ssh={"user": "root", "host_keys": []}, id=f"{number:012d}")
+        store.save_observed(name, {"state": "running", "engine": {"swarm": {"cluster": cluster, "role": role}}})
+    found = run(new, limit=["web1"])["swarm"]
+    assert found["managers"] == {"core1": "machine_swarm_one", "core2": "machine_swarm_one"}
+    assert list(found["nodes"]) == ["web1"]
+    told = found["nodes"]["web1"]
+    assert (told["docker_swarm_role"], told["docker_swarm_managers_group"]) == ("worker", "machine_swarm_one")
+    assert told["docker_engine_one_at_a_time"]
+    for when in ("before", "after"):
+        assert os.path.isfile(told[f"docker_engine_{when}_restart"])
+    assert list(run(new, limit=["web2"])["swarm"]["managers"]) == ["web2"]
+
+
 def test_both_are_trusted_until_the_old_one_is_to_be_dropped(new: New) -> None:
     run(new, drop=False)
     set_up(new, *HOSTS)
