@@ -150,7 +150,7 @@ class Bed:
     def image(self, packages: t.Sequence[str] = (), suite: str = "") -> str:
         """The image that hosts of a Debian release run (this machine's own if none is named), with further packages if
         there are any; made and cached at the first use."""
-        base = self._base_image(suite or _suite())
+        base = self._base_image(suite or own_suite())
         if not packages:
             return base
         return self.image_from(base, INSTALL, *packages)
@@ -286,7 +286,8 @@ class Bed:
             (self.folder / f"known_hosts-{name}").unlink(missing_ok=True)
 
 
-def _suite() -> str:
+def own_suite() -> str:
+    """The Debian release of this machine."""
     words = dict(
         line.strip().split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line
     )

@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 
 OLD, NEW, BROKEN = "27.3.1", "27.4.0", "27.5.0"
 # What the distribution's packages have, and in which of the vendor's it is
-SOURCES = ("docker.io", "docker-cli", "containerd", "runc", "tini")
+SOURCES = ("docker.io", "docker-cli", "containerd", "runc", "tini", "rootlesskit")
 PROGRAMS = {
     "docker-ce": {
         "dockerd": "/usr/sbin/dockerd",
@@ -42,11 +42,19 @@ PROGRAMS = {
     },
     "docker-ce-cli": {"docker": "/usr/bin/docker"},
     "containerd.io": {name: f"/usr/bin/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr", "runc")},
+    "docker-ce-rootless-extras": {
+        "dockerd-rootless.sh": "/usr/share/docker.io/contrib/dockerd-rootless.sh",
+        "rootlesskit": "/usr/bin/rootlesskit",
+        "rootlesskit-docker-proxy": "/usr/bin/rootlesskit-docker-proxy",
+    },
 }
+NOT_EVERYWHERE = ("rootlesskit-docker-proxy",)  # of which newer rootlesskits have no need
+ARCHIVED = ("docker-ce", "docker-ce-cli", "containerd.io")  # of which the programs are in the archive, too
 RELATIONS = {
     "docker-ce": "Depends: containerd.io, docker-ce-cli, iptables\nConflicts: docker.io, docker-engine\n",
     "docker-ce-cli": "Conflicts: docker.io, docker-cli, docker-engine\n",
     "containerd.io": "Conflicts: containerd, runc\nReplaces: containerd, runc\nProvides: containerd, runc\n",
+    "docker-ce-rootless-extras": "Depends: dbus-user-session\nConflicts: rootlesskit\nReplaces: rootlesskit\n",
     "docker-compose-plugin": "Conflicts: docker-compose\n",
     "docker-buildx-plugin": "",
 }
@@ -227,8 +235,8 @@ def _make(bed: Bed, release: Release) -> None:
             if upstream == OLD or package in CHANGED[upstream]:
                 _package(root, pool, package, version, upstream)
     with tarfile.open(release.archive, "w:gz", compresslevel=1, dereference=True) as archive:
-        for programs in PROGRAMS.values():
-            for name, path in programs.items():
+        for package in ARCHIVED:
+            for name, path in PROGRAMS[package].items():
                 archive.add(root / path[1:], f"docker/{name}")
     shutil.rmtree(root)
     texts: dict[str, list[str]] = {"stable": [], "test": []}
@@ -263,7 +271,8 @@ def _package(root: pathlib.Path, pool: pathlib.Path, package: str, version: str,
         folder = pathlib.Path(scratch)
         folder.chmod(0o755)
         for name, path in PROGRAMS.get(package, {}).items():
-            _install(folder / "usr/bin" / name, root / path[1:])
+            if name not in NOT_EVERYWHERE or (root / path[1:]).exists():
+                _install(folder / "usr/bin" / name, root / path[1:])
         units: tuple[str, ...] = ()
         if package == "docker-ce":
             units = _UNITS

@@ -104,6 +104,12 @@ MUTANTS = [
         (PLAN + "_keys.py", 'features.get("cdi") and version < CDI', 'features.get("cdi") and version > CDI'),
     ),
     mutant(
+        "two-rootlesskits",
+        "The vendor's packages exclude the distribution's, and the package manager refuses the change.",
+        ISOLATION + "test_the_vendors_way_without_root_takes_the_place_of_the_distributions",
+        (PLAN + "_rootless.py", "EXCLUDING in lacking and", "EXCLUDING not in lacking and"),
+    ),
+    mutant(
         "each-users-manager-starts-it",
         "Everyone who logs in runs an Engine with the port and the key of the one user.",
         "unit/plugins/module_utils/test_engine_isolation.py::test_the_unit_of_a_users_engine",

@@ -19,6 +19,7 @@ EXTRAS = {
     "distro": ("rootlesskit", "slirp4netns", "uidmap", "dbus-user-session"),
     "docker_ce": ("docker-ce-rootless-extras", "slirp4netns", "uidmap", "dbus-user-session"),
 }
+EXCLUDING, EXCLUDED = "docker-ce-rootless-extras", "rootlesskit"
 _OVERLAY = (5, 11)  # the first kernel that lets users mount overlay file systems
 
 
@@ -85,6 +86,10 @@ def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     lacking = [name for name in needed if name not in info["packages"]["installed"]]
     if lacking:
         _plan.add_packages(plan, info, lacking)
+    if EXCLUDING in lacking and EXCLUDED in info["packages"]["installed"]:
+        step = plan.install["packages"]
+        step["remove"] = [*step["remove"], EXCLUDED]
+        plan.act("start", f"remove {EXCLUDED}: {EXCLUDING} brings its own")
 
 
 def plan_owner(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:

@@ -213,6 +213,16 @@ def test_a_users_engine_needs_nothing_twice():
     assert base.plan(user_runs(), **JO).changes == []
 
 
+def test_the_vendors_way_without_root_takes_the_place_of_the_distributions():
+    info = user_runs()
+    it = base.plan(info, source="docker_ce", **JO)
+    assert "docker-ce-rootless-extras" in it.install["packages"]["names"]
+    assert it.install["packages"]["remove"] == ["docker.io", "rootlesskit"]
+    assert any("remove rootlesskit" in change for change in it.changes)
+    info["packages"]["installed"] = dict.fromkeys(("docker-ce", "docker-ce-cli", "containerd.io", "rootlesskit"), "1")
+    assert base.plan(info, source="docker_ce", **JO).install["packages"]["remove"] == ["rootlesskit"]
+
+
 def test_a_restart_ends_a_users_containers():
     with pytest.raises(PlanError, match="not possible without root.*docker_engine_interrupt"):
         base.plan(user_runs(containers=2), config={"log-driver": "local"}, **JO)
