@@ -40,6 +40,12 @@ MUTANTS = [
         ),
     ),
     mutant(
+        "swarm-stays-locked-without-quorum",
+        "After a power cut in which one manager was spared, no run unlocks the others, since without them there is no quorum.",
+        f"{TESTS}::test_managers_that_are_locked_may_be_those_that_the_quorum_lacks",
+        (CHECKS, "            if locked:\n", "            if locked and cluster:\n"),
+    ),
+    mutant(
         "swarm-demotes-down-to-less-than-a-majority",
         "The swarm loses its quorum by our own hand.",
         f"{TESTS}::test_managers_leave_as_long_as_a_majority_stays_at_each_step",

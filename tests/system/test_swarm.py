@@ -19,12 +19,8 @@ import pytest
 from tests.beds import image
 from tests.beds._base import until
 from tests.beds.hosts import Host
-from tests.system._harness import Ansible, Run
-
-PLAYBOOKS = pathlib.Path(__file__).parent / "playbooks"
-TOKEN, KEY = "SWMTKN-", "SWMKEY-"
-# So that a node that has left is seen as down after 3 s, not after 15
-SETTINGS = {"dispatcher_heartbeat_period": 1_000_000_000}
+from tests.system._harness import Ansible
+from tests.system._swarm import KEY, SETTINGS, TOKEN, Role, nodes, swarm_of
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +42,6 @@ def busybox(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def load(host: Host, archive: pathlib.Path) -> None:
     with open(archive, "rb") as stream:
         subprocess.run([*host.ssh_command(), "sudo docker load"], stdin=stream, check=True, capture_output=True)
-
-
-def swarm_of(host: Host) -> dict[str, t.Any]:
-    return json.loads(host.out("docker info -f '{{json .Swarm}}'"))
-
-
-def nodes(manager: Host) -> dict[str, str]:
-    """Nodes as a manager tells them: host name -> state, availability, and what it is among the managers."""
-    listed = manager.out("docker node ls --format '{{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}}'")
-    return {line.split()[0]: " ".join(line.split()[1:]) for line in listed.splitlines()}
 
 
 def runs_on(manager: Host) -> list[str]:
@@ -132,21 +118,8 @@ def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
 
 def test_the_role_on_hosts_of_ones_own(ansible: Ansible, hosts: list[Host], tmp_path: pathlib.Path) -> None:
     first, second = hosts
-    source, key = tmp_path / "hosts.json", tmp_path / "swarm.key"
-    common = {"docker_swarm_unlock_key_tasks": str(PLAYBOOKS.parent / "tasks" / "keep_key.yml"), "key_file": str(key)}
-    common["swarm_hooks"] = str(next(ansible_roles(ansible).glob("docker_swarm/tasks")))
-
-    def play(roles: str, *arguments: str, labels: t.Any = (), **more: t.Any) -> Run:
-        """The playbook with the first and the second host in these roles."""
-        variables = [host.variables() for host in hosts]
-        variables[1]["docker_swarm_labels"] = dict(labels)
-        groups: dict[str, t.Any] = {"docker_swarm_managers": {"hosts": {}}, "docker_swarm_workers": {"hosts": {}}}
-        for host, said, part in zip(hosts, variables, roles.split(), strict=True):
-            groups[f"docker_swarm_{part}s"]["hosts"][host.name] = said
-        source.write_text(json.dumps({"all": {"children": groups}}))
-        settings = {**SETTINGS, "autolock_managers": True}
-        extra = {**common, "docker_swarm_settings": settings, **more}
-        return ansible.playbook(str(PLAYBOOKS / "swarm.yml"), extra, *arguments, inventory=source)
+    play = Role(ansible, hosts, tmp_path)
+    key = play.key
 
     # As role docker_engine leaves a host that is in no swarm; the test before this one has left an Engine there
     install = "apt-get -q update && apt-get -q -y install --no-install-recommends docker.io"
@@ -154,7 +127,8 @@ def test_the_role_on_hosts_of_ones_own(ansible: Ansible, hosts: list[Host], tmp_
         host.ssh(f"command -v dockerd >/dev/null || {{ {install}; }}; mkdir -p /etc/docker", limit=300)
         host.ssh("echo '{\"live-restore\": true}' > /etc/docker/daemon.json && systemctl reload docker")
     pids = [engine_pid(host) for host in hosts]
-    begun = play("manager worker", "-vvv", labels={"tier": "front", "zone": "a"}).ok()
+    labels = {"tier": "front", "zone": "a"}
+    begun = play("manager worker", "-vvv", each={second.name: {"docker_swarm_labels": labels}}).ok()
     assert nodes(first) == {first.name: "Ready Active Leader", second.name: "Ready Active"}
     assert pids == [engine_pid(host) for host in hosts], "an Engine was restarted to switch live-restore off"
     assert key.read_text().startswith(KEY) and key.stat().st_mode & 0o777 == 0o600
@@ -165,7 +139,7 @@ def test_the_role_on_hosts_of_ones_own(ansible: Ansible, hosts: list[Host], tmp_
     unlock = {"docker_swarm_unlock_key": key.read_text()}
     changed = play(
         "manager manager",
-        labels={"tier": "front"},
+        each={second.name: {"docker_swarm_labels": {"tier": "front"}}},
         docker_swarm_rotate_tokens=["worker"],
         swarm_restarts=[second.name],
         **unlock,
@@ -184,8 +158,3 @@ def test_the_role_on_hosts_of_ones_own(ansible: Ansible, hosts: list[Host], tmp_
     lost = play("manager manager", "--limit", first.name).failed()
     assert "has lost its quorum" in lost.messages and "--force-new-cluster" in lost.messages
     assert lost.changed == 0
-
-
-def ansible_roles(ansible: Ansible) -> pathlib.Path:
-    collections = pathlib.Path(ansible.environment["ANSIBLE_COLLECTIONS_PATH"])
-    return collections / "ansible_collections" / "dockyard" / "machine" / "roles"

@@ -59,6 +59,7 @@ def check_hosts(
     plan: Plan, wishes: dict[str, Wish], nodes: dict[str, Node | None], cluster: Cluster | None, seen: Seen
 ) -> None:
     """Hosts that are in a state in which nothing may be decided for them."""
+    locked = [host for host, look in seen.looks.items() if look.state == "locked" and wishes[host].state != "kept"]
     for host, look in seen.looks.items():
         wish = wishes.get(host)
         if wish is None or wish.state == "kept":
@@ -67,7 +68,10 @@ def check_hosts(
             raise MachineError(
                 f"The Engine of {host} does not run", code="no_engine", remedy="Run the role docker_engine on it first"
             )
-        if look.leaderless:
+        # What was seen before a manager answered counts no longer.
+        if look.leaderless and cluster is None:
+            if locked:
+                continue  # they may be those that it lacks
             raise MachineError(
                 f"The swarm of {host} has lost its quorum: more than half of its managers are down "
                 f"(its managers: {', '.join(look.managers)})",

@@ -268,6 +268,18 @@ def test_a_locked_manager_is_unlocked_with_the_key():
     assert (made.unlock, made.init, made.join) == (["m1"], "", {})
 
 
+def test_managers_that_are_locked_may_be_those_that_the_quorum_lacks():
+    alone = local("active", True, "rpc error: The swarm does not have a leader", "n-m1", ["192.0.2.1:2377"])
+    hosts = {"m1": "manager", "m2": "manager", "m3": "manager"}
+    looks = {"m1": alone, "m2": local("locked"), "m3": local("locked")}
+    assert refusal(hosts, looks=looks).code == "locked"
+    assert plan(hosts, looks=looks, key=True).unlock == ["m2", "m3"]
+    # Once they are back, what m1 said before is of no interest.
+    looks = {"m1": alone, **{host: local("active", True, id=f"n-{host}") for host in ("m2", "m3")}}
+    assert plan(hosts, answer(*THREE), looks=looks).changes == []
+    assert refusal(hosts, looks=looks).code == "quorum"
+
+
 def test_a_manager_that_can_not_be_asked_is_no_reason_to_begin_anew():
     asked = {"item": "m1", "msg": "Failed to import the required Python library (docker)"}
     looks = {"m1": local("active", True, id="n-m1"), "w1": local()}
