@@ -27,7 +27,7 @@ SSHD = """#!/sbin/openrc-run
 command=/usr/sbin/sshd
 pidfile=/run/sshd.pid
 start_pre() {
-	checkpath -d -m 0755 /run/sshd
+    checkpath -d -m 0755 /run/sshd
 }
 """
 
@@ -42,13 +42,13 @@ retry="${DOCKER_RETRY:-TERM/60/KILL/10}"
 extra_started_commands="reload"
 
 depend() {
-	after firewall
+    after firewall
 }
 
 reload() {
-	ebegin "Telling the Engine to read its configuration"
-	supervise-daemon "$RC_SVCNAME" --signal HUP
-	eend $?
+    ebegin "Telling the Engine to read its configuration"
+    supervise-daemon "$RC_SVCNAME" --signal HUP
+    eend $?
 }
 """
 
@@ -63,7 +63,7 @@ extra_started_commands="reload"
 retry="TERM/60/KILL/10"
 
 reload() {
-	kill -HUP "$(cat "$pidfile")"
+    kill -HUP "$(cat "$pidfile")"
 }
 """
 
@@ -82,30 +82,30 @@ APK = f"""#!/bin/sh
 echo "$*" >> {CALLS}
 db=/var/lib/stand-in-apk
 while :; do
-	case "$1" in
-		--wait) shift 2 ;;
-		-*) shift ;;
-		*) break ;;
-	esac
+    case "$1" in
+        --wait) shift 2 ;;
+        -*) shift ;;
+        *) break ;;
+    esac
 done
 verb=$1
 shift
 for word in "$@"; do
-	name=${{word%%=*}}
-	case "$verb $name" in
-		*" -"*) ;;
-		"list docker") ! test -e $db/docker || echo "docker-{VERSION} x86_64 {{docker}} (Apache-2.0) [installed]" ;;
-		"policy docker") printf 'docker policy:\\n  {VERSION}:\\n    https://stand-in.example.org/community\\n' ;;
-		"add docker")
-			test "$word" = docker -o "$word" = docker={VERSION} || {{ echo "ERROR: unable to select $word" >&2; exit 1; }}
-			cp /opt/stand-in/bin/* /usr/bin/
-			cp /opt/stand-in/docker.initd /etc/init.d/docker
-			test -e /etc/conf.d/docker || cp /opt/stand-in/docker.confd /etc/conf.d/docker
-			touch $db/docker
-			;;
-		"del docker") rm -f /usr/bin/dockerd /usr/bin/docker /etc/init.d/docker $db/docker ;;
-		add*|del*) echo "ERROR: unable to select packages: $name (no such package)" >&2; exit 1 ;;
-	esac
+    name=${{word%%=*}}
+    case "$verb $name" in
+        *" -"*) ;;
+        "list docker") ! test -e $db/docker || echo "docker-{VERSION} x86_64 {{docker}} (Apache-2.0) [installed]" ;;
+        "policy docker") printf 'docker policy:\\n  {VERSION}:\\n    https://stand-in.example.org/community\\n' ;;
+        "add docker")
+            test "$word" = docker -o "$word" = docker={VERSION} || {{ echo "ERROR: unable to select $word" >&2; exit 1; }}
+            cp /opt/stand-in/bin/* /usr/bin/
+            cp /opt/stand-in/docker.initd /etc/init.d/docker
+            test -e /etc/conf.d/docker || cp /opt/stand-in/docker.confd /etc/conf.d/docker
+            touch $db/docker
+            ;;
+        "del docker") rm -f /usr/bin/dockerd /usr/bin/docker /etc/init.d/docker $db/docker ;;
+        add*|del*) echo "ERROR: unable to select packages: $name (no such package)" >&2; exit 1 ;;
+    esac
 done
 test "$verb" != update || touch /var/cache/apk/APKINDEX.stand-in.tar.gz
 """
@@ -113,9 +113,9 @@ test "$verb" != update || touch /var/cache/apk/APKINDEX.stand-in.tar.gz
 # Of Debian's services none but sshd: what they do at boot is for whole machines.
 PREPARE = """
 for file in inittab init.d/sshd os-release; do
-	rm -f "/etc/$file"
-	printf '%s' "$1" > "/etc/$file"
-	shift
+    rm -f "/etc/$file"
+    printf '%s' "$1" > "/etc/$file"
+    shift
 done
 rm -f /etc/runlevels/*/*
 mkdir -p /opt/stand-in/bin /var/lib/stand-in-apk /var/cache/apk /etc/conf.d
