@@ -24,10 +24,11 @@ from . import _process
 from ._errors import BadOption, MachineError
 
 QMP_LIMIT = 10  # seconds for an answer of a QEMU that accepted the connection
-PROBE_LIMIT = 3  # seconds in which a guest that runs has long ended
+PROBE_LIMIT = 3  # seconds in which a guest that is not emulated has long ended
 SYSTEMS = {"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}  # architecture -> Debian's package
-# Guests that end QEMU. A boot sector that goes from real to long mode, with a page table, since there are hosts on which
-# KVM runs the former and hangs in the switch; its last instructions are dx=0xf4, out al=0x10 (isa-debug-exit), status 33.
+# Guests that end QEMU. A boot sector that goes from real to long mode, with a page table, and counts there, as a kernel
+# would: there are hosts whose KVM emulates a kernel's instructions, a hundred times slower than QEMU, and hangs in a boot.
+# Its last instructions are dx=0xf4, out al=0x10 (isa-debug-exit), status 33.
 # On ARM a kernel: PSCI SYSTEM_OFF.
 PROBES = {
     "x86_64": (
@@ -36,9 +37,10 @@ PROBES = {
             "bf0010b90018f3abc70600100320c70600200330c70600308300"  # 0x1000: three tables for the first 2 MiB
             "0f20e00c200f22e066b8001000000f22d8"  # cr4.PAE, cr3
             "66b9800000c00f32660d000100000f30"  # EFER.LME
-            "0f0116787c0f20c0660d010000800f22c0ea5d7c0800"  # lgdt, cr0.PG and cr0.PE, far jump
-            "66baf400b010eef4ebfd"  # 64 bits: out, halt
-            "90000000000000000000000000009a20000f00687c0000"  # GDT: nothing and code; its place
+            "0f0116807c0f20c0660d010000800f22c0ea5d7c0800"  # lgdt, cr0.PG and cr0.PE, far jump
+            "b900000004ffc975fc"  # 64 bits: count down from 2 to the 26th
+            "66baf400b010eef4ebfd"  # out, halt
+            "000000000000000000000000009a20000f00707c0000"  # GDT: nothing and code; its place
         ).ljust(510, b"\0")
         + b"\x55\xaa",
         ["-device", "isa-debug-exit,iobase=0xf4", "-drive", "file=PROBE,format=raw,if=ide"],
