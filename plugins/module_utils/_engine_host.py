@@ -25,6 +25,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # With what the role installs from an archive
 PATH = SYSTEM_PATH + ":/opt/dockyard/engine/current"
 UNITS = ("docker.socket", "docker.service")
+STARTED = "ExecMainStartTimestampMonotonic"  # the property that tells one start from another
 # Of dpkg and apt
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
 SOCKETS: tuple[str, ...] = ("/run/docker.sock", "/var/run/docker.sock")
@@ -179,7 +180,7 @@ def show(*units: str) -> dict[str, dict[str, str]]:
     """Properties of units, in one call."""
     names = (
         "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,Job,"
-        "ExecMainStartTimestampMonotonic,Result"
+        f"{STARTED},Result"
     )
     found: dict[str, dict[str, str]] = {}
     for paragraph in systemctl("show", "--no-pager", "-p", names, *units)[1].split("\n\n"):

@@ -38,7 +38,6 @@ def own_command(properties: t.Mapping[str, str]) -> str | None:
 class Systemd:
     """Two units, and a drop-in of ours for each. Of a user's Engine, it's that user's own manager."""
 
-    name = "systemd"
     holds = True  # whether packages start what they install, so that the Engine has to be held meanwhile
 
     def state(self) -> dict[str, str]:

@@ -28,7 +28,6 @@ SETTINGS = "/etc/conf.d/docker"
 PROXIES = "/etc/profile.d/proxy.sh"  # which Alpine's script reads after the settings
 LOG = "/var/log/docker.log"
 RUNLEVEL = "default"
-STARTED = "ExecMainStartTimestampMonotonic"  # by systemd's name, since both are asked for it
 
 OWN_SOCKETS = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
 ALL = "0.0.0.0"  # for the Engine, all of IPv6 too
@@ -163,13 +162,12 @@ _STATES = {0: "active", 4: "deactivating", 8: "activating", 32: "failed", 64: "f
 class OpenRC:
     """See Systemd in _engine_manager, which has the same to offer."""
 
-    name = "openrc"
     holds = False  # no package of Alpine starts what it installs
 
     def state(self) -> dict[str, str]:
         """By systemd's names. A service is started before its Engine is up, so that counts as on its way."""
         if not os.path.exists(SCRIPT):
-            return {"LoadState": "not-found", "ActiveState": "inactive", STARTED: "0"}
+            return {"LoadState": "not-found", "ActiveState": "inactive", host.STARTED: "0"}
         active = _STATES.get(host.run("rc-service", SERVICE, "status", check=False)[0], "inactive")
         if active == "active" and not host.ask("/version"):
             active = "activating"
@@ -178,7 +176,7 @@ class OpenRC:
             "LoadState": "loaded" if usable() else "error",
             "ActiveState": active,
             "MainPID": str(pid),
-            STARTED: began,
+            host.STARTED: began,
         }
 
     def start(self, limit: float) -> None:

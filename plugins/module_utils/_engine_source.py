@@ -18,8 +18,6 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ma
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
 
-STARTED = "ExecMainStartTimestampMonotonic"
-
 
 class Source:
     """The install part of a plan."""
@@ -40,7 +38,7 @@ class Source:
         if not self.steps:
             return
         if self.running:
-            self.started = manager.here().state().get(STARTED, "")
+            self.started = manager.here().state().get(host.STARTED, "")
         if self.new:
             self.new.unpack()  # what can fail, before anything is taken away
         if self.live_restore:
@@ -67,4 +65,4 @@ class Source:
 
     def renewed(self, unit: t.Mapping[str, str]) -> bool:
         """Whether the package has restarted the Engine itself."""
-        return self.running and unit.get("ActiveState") == "active" and unit.get(STARTED, "") != self.started
+        return self.running and unit.get("ActiveState") == "active" and unit.get(host.STARTED, "") != self.started

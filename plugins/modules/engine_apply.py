@@ -264,7 +264,7 @@ class Apply:
         self.acted = action
         # Where a package has restarted the Engine, and there is nothing else that it has to take over, that was it.
         if action != "restart" or self.files.changed or not self.source.renewed(self.unit):
-            started_before = self.unit.get(source.STARTED) != "0"
+            started_before = self.unit.get(host.STARTED) != "0"
             service.act(action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
         if self.without:
             # The Engine has taken over what holds without these keys, so now they can go.

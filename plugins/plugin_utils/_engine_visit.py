@@ -74,9 +74,10 @@ class Visit:
                 if "privilege escalation" in said:
                     raise self._error({"msg": said}) from error
                 if time.monotonic() >= end:
+                    touched = "Python was installed, nothing else" if self.python_installed else "Nothing"
                     raise PlanError(
                         f"This host did not answer to SSH within {self.connect_timeout} s (docker_engine_connect_timeout): "
-                        f"{said}. Nothing was touched. Look whether it runs, and at address, port and network"
+                        f"{said}. {touched} was touched. Look whether it runs, and at address, port and network"
                     ) from error
             except AnsibleError as error:
                 raise self._error({"msg": str(error)}) from error

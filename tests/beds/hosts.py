@@ -111,6 +111,11 @@ class Host:
     def out(self, command: str, limit: float = 120) -> str:
         return self.ssh(command, limit=limit).stdout.strip()
 
+    def fleet_role(self, **more: t.Any) -> dict[str, t.Any]:
+        """A role of a fleet that this host alone is in."""
+        options = {"address": self.address}
+        return {"driver": "generic", "options": options, "ssh_user": self.user, "ssh_key": str(self.key), **more}
+
     def variables(self) -> dict[str, t.Any]:
         """Host variables for Ansible."""
         return {

@@ -67,15 +67,7 @@ def main() -> None:
 
 
 def fleet(store: pathlib.Path, hosts: dict[str, Host]) -> dict[str, t.Any]:
-    roles = {
-        name: {
-            "driver": "generic",
-            "options": {"address": host.address},
-            "ssh_user": host.user,
-            "ssh_key": str(host.key),
-        }
-        for name, host in hosts.items()
-    }
+    roles = {name: host.fleet_role() for name, host in hosts.items()}
     return {
         "machine_store": str(store),
         "machine_fleet": {"id": "bench", "roles": roles},

@@ -72,6 +72,12 @@ MUTANTS = [
         "After a power cut the new CA is gone, and hosts have certificates of it.",
         "cells generic rotate-ca power-cut",
         (FILE, "that has files\n        fsync_folder(self.path)\n", "that has files\n"),
+        # which else makes up for it, as long as there is an old folder to remove
+        (
+            FILE,
+            "                fsync_folder(self.path)  # keys that are worth nothing any more are gone for good\n",
+            "",
+        ),
     ),
     mutant(
         "ca-seen-half",

@@ -16,6 +16,7 @@ import typing as t
 import pytest
 
 from tests.beds import image
+from tests.beds.engine import Authority, Player
 from tests.system._harness import Ansible, processes_of
 from tests.tools import artifact
 
@@ -107,3 +108,30 @@ def _short_folder() -> t.Iterator[pathlib.Path]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+# The role docker_engine alone; a file whose role has other variables has a fixture of its own for it.
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """CAs for servers and clients, and a client."""
+    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
+
+
+@pytest.fixture(scope="module")
+def client(authority: Authority) -> pathlib.Path:
+    """A folder for DOCKER_CERT_PATH."""
+    return authority.folder / "client"
+
+
+@pytest.fixture(scope="module")
+def play(tmp_path_factory: pytest.TempPathFactory, collections: pathlib.Path, authority: Authority) -> Player:
+    """Runs the role on hosts, with TLS."""
+    return Player(tmp_path_factory.mktemp("play"), collections, authority.variables())
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Where an image is kept, once it is built."""
+    return tmp_path_factory.mktemp("image") / "busybox.tar"

@@ -9,9 +9,13 @@ import typing as t
 from tests.beds.hosts import bed, new_host
 from tests.system._fixtures import (
     ansible,
+    archive,
+    authority,
     baked_image,
+    client,
     collections,
     inventory,
+    play,
     playbook,
     run_module,
     session_ansible,
@@ -21,11 +25,15 @@ from tests.system._fixtures import (
 
 __all__ = [
     "ansible",
+    "archive",
+    "authority",
     "baked_image",
     "bed",
+    "client",
     "collections",
     "inventory",
     "new_host",
+    "play",
     "playbook",
     "run_module",
     "session_ansible",

@@ -15,27 +15,9 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from tests.beds._base import run
-from tests.beds.engine import Authority, Player, container_pid, docker, engine_pid, start_container
+from tests.beds.engine import container_pid, docker, engine_pid, start_container
 
 DAEMON_JSON = "/etc/docker/daemon.json"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """CAs for servers and clients, and a client."""
-    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
-
-
-@pytest.fixture(scope="module")
-def client(authority):
-    """A folder for DOCKER_CERT_PATH."""
-    return authority.folder / "client"
-
-
-@pytest.fixture(scope="module")
-def play(tmp_path_factory, collections, authority):
-    """Runs the role on hosts."""
-    return Player(tmp_path_factory.mktemp("play"), collections, authority.variables())
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +27,6 @@ def engine_host(bed, play):
     play(host)
     yield host
     bed.remove(host)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    return tmp_path_factory.mktemp("image") / "busybox.tar"
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _firewalls
 from tests.beds._base import run, until
 from tests.beds._engine import BRIDGE
-from tests.beds.engine import Authority, Player, engine_pid
+from tests.beds.engine import engine_pid
 
 KEY = "/etc/docker/tls/key.pem"
 # With TLS 1.3 the client learns of it after its own handshake: by an alert, or by the end of the connection.
@@ -66,21 +66,6 @@ for thread in threads[1:]:
     thread.join(60)
 os._exit(status)
 """
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
-
-
-@pytest.fixture(scope="module")
-def client(authority):
-    return authority.folder / "client"
-
-
-@pytest.fixture(scope="module")
-def play(tmp_path_factory, collections, authority):
-    return Player(tmp_path_factory.mktemp("play"), collections, authority.variables())
 
 
 class Recorded(t.NamedTuple):

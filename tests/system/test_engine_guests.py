@@ -87,11 +87,6 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
-
-
-@pytest.fixture(scope="module")
 def story(
     request: pytest.FixtureRequest,
     bed: Bed,
@@ -172,8 +167,7 @@ def test_create_hosts_waits_for_an_sshd_that_is_late(
     ansible: t.Any, store: pathlib.Path, new_host: t.Callable[..., Host]
 ) -> None:
     host = new_host(packages=ENGINE)
-    role = {"driver": "generic", "options": {"address": host.address}, "ssh_user": host.user, "ssh_key": str(host.key)}
-    fleet = {"id": "late", "roles": {"late": {**role, "count": 1}}}
+    fleet = {"id": "late", "roles": {"late": host.fleet_role()}}
     extra = {"machine_store": str(store), "machine_fleet": fleet, "docker_engine_source": "distro"}
     host.ssh(LATE)
     made = ansible.playbook("create_hosts", extra).ok()

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from tests.beds import image
 from tests.beds._base import run, until
-from tests.beds.engine import Authority, Player, docker, engine_pid
+from tests.beds.engine import Player, docker, engine_pid
 
 # Waits for a copy to be under way and kills it: as a network that went, or an impatient person, would.
 KILLER = "while [ ! -e {0}/.dockyard-moving/volumes/store/_data/file-1 ]; do :; done; pkill -9 -x python3"
@@ -245,11 +245,6 @@ def as_outside(host):
 @pytest.fixture
 def user_host(new_host):
     return as_outside(new_host())
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
 
 
 def over_ssh(host, tmp_path, *arguments):

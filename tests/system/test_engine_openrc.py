@@ -12,7 +12,7 @@ import pytest
 
 from tests.beds import openrc
 from tests.beds._base import until
-from tests.beds.engine import Authority, Player, container_pid, docker, start_container
+from tests.beds.engine import container_pid, docker, start_container
 from tests.system.test_docker_engine import config_of, ping, served_names, tls
 
 pytestmark = pytest.mark.long
@@ -20,26 +20,6 @@ pytestmark = pytest.mark.long
 SETTINGS = "/etc/conf.d/docker"
 WRITTEN = "find /etc /var/lib/dockyard /usr/bin -newer /run/before -type f 2> /dev/null || :"
 REFUSED = ("SSLError", "SSLEOFError", "ConnectionResetError", "BrokenPipeError", "RemoteDisconnected")
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
-
-
-@pytest.fixture(scope="module")
-def client(authority):
-    return authority.folder / "client"
-
-
-@pytest.fixture(scope="module")
-def play(tmp_path_factory, collections, authority):
-    return Player(tmp_path_factory.mktemp("play"), collections, authority.variables())
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    return tmp_path_factory.mktemp("image") / "busybox.tar"
 
 
 @pytest.fixture(scope="module")

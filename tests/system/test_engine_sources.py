@@ -20,26 +20,11 @@ import tarfile
 import pytest
 
 from tests.beds import repository as repositories
-from tests.beds.engine import Authority, Player, container_pid, docker, engine_pid, start_container
+from tests.beds.engine import container_pid, docker, engine_pid, start_container
 from tests.beds.repository import BROKEN, NEW, OLD
 
 KEY = "/etc/apt/keyrings/docker.asc"
 SOURCE = "/etc/apt/sources.list.d/docker.sources"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority") / "ca").make()
-
-
-@pytest.fixture(scope="module")
-def client(authority):
-    return authority.folder / "client"
-
-
-@pytest.fixture(scope="module")
-def play(tmp_path_factory, collections, authority):
-    return Player(tmp_path_factory.mktemp("play"), collections, authority.variables())
 
 
 @pytest.fixture(scope="module")

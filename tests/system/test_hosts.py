@@ -15,16 +15,7 @@ def fleet(store):
     """Extra variables of a fleet with one role a host."""
 
     def make(**hosts):
-        roles = {
-            role: {
-                "driver": "generic",
-                "options": {"address": host.address},
-                "ssh_user": host.user,
-                "ssh_key": str(host.key),
-                "labels": {"role": role},
-            }
-            for role, host in hosts.items()
-        }
+        roles = {role: host.fleet_role(labels={"role": role}) for role, host in hosts.items()}
         return {"machine_store": str(store), "machine_fleet": {"id": "shop", "roles": roles}}
 
     return make

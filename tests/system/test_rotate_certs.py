@@ -30,15 +30,7 @@ def hosts(new_host: t.Callable[..., Host]) -> dict[str, Host]:
 
 @pytest.fixture
 def fleet(store: pathlib.Path, hosts: dict[str, Host]) -> dict[str, t.Any]:
-    roles = {
-        role: {
-            "driver": "generic",
-            "options": {"address": host.address},
-            "ssh_user": host.user,
-            "ssh_key": str(host.key),
-        }
-        for role, host in hosts.items()
-    }
+    roles = {role: host.fleet_role() for role, host in hosts.items()}
     return {"machine_store": str(store), "machine_fleet": {"id": "shop", "roles": roles}}
 
 

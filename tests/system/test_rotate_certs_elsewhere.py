@@ -37,15 +37,7 @@ PAIR = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "cl
 
 def fleet(store: object, hosts: dict[str, Host], **more: t.Any) -> dict[str, t.Any]:
     """Each host in a role of its own, since each has its address."""
-    roles = {
-        role: {
-            "driver": "generic",
-            "options": {"address": host.address},
-            "ssh_user": host.user,
-            "ssh_key": str(host.key),
-        }
-        for role, host in hosts.items()
-    }
+    roles = {role: host.fleet_role() for role, host in hosts.items()}
     return {"machine_store": str(store), "machine_fleet": {"id": "shop", "roles": roles, **more}}
 
 

@@ -112,9 +112,7 @@ def test_a_host_with_the_users_key(
     node: Node, shared: str, double: s3.S3Double, new_host: collections.abc.Callable[[], Host]
 ) -> None:
     host = new_host()
-    role = {"driver": "generic", "options": {"address": host.address}}
-    role.update(ssh_user=host.user, ssh_key=str(host.key))
-    live(node, "shop-web-0", shared, {"machine_fleet": {"id": "shop", "roles": {"web": role}}})
+    live(node, "shop-web-0", shared, {"machine_fleet": {"id": "shop", "roles": {"web": host.fleet_role()}}})
     left = double.keys(shared.split("/")[2])
     assert [key for key in left if "/records/" in key or "/keys/" in key or "/observed/" in key] == []
 

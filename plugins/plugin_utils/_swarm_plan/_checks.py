@@ -59,7 +59,8 @@ def check_hosts(
     plan: Plan, wishes: dict[str, Wish], nodes: dict[str, Node | None], cluster: Cluster | None, seen: Seen
 ) -> None:
     """Hosts that are in a state in which nothing may be decided for them."""
-    locked = [host for host, look in seen.looks.items() if look.state == "locked" and wishes[host].state != "kept"]
+    ours = {host for host, wish in wishes.items() if wish.state != "kept"}
+    locked = [host for host, look in seen.looks.items() if look.state == "locked" and host in ours]
     for host, look in seen.looks.items():
         wish = wishes.get(host)
         if wish is None or wish.state == "kept":

@@ -138,6 +138,12 @@ def test_python_is_installed_where_it_is_missing(found):
     assert it.facts(seen) == {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
 
 
+def test_what_was_done_before_the_host_was_lost_is_told():
+    action = Action(NO_PYTHON, AnsibleConnectionFailure("Connection refused"))
+    with pytest.raises(PlanError, match="Python was installed, nothing else was touched"):
+        visit(action).look({})
+
+
 def test_check_mode_installs_no_python():
     action = Action(NO_PYTHON, check_mode=True)
     with pytest.raises(PlanError, match="Python is missing on this host, and check mode installs nothing"):

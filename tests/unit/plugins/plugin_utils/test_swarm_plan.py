@@ -268,6 +268,11 @@ def test_a_locked_manager_is_unlocked_with_the_key():
     assert (made.unlock, made.init, made.join) == (["m1"], "", {})
 
 
+def test_a_host_that_was_looked_at_and_is_nothing_to_this_swarm_is_left_alone():
+    made = plan(TWO, answer(node("m1", "manager"), node("w1")), looks={"other": local("locked")})
+    assert made == plan(TWO, answer(node("m1", "manager"), node("w1")))
+
+
 def test_managers_that_are_locked_may_be_those_that_the_quorum_lacks():
     alone = local("active", True, "rpc error: The swarm does not have a leader", "n-m1", ["192.0.2.1:2377"])
     hosts = {"m1": "manager", "m2": "manager", "m3": "manager"}
