@@ -32,7 +32,8 @@ class Repository(t.NamedTuple):
     key_path: str
     folder: str  # of all sources
     template: str  # with url, suite, component and key
-    only: tuple[str, ...]  # added to refresh, to read this repository alone and fail if it can't be trusted
+    only: tuple[str, ...]  # after refresh, with component: reads this one alone, and fails if it can't be trusted
+    trust: tuple[str, ...] = ()  # to which the key's path is added, where the source's naming it is not enough
 
     def render(self, url: str, suite: str, component: str) -> str:
         return _HEADER + self.template.format(url=url, suite=suite, component=component, key=self.key_path)
@@ -233,7 +234,7 @@ FAMILIES: dict[str, Family] = {
             "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker",
             "/etc/yum.repos.d",
             _REPO,
-            ("--disablerepo=*", "--enablerepo=docker-ce-*"),
+            ("--disablerepo=*", "--enablerepo=docker-ce-{component}"),
         ),
     ),
     "zypper": Family(
@@ -257,7 +258,10 @@ FAMILIES: dict[str, Family] = {
             "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker",
             "/etc/zypp/repos.d",
             _REPO,
-            ("--repo", "docker-ce-stable"),
+            ("--repo", "docker-ce-{component}"),
+            # Else zypper asks whether to trust the key, which is a no where nobody answers. To have it take keys without
+            # asking would be to take those that a mirror has beside its lists, too.
+            trust=("rpm", "--import"),
         ),
         environment={"ZYPP_LOCK_TIMEOUT": "{limit}"},
     ),

@@ -39,11 +39,11 @@ def set_up(step: t.Mapping[str, t.Any], family: Family, files: Files, limit: flo
     for path in step.get("others", []):
         files.put(path, None)
     files.put(places.source_path, step["source"], 0o644)
-    trouble = _read(family, places, limit)
+    trouble = _read(step, family, places, limit)
     if trouble and step["key"].startswith("http") and not step.get("renew"):
         # The key that is pinned may have got a longer life, or new signing keys, since it was put here.
         files.put(places.key_path, _key(step), 0o644)
-        trouble = _read(family, places, limit)
+        trouble = _read(step, family, places, limit)
     if trouble:
         raise HostError(f"The repository was not accepted: {trouble}")
 
@@ -65,11 +65,12 @@ def _key(step: t.Mapping[str, t.Any]) -> str:
     return text
 
 
-def _read(family: Family, places: Repository, limit: float) -> str:
+def _read(step: t.Mapping[str, t.Any], family: Family, places: Repository, limit: float) -> str:
     """What is wrong with the repository, or nothing."""
-    words = command(family.refresh, limit)
-    # apt-get takes options before its verb, others after theirs: before the last word is right for all of them.
-    words[-1:-1] = places.only
+    if places.trust:
+        host.run(*places.trust, places.key_path, limit=limit)
+    # Behind the verb, where all of them take options.
+    words = command(family.refresh, limit) + [word.format(component=step["component"]) for word in places.only]
     status, out, err = host.run(*words, limit=limit + 600, check=False, environment=dict(family.environment))
     lines = [line.strip() for line in (out + "\n" + err).splitlines() if line.startswith(("E:", "W:", "Err:"))]
     if status or any(word in line for line in lines for word in _REFUSED):

@@ -50,7 +50,8 @@ def plan_repository(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> dict[
     given = wanted.repository
     url, suite, pinned = _place(wanted, info)
     key = given.get("key") or f"{url}/gpg"
-    text = places.render(url, suite, given.get("component") or "stable")
+    component = given.get("component") or "stable"
+    text = places.render(url, suite, component)
     step: dict[str, t.Any] = {}
     if seen["source"] != text:
         plan.differ(places.source_path, seen["source"], text)
@@ -73,7 +74,7 @@ def plan_repository(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> dict[
     if not step:
         return None
     plan.changes.append(f"set up the repository {url} with the key {_openpgp.spaced(pinned[0])}")
-    return {"source": text, "key": key, "pinned": pinned, **step}
+    return {"source": text, "component": component, "key": key, "pinned": pinned, **step}
 
 
 def _place(wanted: Wanted, info: dict[str, t.Any]) -> tuple[str, str, list[str]]:

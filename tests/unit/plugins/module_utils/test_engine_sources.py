@@ -24,13 +24,17 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_files imp
 from tests.unit.plugins.module_utils.test_openpgp import ED25519, PINNED, RSA
 
 
-@pytest.fixture
-def apt(tmp_path):
+def here(name, tmp_path):
     """A family that keeps its repository here."""
-    places = FAMILIES["apt"].repository
+    places = FAMILIES[name].repository
     assert places
     places = places._replace(source_path=str(tmp_path / "docker.sources"), key_path=str(tmp_path / "docker.asc"))
-    return FAMILIES["apt"]._replace(repository=places)
+    return FAMILIES[name]._replace(repository=places)
+
+
+@pytest.fixture
+def apt(tmp_path):
+    return here("apt", tmp_path)
 
 
 @pytest.fixture
@@ -51,14 +55,30 @@ def told(monkeypatch):
 
 
 def step(**more):
-    return {"source": "Types: deb\n", "key": ED25519, "pinned": [PINNED], "renew": True, **more}
+    return {
+        "source": "Types: deb\n", "component": "stable", "key": ED25519, "pinned": [PINNED], "renew": True, **more
+    }  # fmt: skip
 
 
 def test_key_and_source_are_in_place_and_read(apt, told):
     files = Files()
     repository.set_up(step(), apt, files, 10)
     assert host.read(apt.repository.key_path) == ED25519 and host.read(apt.repository.source_path) == "Types: deb\n"
-    assert "Dir::Etc::sourceparts=-" in told[0][-1] and told[0][-1].endswith(" update")
+    assert " update -o " in told[0][-1] and told[0][-1].endswith("Dir::Etc::sourceparts=-")
+
+
+@pytest.mark.parametrize(
+    ("family", "told_to"),
+    [
+        ("dnf", ["dnf -q makecache --disablerepo=* --enablerepo=docker-ce-test"]),
+        # Asked by zypper whether to trust a key, it is no one who answers.
+        ("zypper", ["rpm --import {key}", "zypper -q --non-interactive refresh --repo docker-ce-test"]),
+    ],
+)
+def test_this_repository_alone_is_read(tmp_path, told, family, told_to):
+    it = here(family, tmp_path)
+    repository.set_up(step(component="test"), it, Files(), 10)
+    assert told[0] == [line.format(key=it.repository.key_path) for line in told_to]
 
 
 def test_a_key_that_is_not_pinned_is_put_nowhere(apt, told, monkeypatch):

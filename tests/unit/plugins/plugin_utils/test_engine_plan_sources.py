@@ -74,6 +74,7 @@ def test_the_vendors_packages_where_there_are_some(name, url, suite):
     assert repository["key"] == f"{url}/gpg"
     assert repository["pinned"] == [_DEB_KEY if suite else _RPM_KEY]
     assert (f"URIs: {url}\nSuites: {suite}\n" if suite else f"baseurl={url}/$releasever/") in repository["source"]
+    assert repository["component"] == "stable"
     enabled = it.apply.get("enable")
     assert enabled == (None if suite else ["docker.service", "docker.socket"]), "others' packages enable nothing"
 
