@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look._packages import ENGINES
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _keys
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
     Plan,
@@ -16,8 +17,6 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
     Wanted,
     with_openrc,
 )
-
-ENGINES = ("docker-ce", "docker.io", "docker-engine")  # packages of which the version is the Engine's
 
 
 def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:

@@ -13,6 +13,7 @@ from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, _keys
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS, config_of
 from tests.unit.plugins.plugin_utils.test_engine_plan import changed, done, fresh, plan
+from tests.unit.plugins.plugin_utils.test_engine_plan_sources import on
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
 
@@ -183,6 +184,16 @@ def test_the_version_is_that_of_the_package_to_come():
     assert plan(info, config={"log-format": "json"}).action == "start"
     info["packages"]["candidates"] = {}
     assert plan(info, config={"log-format": "json"}).action == "start"
+
+
+@pytest.mark.parametrize(
+    ("system", "package"), [("amzn", "docker"), ("leap", "docker"), ("arch", "docker"), ("fedora", "moby-engine")]
+)
+def test_the_version_is_known_by_whatever_name_a_distribution_gives_the_package(system, package):
+    info = on(system)
+    info["packages"]["candidates"] = {package: "20.10.24-1"}
+    with pytest.raises(PlanError, match="from 25.0 on"):
+        plan(info, source="distro", config={"log-format": "json"})
 
 
 def test_a_foreign_key_is_no_error_and_helps_ours():
