@@ -18,7 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_se
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_sources as _sources
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import find_file, plain, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._access import ALL
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
@@ -196,7 +196,7 @@ def _hooks(loader: DataLoader, options: dict[str, t.Any]) -> dict[str, str]:
     for when in ("before", "after"):
         given = options[f"{when}_restart"]
         if given:
-            found[when] = loader.path_dwim(given)
+            found[when] = find_file(loader, given)
             if not loader.is_file(found[when]):
                 raise PlanError(f"docker_engine_{when}_restart is {given!r}, and there is no file {found[when]}")
     return found

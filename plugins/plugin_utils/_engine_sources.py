@@ -14,7 +14,7 @@ import typing as t
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _download, _openpgp
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import find_file, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._repository import is_url
 
@@ -33,7 +33,7 @@ def archive(loader: DataLoader, given: dict[str, t.Any]) -> dict[str, t.Any]:
     given = {name: value for name, value in given.items() if value is not None}
     source = given.get("source") or ""
     if source and not is_url(source):
-        given["source"] = loader.path_dwim(os.path.expanduser(source))
+        given["source"] = find_file(loader, source)
     return given
 
 

@@ -111,6 +111,15 @@ def test_hooks_are_files_that_exist(tmp_path):
         engine_plan._hooks(loader, given | {"after_restart": "x.yml"})
 
 
+def test_hooks_are_found_where_ansible_was_started(tmp_path, monkeypatch):
+    loader = DataLoader()
+    loader.set_basedir("/nonexistent")  # with a playbook of a collection, that one's folder
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "drain.yml").write_text("[]")
+    given = {"before_restart": "drain.yml", "after_restart": ""}
+    assert engine_plan._hooks(loader, given) == {"before": str(tmp_path / "drain.yml")}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

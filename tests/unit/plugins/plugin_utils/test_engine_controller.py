@@ -34,8 +34,17 @@ def test_a_key_is_content_path_or_url(tmp_path):
 def test_an_archive_is_a_url_or_a_path_from_the_playbook(tmp_path):
     loader = DataLoader()
     loader.set_basedir(str(tmp_path))
+    (tmp_path / "docker.tgz").touch()
     assert sources.archive(loader, {"source": "docker.tgz", "checksum": "x"})["source"] == str(tmp_path / "docker.tgz")
     assert sources.archive(loader, {"source": URL}) == {"source": URL}
+
+
+def test_an_archive_is_found_where_ansible_was_started(tmp_path, monkeypatch):
+    loader = DataLoader()
+    loader.set_basedir("/nonexistent")  # with a playbook of a collection, that one's folder
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docker.tgz").touch()
+    assert sources.archive(loader, {"source": "docker.tgz"})["source"] == str(tmp_path / "docker.tgz")
 
 
 @pytest.mark.parametrize(
