@@ -38,6 +38,7 @@ class Archive:
         self.limit = limit
         self.files = Files()
         self.before = static.current()
+        self.enabled: list[str] = []  # units of these names, before: of an archive, or of others
         self.done = False
 
     def unpack(self) -> None:
@@ -56,6 +57,9 @@ class Archive:
             grp.getgrnam("docker")
         except KeyError:
             host.run("groupadd", "--system", "docker")
+        self.enabled = [
+            name for name in static.UNITS if not host.run("systemctl", "is-enabled", "--quiet", name, check=False)[0]
+        ]
         self.done = True
         for path, text in static.UNIT_FILES.items():
             self.files.put(path, text, 0o644)
@@ -69,14 +73,16 @@ class Archive:
         if not self.done:
             return ""
         host.run("systemctl", "stop", "containerd.service", limit=self.limit, check=False)
+        host.run("systemctl", "disable", "--quiet", *static.UNITS, limit=self.limit, check=False)
         self.files.undo()
-        if self.before:
-            _use(self.before)
-        else:
-            _use(None)
+        _use(self.before)
         host.run("systemctl", "daemon-reload", check=False)
+        if self.enabled:
+            host.run("systemctl", "enable", "--quiet", *self.enabled, limit=self.limit, check=False)
         host.run("systemctl", "start", "containerd.service", limit=self.limit, check=False)
-        return "The former programs are back. " if self.before else "The archive's programs are taken away again. "
+        if self.before:
+            return "The former programs are back. "
+        return f"The archive's programs are not used any more, and stay in {static.FOLDER}. "
 
     def finish(self) -> None:
         """Once the Engine runs: the archives of before are of no use."""

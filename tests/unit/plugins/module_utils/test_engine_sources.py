@@ -219,6 +219,7 @@ def archive(opt, told, names=(*archives.NEEDED, "docker"), version="", url=""):
 
 
 def test_an_archive_takes_its_place_and_goes_again(opt, told):
+    told[1]["is-enabled"] = [(1, "", ""), (0, "", ""), (1, "", "")]
     it, digest = archive(opt, told)
     it.unpack()
     assert static.current() is None, "nothing is used before all is there"
@@ -228,8 +229,13 @@ def test_an_archive_takes_its_place_and_goes_again(opt, told):
     assert {path.name for path in folder.iterdir()} == {*archives.NEEDED, "docker", "escaped"}
     assert os.access(folder / "dockerd", os.X_OK) and not (opt / "escaped").exists()
     assert not os.path.exists(archives.ARRIVED + digest)
-    assert it.go_back() and static.about() == {"static": None, "static_units": False}
-    assert not (opt / "docker.service").exists()
+    told[0].clear()
+    assert f"stay in {opt / 'engine'}" in it.go_back() and folder.exists()
+    assert static.about() == {"static": None, "static_units": False} and not (opt / "docker.service").exists()
+    assert [line for line in told[0] if "able " in line] == [
+        "systemctl disable --quiet containerd.service docker.socket docker.service",
+        "systemctl enable --quiet docker.socket",  # which others had enabled before
+    ]
 
 
 def test_the_archive_of_before_is_kept_until_the_new_one_runs(opt, told):
