@@ -24,6 +24,9 @@ SPEC: dict[str, t.Any] = {
     "server_ca_command": {"type": "list", "elements": "str", "default": []},
     "server_ca_timeout": {"type": "int", "default": 60},
 }
+# Where its options are variables, by which messages name them
+_ROLE = "dockyard.machine.docker_engine"
+_PREFIX = "docker_engine_"
 
 
 class ActionModule(ActionBase):
@@ -39,6 +42,8 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(SPEC)
         arguments = plain(arguments)
+        told = task_vars or {}
+        in_role = told.get("ansible_role_name") == _ROLE
         try:
             life = _authority.life_of("life", arguments["life"])
             request = _authority.server_request(arguments["public_key"], arguments["names"], life)
@@ -46,10 +51,15 @@ class ActionModule(ActionBase):
                 if _tls.public_key_sha256(arguments["csr"]) != _tls.public_key_sha256(arguments["public_key"]):
                     raise _tls.TlsError("The signing request is for another key than the host has")
                 request = dataclasses.replace(request, public_key=arguments["csr"])
-            certificate = _authority.open_authority(self._loader, "server_ca", arguments).issue(request)
+            options = {_PREFIX + name: value for name, value in arguments.items()} if in_role else arguments
+            option = _PREFIX + "server_ca" if in_role else "server_ca"
+            certificate = _authority.open_authority(self._loader, option, options).issue(request)
             look = _tls.inspect(certificate)
-        except _tls.TlsError as error:
-            raise AnsibleActionFail(str(error)) from error
+        except (_tls.TlsError, AnsibleActionFail) as error:
+            host = told.get("inventory_hostname") or ", ".join(arguments["names"][:1]) or "The host"
+            said = str(error).rstrip(".")
+            left = ". Its key stays on it, and its Engine is as it was: mend that and run again" if in_role else ""
+            raise AnsibleActionFail(f"{host} got no certificate: {said}{left}") from error
         # Nothing changes by issuing it: it is not in place yet.
         return {
             "changed": False,

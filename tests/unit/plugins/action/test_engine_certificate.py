@@ -26,7 +26,7 @@ def key():
     return _tls.new_key()
 
 
-def issue(key, **args):
+def issue(key, task_vars=None, **args):
     task = Task.load({"action": "dockyard.machine.engine_certificate"})
     task.args = {
         "public_key": _tls.public_key(key),
@@ -37,7 +37,9 @@ def issue(key, **args):
     }
     loader = DataLoader()
     connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir="/"))
-    return ActionModule(task, connection, PlayContext(), loader, Templar(loader=loader), None).run(task_vars={})
+    return ActionModule(task, connection, PlayContext(), loader, Templar(loader=loader), None).run(
+        task_vars=task_vars or {}
+    )
 
 
 def test_a_hosts_certificate(key):
@@ -71,3 +73,15 @@ def test_a_request_of_another_key_is_refused(key):
 def test_what_cant_be_signed_is_told_without_a_traceback(key, args, said):
     with pytest.raises(AnsibleActionFail, match=said):
         issue(key, **args)
+
+
+def test_a_failure_in_the_role_says_who_has_what_and_what_to_do(key, tmp_path):
+    told = {"inventory_hostname": "web1", "ansible_role_name": "dockyard.machine.docker_engine"}
+    for args, said in (
+        ({"server_ca_key": None}, "is needed"),
+        ({"server_ca_key": str(tmp_path / "x")}, "can't be read"),
+    ):
+        with pytest.raises(AnsibleActionFail, match=f"docker_engine_server_ca_key .*{said}") as caught:
+            issue(key, told, **args)
+        assert str(caught.value).startswith("web1 got no certificate: ")
+        assert "key stays" in str(caught.value) and "run again" in str(caught.value)
