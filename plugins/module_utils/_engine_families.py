@@ -53,7 +53,8 @@ class Family(t.NamedTuple):
     remove: tuple[str, ...]  # removes packages, and refuses where others need them
     lists: str = ""  # the folder of package lists, by which their age is known
     pin: str | None = None  # how one version is named; None where there is only the newest
-    downgrade: tuple[str, ...] = ()  # added to install when a version may be older, or is held
+    downgrade: tuple[str, ...] = ()  # added to install when a version may be older
+    held_too: tuple[str, ...] = ()  # and when a package may be held
     held: tuple[str, ...] = ()  # prints what is held, where query does not
     hold: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
@@ -187,7 +188,8 @@ FAMILIES: dict[str, Family] = {
         remove=("dpkg", "--remove"),
         lists="/var/lib/apt/lists",
         pin="{name}={version}",
-        downgrade=("--allow-downgrades", "--allow-change-held-packages"),
+        downgrade=("--allow-downgrades",),
+        held_too=("--allow-change-held-packages",),
         hold=("apt-mark", "hold"),
         release=("apt-mark", "unhold"),
         repository=Repository(

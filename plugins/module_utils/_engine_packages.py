@@ -45,7 +45,7 @@ class Installation:
 
     def run(self) -> None:
         step = self.step
-        self.before = self.installed([*step["follow"], *step["remove"]])
+        self.before = self.installed([*step["follow"], *step["names"], *step["remove"]])
         trouble.persistently(self._prepare, self.limit)
         if not self.running or step["remove"] or step["archive"]:
             hold()
@@ -85,7 +85,7 @@ class Installation:
             if self.units is not None:
                 archive.give_back(self.units, self.step["archive"], self.limit)
                 return "The former programs are back. "
-            self._tell(self.family.install, *self.family.downgrade, *former)
+            self._tell(self._choosing(), *former)
         except HostError as error:
             return f"The former packages ({', '.join(former)}) could not be installed again: {error}. "
         return f"The former packages are back ({', '.join(former)}). "
@@ -136,10 +136,15 @@ class Installation:
         words = command(self.family.listing, self.limit)
         return self.family.available(host.run(*words, name, check=False)[1]).get(name, [])
 
+    def _choosing(self) -> tuple[str, ...]:
+        """How versions are installed that may be older, or of packages that are held."""
+        held_too = self.family.held_too if self.step.get("held_too") else ()
+        return (*self.family.install, *self.family.downgrade, *held_too)
+
     def _install(self) -> None:
         """Packages without what they only recommend. Nothing is removed for them."""
         chosen = bool(self.step["version"] or self.before)
-        words = (*self.family.install, *(self.family.downgrade if chosen else ()))
+        words = self._choosing() if chosen else self.family.install
         mends = dict(self.family.mends)
         if self.again:
             # By now the mirror may have what it lacked, and other lists.

@@ -81,6 +81,11 @@ TROUBLES = (
         passes=True,
     ),
     Trouble(
+        r"Held packages were changed[^\n]*",
+        "A package that is held on this host would have to be changed with the Engine: {said}",
+        "Set docker_engine_hold to 'held' or 'released' to let the role decide, or release that package",
+    ),
+    Trouble(
         r"(?:Unable to locate package (\S+)|Package '?([^'\s]+)'? has no installation candidate)",
         "No source of packages on this host has {0}{1}",
         "Look at /etc/apt/sources.list and /etc/apt/sources.list.d",

@@ -5,7 +5,8 @@
 """The vendor's repository and archive, made here from what the distribution has, signed, and served on the beds' bridge.
 
 The packages have the vendor's names, dependencies and conflicts, and the distribution's own programs, so that an Engine
-really runs. There are two versions of them, and in the channel ``test`` a third of which the Engine does not start.
+really runs. There are two versions of them, and in the channel ``test`` a third of which the Engine does not start. Of that
+one containerd works, and can be published in the channel ``stable`` later.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ RELATIONS = {
 # What each of the later versions has anew
 CHANGED = {
     NEW: ("docker-ce", "docker-ce-cli", "docker-compose-plugin", "docker-buildx-plugin"),
-    BROKEN: ("docker-ce", "docker-ce-cli"),
+    BROKEN: ("docker-ce", "docker-ce-cli", "containerd.io"),
 }
 _UNITS = ("docker.service", "docker.socket")
 # As debhelper writes it: a start after the first installation, a restart after an upgrade
@@ -163,13 +164,21 @@ class Repository:
         self.publish(release)
         return release
 
-    def publish(self, release: Release, key: Key | None = None, served: Key | None = None) -> None:
-        """Write the lists anew, signed with a key. The key that is served may be another one."""
+    def publish(
+        self, release: Release, key: Key | None = None, served: Key | None = None, stable: str | None = None
+    ) -> None:
+        """Write the lists anew, signed with a key. The key that is served may be another one.
+
+        A package of ``test`` can be made ``stable``.
+        """
         key = key or self.key
         dists = self.web / "debian" / "dists" / release.suite
         listed = []
         for component in ("stable", "test"):
             lines = (release.folder / f"Packages-{component}").read_text()
+            if stable and component == "stable":
+                others = (release.folder / "Packages-test").read_text().split("\n\n")
+                lines += "\n" + next(text for text in others if text.startswith(f"Package: {stable}\n")).strip() + "\n"
             name = f"{component}/binary-{_architecture()}/Packages"
             (dists / name).parent.mkdir(parents=True, exist_ok=True)
             (dists / name).write_text(lines)

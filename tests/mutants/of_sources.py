@@ -59,6 +59,24 @@ MUTANTS = [
         (PACKAGES, 'if self.names and (step["remove"] or step["archive"]):', "if False:"),
     ),
     mutant(
+        "upgrade-leaves-containerd",
+        "An upgrade is shown at each run and never made.",
+        f"{PLAN_TESTS}::test_what_is_beside_the_engine_is_upgraded_though_the_engine_is_current",
+        (PLAN, '        plan.act(action, f"upgrade', '        plan.act(None and action, "" and f"upgrade'),
+    ),
+    mutant(
+        "hold-of-others-overridden",
+        "An upgrade changes a containerd that an administrator has held.",
+        f"{PLAN_TESTS}::test_holds",
+        (PLAN, '[*step["follow"], *newer])', 'step["follow"])'),
+    ),
+    mutant(
+        "hold-overridden-by-a-dependency",
+        "A newer Engine takes a containerd with it that an administrator has held.",
+        f"{HOST_TESTS}::test_what_someone_has_held_is_changed_by_no_dependency_either",
+        (PACKAGES, 'self.family.held_too if self.step.get("held_too") else ()', "self.family.held_too"),
+    ),
+    mutant(
         "used-before-it-is-whole",
         "What an archive lacks is found out when the Engine runs on it.",
         f"{HOST_TESTS}::test_an_archive_that_is_not_what_was_asked_for",

@@ -236,4 +236,15 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
     assert former.out("readlink /opt/dockyard/engine/current") == checksum(bookworm.archive)
     assert same(vendor, client, alive["vendor"]), "the container did not outlive the change"
     assert alive["former"][0] in docker(former, client, "ps", "-aq", "--no-trunc").stdout
-    assert play(*changing, each={host.name: told[name] for name, host in hosts.items()}).changed == 0
+
+    # Nothing is to be done on the others. On this one the Engine is current, and containerd is not.
+    repository.publish(bookworm, key=repository.next_key, stable="containerd.io")
+    vendor.ssh("apt-get -q update")
+    told["vendor"]["docker_engine_upgrade"] = True
+    played = play(*changing, each={host.name: told[name] for name, host in hosts.items()})
+    changes = [played.of(host).result("Look at the host and plan")["changes"] for host in changing]
+    assert [len(said) for said in changes] == [1, 0, 0]
+    assert changes[0][0].startswith(f"upgrade containerd.io from 5:{OLD}")
+    assert installed(vendor, *ALL[:3]) == {"docker-ce": OLD, "docker-ce-cli": OLD, "containerd.io": BROKEN}
+    assert same(vendor, client, alive["vendor"]), "the container did not outlive the new containerd"
+    assert play(vendor, **told["vendor"]).changed == 0

@@ -173,10 +173,10 @@ def _packages(
     names = [name for name in wished if name not in installed]
     if packages.engine not in installed:
         names += _needed(info, packages, installed)
-    if wanted.upgrade:
-        known = seen["candidates"]
-        names += [name for name in wished if name in installed and known.get(name, installed[name]) != installed[name]]
-    step.update(names=names, remove=remove, repository=repository, **_hold(plan, wanted, info, family, packages, step))
+    newer = [name for name in wished if wanted.upgrade and _is_newer(seen["candidates"].get(name), installed.get(name))]
+    names += newer
+    held = _hold(plan, wanted, info, family, packages, [*step["follow"], *newer])
+    step.update(names=names, remove=remove, repository=repository, **held)
     if not any((step["names"], step["follow"], remove, repository, step["hold"], step["release"], step["archive"])):
         return
     age = seen["lists_age"]
@@ -186,6 +186,17 @@ def _packages(
     step["update"] = bool(new) and not known and not repository
     plan.install["packages"] = step
     _tell(plan, info, step, new, remove)
+    for name in newer:
+        # Containerd is part of what runs; a plugin is not.
+        action = "restart" if name in packages.beside else None
+        plan.act(action, f"upgrade {name} from {installed[name]} to {seen['candidates'][name]}")
+
+
+def _is_newer(candidate: str | None, there: str | None) -> bool:
+    if candidate is None or there is None:
+        return False
+    # Some managers leave an epoch of 0 out.
+    return versions.order(candidate) > versions.order(there)
 
 
 def _versions(
@@ -281,9 +292,10 @@ def _former(wanted: Wanted, info: dict[str, t.Any], source: str, packages: Packa
 
 
 def _hold(
-    plan: Plan, wanted: Wanted, info: dict[str, t.Any], family: Family, packages: Packages, step: dict[str, t.Any]
-) -> dict[str, list[str]]:
-    held, change = info["packages"]["held"], step["follow"]
+    plan: Plan, wanted: Wanted, info: dict[str, t.Any], family: Family, packages: Packages, change: list[str]
+) -> dict[str, t.Any]:
+    """What is to be held and released, where these packages are to be changed; PlanError if someone else holds one."""
+    held = info["packages"]["held"]
     names = [packages.engine, *packages.follow, *packages.beside]
     if wanted.hold == "as_is":
         blocked = [name for name in change if name in held]
@@ -292,7 +304,7 @@ def _hold(
                 f"{', '.join(blocked)} is held on this host, and docker_engine_version or docker_engine_upgrade would change "
                 "it. Set docker_engine_hold to 'held' or 'released' to let the role decide"
             )
-        return {"hold": [], "release": []}
+        return {}
     if not family.hold:
         raise PlanError(f"docker_engine_hold is {wanted.hold!r}, but the role knows no hold for {_name(info)}")
     hold = [name for name in names if name not in held or name in change] if wanted.hold == "held" else []
@@ -300,7 +312,7 @@ def _hold(
     for what, which in (("hold", [name for name in hold if name not in held]), ("release", release)):
         if which:
             plan.changes.append(f"{what} {', '.join(which)}")
-    return {"hold": hold, "release": release}
+    return {"hold": hold, "release": release, "held_too": True}
 
 
 def _tell(plan: Plan, info: dict[str, t.Any], step: dict[str, t.Any], new: list[str], remove: list[str]) -> None:

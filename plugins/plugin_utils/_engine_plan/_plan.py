@@ -69,6 +69,7 @@ class Plan:
     access: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # who may reach the port, and what sees to that
     action: str | None = None
     authority: str = ""  # what the host works with afterwards, where it has TLS
+    live_restore: bool = False  # whether the configuration lets containers outlive the Engine
     stops: str = ""  # why no container can outlive it, live-restore or not
     source: str = ""  # where the Engine comes from, once that is settled
     diff: list[dict[str, str]] = dataclasses.field(default_factory=list)
@@ -109,6 +110,7 @@ def package_step(family: str, **more: t.Any) -> dict[str, t.Any]:
         "remove": [],
         "hold": [],
         "release": [],
+        "held_too": False,  # whether packages that are held may be changed
         "update": False,  # whether package lists have to be read
         "repository": None,
         "archive": None,  # the checksum of one that has to go

@@ -140,11 +140,16 @@ BEFORE = "docker-ce\t5:27.4.0-1\tii \ndocker-ce-cli\t5:27.4.0-1\tii \n"
 
 
 def test_what_follows_the_engine_gets_its_version(told):
-    installation(told, BEFORE, hold=["docker-ce"]).run()
+    installation(told, BEFORE, hold=["docker-ce"], held_too=True).run()
     assert told[0][-2].endswith(
         "--allow-downgrades --allow-change-held-packages docker-ce=5:27.3.1-1 docker-ce-cli=5:27.3.1-1 containerd.io"
     )
     assert "--no-remove" in told[0][-2] and told[0][-1] == "apt-mark hold docker-ce"
+
+
+def test_what_someone_has_held_is_changed_by_no_dependency_either(told):
+    installation(told, BEFORE).run()
+    assert "--allow-downgrades" in told[0][-1] and "held" not in told[0][-1]
 
 
 def test_a_version_that_the_repository_does_not_have(told):
@@ -154,12 +159,13 @@ def test_a_version_that_the_repository_does_not_have(told):
 
 
 def test_the_former_packages_are_back(told):
-    it = installation(told, BEFORE)
+    before = BEFORE + "containerd.io\t1.7.1-1\tii \n"
+    it = installation(told, before)
     it.run()
-    told[1]["dpkg-query"] = [(0, BEFORE.replace("27.4.0", "27.3.1"), "")]
+    told[1]["dpkg-query"] = [(0, before.replace("27.4.0", "27.3.1").replace("1.7.1", "1.7.2"), "")]
     assert "docker-ce=5:27.4.0-1" in it.go_back()
-    assert told[0][-1].endswith("docker-ce=5:27.4.0-1 docker-ce-cli=5:27.4.0-1")
-    told[1]["dpkg-query"] = [(0, BEFORE, "")]
+    assert told[0][-1].endswith("docker-ce=5:27.4.0-1 docker-ce-cli=5:27.4.0-1 containerd.io=1.7.1-1")
+    told[1]["dpkg-query"] = [(0, before, "")]
     assert it.go_back() == "", "nothing had changed"
 
 

@@ -34,6 +34,7 @@ SAID = {
     "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt-get)": (
         "installing packages: /var/lib/dpkg/lock-frontend is held by process 7 (apt-get). Wait"
     ),
+    "E: Held packages were changed and -y was used without --allow-change-held-packages.": "Set docker_engine_hold to",
     "E: Unable to locate package docker.io": "has docker.io. Look at",
     "E: Package 'docker.io' has no installation candidate": "has docker.io. Look at",
     "dpkg: error: unable to access: Read-only file system": "is read-only: ",

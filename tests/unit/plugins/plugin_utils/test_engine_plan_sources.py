@@ -212,7 +212,7 @@ def changed(info, **more):
         ({"version": "27.4"}, "5:27.4.0-1", "restart"),
         ({"version": "26"}, "5:26.1.4-1", "restart"),
         ({"version": "27", "upgrade": True}, "5:27.4.0-1", "restart"),
-        ({"version": "27.3", "upgrade": True}, None, None),
+        ({"version": "27.3", "upgrade": True}, None, "restart"),
         ({"upgrade": True}, "5:27.4.0-1", "restart"),
     ],
 )
@@ -222,6 +222,25 @@ def test_which_version_is_installed(asked, goal, action):
     assert ("containerd.io" in step["names"]) is bool(asked.get("upgrade"))
     assert bool(it.warnings) is (asked.get("version") == "26")
     assert it.install.get("live_restore") is (False if action else None), "live-restore is on already"
+
+
+def test_what_is_beside_the_engine_is_upgraded_though_the_engine_is_current():
+    """Containerd by a restart with all that belongs to one; plugins without."""
+    info = vendor()
+    info["packages"]["installed"]["docker-compose-plugin"] = "2.29"
+    info["packages"]["candidates"]["docker-compose-plugin"] = "2.30"
+    asked = {"version": "27.3", "upgrade": True, "plugins": ["compose"]}
+    it, step = changed(info, **asked)
+    assert it.changes == ["upgrade containerd.io from 1.7 to 1.7.1", "upgrade docker-compose-plugin from 2.29 to 2.30"]
+    assert (step["names"], step["follow"]) == (["containerd.io", "docker-compose-plugin"], [])
+    with pytest.raises(PlanError, match="upgrade containerd.io from 1.7 to 1.7.1.*docker_engine_interrupt"):
+        changed(info, live_restore=False, **asked)
+    info["packages"]["installed"]["containerd.io"] = "1.7.1"
+    it, step = changed(info, **asked)
+    assert (it.action, step["names"]) == (None, ["docker-compose-plugin"]) and len(it.changes) == len(it.diff) == 1
+    for newest in ("2.29", "0:2.29", "2.28"):
+        info["packages"]["candidates"]["docker-compose-plugin"] = newest
+        assert changed(info, **asked)[0].changes == []
 
 
 def test_a_version_that_is_not_there_is_told_with_those_that_are():
@@ -267,6 +286,13 @@ def test_holds():
     assert step["follow"] and set(step["hold"]) == {"docker-ce", "docker-ce-cli", "containerd.io"}
     it, step = changed(info, hold="released")
     assert step["release"] == ["docker-ce"] and it.changes == ["release docker-ce"] and it.action is None
+    containerd = vendor(held=["containerd.io"])
+    with pytest.raises(PlanError, match="containerd.io is held"):
+        changed(containerd, upgrade=True)
+    it, step = changed(containerd, version="27.4")
+    assert it.action == "restart" and not step["held_too"] and "containerd.io" not in step["names"]
+    it, step = changed(vendor(held=["docker-ce", "docker-ce-cli", "containerd.io"]), hold="held", upgrade=True)
+    assert step["held_too"] and "containerd.io" in step["hold"], "an upgrade may take the hold away"
     all_held = vendor(held=["docker-ce", "docker-ce-cli", "containerd.io"])
     assert changed(all_held, hold="held")[0].changes == []
     with pytest.raises(PlanError, match="no hold for arch"):
