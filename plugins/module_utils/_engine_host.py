@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import tempfile
 import time
 import typing as t
@@ -71,6 +72,14 @@ def read(path: str) -> str | None:
             return stream.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def mode_of(path: str, otherwise: int = 0o644) -> int:
+    """A file's mode, to keep it; another one where there is no file."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return otherwise
 
 
 def write(path: str, content: str, mode: int, folder_mode: int = 0o755) -> bool:

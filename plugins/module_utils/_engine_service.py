@@ -9,9 +9,7 @@ Runs on the host, on Python 3.8.
 
 from __future__ import annotations
 
-import os
 import socket
-import stat
 import time
 import typing as t
 
@@ -63,7 +61,7 @@ def live_restore(limit: float) -> None:
     """Let a running Engine know that its containers outlive it, before anything ends it."""
     config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
     if config.get("live-restore") is not True:
-        host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), 0o644)
+        host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), host.mode_of(cfg.CONFIG_PATH))
         remember({**remembered(), "live-restore": True}, None)
     reload_engine(True, limit)
 
@@ -96,7 +94,7 @@ def stop_with_containers(limit: float) -> None:
     if about.get("LiveRestoreEnabled") and about.get("ContainersRunning"):
         # They would outlive it. In the file it is for a moment only.
         text = host.read(cfg.CONFIG_PATH)
-        mode = stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if text is not None else 0o644
+        mode = host.mode_of(cfg.CONFIG_PATH)
         host.write(cfg.CONFIG_PATH, cfg.render_config({**cfg.parse_config(text or ""), "live-restore": False}), mode)
         try:
             manager.here().reload(limit)
@@ -119,7 +117,7 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
     if keep_live_restore:
         # The containers outlived the old Engine by it: a start without it would end them.
         config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
-        host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), 0o644)
+        host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), host.mode_of(cfg.CONFIG_PATH))
     if lift_hold() or files.changed:
         it.reread(check=False)
     if not acted:

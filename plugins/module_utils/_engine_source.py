@@ -37,6 +37,7 @@ class Source:
     def run(self) -> None:
         if not self.steps:
             return
+        there = host.which("dockerd") is not None
         if self.running:
             self.started = manager.here().state().get(host.STARTED, "")
         if self.new:
@@ -48,10 +49,12 @@ class Source:
                 step.run()
         except (host.HostError, OSError) as error:
             told = self.go_back()
-            if self.running and (packages.lift_hold() or told):
+            # One that was stopped, its owner must be able to start; one that is half installed nobody should.
+            if (self.running or there) and (packages.lift_hold() or told):
                 manager.here().reread(check=False)
-                with contextlib.suppress(host.HostError):
-                    manager.here().start(self.limit)
+                if self.running:
+                    with contextlib.suppress(host.HostError):
+                        manager.here().start(self.limit)
             raise host.HostError(f"{error} {told}".strip()) from None
 
     def go_back(self) -> str:

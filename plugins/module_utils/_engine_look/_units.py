@@ -46,6 +46,7 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
         drop_ins = [path for path in properties.get("DropInPaths", "").split() if path != ours]
         fragment = properties.get("FragmentPath", "")
         files = [(path, host.read(path) or "") for path in [fragment, *drop_ins] if path]
+        own = host.read(ours) if ours else None
         about = {
             "exists": properties.get("LoadState") == "loaded",
             "load": properties.get("LoadState"),
@@ -55,17 +56,17 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
             "pid": int(properties.get("MainPID") or 0),
             "fragment": fragment,
             "drop_ins": drop_ins,
-            "own_drop_in": host.read(ours) if ours else None,
+            "own_drop_in": cfg.masked(own),
         }
         if name == "docker.service":
-            about.update(command_of(files))
+            about.update(command_of(files, own or ""))
         elif name == "docker.socket":
             about["listen"] = cfg.assigned([text for dummy, text in files], "Socket", "ListenStream")
         found[name] = about
     return found
 
 
-def command_of(files: list[tuple[str, str]]) -> dict[str, t.Any]:
+def command_of(files: list[tuple[str, str]], own: str = "") -> dict[str, t.Any]:
     """The service's own command (without our drop-in), with its variables filled in, and where each argument stands."""
     commands = cfg.placed(files, "Service", "ExecStart")
     command, place = commands[-1] if commands else ("", "")
@@ -76,8 +77,11 @@ def command_of(files: list[tuple[str, str]]) -> dict[str, t.Any]:
             places.update((word, path) for word in cfg.masked(cfg.arguments_of(value)))
     arguments = cfg.masked(cfg.arguments_of(command, {name: value for name, (value, dummy) in variables.items()}))
     ours = os.path.basename(cfg.SERVICE_DROP_IN)
+    # In what is shown, commands that differ by a password alone are the same.
+    outdated = any(not line.startswith(command) for line in cfg.assigned([own], "Service", "ExecStart"))
     return {
-        "exec_start": command or None,
+        "exec_start": cfg.masked(command) or None,
+        "outdated": outdated,
         "arguments": arguments,
         "places": {word: places.get(word, place) for word in arguments},
         "later_drop_ins": [

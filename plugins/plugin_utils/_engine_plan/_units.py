@@ -17,6 +17,6 @@ def plan_units(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     service = info["units"]["docker.service"]
     plan.apply["service"] = {"tls": tls, "environment": environment}
     after = cfg.service_drop_in(service["exec_start"] or "(the command of the package's unit)", tls, environment)
-    if after != service["own_drop_in"]:
+    if after != service["own_drop_in"] or (after and service.get("outdated")):
         plan.differ(cfg.SERVICE_DROP_IN, service["own_drop_in"], after)
         plan.act("restart", f"{'write' if after else 'remove'} {cfg.SERVICE_DROP_IN}")

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_source as source
 
 
 @pytest.fixture
@@ -40,6 +41,18 @@ def test_install_without_recommends_under_a_hold(ran, holds):
     assert "--no-install-recommends" in commands[-1] and "DPkg::Lock::Timeout=10" in commands[-1]
     assert all(host.read(path) for path in holds)
     assert packages.lift_hold() and not packages.lift_hold()
+
+
+@pytest.mark.parametrize("there", ["/usr/sbin/dockerd", None])
+def test_an_engine_that_was_stopped_can_be_started_after_a_failure(ran, holds, monkeypatch, there):
+    commands, answers = ran
+    answers[" install "] = ["no candidate", "no candidate"]
+    monkeypatch.setattr(host, "which", lambda name: there)
+    with pytest.raises(host.HostError, match="no candidate"):
+        source.Source({"packages": step()}, 10).run()
+    assert [host.read(path) is None for path in holds] == [there is not None] * 2, "what is half installed stays held"
+    assert ("systemctl daemon-reload" in commands) is (there is not None)
+    assert not [line for line in commands if line.startswith("systemctl start")]
 
 
 def test_the_baked_images_hold_is_the_one_that_is_lifted():

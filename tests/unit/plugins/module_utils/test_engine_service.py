@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
 
@@ -34,6 +35,24 @@ def test_live_restore_comes_before_the_restart(ran, monkeypatch):
     monkeypatch.setattr(host, "ask", lambda question: {"LiveRestoreEnabled": True})
     service.act("restart", True, 10)
     assert [line.split()[1] for line in commands] == ["reload", "reset-failed", "restart"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_private_configuration_stays_private(ran, monkeypatch, tmp_path, mode):
+    path = tmp_path / "daemon.json"
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(path))
+    monkeypatch.setattr(cfg, "STATE_PATH", str(tmp_path / "engine.json"))
+    monkeypatch.setattr(service, "lift_hold", lambda: False)
+    monkeypatch.setattr(host, "ask", lambda question: {"LiveRestoreEnabled": True})
+    for work in (lambda: service.live_restore(10), lambda: service.put_back(service.Files(), None, True, True, 10)):
+        path.write_text('{"log-opts": {"splunk-token": "x"}}')
+        path.chmod(mode)
+        work()
+        assert cfg.parse_config(path.read_text())["live-restore"] is True
+        assert path.stat().st_mode & 0o777 == mode
+        path.unlink()
+        work()
+        assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_the_daemons_own_words(monkeypatch):

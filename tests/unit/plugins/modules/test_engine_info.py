@@ -75,6 +75,19 @@ def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
     }
 
 
+def test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes(tmp_path, monkeypatch):
+    unit, own = tmp_path / "docker.service", tmp_path / "zz-dockyard.conf"
+    monkeypatch.setattr(cfg, "SERVICE_DROP_IN", str(own))
+    command = "/usr/sbin/dockerd -H fd:// --https-proxy=http://jo:canary{}@p:3128"
+    own.write_text(cfg.service_drop_in(command.format(1), True, False))
+    for number, outdated in ((1, False), (2, True)):
+        unit.write_text(f"[Service]\nExecStart={command.format(number)}\n")
+        shown = {"docker.service": {"FragmentPath": str(unit), "DropInPaths": str(own)}}
+        found = _units.about_units(shown)["docker.service"]
+        assert "canary" not in str(found) and found["outdated"] is outdated
+        assert found["own_drop_in"] == cfg.service_drop_in(found["exec_start"], True, False)
+
+
 def test_a_command_that_comes_after_ours_is_named():
     other = "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd\n"
     files = [("/lib/docker.service", other), ("/etc/override.conf", other), ("/etc/zzz.conf", other)]
