@@ -224,7 +224,9 @@ def _options(loader: DataLoader, given: dict[str, t.Any]) -> dict[str, t.Any]:
     unknown = sorted(name for name in given if _PREFIX + name not in spec)
     if unknown:
         raise PlanError(f"The role docker_engine has no variable {', '.join(_PREFIX + name for name in unknown)}")
-    checked = ArgumentSpecValidator(spec).validate({_PREFIX + name: value for name, value in given.items()})
+    # A variable without a value, as a line of YAML that ends with a colon, is one that is not given.
+    said = {_PREFIX + name: value for name, value in given.items() if value is not None}
+    checked = ArgumentSpecValidator(spec).validate(said)
     if checked.error_messages:
         raise PlanError("; ".join(checked.error_messages))
     return {name.removeprefix(_PREFIX): value for name, value in plain(checked.validated_parameters).items()}

@@ -94,6 +94,31 @@ def config_changes(
     return put, out
 
 
+# Objects in which entries of others stay beside ours
+SHARED = ("features", "runtimes")
+
+
+def entries(config: t.Mapping[str, t.Any], key: str) -> dict[str, t.Any]:
+    """An object of a configuration; null is an empty one, as for the Engine."""
+    value = config.get(key)
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def ours(
+    current: t.Mapping[str, t.Any], wanted: t.Mapping[str, t.Any], remembered: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
+    """What of a wanted configuration is the role's: what it puts there, or has put there. What was there is someone else's."""
+    found: dict[str, t.Any] = {}
+    for key, value in wanted.items():
+        if key in SHARED and isinstance(value, dict) and entries(current, key):
+            there, before = entries(current, key), entries(remembered, key)
+            part = {name: about for name, about in value.items() if name in before or there.get(name, ...) != about}
+            found.update({key: part} if part else {})
+        elif key in remembered or current.get(key, ...) != value:
+            found[key] = value
+    return found
+
+
 def apply_changes(current: dict[str, t.Any], put: dict[str, t.Any], out: t.Iterable[str]) -> dict[str, t.Any]:
     gone = set(out)
     merged = {key: value for key, value in current.items() if key not in gone}

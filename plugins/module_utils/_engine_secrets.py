@@ -26,7 +26,7 @@ SCHEMES = ("http", "https", "socks5", "socks5h")
 
 def secrets_of(text: str) -> tuple[dict[str, str], dict[str, str]]:
     """From what the role hands to a module: the Engine's variables, and the keys of clients."""
-    given = json.loads(text)
+    given = {name: value for name, value in json.loads(text).items() if value is not None}
     environment = {**given.get("environment", {}), **variables(given.get("proxies", {}))}
     return (
         {name: str(value) for name, value in environment.items()},

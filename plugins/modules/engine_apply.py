@@ -104,8 +104,6 @@ action:
   type: str
 """
 
-import os
-import stat
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -158,7 +156,8 @@ class Apply:
         before = files.remembered()
         if self.action or self.plan.get("remember_first"):
             # Should this run be cut off, the next one knows what the Engine still has to take over.
-            files.remember({**before, **self.without}, self.action, **self.plan.get("remember_first", {}))
+            put = self.plan.get("remember", self.plan.get("config_set", {}))
+            files.remember({**before, **put, **self.without}, self.action, **self.plan.get("remember_first", {}))
         try:
             self.make_room()
             self.place()
@@ -248,8 +247,7 @@ class Apply:
         old = host.read(cfg.CONFIG_PATH)
         text = cfg.render_config(cfg.apply_changes(cfg.parse_config(old or ""), keys, gone))
         files.validate(text)
-        mode = stat.S_IMODE(os.stat(cfg.CONFIG_PATH).st_mode) if old is not None else 0o644
-        self.files.put(cfg.CONFIG_PATH, text, mode)
+        self.files.put(cfg.CONFIG_PATH, text, host.mode_of(cfg.CONFIG_PATH))
 
     def settle(self) -> None:
         """Let the Engine take it over, and look whether it did."""

@@ -8,6 +8,11 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 APPLY = "plugins/modules/engine_apply.py"
+CONFIG = "plugins/module_utils/_engine_config.py"
+GPU = "plugins/plugin_utils/_engine_plan/_gpu.py"
+HOST = "plugins/module_utils/_engine_host.py"
+PLAN_CONFIG = "plugins/plugin_utils/_engine_plan/_config.py"
+UNITS = "plugins/module_utils/_engine_look/_units.py"
 CLIENTS = "plugins/module_utils/_engine_clients.py"
 ENVIRONMENT = "plugins/plugin_utils/_engine_plan/_environment.py"
 KEYS = "plugins/plugin_utils/_engine_plan/_keys.py"
@@ -30,7 +35,37 @@ MUTANTS = [
         "told-and-forgotten",
         "A run that is cut off leaves keys behind that no later run takes for its own.",
         TOLD,
-        (APPLY, "files.remember({**before, **self.without}, self.action", "files.remember(before, self.action"),
+        (APPLY, "files.remember({**before, **put, **self.without}, self.action", "files.remember(before, self.action"),
+    ),
+    mutant(
+        "what-others-wrote-is-ours",
+        "A key that an administrator has written goes when it leaves the role's variables.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::test_what_others_wrote_is_theirs_though_it_is_asked_for",
+        (CONFIG, "elif key in remembered or current.get(key, ...) != value:", "else:"),
+    ),
+    mutant(
+        "argument-asked-for-twice",
+        "A host of which the unit has --live-restore is refused, and told that its daemon.json is to blame.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::test_live_restore_that_is_an_argument_is_left_there",
+        (PLAN_CONFIG, '{**config, **cfg.keys_of(info["units"]["docker.service"]["arguments"])}', "config"),
+    ),
+    mutant(
+        "runtime-of-others-dropped",
+        "The runtime that NVIDIA's own tool has entered goes when another one is asked for.",
+        "unit/plugins/plugin_utils/test_engine_plan_isolation.py::test_what_someone_has_set_up_stays_beside_what_is_asked_for",
+        (GPU, "        if not asked and not ours:\n", "        if True:\n"),
+    ),
+    mutant(
+        "private-file-made-readable",
+        "A token in daemon.json, which its owner has made private, can be read by all users of the host.",
+        "unit/plugins/module_utils/test_engine_service.py::test_a_private_configuration_stays_private",
+        (HOST, "        return stat.S_IMODE(os.stat(path).st_mode)\n", "        return otherwise\n"),
+    ),
+    mutant(
+        "password-in-a-unit",
+        "A proxy's password in somebody's unit is in the output of --diff.",
+        "unit/plugins/modules/test_engine_info.py::test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes",
+        (UNITS, '"own_drop_in": cfg.masked(own)', '"own_drop_in": own'),
     ),
     mutant(
         "feature-reloaded",

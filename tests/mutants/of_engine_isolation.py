@@ -95,7 +95,7 @@ MUTANTS = [
         "runtimes-of-others-go",
         "Entering NVIDIA's runtime takes others out of daemon.json.",
         ISOLATION + "test_other_runtimes_stay",
-        (PLAN + "_gpu.py", "{other: about for other, about in there.items() if other != name}", "{}"),
+        (PLAN + "_gpu.py", "{**others, **asked, **({} if", "{**asked, **({} if"),
     ),
     mutant(
         "cdi-of-an-engine-that-has-none",

@@ -22,7 +22,8 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
 def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     current, remembered = info["config"]["content"], info["remembered"]["config"]
     config = dict(wanted.config)
-    if "live-restore" not in config:
+    # Where an argument says it, that is left to whoever has put it there.
+    if "live-restore" not in {**config, **cfg.keys_of(info["units"]["docker.service"]["arguments"])}:
         if wanted.live_restore and not wanted.rootless_user and info["engine"].get("swarm", "inactive") == "inactive":
             config["live-restore"] = True
         elif "live-restore" in current:
@@ -30,6 +31,7 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             config["live-restore"] = False
     put, out = cfg.config_changes(current, config, remembered)
     merged = cfg.apply_changes(current, put, out)
+    plan.live_restore = merged.get("live-restore") is True
     _keys.check_keys(wanted.config, merged, _version(plan, info))
     _check_conflicts(wanted, merged, info)
     if put or out:
@@ -42,8 +44,9 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         if without:
             plan.apply["config_without"] = without
         plan.act(effect, f"{cfg.CONFIG_PATH}: {', '.join(said)}")
-    plan.apply["remember"] = config
-    if config != remembered and not (put or out):
+    ours = cfg.ours(current, config, remembered)
+    plan.apply["remember"] = ours
+    if ours != remembered and not (put or out):
         plan.changes.append("remember what is ours in " + cfg.CONFIG_PATH)
 
 

@@ -33,9 +33,12 @@ def _check_proxies(wanted: Wanted, info: dict[str, t.Any]) -> None:
     if not wanted.proxies:
         return
     arguments = info["units"]["docker.service"]["arguments"]
-    said = {**dict.fromkeys(info["config"]["content"].get("proxies") or {}, cfg.CONFIG_PATH), **cfg.keys_of(arguments)}
+    said = {
+        **dict.fromkeys(cfg.entries(info["config"]["content"], "proxies"), cfg.CONFIG_PATH),
+        **cfg.keys_of(arguments),
+    }
     for key in ("http-proxy", "https-proxy", "no-proxy"):
-        for source in (said, dict.fromkeys(wanted.config.get("proxies") or {}, "docker_engine_config")):
+        for source in (said, dict.fromkeys(cfg.entries(wanted.config, "proxies"), "docker_engine_config")):
             if key in source:
                 raise PlanError(
                     f"docker_engine_proxies gives the Engine its proxies, but '{key}' is in {source[key]} too, which "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import PlanError, Wanted
 
 NAME = "nvidia"
@@ -25,8 +26,8 @@ def config_of(wanted: Wanted, info: dict[str, t.Any]) -> dict[str, t.Any]:
     runtime = {"path": program, "runtimeArgs": []} if program and wanted.gpu != "none" else None
     config = _with(wanted.config, info, "runtimes", NAME, runtime)
     config = _with(config, info, "features", "cdi", True if wanted.gpu == "cdi" else None)
-    features = {**info["config"]["content"].get("features", {}), **config.get("features", {})}
-    if wanted.gpu == "cdi" and not features["cdi"]:
+    features = {**cfg.entries(info["config"]["content"], "features"), **cfg.entries(config, "features")}
+    if wanted.gpu == "cdi" and not features.get("cdi"):
         raise PlanError(
             "docker_engine_gpu is 'cdi', but 'cdi' in 'features' of the Engine's configuration is off: take it out"
         )
@@ -35,13 +36,17 @@ def config_of(wanted: Wanted, info: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _with(config: dict[str, t.Any], info: dict[str, t.Any], key: str, name: str, value: t.Any) -> dict[str, t.Any]:
     """The configuration with an entry in an object of it, beside entries of others; None takes ours out."""
-    asked = config.get(key, {})
-    there = info["config"]["content"].get(key, {})
-    ours = info["remembered"]["config"].get(key, {})
-    if name in asked or (name in there and name not in ours):
-        return config  # someone has set it up already
-    if value is None and not (name in ours and there == ours):
+    asked = cfg.entries(config, key)
+    there = cfg.entries(info["config"]["content"], key)
+    ours = cfg.entries(info["remembered"]["config"], key)
+    others = {entry: about for entry, about in there.items() if ours.get(entry, ...) != about}
+    if name in asked:
         return config
-    added = {} if value is None else {name: value}
-    entries = {**{other: about for other, about in there.items() if other != name}, **asked, **added}
+    if name in others:
+        if not asked and not ours:
+            return config  # someone has set it up already
+        value = others[name]
+    elif value is None and name not in there:
+        return config
+    entries = {**others, **asked, **({} if value is None else {name: value})}
     return {**config, key: entries} if entries else config

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
     ACTIONS,
     Plan,
     PlanError,
     Wanted,
 )
+
+_ON = ("--live-restore", "--live-restore=true")
 
 
 def plan_users(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
@@ -46,7 +49,7 @@ def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
 
 
 def plan_action(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
-    service, sock, engine = info["units"]["docker.service"], info["units"]["docker.socket"], info["engine"]
+    service, sock = info["units"]["docker.service"], info["units"]["docker.socket"]
     pending = info["remembered"]["pending"]
     if pending in ACTIONS[1:]:
         plan.act(pending, f"{pending} the Engine: an earlier run was interrupted")
@@ -58,11 +61,12 @@ def plan_action(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         plan.action = "cycle"
     if plan.action == "cycle" and service["active"] != "active" and sock["active"] != "active":
         plan.action = "start"
-    _keep_containers(plan, wanted, engine)
+    _keep_containers(plan, wanted, info)
 
 
-def _keep_containers(plan: Plan, wanted: Wanted, engine: dict[str, t.Any]) -> None:
+def _keep_containers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """A restart of the Engine must not be one of its containers."""
+    engine, argument = info["engine"], cfg.keys_of(info["units"]["docker.service"]["arguments"]).get("live-restore")
     if plan.stops:
         plan.apply["stop_containers"] = True
     if plan.action not in ("restart", "cycle") or not engine.get("containers_running"):
@@ -73,9 +77,9 @@ def _keep_containers(plan: Plan, wanted: Wanted, engine: dict[str, t.Any]) -> No
                 f"The {engine['containers_running']} containers that run have to stop, since {plan.stops}. Allow it with "
                 "docker_engine_interrupt"
             )
-    elif wanted.rotate and engine["live_restore"]:
+    elif (wanted.rotate or argument in _ON) and engine["live_restore"]:
         return
-    elif plan.apply.get("remember", {}).get("live-restore"):
+    elif plan.live_restore:
         # Written and restarted at once, the containers would go with the old Engine: it has to know before.
         if plan.install:
             plan.install["live_restore"] = not engine["live_restore"]
@@ -83,7 +87,11 @@ def _keep_containers(plan: Plan, wanted: Wanted, engine: dict[str, t.Any]) -> No
             plan.apply["live_restore_first"] = not engine["live_restore"]
     elif not wanted.interrupt:
         swarm = engine.get("swarm", "inactive") != "inactive"
-        off = "not possible without root:" if wanted.rootless_user else "off: set docker_engine_live_restore, or"
+        off = "off: set docker_engine_live_restore, or"
+        if wanted.rootless_user:
+            off = "not possible without root:"
+        elif argument:
+            off = f"off in the Engine that runs, and its arguments have {argument}: take that out, or"
         raise PlanError(
             f"This needs a restart of the Engine ({'; '.join(plan.changes)}), which would stop the "
             f"{engine['containers_running']} containers that run, since live-restore is "

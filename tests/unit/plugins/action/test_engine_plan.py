@@ -12,6 +12,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, Wanted
 
@@ -25,6 +26,13 @@ def test_values_get_the_types_and_defaults_of_the_role():
     options = engine_plan._options(DataLoader(), {"port": "2377", "live_restore": "no", "allow": "192.0.2.0/24"})
     assert (options["port"], options["live_restore"], options["allow"]) == (2377, False, ["192.0.2.0/24"])
     assert options["access"] == "tls"
+
+
+def test_a_variable_without_a_value_is_one_that_is_not_given():
+    spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    nothing = dict.fromkeys(name.removeprefix("docker_engine_") for name in spec)
+    assert engine_plan._options(DataLoader(), nothing) == engine_plan._options(DataLoader(), {})
+    assert secrets.secrets_of('{"environment": null, "proxies": null, "client_proxies": null}') == ({}, {})
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,11 @@ def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(r
     plan.update(config_without={"labels": [], "debug": False}, remember={})
     engine_apply.Apply(plan, PARAMS).run()
     without = {"labels": [], "debug": False}
-    assert told == [({"mtu": 1400, **without}, without)], "a run that is cut off here has to know that these are ours"
+    interrupted = "a run that is cut off here has to know that these are ours"
+    assert told[0] == ({"mtu": 1400, **without}, without), interrupted
     assert cfg.parse_config(path.read_text()) == {"mtu": 1400} and files.remembered() == {}
-    assert [line.split()[1] for line in commands].count("reload") == 1 and "restart" not in " ".join(commands)
+    path.write_text('{"mtu": 1400}')
+    plan.update(config_set={"debug": True}, config_unset=[], config_without={}, remember={"debug": True})
+    engine_apply.Apply(plan, PARAMS).run()
+    assert told[1] == ({"mtu": 1400, "debug": True}, {"debug": True}), interrupted
+    assert [line.split()[1] for line in commands].count("reload") == 2 and "restart" not in " ".join(commands)

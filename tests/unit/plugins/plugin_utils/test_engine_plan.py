@@ -12,7 +12,13 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import (
+    Plan,
+    PlanError,
+    Wanted,
+    _keys,
+    make_plan,
+)
 from tests.beds import pki
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -223,6 +229,56 @@ def test_a_restart_that_would_stop_containers_is_refused():
     assert plan(done(containers=2), live_restore=False).action == "reload"
 
 
+def by_argument(argument, running=True, containers=2):
+    """An Engine of which live-restore is an argument, in its unit."""
+    info = done(containers)
+    info["config"]["content"], info["remembered"]["config"] = {}, {}
+    command = f"{COMMAND} {argument}"
+    info["units"]["docker.service"].update(exec_start=command, arguments=command.split())
+    info["units"]["docker.service"]["own_drop_in"] = cfg.service_drop_in(command, True, False)
+    info["engine"]["live_restore"] = running
+    return info
+
+
+@pytest.mark.parametrize("live_restore", [True, False])
+def test_live_restore_that_is_an_argument_is_left_there(live_restore):
+    assert plan(by_argument("--live-restore"), live_restore=live_restore).changes == []
+    it = plan(by_argument("--live-restore"), live_restore=live_restore, config={"log-driver": "local"})
+    assert it.action == "restart" and it.apply["config_set"] == {"log-driver": "local"}
+    assert not it.apply.get("live_restore_first")
+    for argument, running in (("--live-restore=false", True), ("--live-restore", False)):
+        with pytest.raises(PlanError, match=f"off in the Engine that runs, and its arguments have {argument}"):
+            plan(by_argument(argument, running), live_restore=live_restore, config={"log-driver": "local"})
+    ours = by_argument("--live-restore")
+    ours["config"]["content"] = ours["remembered"]["config"] = {"live-restore": True}
+    assert plan(ours).apply["config_unset"] == ["live-restore"], "else the Engine would not start"
+
+
+def test_what_others_wrote_is_theirs_though_it_is_asked_for():
+    info = done(containers=2)
+    info["config"]["content"], info["remembered"]["config"] = {"live-restore": True, "debug": True}, {}
+    it = plan(info, config={"debug": True})
+    assert it.changes == [] and it.apply["remember"] == {}
+    it = plan(info, config={"debug": True, "log-driver": "local"})
+    assert it.apply["remember"] == {"log-driver": "local"} and it.action == "restart"
+    assert it.apply["live_restore_first"] is False, "whoever wrote it, containers outlive a restart"
+    info["remembered"]["config"] = {"debug": True}
+    assert plan(info, config={"debug": True}).apply["remember"] == {"debug": True}
+    assert plan(info).apply["config_unset"] == ["debug"]
+
+
+@pytest.mark.parametrize("gpu", ["auto", "cdi"])
+def test_null_is_as_good_as_nothing(gpu):
+    for key in {*_keys.KEYS} - {*cfg.OWN_KEYS, "containerd"}:
+        info = done()
+        info["engine"]["version"] = "29.7"
+        info["gpu"]["nvidia"] = "/usr/bin/nvidia-container-runtime"
+        info["config"]["content"][key] = info["remembered"]["config"][key] = None
+        assert isinstance(plan(info, gpu=gpu), Plan), key
+        if _keys.KEYS[key].until > (29, 7):
+            assert isinstance(plan(info, gpu=gpu, config={key: None}), Plan), key
+
+
 def test_swarm_nodes_have_no_live_restore():
     info = done(containers=1)
     info["engine"]["swarm"] = "active"
@@ -313,6 +369,11 @@ def test_values_of_the_environment_are_in_no_difference():
     it = plan(info, environment=["A", "HTTPS_PROXY"])
     assert it.action == "restart"
     assert any(part["after_header"] == cfg.ENVIRONMENT_PATH for part in it.diff)
+
+
+def test_a_command_that_has_another_password_now_is_taken_over():
+    assert plan(changed((*SERVICE, "outdated"), True)).action == "restart"
+    assert plan(changed((*SERVICE, "outdated"), False)).changes == []
 
 
 def test_actions_are_ordered():

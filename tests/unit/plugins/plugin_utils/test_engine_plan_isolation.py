@@ -102,9 +102,13 @@ def test_other_runtimes_stay():
     kata = {"kata": {"path": "/usr/bin/kata"}}
     assert base.plan(card(there=kata)).apply["config_set"]["runtimes"] == {**kata, "nvidia": RUNTIME}
     both = {**kata, "nvidia": RUNTIME}
-    assert base.plan(card(there=both, ours=both)).changes == []
-    it = base.plan(card(there=both, ours=both), gpu="none")
+    ours = {"nvidia": RUNTIME}
+    assert base.plan(card(there=kata)).apply["remember"]["runtimes"] == ours
+    assert base.plan(card(there=both, ours=ours)).changes == []
+    it = base.plan(card(there=both, ours=ours), gpu="none")
     assert it.apply["config_set"] == {"runtimes": kata} and not it.apply["config_unset"]
+    assert "runtimes" not in it.apply["remember"]
+    assert base.plan(card(there=both, ours=both)).apply["config_set"]["runtimes"] == ours, "one that was asked for"
     it = base.plan(card(there={"nvidia": RUNTIME}, ours={"nvidia": RUNTIME}), gpu="none")
     assert it.apply["config_unset"] == ["runtimes"]
 
@@ -113,6 +117,23 @@ def test_what_someone_has_set_up_is_theirs():
     theirs = {"nvidia": {"path": "nvidia-container-runtime", "args": []}}
     assert base.plan(card(there=theirs), gpu="nvidia").changes == []
     assert base.plan(card(), config={"runtimes": theirs}).apply["config_set"]["runtimes"] == theirs
+
+
+@pytest.mark.parametrize("more", [{}, {"program": None}, {"gpu": "none"}])
+def test_what_someone_has_set_up_stays_beside_what_is_asked_for(more):
+    theirs = {"nvidia": {"path": "nvidia-container-runtime", "args": []}}
+    crun = {"crun": {"path": "/usr/bin/crun"}}
+    gpu = {name: value for name, value in more.items() if name == "gpu"}
+
+    def see(there, ours=None):
+        return card(there=there, ours=ours, program=more.get("program", NVIDIA))
+
+    it = base.plan(see(theirs), config={"runtimes": crun}, **gpu)
+    assert it.apply["config_set"]["runtimes"] == {**theirs, **crun} and it.apply["remember"]["runtimes"] == crun
+    assert base.plan(see({**theirs, **crun}, crun), config={"runtimes": crun}, **gpu).changes == []
+    it = base.plan(see({**theirs, **crun}, crun), **gpu)
+    assert it.apply["config_set"]["runtimes"] == theirs and "runtimes" not in it.apply["remember"]
+    assert base.plan(see(theirs), **gpu).changes == []
 
 
 def with_features(there=None, ours=None, version="26.1.5"):
