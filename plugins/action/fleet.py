@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _record
@@ -12,7 +13,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils._module import se
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _fleet, _fleet_swarm, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
@@ -22,7 +24,7 @@ FOR_ALL = ("store", "recreate", "allow_stop", "on_failure", "timeout")
 MANAGERS = "machine_swarm_managers"  # a group of the playbook
 
 
-class ActionModule(ControllerAction):
+class ActionModule(AccountAction):
     """Make the plan: what is wanted, what is there, what is to be done. Bad input fails here, for all machines."""
 
     spec: t.ClassVar[dict[str, t.Any]] = {
@@ -53,11 +55,13 @@ class ActionModule(ControllerAction):
         fleet = _fleet.check_fleet(args["fleet"], args["counts"] or {}) if args["fleet"] else None
         if not names and not fleet:
             raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
-        limit = args["limit"].split(",") if isinstance(args["limit"], str) else args["limit"] or []
+        limit = _fleet.as_patterns(args["limit"])
+        of_fleet = _fleet.names_of_fleet(fleet) if fleet else {}
         records = store.records()
+        _fleet.check_patterns(limit, {*names, *itertools.chain(*of_fleet.values()), *records})
         if args["state"] == "absent":
             return self._removal(store, names, fleet, records, limit)
-        nodes = _fleet_swarm.nodes_of_fleet(fleet, _fleet.names_of_fleet(fleet)) if fleet else {}
+        nodes = _fleet_swarm.nodes_of_fleet(fleet, of_fleet) if fleet else {}
         wanted = self._wanted(args, names, fleet, records)
         surplus = _fleet.surplus_of_fleet(fleet, records) if fleet else []
 
@@ -156,8 +160,9 @@ class ActionModule(ControllerAction):
             if one["name"] in kept
         }
         for driver, place in runs:
-            module_args = {**dict(place), "state": "gathered", "scope": "account", "store": args["store"]}
-            result = self.run_module(driver, module_args, task_vars)
+            said = {**dict(place), "store": args["store"]}
+            # What the record says of the place is all there is to say of it: no defaults
+            result = self.over_account(driver, "gathered", said, task_vars, ("ids", *dict(place)))
             if result.get("failed"):
                 raise MachineError(
                     f"{driver} can't be asked for its machines: {result.get('msg')}",

@@ -10,8 +10,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import GROUPED
-from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 

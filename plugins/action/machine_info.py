@@ -19,8 +19,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils._module import SH
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import GROUPED, AccountAction, aligned
-from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 

@@ -9,14 +9,8 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import (
-    GROUPED,
-    AccountAction,
-    aligned,
-    key,
-    place_of,
-)
-from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned, key, place_of
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 

@@ -36,13 +36,12 @@ class ActionModule(ControllerAction):
             raise MachineError(str(error), code="certificate") from error
 
     def _run(self, args: dict[str, t.Any]) -> Result:
-        limit = args["limit"].split(",") if isinstance(args["limit"], str) else args["limit"] or []
         run = Run(
             store=open_store(args["store"]),
             kind=args["rotate"],
             begin=args["begin"],
             drop=args["drop"],
-            limit=[str(one).strip() for one in limit],
+            limit=_fleet.as_patterns(args["limit"]),
             give_up=_fleet.as_names(args["give_up"], "machine_rotate_give_up"),
             timeout=args["lock_timeout"],
             given=GivenCA.of(self._loader, args),

@@ -52,7 +52,8 @@ options:
     type: dict
   limit:
     description:
-      - Names or patterns (V(shop-web-*)); other machines are left out of the plan.
+      - Names or patterns (V(shop-web-*)), as list or separated by commas; other machines are left out of the plan.
+      - A pattern that means no machine, neither a wanted one nor one of the store's, is an error.
     type: raw
   refresh:
     description:

@@ -46,7 +46,7 @@ options:
   limit:
     description:
       - Work on these machines alone, names or patterns, as list or separated by commas. The step is left only when all
-        of the store's machines have taken it over.
+        of the store's machines have taken it over. A pattern that means no machine of the store is an error.
     type: raw
   give_up:
     description:

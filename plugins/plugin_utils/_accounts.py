@@ -10,22 +10,10 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
-from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
-
-GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
+from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, ControllerAction, Result
 
 
 class AccountAction(ControllerAction):
-    def arguments(self) -> dict[str, t.Any]:
-        # module_defaults of the action group are merged into our arguments; what isn't ours is for the drivers.
-        group, everything = self.defaults(GROUPED), self._task.args
-        foreign = {name for name in everything if name not in self.spec and everything[name] == group.get(name)}
-        try:
-            self._task.args = {name: value for name, value in everything.items() if name not in foreign}
-            return super().arguments()
-        finally:
-            self._task.args = everything
-
     def over_account(
         self, driver: str, state: str, said: dict[str, t.Any], task_vars: dict[str, t.Any], ours: t.Iterable[str]
     ) -> Result:

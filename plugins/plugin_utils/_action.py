@@ -16,6 +16,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 Result = dict[str, t.Any]
+GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
 
 
 class ControllerAction(ActionBase):
@@ -40,7 +41,18 @@ class ControllerAction(ActionBase):
 
     def arguments(self) -> dict[str, t.Any]:
         """The task's arguments, checked and converted."""
-        _result, arguments = self.validate_argument_spec(argument_spec=self.spec)
+        everything = self._task.args
+        if not everything.keys() <= self.spec.keys():
+            # module_defaults of the action group are merged into our arguments; what isn't ours is for the drivers.
+            group = self.defaults(GROUPED)
+            foreign = {
+                name for name in everything.keys() & group.keys() - self.spec.keys() if everything[name] == group[name]
+            }
+            self._task.args = {name: value for name, value in everything.items() if name not in foreign}
+        try:
+            _result, arguments = self.validate_argument_spec(argument_spec=self.spec)
+        finally:
+            self._task.args = everything
         return arguments
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:

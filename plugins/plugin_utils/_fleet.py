@@ -53,6 +53,30 @@ def as_names(value: t.Any, option: str = "machine_names") -> list[str]:
     return names
 
 
+def as_patterns(value: t.Any) -> list[str]:
+    """machine_limit: a list, or a string with commas. What is given and means nobody must not mean everybody."""
+    if value is None:
+        return []
+    given = value.split(",") if isinstance(value, str) else value
+    patterns = [str(one).strip() for one in given] if isinstance(given, list) else []
+    if not any(patterns):
+        raise BadOption("machine_limit", value, "names no machine", "Give web1,web2 or [web1, 'db-*'], or leave it out")
+    return [pattern for pattern in patterns if pattern]
+
+
+def check_patterns(limit: list[str], names: t.Iterable[str]) -> None:
+    """Refuse a pattern of machine_limit that means none of these machines: it is misspelt."""
+    known = set(names) if limit else set()
+    lost = [pattern for pattern in limit if not any(matches(name, [pattern]) for name in known)]
+    if lost:
+        raise BadOption(
+            "machine_limit",
+            ", ".join(lost),
+            "means no machine that is wanted or in the store",
+            "See list_hosts for the names; patterns are like web-*",
+        )
+
+
 def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
     """The variable machine_fleet, with the counts of machine_counts put in; what is wrong is named."""
     if not isinstance(fleet, dict):

@@ -101,7 +101,9 @@ class Run:
         files = self.store.ca_files() if self.store.exists else {}
         if not files:
             raise _ca.none_yet(self.store.where)
-        unknown = sorted(set(self.give_up) - set(self.store.names()))
+        names = self.store.names() if self.limit or self.give_up else []
+        _fleet.check_patterns(self.limit, names)
+        unknown = sorted(set(self.give_up) - set(names))
         if unknown:
             raise BadOption(
                 "machine_rotate_give_up",

@@ -223,14 +223,16 @@ def test_module_defaults_reach_the_driver(ansible, store):
         {"dockyard.machine.machine": {"name": "a", "driver": "none"}},
         {"dockyard.machine.machine": {"name": "b", "driver": "none", "url": "tcp://task:1"}},
         {"dockyard.machine.none": {"name": "c"}},
+        {"dockyard.machine.fleet": {"names": ["a", "b"]}},  # to which url means nothing
     ]
     defaults = {
         "group/dockyard.machine.machine": {"store": str(store), "url": "tcp://group:1"},
         "dockyard.machine.none": {"url": "tcp://driver:1"},
     }
     run = ansible.play(tasks, module_defaults=defaults).ok()
-    urls = [one["machine"]["docker_host"] for one in run.results()]
+    urls = [one["machine"]["docker_host"] for one in run.results(action="machine") + run.results(action="none")]
     assert urls == ["tcp://driver:1", "tcp://task:1", "tcp://driver:1"]
+    assert run.result(action="fleet")["keep"] == ["a", "b"]
 
 
 def test_actions_run_on_the_controller_whatever_the_host(ansible, store, tmp_path):

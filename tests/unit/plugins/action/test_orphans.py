@@ -14,7 +14,7 @@ from ansible_collections.dockyard.machine.plugins.action import adopt, prune
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _accounts, _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _action, _drivers
 
 DRIVER = "acme.cloud.thing"
 EMPTY = {"removed": [], "failed_to_remove": [], "busy": [], "unrecorded": [], "others": [], "found": []}
@@ -99,7 +99,7 @@ def test_a_further_place_must_say_where(store: t.Any) -> None:
 def test_defaults_reach_the_driver_but_do_not_move_a_record(store: t.Any) -> None:
     record(store, "a", endpoint=None)
     defaults = {
-        _accounts.GROUPED: {"timeout": 7, "name": "never", "ids": ["never"], "foreign": 1},
+        _action.GROUPED: {"timeout": 7, "name": "never", "ids": ["never"], "foreign": 1},
         DRIVER: {"endpoint": "elsewhere", "token": "acme:x"},
     }
     _result, runs = pruned(store, as_acme, defaults)
@@ -204,7 +204,7 @@ def none_adopted(args: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def test_one_driver_with_names(store: t.Any) -> None:
     answer = {**none_adopted({}), "adopted": [ADOPTED], "found": ["web1"], "diff": {"after": {"web1": {"a": 1}}}}
-    defaults = {DRIVER: {"endpoint": "one"}, _accounts.GROUPED: {"ids": ["never"]}}
+    defaults = {DRIVER: {"endpoint": "one"}, _action.GROUPED: {"ids": ["never"]}}
     result, runs = adopted(
         store, lambda args: answer, defaults, driver=DRIVER, options={"disk": 5}, names="web1, web9", from_store="s"
     )

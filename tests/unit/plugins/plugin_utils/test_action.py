@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import importlib
+import pathlib
 import types
 
 import pytest
+import yaml
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan, swarm_plan
@@ -37,7 +41,7 @@ def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, pl
     monkeypatch.setattr(ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
     monkeypatch.setattr(plugin, broken, fails_with(error))
     action = plugin.ActionModule.__new__(plugin.ActionModule)
-    action._task = types.SimpleNamespace(delegate_to=None, check_mode=False)
+    action._task = types.SimpleNamespace(args={}, delegate_to=None, check_mode=False)
     action._loader = None
     given = {"hosts": {}, "answers": [], "looks": {}, "managers": [], "settings": {}, "rotate_tokens": []}
     given.update(may_end=False, has_unlock_key=False, wanted={})
@@ -45,3 +49,49 @@ def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, pl
     result = action.run()
     assert result["failed"] and SAID in result["msg"]
     assert [value["msg"] for value in marked] == [result["msg"]]
+
+
+RUNTIME = pathlib.Path(__file__).parents[4] / "meta" / "runtime.yml"
+GROUP = [
+    name
+    for name in yaml.safe_load(RUNTIME.read_text())["action_groups"]["machine"]
+    if (RUNTIME.parents[1] / "plugins" / "action" / f"{name}.py").exists()
+]
+REQUIRED = {
+    "machine": {"name": "a"},
+    "machine_record": {"name": "a"},
+    "client_certificate": {"name": "a", "output": "b"},
+}
+
+
+def arguments(name, said, group):
+    """The task's arguments, as Ansible has merged the group's defaults into them."""
+    path = f"ansible_collections.dockyard.machine.plugins.action.{name}"
+    plugin = importlib.import_module(path).ActionModule
+    action = plugin.__new__(plugin)
+    action._load_name = name
+    action._task = types.SimpleNamespace(args={**group, **said}, delegate_to=None)
+    action.defaults = {_action.GROUPED: group}.get
+    before = dict(action._task.args)
+    try:
+        return action.arguments()
+    finally:
+        assert action._task.args == before
+
+
+@pytest.mark.parametrize("name", GROUP)
+def test_defaults_of_the_group_that_are_for_drivers_are_no_mistake(name):
+    group = {"store": "/srv/store", "region": "eu-central-1", "memory": None}
+    args = arguments(name, REQUIRED.get(name, {}), group)
+    assert args["store"] == "/srv/store"
+    if name == "machine":
+        assert args["options"] == {"region": "eu-central-1", "memory": None}, "it hands them on"
+    else:
+        assert not {"region", "memory"} & args.keys()
+
+
+@pytest.mark.parametrize("name", [name for name in GROUP if name != "machine"])
+@pytest.mark.parametrize("group", [{}, {"region": "eu-central-1"}])
+def test_a_mistake_in_the_task_is_one(name, group):
+    with pytest.raises(AnsibleActionFail, match=r"Unsupported parameters.*regoin"):
+        arguments(name, {**REQUIRED.get(name, {}), "regoin": None}, group)

@@ -140,6 +140,14 @@ def test_some_of_the_hosts_first(new: New) -> None:
     assert (second["step"], second["hosts"], second["waiting"]) == ("hosts", [], ["web2"]), "no failure"
 
 
+def test_a_limit_that_means_nobody_is_refused_before_anything_is_done(new: New) -> None:
+    before = new().ca_files()
+    for look in (Run.go_on, Run.look):
+        with pytest.raises(MachineError, match=r"machine_limit: 'wbe\*' means no machine"):
+            look(Run(new(), "ca", limit=["web1", "wbe*"]))
+    assert new().ca_files() == before
+
+
 def test_nodes_of_a_swarm_are_drained_and_its_managers_asked(new: New) -> None:
     """Also managers that are not worked on now; and of another swarm nobody."""
     assert run(new)["swarm"] == {"nodes": {}, "managers": {}}
