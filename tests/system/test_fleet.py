@@ -93,17 +93,31 @@ def test_a_vanished_role_is_an_error(playbook, fleet, store):
     assert names(store) == []
 
 
-@pytest.mark.parametrize("name", ["create_hosts", "remove_hosts"])
-def test_a_limit_is_refused(playbook, fleet, store, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "limit", "hosts"),
+    [
+        ("create_hosts", "shop-web-0", None),
+        ("create_hosts", "shop-web-0", "{shop-web-0: {}, legacy: {}}"),
+        ("remove_hosts", "localhost", "{localhost: {}}"),
+    ],
+)
+def test_a_limit_is_refused(playbook, fleet, store, tmp_path, name, limit, hosts):
+    """Whether it matches a host, none, or none but localhost."""
     inventory = tmp_path / "hosts.yml"
-    inventory.write_text("all: {hosts: {shop-web-0: {}, legacy: {}}}")
-    run = playbook(name, fleet(), "--limit", "shop-web-0", inventory=inventory).failed()
-    assert "--limit shop-web-0" in run.messages
-    assert "machine_limit=shop-web-0" in run.messages
-    assert not store.exists()
-    if name == "create_hosts":
-        playbook(name, fleet(machine_limit="shop-web-1")).ok()
-        assert names(store) == ["shop-web-1"]
+    inventory.write_text(f"all: {{hosts: {hosts}}}")
+    run = playbook(name, fleet(), "--limit", limit, inventory=inventory if hosts else None).failed()
+    said = " ".join(run.messages.split())
+    assert f"--limit {limit}: it would silently skip" in said
+    assert f"machine_limit={limit}" in said
+    assert run.plays == [] and not store.exists()
+
+
+def test_machine_limit_in_its_place(playbook, fleet, store):
+    playbook("create_hosts", fleet(count=3, machine_limit="shop-web-1, *-2")).ok()
+    assert names(store) == ["shop-web-1", "shop-web-2"]
+    run = playbook("remove_hosts", fleet(count=3, machine_limit="shop-wbe-1")).failed()
+    assert "machine_limit: 'shop-wbe-1' means no machine" in run.messages
+    assert names(store) == ["shop-web-1", "shop-web-2"]
 
 
 def test_one_wrong_machine_stops_all_before_anything_is_touched(playbook, fleet, store):

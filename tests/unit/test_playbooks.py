@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each playbook refuses, read as Ansible reads it; tests/system/ runs them."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play import Play
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "playbooks"
+PLAYBOOKS = sorted(path.stem for path in FOLDER.glob("*.yml") if path.stem != "guard")
+LIMITED_BY = {
+    "adopt": "machine_names",
+    "create_hosts": "machine_limit",
+    "list_hosts": "machine_names",
+    "remove_hosts": "machine_limit",
+    "rotate_certs": "machine_limit",
+}
+
+
+def read(name: str) -> list[dict[str, t.Any]]:
+    path = str(FOLDER / f"{name}.yml")
+    try:
+        return DataLoader().load_from_file(path, trusted_as_template=True)  # core >= 2.19
+    except TypeError:
+        return DataLoader().load_from_file(path)
+
+
+def guard(name: str, **known: t.Any) -> Play:
+    """The playbook's first play, as ansible-playbook has it when it looks for the play's hosts."""
+    first, (play,) = read(name)[0], read("guard")
+    assert first["ansible.builtin.import_playbook"] == "guard.yml"
+    loader = DataLoader()
+    manager = VariableManager(loader, InventoryManager(loader, sources=[]))
+    loaded = Play.load({**play, "tasks": []}, manager, loader, vars={**first.get("vars", {}), **play["vars"]})
+    loaded.post_validate(Templar(loader, variables={**manager.get_vars(play=loaded), **known}))
+    return loaded
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_the_first_play_is_the_guard_on_localhost(name: str) -> None:
+    assert list(guard(name).hosts) == ["localhost"]
+
+
+@pytest.mark.parametrize("limit", ["web1", "localhost"])
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_a_limit_is_refused_whatever_hosts_there_are(name: str, limit: str) -> None:
+    with pytest.raises(AnsibleError) as refused:
+        guard(name, ansible_limit=limit)
+    said = str(refused.value)
+    assert f"--limit {limit}: it would silently skip" in said and "Nothing was changed." in said
+    if name in LIMITED_BY:
+        assert f"Use -e {LIMITED_BY[name]}={limit} in its place." in said
+    else:
+        assert "nothing limits this playbook" in said and "-e " not in said
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_what_limits_a_playbook_is_a_variable_of_it(name: str) -> None:
+    text = (FOLDER / f"{name}.yml").read_text()
+    text += "".join(path.read_text() for path in FOLDER.glob("tasks/*.yml") if f"tasks/{path.name}" in text)
+    for variable in ("machine_limit", LIMITED_BY.get(name, "machine_limit")):
+        assert (f"{{{{ {variable} |" in text) == (variable == LIMITED_BY.get(name))
+
+
+def shown(name: str) -> list[dict[str, t.Any]]:
+    """The tasks that tell people what was done."""
+    return [task for play in read(name) for task in play.get("tasks", ()) if "ansible.builtin.debug" in task]
+
+
+@pytest.mark.parametrize("name", ["client_certificate", "move_store"])
+def test_a_check_tells_of_nothing_done(name: str) -> None:
+    (task,) = shown(name)
+    said = task["when"]
+    assert "not ansible_check_mode" in ([said] if isinstance(said, str) else said)
