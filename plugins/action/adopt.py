@@ -58,7 +58,7 @@ class ActionModule(AccountAction):
         result.update(
             changed=bool(result["adopted"]),
             diff={"before": {name: {"state": "absent"} for name in after}, "after": after},
-            table=_table(result),
+            table=_table(result, self._task.check_mode),
         )
         if problems:
             error = {"code": "incomplete", "left_behind": [], "remedy": "Mend that and run again"}
@@ -96,8 +96,9 @@ class ActionModule(AccountAction):
         return list(runs.values())
 
 
-def _table(result: Result) -> list[str]:
-    rows = [(one["name"], one["id"], "yes", ", ".join(one["missing"]), one["reached"]) for one in result["adopted"]]
+def _table(result: Result, check_mode: bool) -> list[str]:
+    yes = "would be" if check_mode else "yes"
+    rows = [(one["name"], one["id"], yes, ", ".join(one["missing"]), one["reached"]) for one in result["adopted"]]
     rows += [(one["name"], one["id"], f"no: {one['error']}", "", "") for one in result["failed_to_adopt"]]
     rows += [(one["name"], one["id"], f"no: {one['why']}", "", "") for one in result["others"]]
     rows += [(name, "", "no: nothing of that name or id was found", "", "") for name in result["missing"]]

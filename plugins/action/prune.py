@@ -14,7 +14,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GR
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
-LISTS = {
+LISTS = {  # with what the table says of each
     "removed": "removed",
     "failed_to_remove": "not removed",
     "busy": "in use",
@@ -74,7 +74,11 @@ class ActionModule(AccountAction):
         if result["missing"]:
             result["warnings"].append(f"Nothing that was seen has the id {', '.join(result['missing'])}")
         before = "".join(run.answer["diff"]["before"] for run in seen if "diff" in run.answer)
-        result.update(changed=bool(result["removed"]), diff={"before": before, "after": ""}, table=_table(result))
+        result.update(
+            changed=bool(result["removed"]),
+            diff={"before": before, "after": ""},
+            table=_table(result, self._task.check_mode),
+        )
         problems = [
             run.answer["msg"] for run in runs.values() if run.answer.get("failed") and (run.matters or run in seen)
         ]
@@ -135,7 +139,8 @@ def _accounts(store: Store, machines: list[Machine]) -> list[tuple[str, dict[str
     return list(found.values())
 
 
-def _table(result: Result) -> list[str]:
+def _table(result: Result, check_mode: bool) -> list[str]:
+    words = {**LISTS, **({"removed": "would be removed"} if check_mode else {})}
     rows = [
         (
             said,
@@ -145,7 +150,7 @@ def _table(result: Result) -> list[str]:
             one["driver"].removeprefix(f"{_drivers.OWN}."),
             one.get("error") or one["why"],
         )
-        for name, said in LISTS.items()
+        for name, said in words.items()
         for one in result[name]
     ]
     return aligned([COLUMNS, *rows])

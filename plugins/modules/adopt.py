@@ -107,7 +107,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 adopted:
-  description: The machines that have a record now.
+  description: The machines that have a record now, or in check mode would have one.
   returned: always
   type: list
   elements: dict

@@ -15,7 +15,7 @@ description:
     O(dockyard.machine.machine#module:state=absent), and things that came late, after their machine was removed.
   - All else that no record knows is listed in RV(unrecorded) and stays. M(dockyard.machine.adopt) makes records of it,
     and O(ids) removes it. A copied store or a restored backup makes things look as if nobody knew them.
-  - What belongs to another store is never touched. A machine that another run is working on is left alone.
+  - What belongs to another store is not touched, unless O(from_store) says that it is gone and O(ids) names it. A machine that another run is working on is left alone.
   - Drops tombstones that are older than 30 days, unless there still is anything with their id.
   - Runs on the controller, whatever the connection of the task's host, and never with become.
 author:
@@ -94,7 +94,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: What was removed.
+  description: What was removed, or in check mode would be.
   returned: always
   type: list
   elements: dict
@@ -147,7 +147,7 @@ unrecorded:
   type: list
   elements: dict
 others:
-  description: What belongs to other stores. It is never touched.
+  description: What belongs to other stores. It stays, but for what O(ids) names of a store that O(from_store) says is gone.
   returned: always
   type: list
   elements: dict

@@ -50,6 +50,7 @@ def test_rotate_certs_of_a_fleet_that_is_at_work(
 
     checked = ansible.playbook("rotate_certs", new_ca, check=True).ok()
     assert checked.results(action="rotate_certs")[0]["hosts"] == ["shop-db-0", "shop-web-0"]
+    assert "Would restart the Engines of shop-db-0, shop-web-0." in checked.stdout
     assert it.ca_files() == before
 
     with Stream(places) as stream:

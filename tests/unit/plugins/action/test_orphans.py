@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import pathlib
+import re
+import types
 import typing as t
 
 import pytest
@@ -42,10 +44,11 @@ def record(store: t.Any, name: str, account: str = "acme", buried: bool = False,
 
 
 def action(
-    kind: t.Any, answers: t.Any, defaults: dict[str, dict[str, t.Any]] | None = None
+    kind: t.Any, answers: t.Any, defaults: dict[str, dict[str, t.Any]] | None = None, check: bool = False
 ) -> tuple[t.Any, list[t.Any]]:
     """The action, and what it will have run; ``answers``: a function of the arguments."""
     module, runs = kind.ActionModule.__new__(kind.ActionModule), []
+    module._task = types.SimpleNamespace(check_mode=check)
 
     def run_module(driver: str, args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
         runs.append(args)
@@ -56,8 +59,10 @@ def action(
     return module, runs
 
 
-def pruned(store: t.Any, answers: t.Any, defaults: t.Any = None, **args: t.Any) -> tuple[dict[str, t.Any], list[t.Any]]:
-    module, runs = action(prune, answers, defaults)
+def pruned(
+    store: t.Any, answers: t.Any, defaults: t.Any = None, check: bool = False, **args: t.Any
+) -> tuple[dict[str, t.Any], list[t.Any]]:
+    module, runs = action(prune, answers, defaults, check)
     said = {**dict.fromkeys(prune.ActionModule.spec), "store": store.where, **args}
     return module.perform(said, {}), runs
 
@@ -117,6 +122,14 @@ def test_what_is_found_is_listed_once_and_shown(store: t.Any) -> None:
         "unrecorded  web9     Thing  thing-1  acme.cloud.thing  no record knows it",
     ]
     assert not result["changed"] and result["diff"] == {"before": "x\nx\n", "after": ""}
+
+
+@pytest.mark.parametrize(("check", "said"), [(False, "removed"), (True, "would be removed")])
+def test_a_check_does_not_say_that_anything_was_removed(store: t.Any, check: bool, said: str) -> None:
+    record(store, "a", endpoint="one")
+    answer = {**EMPTY, "account": "acme", "removed": [{**THING, "why": "it expired"}], "unrecorded": [THING]}
+    table = pruned(store, lambda args: answer, check=check)[0]["table"]
+    assert [line.partition("  ")[0] for line in table] == ["WHAT", said, "unrecorded"]
 
 
 def test_an_account_that_no_run_was_for_is_said(store: t.Any) -> None:
@@ -191,9 +204,9 @@ ADOPTED = {"name": "web1", "id": "0123456789ab", "store": "s", "missing": ["Volu
 
 
 def adopted(
-    store: t.Any, answers: t.Any, defaults: t.Any = None, **args: t.Any
+    store: t.Any, answers: t.Any, defaults: t.Any = None, check: bool = False, **args: t.Any
 ) -> tuple[dict[str, t.Any], list[t.Any]]:
-    module, runs = action(adopt, answers, defaults)
+    module, runs = action(adopt, answers, defaults, check)
     said = {**dict.fromkeys(adopt.ActionModule.spec), "store": store.where, **args}
     return module.perform(said, {}), runs
 
@@ -216,6 +229,13 @@ def test_one_driver_with_names(store: t.Any) -> None:
         "web1     0123456789ab  yes                                       Volume   no",
         "web9     -             no: nothing of that name or id was found  -        -",
     ]
+
+
+@pytest.mark.parametrize(("check", "said"), [(False, "yes"), (True, "would be")])
+def test_a_check_does_not_say_that_anything_was_adopted(store: t.Any, check: bool, said: str) -> None:
+    answer = {**none_adopted({}), "adopted": [ADOPTED], "found": ["web1"], "diff": {"after": {"web1": {}}}}
+    table = adopted(store, lambda args: answer, check=check, driver=DRIVER)[0]["table"]
+    assert re.split("  +", table[1])[:3] == ["web1", "0123456789ab", said]
 
 
 def test_without_names_all_are_meant(store: t.Any) -> None:

@@ -230,6 +230,15 @@ def test_a_look_changes_nothing(new: New) -> None:
     assert Run(new(), kind="ca").look()["hosts"] == ["web2"]
 
 
+def test_a_look_tells_of_the_hosts_that_come_after_a_step_of_the_clients(new: New) -> None:
+    run(new, drop=False)
+    set_up(new, *HOSTS)
+    assert run(new, begin=False, drop=False)["step"] == "clients"
+    assert Run(new(), kind="ca", drop=False).look()["hosts"] == []
+    seen = Run(new(), kind="ca").look()
+    assert (seen["step"], seen["hosts"]) == ("clients", list(HOSTS)), "they would drop the old CA"
+
+
 def test_without_a_ca_there_is_nothing_to_rotate(tmp_path: pathlib.Path) -> None:
     store = FileStore(str(tmp_path / "store"))
     for _made in range(2):
