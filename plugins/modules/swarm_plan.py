@@ -116,6 +116,10 @@ manager:
   description: The host that takes orders for the swarm.
   returned: success
   type: str
+successor:
+  description: A node that is to be a manager and to take the orders, before the one that takes them is demoted. Its host and id.
+  returned: success
+  type: dict
 init:
   description: The host on which the swarm begins.
   returned: success

@@ -46,6 +46,12 @@ MUTANTS = [
         (CHECKS, "            if locked:\n", "            if locked and cluster:\n"),
     ),
     mutant(
+        "swarm-has-no-successor",
+        "The only manager demotes itself, and is told all else that is to be done, which it then may not do.",
+        f"{TESTS}::test_a_manager_that_is_to_be_one_no_longer_hands_over_first",
+        (PLAN, 'wanted[plan.manager].role == "worker":', 'wanted[plan.manager].role == "none":'),
+    ),
+    mutant(
         "swarm-demotes-down-to-less-than-a-majority",
         "The swarm loses its quorum by our own hand.",
         f"{TESTS}::test_managers_leave_as_long_as_a_majority_stays_at_each_step",

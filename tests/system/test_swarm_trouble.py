@@ -110,6 +110,15 @@ def test_managers_that_are_locked_or_dead_and_the_last_one(
         until(lambda: there(a) == ["Leader", "Reachable", "Reachable"], "all are managers again", limit=30)
         assert key not in unlocked.stdout and len(ids(a)) == 3
 
+    # A living manager becomes a worker, that gets no new tasks for a while, and then all that it was
+    play("manager manager worker", each={c.name: {"docker_swarm_availability": "pause"}}).ok()
+    until(lambda: nodes(a)[c.name] == "Ready Pause", "it is no manager", limit=30)
+    assert not swarm_of(c)["ControlAvailable"] and len(ids(a)) == 3
+    assert play("manager manager worker").changed == 0, "how available it is, is left as it is"
+    play("manager manager manager", each={c.name: {"docker_swarm_availability": "active"}}).ok()
+    until(lambda: there(a) == ["Leader", "Reachable", "Reachable"], "it is a manager again", limit=30)
+    assert len(ids(a)) == 3
+
     # With one dead, the others are needed; the dead one can go, and then one of two
     c.ssh("systemctl stop docker.socket docker.service")
     until(lambda: nodes(a)[c.name] == "Down Active Unreachable", "the managers miss it", limit=60)
@@ -140,3 +149,8 @@ def test_managers_that_are_locked_or_dead_and_the_last_one(
         last = play(parts).failed()
         assert last.changed == 0 and a.name in last.messages, parts
     assert nodes(a) == {a.name: "Ready Active Leader", b.name: "Ready Active"}
+
+    # It hands over to a worker, in one run, and what else is to be done is done by the new one
+    play("worker manager absent", docker_swarm_rotate_tokens=["worker"]).ok()
+    until(lambda: nodes(b) == {a.name: "Ready Active", b.name: "Ready Active Leader"}, "it is a worker", limit=30)
+    assert play("worker manager absent").changed == 0

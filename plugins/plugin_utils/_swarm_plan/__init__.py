@@ -69,6 +69,8 @@ def make_plan(
         leaving = [] if plan.leaving.dissolve else [*filter(None, going.values()), *stale]
         last = _demotions(plan, wanted, leaving, nodes, cluster)
         plan.leaving.demote = [id for id in last if id in plan.leaving.remove]
+        if plan.manager in wanted and wanted[plan.manager].role == "worker":
+            plan.successor = _successor(wanted, nodes)
         _nodes.plan_nodes(plan, wanted, nodes, last)
         if wanted:
             _plan_settings(plan, cluster, settings or {}, rotate)
@@ -117,6 +119,12 @@ def _spokesman(wishes: dict[str, Wish], nodes: dict[str, Node | None], cluster: 
         and wishes[host].state != "absent"
     ]
     return cluster.manager if cluster.manager in staying or not staying else staying[0]
+
+
+def _successor(wanted: dict[str, Wish], nodes: Nodes) -> dict[str, str]:
+    """A worker that is to be a manager: where none of the managers stays one, it comes before all else."""
+    ready = ((host, node) for host in wanted if (node := nodes[host]) and node.ready)
+    return next(({"host": host, "id": node.id} for host, node in ready if wanted[host].role == "manager"), {})
 
 
 def _demotions(plan: Plan, wanted: dict[str, Wish], leaving: list[Node], nodes: Nodes, cluster: Cluster) -> list[str]:

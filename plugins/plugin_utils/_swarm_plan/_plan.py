@@ -46,6 +46,7 @@ class Plan:
     unsure: list[str] = dataclasses.field(default_factory=list)  # hosts whose own word is needed
     cluster: str = ""  # the swarm's id
     manager: str = ""  # the host that takes the orders
+    successor: dict[str, str] = dataclasses.field(default_factory=dict)  # host and id, of who is to take them before it
     unlock: list[str] = dataclasses.field(default_factory=list)
     init: str = ""
     join: dict[str, str] = dataclasses.field(default_factory=dict)  # host -> role

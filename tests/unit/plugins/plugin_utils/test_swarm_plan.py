@@ -107,6 +107,18 @@ def test_promotions_come_before_demotions():
     assert [(step["hostname"], step["role"]) for step in made.nodes] == [("n-w1", "manager"), ("n-m1", "worker")]
 
 
+def test_a_manager_that_is_to_be_one_no_longer_hands_over_first():
+    made = plan({"m1": "worker", "w1": "manager"}, answer(node("m1", "manager"), node("w1")))
+    assert (made.manager, made.successor) == ("m1", {"host": "w1", "id": "n-w1"})
+    # By the word of that one, it takes the orders
+    both = [node("m1", "manager"), node("w1", "manager")]
+    made = plan({"m1": "worker", "w1": "manager"}, answer(*both, of="w1"))
+    assert (made.manager, made.successor, [step["hostname"] for step in made.nodes]) == ("w1", {}, ["n-m1"])
+    # Where another manager stays, it takes them
+    made = plan({"m1": "worker", "m2": "manager", "w1": "manager"}, answer(*both, node("m2", "manager")))
+    assert (made.manager, made.successor) == ("m2", {})
+
+
 def test_labels_that_are_ours_go_and_those_of_others_stay():
     there = node("w1", **{"dockyard.labels": "tier,zone", "tier": "front", "zone": "a", "theirs": "x"})
     made = plan(
