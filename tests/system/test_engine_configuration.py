@@ -9,6 +9,7 @@ In this order on one host, which starts as BASE has it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pathlib
 import threading
@@ -25,8 +26,9 @@ BASE = {
     "docker_engine_access": "local",
     "docker_engine_registry_mirrors": ["http://127.0.0.1:5000"],
     "docker_engine_insecure_registries": ["10.9.0.0/16", "registry.example.org:5000"],
-    "docker_engine_storage_driver": "overlay2",
-    "docker_engine_log_driver": "json-file",
+    # Other ones than an Engine takes by itself on these hosts, as far as they can be had there
+    "docker_engine_storage_driver": "vfs",
+    "docker_engine_log_driver": "local",
     "docker_engine_log_opts": {"max-size": "1m", "max-file": 3, "compress": True},
     "docker_engine_labels": {"tier": "front"},
     "docker_engine_dns": ["192.0.2.53"],
@@ -34,7 +36,9 @@ BASE = {
     "docker_engine_dns_search": ["example.org"],
     "docker_engine_default_address_pools": [{"base": "10.200.0.0/16", "size": 24}],
     "docker_engine_default_ulimits": {"nofile": "1024:2048"},
-    "docker_engine_cgroup_driver": "cgroupfs",
+    "docker_engine_cgroup_driver": "systemd",
+    "docker_engine_ipv6": True,
+    "docker_engine_fixed_cidr_v6": "2001:db8:1::/64",
     "docker_engine_bip": "172.26.0.1/16",
     "docker_engine_mtu": 1400,
     "docker_engine_metrics_addr": "127.0.0.1:9323",
@@ -49,6 +53,7 @@ def play(tmp_path_factory, collections):
 @pytest.fixture(scope="module")
 def host(bed, play):
     it = bed.host()
+    it.ssh("mount -o remount,rw,bind /proc/sys")  # for IPv6, where the Engine has to switch it on
     play(it, docker_engine_config={"log-level": "warn"})
     yield it
     bed.remove(it)
@@ -86,11 +91,13 @@ def test_configuration_options_reach_the_engine(host, container):
     assert info["RegistryConfig"]["Mirrors"] == ["http://127.0.0.1:5000/"]
     assert "10.9.0.0/16" in info["RegistryConfig"]["InsecureRegistryCIDRs"]
     assert "registry.example.org:5000" in info["RegistryConfig"]["IndexConfigs"]
-    assert (info["Driver"], info["LoggingDriver"], info["CgroupDriver"]) == ("overlay2", "json-file", "cgroupfs")
+    assert (info["Driver"], info["LoggingDriver"], info["CgroupDriver"]) == ("vfs", "local", "systemd")
     assert info["Labels"] == ["tier=front"] and info["LiveRestoreEnabled"]
     seen = json.loads(host.out(f"docker inspect {container}"))[0]
     assert seen["HostConfig"]["LogConfig"]["Config"] == {"max-size": "1m", "max-file": "3", "compress": "true"}
     assert seen["NetworkSettings"]["Gateway"] == "172.26.0.1"
+    assert host.out("docker network inspect -f '{{.EnableIPv6}}' bridge") == "true"
+    assert seen["NetworkSettings"]["GlobalIPv6Address"].startswith("2001:db8:1:")
     inside = host.out(
         f"docker exec {container} sh -c 'cat /etc/resolv.conf; ulimit -Sn; ulimit -Hn; ip link show eth0'"
     )
@@ -258,6 +265,9 @@ def test_configuration_secrets_are_seen_nowhere(host, play, container):
     assert content == {"auths": {}, "proxies": {"default": {"httpsProxy": client["https_proxy"]}}}
     inside = host.out(f"docker run --rm {image.NAME} env")
     assert f"HTTPS_PROXY={client['https_proxy']}" in inside
+    digest = hashlib.sha256(client["https_proxy"].encode()).hexdigest()
+    recipe = f"FROM {image.NAME}\\nRUN printf %%s $HTTPS_PROXY | sha256sum\\n"
+    assert digest in host.out(f"printf '{recipe}' | docker build --no-cache -"), "a build has the proxies, too"
 
     changed = secret | {"https_proxy": "http://jo:canary-of-change@proxy.example.org:3128"}
     failed = play(host, ok=False, arguments=["-vvvv", "--diff"], **variables | {
