@@ -20,11 +20,6 @@ def asked_for(version: str, asked: str) -> bool:
     return bool(re.match(re.escape(asked) + _BOUNDARY, version.split(":", 1)[-1]))
 
 
-def newest(versions: t.Iterable[str], asked: str = "") -> str | None:
-    """The newest of those asked for."""
-    return max((version for version in versions if asked_for(version, asked)), key=order, default=None)
-
-
 def order(version: str) -> t.Any:
     """A key to sort versions of one package by, in the order that package managers agree on for real ones."""
     epoch, dummy, rest = version.rpartition(":")
@@ -32,8 +27,3 @@ def order(version: str) -> t.Any:
     # A tilde comes before everything, also before the end; letters before numbers.
     ranked = [(-1, 0, "") if word == "~" else (2, int(word), "") if word.isdigit() else (1, 0, word) for word in words]
     return int(epoch) if epoch.isdigit() else 0, [*ranked, (0, 0, "")]
-
-
-def upstream(version: str) -> str:
-    """What people call it: without epoch and revision."""
-    return re.sub(r"[-~+].*", "", version.split(":", 1)[-1])

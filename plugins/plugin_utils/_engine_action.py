@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the engine actions share: arguments checked, and PEM given as content or as a path on the controller."""
+"""What the engine actions share: PEM given as content or as a path on the controller, and plain values."""
 
 from __future__ import annotations
 
