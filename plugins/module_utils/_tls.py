@@ -412,14 +412,6 @@ def _names(certificate: x509.Certificate) -> list[str]:
     return names + [str(address) for address in found.get_values_for_type(x509.IPAddress)]
 
 
-def _key_id(certificate: x509.Certificate, kind: t.Any, attribute: str) -> str | None:
-    try:
-        value = getattr(certificate.extensions.get_extension_for_class(kind).value, attribute)
-    except x509.ExtensionNotFound:
-        return None
-    return value.hex() if value else None
-
-
 def inspect(cert_pem: str) -> dict[str, t.Any]:
     """What a certificate says, as plain data: validity, names, key, issuer and purposes."""
     _need_library()
@@ -443,23 +435,8 @@ def inspect(cert_pem: str) -> dict[str, t.Any]:
             (str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)), None
         ),
         "issuer": certificate.issuer.rfc4514_string(),
-        "key_id": _key_id(certificate, x509.SubjectKeyIdentifier, "digest"),
-        "issuer_key_id": _key_id(certificate, x509.AuthorityKeyIdentifier, "key_identifier"),
         "public_key_sha256": _fingerprint(certificate.public_key()),
     }
-
-
-def issued_by(cert_pem: str, ca_bundle_pem: str, any_of: bool = True) -> bool:
-    """Whether one of the bundle's authorities, or the first one, has signed this certificate (which is checked)."""
-    _need_library()
-    certificate = _load_certificate(cert_pem, "The certificate")
-    for ca_cert in _load_certificates(ca_bundle_pem, "The CA certificate")[: None if any_of else 1]:
-        try:
-            certificate.verify_directly_issued_by(ca_cert)
-        except (ValueError, TypeError, InvalidSignature):
-            continue
-        return True
-    return False
 
 
 def needs_renewal(

@@ -11,6 +11,7 @@ Written with the library alone, so that what the collection does is judged by so
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import ipaddress
@@ -22,6 +23,7 @@ import time
 import typing as t
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -36,6 +38,16 @@ def now() -> datetime.datetime:
 
 def pem(thing: t.Any) -> str:
     return thing.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def issued_by(certificate: str, bundle: str) -> bool:
+    """Whether one of a bundle's CAs has signed this certificate, the first of a chain."""
+    own = x509.load_pem_x509_certificates(certificate.encode())[0]
+    for issuer in x509.load_pem_x509_certificates(bundle.encode()):
+        with contextlib.suppress(ValueError, TypeError, InvalidSignature):
+            own.verify_directly_issued_by(issuer)
+            return True
+    return False
 
 
 @dataclasses.dataclass

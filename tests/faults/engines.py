@@ -29,6 +29,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import _ca
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._rotation import Run
+from tests.beds import pki
 from tests.faults.hosts import SSH
 from tests.faults.invariants import holds
 
@@ -209,4 +210,4 @@ class _Everywhere(dict[str, t.Any]):
 
 @functools.cache
 def _issued_by(certificate: str, bundle: str) -> bool:
-    return _tls.issued_by(certificate, bundle)
+    return pki.issued_by(certificate, bundle)

@@ -54,7 +54,7 @@ def mode(path):
 
 def pair_is_whole(folder, ca):
     certificate = (folder / "cert.pem").read_text()
-    return _tls.belongs((folder / "key.pem").read_text(), certificate) and _tls.issued_by(certificate, ca)
+    return _tls.belongs((folder / "key.pem").read_text(), certificate) and pki.issued_by(certificate, ca)
 
 
 def test_a_folder_for_docker_clients(make, store, tmp_path):

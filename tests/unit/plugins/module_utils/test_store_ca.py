@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._store import _ca
+from tests.beds import pki
 
 KEYS = ("server-ca-key.pem", "client-ca-key.pem")
 
@@ -41,7 +42,7 @@ def host(files: _ca.Files) -> dict[str, str]:
 
 
 def accept(client: _ca.Files, host: dict[str, str]) -> bool:
-    return _tls.issued_by(host["certificate"], client["server-ca.pem"]) and _tls.issued_by(
+    return pki.issued_by(host["certificate"], client["server-ca.pem"]) and pki.issued_by(
         client["client-cert.pem"], host["trusts"]
     )
 
@@ -60,7 +61,7 @@ def test_no_moment_of_a_rotation_keeps_anybody_out(files: _ca.Files) -> None:
         if step and step.step.hosts:
             of_hosts.append(current)
     assert not accept(states[0], of_hosts[-1]) and not accept(states[-1], of_hosts[0])
-    assert not _tls.issued_by(states[0]["client-cert.pem"], of_hosts[-1]["trusts"]), "the old client is refused"
+    assert not pki.issued_by(states[0]["client-cert.pem"], of_hosts[-1]["trusts"]), "the old client is refused"
 
 
 def test_of_old_keys_each_goes_when_nothing_is_signed_by_it_any_more(files: _ca.Files) -> None:

@@ -22,6 +22,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Store, _ca
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
+from tests.beds import pki
 from tests.doubles.objects import Memory
 from tests.model.clock import Clock
 
@@ -234,7 +235,7 @@ def test_one_ca_and_the_whole_pair(new: New, store: Store) -> None:
     for it in (store, other):
         it.fill_ca()
         assert sorted(os.listdir(it.ca)) == sorted([*_tls.CA_FILES, "client-cert.pem", "client-key.pem"])
-    assert _tls.issued_by((pairs[0] / "cert.pem").read_text(), pathlib.Path(store.ca, "client-ca.pem").read_text())
+    assert pki.issued_by((pairs[0] / "cert.pem").read_text(), pathlib.Path(store.ca, "client-ca.pem").read_text())
 
 
 def test_the_clients_certificate_is_renewed_in_time(new: New, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def test_one_side_alone(store, take, options, acme):
     files = store.ca_files()
     assert days_left(_tls.inspect(files["client-cert.pem"])["not_after"]) in (29, 30)
     assert "server-ca-key.pem" not in files and "client-ca-key.pem" in files
-    assert _tls.issued_by(files["client-cert.pem"], files["client-ca.pem"])
+    assert pki.issued_by(files["client-cert.pem"], files["client-ca.pem"])
 
 
 def test_the_clients_certificate_is_renewed_by_who_can(store, take, options, monkeypatch):
