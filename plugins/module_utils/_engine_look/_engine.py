@@ -62,7 +62,6 @@ def about_tls() -> dict[str, t.Any]:
         "certificate": host.read(cfg.CERTIFICATE_PATH),
         "public_key": public,
         "key_mode": mode,
-        "key_tool": host.which("openssl") or host.which("ssh-keygen"),
     }
 
 
@@ -73,7 +72,6 @@ def about_environment(wanted: dict[str, str], others: dict[str, tuple[str, str]]
     cfg.render_environment(wanted)  # says what can't be in such a file
     found = cfg.parse_environment(text or "")
     return {
-        "exists": text is not None,
         "names": sorted(found),
         # Their order makes no difference, and so no restart
         "matches": private and found == wanted,

@@ -31,7 +31,6 @@ def units(waited: list[str]) -> dict[str, t.Any]:
         "load": state["LoadState"],
         "active": state["ActiveState"],
         "enabled": "enabled" if openrc.enabled() else "disabled",
-        "stale": False,
         "pid": int(state.get("MainPID", 0)),
         "fragment": openrc.SCRIPT,
         "drop_ins": [openrc.SETTINGS],

@@ -34,7 +34,6 @@ def about_rootless(wanted: str) -> dict[str, t.Any]:
     found.update(
         user=ids.about(wanted, ids.FILES[0], ids.user_exists),
         group=ids.about(group, ids.FILES[1], ids.group_exists),
-        uid=owner.uid if owner else None,
         home=home,
         data_root=f"{home}/.local/share/docker",
         lingers=os.path.exists(f"/var/lib/systemd/linger/{wanted}") and bool(owner and rootless.manager_runs(owner)),
@@ -67,7 +66,6 @@ def units(seen: dict[str, t.Any]) -> dict[str, t.Any]:
         "load": "loaded",
         "active": "inactive",
         "enabled": "",
-        "stale": False,
         "pid": 0,
         "fragment": isolation.ROOTLESS_UNIT,
         "drop_ins": [],
@@ -82,8 +80,7 @@ def units(seen: dict[str, t.Any]) -> dict[str, t.Any]:
         "arguments": [],
         "later_drop_ins": [],
     }
-    sock = {**service, "listen": [], "enabled": "enabled"}
-    return {"docker.service": service, "docker.socket": sock}
+    return {"docker.service": service, "docker.socket": {**service, "enabled": "enabled"}}
 
 
 def _is(path: str, text: str) -> bool:

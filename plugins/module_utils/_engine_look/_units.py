@@ -52,7 +52,6 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
             "load": properties.get("LoadState"),
             "active": properties.get("ActiveState"),
             "enabled": properties.get("UnitFileState"),
-            "stale": properties.get("NeedDaemonReload") == "yes",
             "pid": int(properties.get("MainPID") or 0),
             "fragment": fragment,
             "drop_ins": drop_ins,
@@ -60,8 +59,6 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
         }
         if name == "docker.service":
             about.update(command_of(files, own or ""))
-        elif name == "docker.socket":
-            about["listen"] = cfg.assigned([text for dummy, text in files], "Socket", "ListenStream")
         found[name] = about
     return found
 

@@ -177,7 +177,7 @@ def fresh_user(**more):
     info = base.fresh()
     who = {"name": "jo", "exists": False, "ranges": False}
     info["rootless"].update(
-        user=who, group=who, uid=None, home="/home/jo", data_root="/home/jo/.local/share/docker", lingers=False,
+        user=who, group=who, home="/home/jo", data_root="/home/jo/.local/share/docker", lingers=False,
         delegated=False, script=None, unit=None, own_unit=False, context=None, tun=True, namespaces=None, kernel=[6, 1],
         system={"active": False, "enabled": False, "running": 0},
     )  # fmt: skip
@@ -191,7 +191,7 @@ def fresh_user(**more):
 def user_runs(containers=0, **more):
     """A host on which the role has run."""
     script = "/usr/share/docker.io/contrib/dockerd-rootless.sh"
-    info = fresh_user(unit_user="jo", uid=1001, lingers=True, delegated=True, script=script, context=True)
+    info = fresh_user(unit_user="jo", lingers=True, delegated=True, script=script, context=True)
     who = {"name": "jo", "exists": True, "ranges": True}
     info["rootless"].update(user=who, group=who, unit=rootless.unit("jo", 2376, [], False, script), **more)
     whole = base.done(containers)

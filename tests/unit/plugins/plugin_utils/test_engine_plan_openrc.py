@@ -76,7 +76,7 @@ def test_an_engine_that_others_have_set_up_is_left_to_its_options():
 
 def test_the_environment_is_read_from_its_private_file():
     info = with_openrc(done(), BLOCK)
-    info["environment"] = {"exists": False, "names": [], "matches": False, "others": []}
+    info["environment"] = {"names": [], "matches": False, "others": []}
     it = plan(info, source="auto", environment=["HTTP_PROXY"], proxies=["HTTP_PROXY"])
     assert "/etc/docker/dockyard.env" in it.apply["options"] and it.action == "restart"
 
