@@ -42,8 +42,6 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
     with_openrc,
 )
 
-ACCESS = ("tls", "ssh", "local")
-
 
 def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> Plan:
     """The plan for one host; PlanError if it can't or must not be done."""
@@ -93,13 +91,6 @@ def _finished(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.
 
 
 def _check_wanted(wanted: Wanted) -> None:
-    for option, value, allowed in (
-        ("docker_engine_source", wanted.source, ("auto", *sorted(_packages.SOURCES))),
-        ("docker_engine_access", wanted.access, ACCESS),
-        ("docker_engine_rotate", wanted.rotate, _rotate.ROTATE),
-    ):
-        if value not in allowed:
-            raise PlanError(f"{option} is {value!r}; it can be {', '.join(allowed)}")
     _packages.check(wanted)
     _repository.check(wanted)
     if not 1 <= wanted.port <= 65535:

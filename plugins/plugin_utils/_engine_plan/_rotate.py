@@ -17,8 +17,6 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _certificate, _service
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, Wanted, with_openrc
 
-ROTATE = ("", "ca", "certificates")
-
 
 def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
     wanted = dataclasses.replace(wanted, rootless_user=info["rootless"]["unit_user"] or "")

@@ -15,6 +15,7 @@ from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._packages import SOURCES
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
 # What the role's tasks use themselves, and what the plan knows by another name
@@ -37,7 +38,13 @@ def test_a_variable_without_a_value_is_one_that_is_not_given():
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [({"prot": 1}, "docker_engine_prot"), ({"port": "x"}, "docker_engine_port"), ({"access": "http"}, "http")],
+    [
+        ({"prot": 1}, "docker_engine_prot"),
+        ({"port": "x"}, "docker_engine_port"),
+        ({"access": "http"}, "docker_engine_access .* tls, ssh, local, got: http"),
+        ({"source": "snap"}, "docker_engine_source .* auto, docker_ce, distro, static, present, got: snap"),
+        ({"rotate": "key"}, "docker_engine_rotate .* ca, certificates, got: key"),
+    ],
 )
 def test_what_the_role_does_not_take_is_named(given, said):
     with pytest.raises(PlanError, match=said):
@@ -52,6 +59,7 @@ def test_all_variables_of_the_role_reach_the_plan_with_one_default():
     wanted = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["docker_engine_wanted"]
     assert set(wanted) == names - OF_THE_TASKS
     assert {field.name for field in dataclasses.fields(Wanted)} - PREPARED <= names
+    assert spec["docker_engine_source"]["choices"] == ["auto", *SOURCES]
 
 
 # -- what a host says of itself

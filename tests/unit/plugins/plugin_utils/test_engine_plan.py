@@ -30,7 +30,7 @@ CLIENT_CA = _tls.new_ca("clients")
 
 def unit(**more):
     return {
-        "exists": False, "load": "not-found", "active": "inactive", "enabled": "", "stale": False, "pid": 0,
+        "exists": False, "load": "not-found", "active": "inactive", "enabled": "", "pid": 0,
         "fragment": "", "drop_ins": [], "own_drop_in": None, **more,
     }  # fmt: skip
 
@@ -54,7 +54,7 @@ def fresh():
             "docker.socket": unit(listen=[]),
         },
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
-        "environment": {"exists": False, "names": [], "matches": True, "others": []},
+        "environment": {"names": [], "matches": True, "others": []},
         "remembered": {"config": {}, "clients": {}, "pending": None},
         "clients": {}, "firewalls": {"systemd": {"active": True}},
         "places": {
@@ -317,8 +317,6 @@ SERVICE = ("units", "docker.service")
 @pytest.mark.parametrize(
     ("info", "more", "said"),
     [
-        (done(), {"source": "snap"}, "docker_engine_source is 'snap'; it can be auto, distro, docker_ce, present, static"),
-        (done(), {"access": "http"}, "docker_engine_access is 'http'"),
         (done(), {"port": 0}, "docker_engine_port is 0"),
         (done(), {"config": {"hosts": []}}, "'hosts'"),
         (done(), {"config": {"proxies": {"https-proxy": "http://a:b@c"}}}, "docker_engine_proxies"),
@@ -365,7 +363,7 @@ def test_distro_knows_its_family():
 
 def test_values_of_the_environment_are_in_no_difference():
     info = done()
-    info["environment"].update(exists=True, names=["A"], matches=False)
+    info["environment"].update(names=["A"], matches=False)
     it = plan(info, environment=["A", "HTTPS_PROXY"])
     assert it.action == "restart"
     assert any(part["after_header"] == cfg.ENVIRONMENT_PATH for part in it.diff)
@@ -489,5 +487,3 @@ def test_a_host_without_tls_has_nothing_to_rotate():
         info["units"]["docker.socket"]["own_drop_in"] = None
         it = rotated(info, "certificates")
         assert it.changes == [] and it.authority == ""
-    with pytest.raises(PlanError, match="docker_engine_rotate"):
-        plan(done(), rotate="all")
