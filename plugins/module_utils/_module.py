@@ -19,7 +19,7 @@ from ._lifecycle._adopt import Adopt
 from ._lifecycle._orphans import Survey, strangers
 from ._lifecycle._prune import Prune
 from ._record import check_name, seconds_of
-from ._store import VARIABLE, open_store
+from ._store import open_store
 from .driver import Driver, Machine, Seen
 
 OVER_ACCOUNT = ("pruned", "adopted")  # states of an account, of no machine alone
@@ -170,4 +170,4 @@ def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
     )
 
 
-__all__ = ["SHARED", "VARIABLE", "fqcn", "run", "secret_options"]
+__all__ = ["SHARED", "fqcn", "run", "secret_options"]

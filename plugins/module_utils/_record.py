@@ -70,7 +70,6 @@ class Resource:
 
     key: str
     kind: str
-    name: str = ""
     id: str | None = None
     status: str = "planned"  # planned, creating, created, made, removing
     generation: int = 1

@@ -45,7 +45,6 @@ UNSURE = "unsure"  # may have been done, or not
 
 ABSENT, CREATING, RUNNING, STOPPED, PAUSED = "absent", "creating", "running", "stopped", "paused"
 STARTING, STOPPING, ERROR, UNKNOWN = "starting", "stopping", "error", "unknown"
-STATES = (ABSENT, CREATING, RUNNING, STOPPED, PAUSED, STARTING, STOPPING, ERROR, UNKNOWN)
 
 # As ``restart`` of a machine whose provider can't: the host reboots itself, and its new boot is waited for.
 OVER_SSH = "over ssh"
@@ -56,7 +55,7 @@ class Seen:
     """What a provider's answer says of one thing."""
 
     id: str
-    state: str | None = RUNNING  # one of STATES; None: the provider can't tell, so SSH is asked
+    state: str | None = RUNNING  # one of those above; None: the provider can't tell, so SSH is asked
     name: str = ""
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
     has: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # what corresponds to the request, and no more

@@ -58,9 +58,7 @@ class ControllerAction(ActionBase):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         raise AnsibleActionFail("This action does nothing")
 
-    def run_module(
-        self, name: str, args: dict[str, t.Any], task_vars: dict[str, t.Any], check: bool | None = None
-    ) -> Result:
+    def run_module(self, name: str, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         """Run a module on the controller, with no arguments left in files."""
         connection, context = self._connection, self._play_context
         # Our own Python: a host's interpreter setting is for the host.
@@ -72,11 +70,8 @@ class ControllerAction(ActionBase):
             task_vars["ansible_delegated_vars"] = {**delegated, self._task.delegate_to: mine}
         local = self._shared_loader_obj.connection_loader.get("ansible.builtin.local", context, "/dev/null")
         local.set_option("pipelining", True)
-        was_check = self._task.check_mode
         self._connection = local
         try:
-            if check is not None:
-                self._task.check_mode = check
             return dict(
                 self._execute_module(
                     module_name=name, module_args=args, task_vars=task_vars, wrap_async=self._task.async_val
@@ -84,7 +79,6 @@ class ControllerAction(ActionBase):
             )
         finally:
             self._connection = connection
-            self._task.check_mode = was_check
 
     def defaults(self, action: str) -> dict[str, t.Any]:
         """module_defaults of a module that this task dispatches to, those of its groups included."""

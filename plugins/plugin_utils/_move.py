@@ -60,18 +60,16 @@ class Move:
             self._refuse_local()
         return not meta.get(MOVED)
 
-    def run(self) -> list[str]:
-        """Do it, or what is left of it; returns the machines that were copied."""
-        copied = []
+    def run(self) -> None:
+        """Do it, or what is left of it."""
         if not self._in_use():
             meta = {key: value for key, value in self.source.meta().items() if key not in (MOVED, MOVING)}
             self._mark(self.target, {**meta, FILLING: self.source.where})
             self._mark(self.source, {**meta, MOVING: self.target.where})
-            copied = self._copy()
+            self._copy()
             self._mark(self.target, meta)
         meta = {key: value for key, value in self.source.meta().items() if key != MOVING}
         self._mark(self.source, {**meta, MOVED: self.target.where})
-        return copied
 
     def _in_use(self) -> bool:
         """Whether the new place is the store already."""
@@ -103,7 +101,7 @@ class Move:
                 remedy=f"Remove them first, or leave {self.source.where} where it is",
             )
 
-    def _copy(self) -> list[str]:
+    def _copy(self) -> None:
         source, target = self.source, self.target
         copied = []
         # All that was ever worked on: who began before the mark was there is waited for, and nobody begins after it
@@ -122,7 +120,6 @@ class Move:
         for tombstone in source.tombstones():
             target.bury(tombstone)
         self._compare(copied, files)
-        return copied
 
     def _copy_machine(self, record: Record) -> None:
         source, target, name = self.source, self.target, record.name

@@ -21,11 +21,11 @@ import uuid
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import (
+    _clock,
     _engine_host,
     _lifecycle,
     _module,
     _process,
-    _resources,
     _ssh,
     _tls,
 )
@@ -47,7 +47,7 @@ KEY_CANARY = "canary-of-the-private-key"
 CALL_TAKES = 0.05  # seconds
 
 
-class Clock(_resources.Clock):
+class Clock(_clock.Clock):
     """A day passes in no time."""
 
     def __init__(self, now: float = 1_000_000.0) -> None:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _resources
+from ansible_collections.dockyard.machine.plugins.module_utils import _clock
 
 DAY = 86400.0
 
 
-class Clock(_resources.Clock):
+class Clock(_clock.Clock):
     """For a Lifecycle and a Provider: hand both the same one."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:

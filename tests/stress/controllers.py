@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _resources
+from ansible_collections.dockyard.machine.plugins.module_utils import _clock
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 
 if t.TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Controller:
     tasks: list[Task]
 
 
-class Clock(_resources.Clock):
+class Clock(_clock.Clock):
     def __init__(self, process: Process) -> None:
         self.process = process
         self.controller = process.controller

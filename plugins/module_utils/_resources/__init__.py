@@ -14,7 +14,6 @@ Each file is a chapter on top of the one before: _calls, _looking, _removing, _m
 
 from __future__ import annotations
 
-from .._clock import Clock
 from ._calls import NAMESPACE, PENDING, UNSURE_TRIES, ProviderError
 from ._looking import is_ours
 from ._making import AFTER_CREATE, Full, Making
@@ -24,7 +23,6 @@ __all__ = [
     "NAMESPACE",
     "PENDING",
     "UNSURE_TRIES",
-    "Clock",
     "Full",
     "ProviderError",
     "Resources",

@@ -27,10 +27,8 @@ import uuid
 from .._errors import MachineError
 from .._record import Record, now
 from . import _ca
-from ._base import CA_LOCK, DERIVED, FIRST_BOOT, PAIR, PICKS_LOCK, Lock, Store
+from ._base import CA_LOCK, DERIVED, FIRST_BOOT, PAIR, Lock, Store
 from ._durable import fsync_folder, make_folder, write_file, write_files
-
-__all__ = ["PICKS_LOCK", "FileStore"]
 
 NOT_OWN = {"machine.json", "observed.json", *DERIVED}  # of a machine's folder
 

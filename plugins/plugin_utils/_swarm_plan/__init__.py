@@ -139,7 +139,7 @@ def _demotions(plan: Plan, wanted: dict[str, Wish], leaving: list[Node], nodes: 
         for node in cluster.nodes
     ]
     future += [
-        Node(host, host, role, "active", {}, True, True, "") for host, role in plan.join.items() if role == "manager"
+        Node(host, host, role, "active", {}, True, True) for host, role in plan.join.items() if role == "manager"
     ]
     demoted = [node for host, wish in wanted.items() if (node := nodes[host]) and wish.role == "worker"]
     return [node.id for node in _leaving.demotions(future, [*demoted, *leaving])]

@@ -26,7 +26,6 @@ class Node:
     labels: dict[str, str]
     ready: bool
     reachable: bool  # of a manager: whether the others reach it
-    address: str
 
     @classmethod
     def of(cls, said: dict[str, t.Any]) -> Node:
@@ -39,7 +38,6 @@ class Node:
             labels=spec.get("Labels") or {},
             ready=status.get("State") == "ready",
             reachable=(said.get("ManagerStatus") or {}).get("Reachability") == "reachable",
-            address=status.get("Addr") or "",
         )
 
     @property
