@@ -12,10 +12,10 @@ import os
 import typing as t
 
 from . import _ssh
+from ._durable import make_folder
 from ._errors import MachineError
 from ._host_key import REPLACE
 from ._record import Record
-from ._store._durable import make_folder
 
 if t.TYPE_CHECKING:
     from ._clock import Clock

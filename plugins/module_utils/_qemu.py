@@ -21,6 +21,7 @@ import tempfile
 import typing as t
 
 from . import _process
+from ._durable import sync
 from ._errors import BadOption, MachineError
 
 QMP_LIMIT = 10  # seconds for an answer of a QEMU that accepted the connection
@@ -123,23 +124,15 @@ def write(path: str, data: str | bytes) -> None:
 
 def place(temporary: str, path: str) -> None:
     """Rename into place, durably."""
-    _sync(temporary)
+    sync(temporary)
     os.rename(temporary, path)
-    _sync(os.path.dirname(path))
+    sync(os.path.dirname(path))
 
 
 def remove(folder: str) -> None:
     """A folder and all that is in it, durably."""
     shutil.rmtree(folder)
-    _sync(os.path.dirname(folder))
-
-
-def _sync(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(os.path.dirname(folder))
 
 
 def read_json(path: str) -> t.Any:

@@ -19,9 +19,9 @@ import time
 import typing as t
 
 from . import _process
+from ._durable import sync, write_file
 from ._errors import BadOption, MachineError
 from ._record import Record, known_hosts, private_key, ssh_arguments
-from ._store._durable import fsync_folder, write_file
 
 CONNECT_TIMEOUT = 10  # seconds for one try
 TRANSPORT_FAILED = 255  # ssh's own exit status: no session
@@ -38,11 +38,9 @@ def make_key(path: str, comment: str) -> str:
         _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", temporary])
         for suffix in (".pub", ""):
             os.chmod(temporary + suffix, 0o600)
-            descriptor = os.open(temporary + suffix, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
+            sync(temporary + suffix)
             os.rename(temporary + suffix, path + suffix)
-        fsync_folder(os.path.dirname(path))
+        sync(os.path.dirname(path))
     return read_public_key(path)
 
 

@@ -12,8 +12,8 @@ import stat
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.module_utils._durable import make_folder, write_files
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._store._durable import make_folder, write_files
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 
 CA, CERT, KEY = FILES = ("ca.pem", "cert.pem", "key.pem")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 CA = "plugins/module_utils/_store/_ca.py"
-DURABLE = "plugins/module_utils/_store/_durable.py"
-FILE = "plugins/module_utils/_store/_file.py"
+DURABLE = "plugins/module_utils/_durable.py"
+FILE = "plugins/module_utils/_store/_file_ca.py"
 PLAN = "plugins/plugin_utils/_engine_plan/_rotate.py"
 RUN = "plugins/plugin_utils/_rotation.py"
 OF_CA = "unit/plugins/module_utils/test_store_ca.py"
@@ -71,11 +71,11 @@ MUTANTS = [
         "step-saved-late",
         "After a power cut the new CA is gone, and hosts have certificates of it.",
         "cells generic rotate-ca power-cut",
-        (FILE, "that has files\n        fsync_folder(self.path)\n", "that has files\n"),
+        (FILE, "that has files\n        sync(self.path)\n", "that has files\n"),
         # which else makes up for it, as long as there is an old folder to remove
         (
             FILE,
-            "                fsync_folder(self.path)  # keys that are worth nothing any more are gone for good\n",
+            "                sync(self.path)  # keys that are worth nothing any more are gone for good\n",
             "",
         ),
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 BASE = "plugins/module_utils/_store/_base.py"
-DURABLE = "plugins/module_utils/_store/_durable.py"
+DURABLE = "plugins/module_utils/_durable.py"
 FILE = "plugins/module_utils/_store/_file.py"
 SSH = "plugins/module_utils/_ssh.py"
 STORE = "unit/plugins/module_utils/test_store.py"
@@ -25,7 +25,7 @@ MUTANTS = [
         "folder-not-synced",
         "After a power cut the record is the former one, which does not know what was made.",
         "cells thing create power-cut",
-        (DURABLE, "        raise\n    if durable:\n        fsync_folder(os.path.dirname(path))\n", "        raise\n"),
+        (DURABLE, "        raise\n    if durable:\n        sync(os.path.dirname(path))\n", "        raise\n"),
     ),
     mutant(
         "renamed-before-it-is-synced",
@@ -43,7 +43,7 @@ MUTANTS = [
         "folders-above-not-synced",
         "After a power cut a whole store is missing, whose machines run.",
         "cells thing create power-cut",
-        (DURABLE, '            raise\n    fsync_folder(parent or ".")\n', "            raise\n"),
+        (DURABLE, '            raise\n    sync(parent or ".")\n', "            raise\n"),
     ),
     mutant(
         "record-written-in-place",
@@ -111,6 +111,6 @@ MUTANTS = [
         "key-not-synced",
         "After a power cut the machine runs, and nobody can log in.",
         "cells thing create power-cut",
-        (SSH, "            os.fsync(descriptor)\n            os.close(descriptor)", "            os.close(descriptor)"),
+        (SSH, "            sync(temporary + suffix)\n", ""),
     ),
 ]

@@ -15,9 +15,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils._durable import write_files
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Store, _ca
 from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store as open_any
-from ansible_collections.dockyard.machine.plugins.module_utils._store._durable import write_files
 from tests.beds import calls, image
 from tests.beds._base import until
 from tests.beds.calls import Stream, call, is_refused

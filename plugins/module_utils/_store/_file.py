@@ -17,22 +17,19 @@ import errno
 import fcntl
 import json
 import os
-import re
 import shutil
 import socket
 import time
 import typing as t
 import uuid
 
+from .._durable import make_folder, read_texts, sync, write_file
 from .._errors import MachineError
 from .._record import Record, now
-from . import _ca
-from ._base import CA_LOCK, DERIVED, FIRST_BOOT, PAIR, Lock, Store
-from ._durable import fsync_folder, make_folder, write_file, write_files
+from ._base import DERIVED, FIRST_BOOT, Lock
+from ._file_ca import FileCA
 
 NOT_OWN = {"machine.json", "observed.json", *DERIVED}  # of a machine's folder
-
-CA_FOLDER = re.compile(r"ca(?:-([1-9][0-9]*))?")
 REMOVED = ".removed-"  # what a machine's folder begins with while it is being removed
 
 
@@ -86,7 +83,7 @@ class FileLock:
             return "another process"
 
 
-class FileStore(Store):
+class FileStore(FileCA):
     shared = False
 
     def __init__(self, path: str) -> None:
@@ -108,7 +105,7 @@ class FileStore(Store):
             write_file(temporary, json.dumps(meta, indent=1), replace=False)
             try:
                 os.link(temporary, self._path("store.json"))
-                fsync_folder(self.path)
+                sync(self.path)
             except FileExistsError:
                 pass
             finally:
@@ -190,7 +187,7 @@ class FileStore(Store):
         with self.explained():
             if os.path.lexists(folder):
                 os.rename(folder, gone)
-                fsync_folder(self._path("machines"))
+                sync(self._path("machines"))
                 shutil.rmtree(gone)
 
     def sweep(self, name: str, lock: Lock | None) -> None:
@@ -221,7 +218,7 @@ class FileStore(Store):
 
     def files(self, name: str) -> dict[str, str]:
         with self.explained():
-            texts = _read_texts(self.folder(name))
+            texts = read_texts(self.folder(name))
         return {file: text for file, text in texts.items() if file not in NOT_OWN}
 
     def replace_files(self, name: str, texts: dict[str, str]) -> None:
@@ -242,86 +239,7 @@ class FileStore(Store):
             if self.has_first_boot(name):
                 shutil.rmtree(self._machine(name, FIRST_BOOT))
 
-    # The CA and the Docker client's pair
-
-    @property
-    def ca(self) -> str:
-        return self._path(self._ca_folders()[-1])
-
-    def _ca_folders(self) -> list[str]:
-        """Each of them whole and never changed, but by one file at a time; the last one counts."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            found = {name: one for name in os.listdir(self.path) if (one := CA_FOLDER.fullmatch(name))}
-            return sorted(found, key=lambda name: int(found[name][1] or 1)) or ["ca"]
-        return ["ca"]
-
-    def fill_ca(self) -> None:
-        """They are kept there."""
-
-    def ca_files(self) -> dict[str, str]:
-        with self.explained():
-            while True:
-                folder = self.ca
-                with contextlib.suppress(FileNotFoundError):
-                    files = _read_texts(folder)
-                    if folder == self.ca:  # else it may have gone while it was read
-                        return files
-
-    def change_ca(self, change: t.Callable[[_ca.Files], _ca.Files | None], timeout: float = 60) -> bool:
-        with self.lock(CA_LOCK, timeout), self.explained():
-            temporary = self._path(".ca")
-            shutil.rmtree(temporary, ignore_errors=True)  # of a killed run
-            before = self.ca_files()
-            after = change(before)
-            changed = after is not None and after != before
-            if after is not None and changed:
-                self._replace_ca(before, after)
-            # The one before stays as long as there is more to come, for those who have its path.
-            kept = 2 if _ca.MARK in (after or before) else 1
-            for name in self._ca_folders()[:-kept]:
-                os.rename(self._path(name), temporary)
-                shutil.rmtree(temporary)
-                fsync_folder(self.path)  # keys that are worth nothing any more are gone for good
-            return changed
-
-    def _replace_ca(self, before: _ca.Files, after: _ca.Files) -> None:
-        folder = self.ca
-        differing = [name for name in {*before, *after} if before.get(name) != after.get(name)]
-        if before and len(differing) == 1:
-            path = os.path.join(folder, differing[0])
-            if differing[0] in after:
-                write_file(path, after[differing[0]])
-            else:
-                os.unlink(path)
-                fsync_folder(folder)
-            return
-        number = int(CA_FOLDER.fullmatch(os.path.basename(folder))[1] or 1) + 1  # type: ignore[index]
-        self._rename_ca(after, self._path(f"ca-{number}") if before else folder)
-
-    def _rename_ca(self, files: _ca.Files, folder: str) -> None:
-        temporary = self._path(".ca")
-        shutil.rmtree(temporary, ignore_errors=True)
-        make_folder(temporary)
-        for name, text in files.items():
-            write_file(os.path.join(temporary, name), text)
-        os.rename(temporary, folder)  # refused if there is one that has files
-        fsync_folder(self.path)
-
-    def put_ca(self, files: dict[str, str]) -> None:
-        with self.explained():
-            for name in self._ca_folders():
-                shutil.rmtree(self._path(name), ignore_errors=True)
-            self._rename_ca(files, self._path("ca"))
-
-    def give_client_pair(self, name: str) -> bool:
-        files = self.ca_files()
-        with self.explained():
-            return bool(files) and write_files(self.folder(name), {new: files[old] for new, old in PAIR.items()})
-
     # Helpers
-
-    def _path(self, *parts: str) -> str:
-        return os.path.join(self.path, *parts)
 
     def _machine(self, name: str, file: str) -> str:
         return os.path.join(self.path, "machines", name, file)
@@ -400,14 +318,3 @@ def _read_json(path: str) -> dict[str, t.Any]:
             return t.cast(dict[str, t.Any], json.loads(file.read()))
     except ValueError as error:
         raise MachineError(f"{path} is damaged ({error})", code="damaged_store") from error
-
-
-def _read_texts(folder: str) -> dict[str, str]:
-    texts = {}
-    for parent, _folders, files in os.walk(folder):
-        for file in files:
-            if ".new" not in file:  # half written
-                path = os.path.join(parent, file)
-                with open(path, encoding="utf-8") as stream:
-                    texts[os.path.relpath(path, folder)] = stream.read()
-    return texts

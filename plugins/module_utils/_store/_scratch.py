@@ -13,9 +13,9 @@ import shutil
 import tempfile
 import typing as t
 
+from .._durable import make_folder, read_texts, write_file
 from .._errors import MachineError
 from ._base import DERIVED
-from ._durable import make_folder, write_file
 
 CA = ".ca"  # no machine's name begins with a dot
 
@@ -45,15 +45,8 @@ class Scratch:
 
     def read(self, name: str) -> dict[str, str]:
         """What is in a machine's folder, but for what is derived and what is half written."""
-        folder, texts = self.folder(name), {}
         with explained():
-            for parent, _folders, files in os.walk(folder):
-                for file in files:
-                    path = os.path.join(parent, file)
-                    if file not in DERIVED and ".new" not in file:
-                        with open(path, encoding="utf-8") as stream:
-                            texts[os.path.relpath(path, folder)] = stream.read()
-        return texts
+            return read_texts(self.folder(name), but=DERIVED)
 
     def replace(self, name: str, texts: dict[str, str]) -> None:
         """Let a machine's folder hold these files, and of others only what is derived."""

@@ -14,10 +14,10 @@ import threading
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _store, _tls
+from ansible_collections.dockyard.machine.plugins.module_utils import _durable, _store, _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca, _durable
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca
 
 
 @pytest.fixture()

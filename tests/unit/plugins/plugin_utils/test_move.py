@@ -14,9 +14,10 @@ import typing as t
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _durable
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Store, _durable
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Store
 from ansible_collections.dockyard.machine.plugins.module_utils._store._lease import PERIOD
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _move
@@ -204,7 +205,7 @@ def test_a_move_between_folders_that_is_cut_off_at_any_write(
                 raise Killed
             write(*args, **more)
 
-        for module in ("_store._file", "_ssh"):
+        for module in ("_store._file", "_store._file_ca", "_ssh"):
             path = f"ansible_collections.dockyard.machine.plugins.module_utils.{module}.write_file"
             monkeypatch.setattr(path, strike)
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import typing as t
 
 
 def write_file(path: str, text: str | bytes, replace: bool = True, durable: bool = True) -> None:
@@ -30,7 +31,7 @@ def write_file(path: str, text: str | bytes, replace: bool = True, durable: bool
             os.unlink(temporary)
         raise
     if durable:
-        fsync_folder(os.path.dirname(path))
+        sync(os.path.dirname(path))
 
 
 def write_files(folder: str, texts: dict[str, str]) -> bool:
@@ -53,8 +54,20 @@ def write_files(folder: str, texts: dict[str, str]) -> bool:
                 os.unlink(temporary)
         raise
     if ready:
-        fsync_folder(folder)
+        sync(folder)
     return bool(ready)
+
+
+def read_texts(folder: str, but: t.Container[str] = ()) -> dict[str, str]:
+    """What is in a folder and those below it: path from there -> text. Without files of these names, and half written ones."""
+    texts = {}
+    for parent, _folders, files in os.walk(folder):
+        for file in files:
+            if ".new" not in file and file not in but:
+                path = os.path.join(parent, file)
+                with open(path, encoding="utf-8") as stream:
+                    texts[os.path.relpath(path, folder)] = stream.read()
+    return texts
 
 
 def _read(path: str) -> bytes | None:
@@ -76,10 +89,11 @@ def make_folder(path: str) -> None:
     except FileExistsError:
         if not os.path.isdir(path):
             raise
-    fsync_folder(parent or ".")
+    sync(parent or ".")
 
 
-def fsync_folder(path: str) -> None:
+def sync(path: str) -> None:
+    """What a file holds, or the names in a folder, on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
