@@ -18,6 +18,11 @@ class DownloadError(Exception):
     """It could not be had, or is not what it should be; the message says which."""
 
 
+def cache_folder() -> str:
+    """Where a controller keeps what it has got, and what it knows of itself; a user's choice by XDG_CACHE_HOME."""
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "dockyard")
+
+
 def fetch(url: str, limit: int = 1 << 20) -> str:
     """A small text."""
     with _opened(url) as stream:

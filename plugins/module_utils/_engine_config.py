@@ -33,7 +33,7 @@ TLS_ARGUMENTS = (
     "--tlscert=" + CERTIFICATE_PATH,
     "--tlskey=" + KEY_PATH,
 )
-_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
+HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
 
 # Keys that say where the Engine listens and how: they belong to docker_engine_access and the unit.
 OWN_KEYS = ("hosts", "tls", "tlsverify", "tlscacert", "tlscert", "tlskey")
@@ -216,7 +216,7 @@ def service_drop_in(exec_start: str | None, tls: bool, environment: bool) -> str
         lines.append("EnvironmentFile=" + ENVIRONMENT_PATH)
     if tls:
         lines += ["ExecStart=", "ExecStart=" + " ".join([exec_start or "", *TLS_ARGUMENTS])]
-    return _HEADER + "[Service]\n" + "\n".join(lines) + "\n" if lines else None
+    return HEADER + "[Service]\n" + "\n".join(lines) + "\n" if lines else None
 
 
 def socket_drop_in(
@@ -237,7 +237,7 @@ def socket_drop_in(
     if allowed is not None:
         lines += ["IPAddressDeny=any", "IPAddressAllow=" + " ".join(["localhost", *allowed])]
     remembered = [CONTROLLERS + " ".join(controllers)] if controllers else []
-    return _HEADER + "\n".join([*remembered, "[Socket]", *lines]) + "\n"
+    return HEADER + "\n".join([*remembered, "[Socket]", *lines]) + "\n"
 
 
 CONTROLLERS = "# Controllers: "
@@ -279,7 +279,7 @@ def render_environment(variables: t.Mapping[str, t.Any]) -> str:
         if "\n" in text or "\x00" in text:
             raise ValueError(f"The value of the environment variable {name} has a line break")
         lines.append('{}="{}"'.format(name, re.sub(r'([\\"`$])', r"\\\1", text)))
-    return _HEADER + "\n".join(lines) + "\n" if lines else ""
+    return HEADER + "\n".join(lines) + "\n" if lines else ""
 
 
 def parse_environment(text: str) -> dict[str, str]:

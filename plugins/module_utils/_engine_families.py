@@ -13,8 +13,7 @@ import re
 import typing as t
 
 from . import _engine_versions
-
-_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
+from ._engine_config import HEADER
 
 
 class Installed(t.NamedTuple):
@@ -36,7 +35,7 @@ class Repository(t.NamedTuple):
     trust: tuple[str, ...] = ()  # to which the key's path is added, where the source's naming it is not enough
 
     def render(self, url: str, suite: str, component: str) -> str:
-        return _HEADER + self.template.format(url=url, suite=suite, component=component, key=self.key_path)
+        return HEADER + self.template.format(url=url, suite=suite, component=component, key=self.key_path)
 
 
 class Family(t.NamedTuple):

@@ -29,7 +29,8 @@ UNITS = ("docker.socket", "docker.service")
 STARTED = "ExecMainStartTimestampMonotonic"  # the property that tells one start from another
 # Of dpkg and apt
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
-SOCKETS: tuple[str, ...] = ("/run/docker.sock", "/var/run/docker.sock")
+OWN_SOCKETS = ("/run/docker.sock", "/var/run/docker.sock")  # of root's Engine
+SOCKETS: tuple[str, ...] = OWN_SOCKETS
 
 
 class HostError(Exception):
@@ -171,8 +172,7 @@ def belongs_to(owner: Owner | None) -> None:
     """From now on the Engine is that user's: its units, its socket and its log."""
     global OWNER, SOCKETS
     OWNER = owner
-    if owner:
-        SOCKETS = (owner.socket,)
+    SOCKETS = (owner.socket,) if owner else OWN_SOCKETS
 
 
 def systemctl(*words: str, limit: float = 60, check: bool = True) -> tuple[int, str, str]:

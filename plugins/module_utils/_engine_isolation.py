@@ -12,6 +12,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import SYSTEM_PATH
+
 DATA_ROOT = "/var/lib/docker"
 # Storage drivers that keep layers in subvolumes, data sets or devices, which a copy of files does not bring along
 UNMOVABLE = ("btrfs", "zfs", "devicemapper", "aufs")
@@ -62,8 +65,6 @@ def remapped(value: str) -> tuple[str, str]:
 
 # Of all users' managers only the named user's starts it. It is root's, so that root never writes into a user's folders.
 ROOTLESS_UNIT = "/etc/systemd/user/docker.service"
-_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def rootless_unit(
@@ -76,7 +77,7 @@ def rootless_unit(
 ) -> str:
     """The unit of an Engine that a user's own manager runs. It listens by itself, on the port by way of RootlessKit."""
     hosts = ["-H", "unix://%t/docker.sock"]
-    service = [f'Environment="PATH={script.rpartition("/")[0]}:{_PATH}"']
+    service = [f'Environment="PATH={script.rpartition("/")[0]}:{SYSTEM_PATH}"']
     if port:
         hosts += ["-H", f"tcp://0.0.0.0:{port}"]
         places = [f"[{address}]" if ":" in address else address for address in listen or ("0.0.0.0",)]
@@ -94,7 +95,7 @@ def rootless_unit(
         "TasksMax=infinity",
     ]
     return (
-        f"{_HEADER}[Unit]\nDescription=Docker Engine of {user}\nConditionUser={user}\n"
+        f"{HEADER}[Unit]\nDescription=Docker Engine of {user}\nConditionUser={user}\n"
         "StartLimitBurst=3\nStartLimitIntervalSec=60\n\n[Service]\n" + "\n".join(service) + "\n\n"
         "[Install]\nWantedBy=default.target\n"
     )
@@ -110,4 +111,4 @@ def rootless_places(unit: str) -> tuple[int | None, list[str]]:
 def delegation(uid: int) -> tuple[str, str]:
     """Path and text of what lets a user's containers have limits (cgroup v2)."""
     text = "[Service]\nDelegate=cpu cpuset io memory pids\n"
-    return f"/etc/systemd/system/user@{uid}.service.d/zz-dockyard.conf", _HEADER + text
+    return f"/etc/systemd/system/user@{uid}.service.d/zz-dockyard.conf", HEADER + text

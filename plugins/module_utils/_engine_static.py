@@ -16,11 +16,11 @@ import os
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER
 
 FOLDER = "/opt/dockyard/engine"
 CURRENT = FOLDER + "/current"
 
-_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine. Changes here are overwritten.\n"
 _PATH = f"Environment=PATH={CURRENT}:{host.SYSTEM_PATH}\n"
 _SERVICE = (
     "LimitNOFILE=infinity\nLimitNPROC=infinity\nLimitCORE=infinity\nTasksMax=infinity\nDelegate=yes\nKillMode=process\n"
@@ -44,7 +44,7 @@ UNITS = {
         "OOMScoreAdjust=-500\n\n[Install]\nWantedBy=multi-user.target\n"
     ),
 }
-UNIT_FILES = {f"/etc/systemd/system/{name}": _HEADER + text for name, text in UNITS.items()}
+UNIT_FILES = {f"/etc/systemd/system/{name}": HEADER + text for name, text in UNITS.items()}
 
 
 def current() -> str | None:

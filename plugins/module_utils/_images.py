@@ -11,16 +11,12 @@ import json
 import os
 import typing as t
 
+from ._download import cache_folder
 from ._errors import BadOption, MachineError
 
 BAKED = "default"
 CHUNK = 1 << 20
 REMEDY_BAKE = "Bake it: ansible-playbook dockyard.machine.bake_image"
-
-
-def cache_folder() -> str:
-    """Where images and what is known of this controller are kept; a user's choice by XDG_CACHE_HOME."""
-    return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "dockyard")
 
 
 def find(image: str, checksum: str, architecture: str) -> dict[str, t.Any]:

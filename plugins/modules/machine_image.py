@@ -146,7 +146,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _process
-from ansible_collections.dockyard.machine.plugins.module_utils._images import cache_folder
+from ansible_collections.dockyard.machine.plugins.module_utils._download import cache_folder
 
 DEB_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}
 # mmdebstrap would clean the tree after disk.sh has read it: customize.sh does that instead

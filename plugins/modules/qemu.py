@@ -124,7 +124,7 @@ import ipaddress
 import json
 import os
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _images, _qemu, driver
+from ansible_collections.dockyard.machine.plugins.module_utils import _download, _images, _qemu, driver
 
 GIB = 1 << 30
 PICKED = range(22200, 32000)  # below the ports that systems hand out by themselves
@@ -236,7 +236,7 @@ def command_line(it):
     arm = vm["architecture"] == "aarch64"
     accelerator = vm["accelerator"]
     if accelerator == "auto":
-        accelerator = _qemu.accelerator(vm["architecture"], _images.cache_folder())
+        accelerator = _qemu.accelerator(vm["architecture"], _download.cache_folder())
     first_boot = os.path.relpath(it.first_boot, it.folder)
     forwards = [(vm["ssh_port"], 22, "tcp"), (vm["docker_port"], 2376, "tcp"), *map(_qemu.parse_forward, vm["ports"])]
     net = "".join(f",hostfwd={protocol}:{vm['listen']}:{host}-:{guest}" for host, guest, protocol in forwards)

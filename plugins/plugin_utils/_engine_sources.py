@@ -61,7 +61,7 @@ def fetch(plan: Plan, here: bool, check_mode: bool) -> None:
 
 def _cached(url: str, checksum: str) -> str:
     """An archive in the user's cache, downloaded once for all hosts that want it at the same time."""
-    folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "dockyard", "archives")
+    folder = os.path.join(_download.cache_folder(), "archives")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     path = os.path.join(folder, checksum)
     with open(path + ".lock", "w", encoding="ascii") as lock:

@@ -15,9 +15,8 @@ import re
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_firewall as look
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError
-
-_HEADER = "# Written by the Ansible role dockyard.machine.docker_engine.\n"
 
 
 class Opening(t.NamedTuple):
@@ -235,7 +234,7 @@ def _nft_drop_in(program: str, table: bool, wanted: dict[str, list[str]]) -> str
     commands = [f"-f {look.NFT_FILE}"] if table else []
     commands += [f"'{_nft_insert(chain, rule)}'" for chain, rules in wanted.items() for rule in rules]
     lines = [f"{when}=-{program} {command}" for when in ("ExecStartPost", "ExecReload") for command in commands]
-    return f"{_HEADER}[Service]\n{_lines(lines)}" if lines else None
+    return f"{HEADER}[Service]\n{_lines(lines)}" if lines else None
 
 
 # -- iptables: a chain of our own, which a rule before all others leads to; it comes again with the rules of others
@@ -250,7 +249,7 @@ def _iptables(opening: Opening | None, seen: dict[str, t.Any]) -> Steps:
             chain, rules = _ipt_chain(opening, six=name == "ip6tables")
             jump = f"-p tcp --dport {opening.port} -j {chain}"
             lines = ["*filter", f":{chain} - [0:0]", *(f"-A {chain} {rule}" for rule in rules), f"-I INPUT {jump}"]
-            text = _HEADER + _lines([*lines, "COMMIT"])
+            text = HEADER + _lines([*lines, "COMMIT"])
             again += [f"{family['program']} -w -D INPUT {jump}"]
             again += [f"{family['program']}-restore -w --noflush {look.IPT_FILES[name]}"]
         if family["file"] != text:
@@ -283,7 +282,7 @@ def _ipt_drop_in(unit: str, commands: list[str]) -> str | None:
     # Debian's can't be reloaded, and must not look as if it could.
     times = ("ExecStartPost",) if unit.startswith("netfilter") else ("ExecStartPost", "ExecReload")
     lines = [f"{when}=-{command}" for when in times for command in commands]
-    return f"{_HEADER}[Service]\n{_lines(lines)}" if lines else None
+    return f"{HEADER}[Service]\n{_lines(lines)}" if lines else None
 
 
 FIREWALLS: dict[str, t.Callable[[Opening | None, dict[str, t.Any]], Steps]] = {

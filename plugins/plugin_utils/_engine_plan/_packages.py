@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, Family
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look._packages import LISTS_FRESH
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _archive, _repository, _systems
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
     Plan,
@@ -25,8 +26,6 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
     with_openrc,
 )
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._systems import DOCKER_CE, Packages
-
-LISTS_FRESH = 3600  # seconds for which the package lists need no update
 
 
 def check(wanted: Wanted) -> None:

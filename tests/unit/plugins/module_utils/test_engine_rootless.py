@@ -37,6 +37,8 @@ def test_units_are_those_of_whose_engine_it_is(ran):
     assert ran[1].startswith("runuser -u jo -- env -C / XDG_RUNTIME_DIR=/run/user/1001 ")
     assert ran[1].endswith("systemctl --user start docker.service"), "there is no unit for its socket"
     assert host.SOCKETS == ("/run/user/1001/docker.sock",)
+    host.belongs_to(None)
+    assert host.SOCKETS == host.OWN_SOCKETS
 
 
 def test_a_user_gets_what_it_lacks_in_order(ran, monkeypatch):
