@@ -136,7 +136,7 @@ class Engine:
         return _tls.issue_server(files["server-ca.pem"], files["server-ca-key.pem"], self.key, names)
 
     def _look(self) -> dict[str, t.Any]:
-        unit = {"exists": True, "load": "loaded", "active": "active", "enabled": "enabled"}
+        unit = {"exists": True, "load": "loaded", "active": "active", "enabled": "enabled", "arguments": []}
         state = cfg.parse_config(self.files.get(cfg.STATE_PATH, "{}"))
         everywhere = {"read_only": False, "files_left": 1000, "free": 1 << 40, "device": 1, "folder": "/"}
         return {
