@@ -216,18 +216,65 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_look impo
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_rootless import unit_user
 
 
-def wait(module: AnsibleModule, question: t.Callable[[], t.Optional[str]], waited: list[str], end: float) -> None:
+def wait(question: t.Callable[[], t.Optional[str]], waited: list[str], end: float, limit: int) -> None:
     pending = question()
     if pending:
         waited.append(pending)
         host.until(lambda: not question(), max(0.0, end - time.monotonic()))
         pending = question()
     if pending:
-        limit = module.params["wait_timeout"]
-        module.fail_json(
-            msg=f"{pending}, and that did not end within {limit} s. "
+        raise host.HostError(
+            f"{pending}, and that did not end within {limit} s. "
             "Look at what it does, or set a longer docker_engine_wait_timeout"
         )
+
+
+def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
+    """All that the result has."""
+    environment, client_proxies = secrets.secrets_of(params["secrets"])
+    waited: list[str] = []
+    limit = params["wait_timeout"]
+    end = time.monotonic() + limit
+    wait(host.cloud_init_pending, waited, end, limit)
+    if host.which("dockerd") is None:
+        wait(lambda: host.lock_holder(host.LOCKS), waited, end, limit)
+    here = _system.about_host()
+    user = (unit_user() or "") if params["as_it_is"] else params["rootless_user"]
+    rootless = _rootless.about_rootless(user if here["systemd"] else "")
+    shown = _units.settled(waited) if here["systemd"] and rootless["lingers"] else {}
+    firewalls = _firewalls.about_firewalls(rootless.pop("firewalls", shown), params["filters"])
+    units, others = _units.about_units(shown), _units.others_variables(shown)
+    if here["openrc"]:
+        units, others = _openrc.units(waited), _openrc.others_variables()
+    elif user:
+        units = _rootless.units(units)
+    config, memory = _engine.about_config(), _engine.about_memory()
+    arguments = units.get("docker.service", {}).get("arguments", [])
+    about_data = _data.about_data(
+        params["data_root"], config["content"], memory["config"], arguments, rootless["data_root"]
+    )
+    active = units.get("docker.service", {}).get("active") == "active"
+    return {
+        "host": here,
+        "packages": _packages.about_packages(params["version"], params["upgrade"], params["holds"], refresh),
+        "engine": _engine.about_engine(active),
+        "config": config,
+        "units": units,
+        "tls": _engine.about_tls(),
+        "environment": _engine.about_environment(environment, others),
+        "remembered": memory,
+        "clients": clients.about_clients(
+            ["root", *params["users"]] if client_proxies else [], client_proxies, memory["clients"]
+        ),
+        "places": {path: places.place(path) for path in places.PLACES},
+        "data": about_data,
+        "remap": _remap.about_remap(params["userns_remap"], config["content"], about_data["root"]),
+        "firewalls": firewalls,
+        "rootless": rootless,
+        "gpu": {"nvidia": host.which("nvidia-container-runtime")},
+        "groups": _system.about_users(params["users"]),
+        "waited": waited,
+    }
 
 
 def main() -> None:
@@ -250,52 +297,7 @@ def main() -> None:
     if os.geteuid() != 0:
         module.fail_json(msg="The Engine's files are root's: set 'become: true', or log in as root")
     try:
-        environment, client_proxies = secrets.secrets_of(module.params["secrets"])
-        waited: list[str] = []
-        end = time.monotonic() + module.params["wait_timeout"]
-        wait(module, host.cloud_init_pending, waited, end)
-        if host.which("dockerd") is None:
-            wait(module, lambda: host.lock_holder(host.LOCKS), waited, end)
-        here = _system.about_host()
-        user = (unit_user() or "") if module.params["as_it_is"] else module.params["rootless_user"]
-        rootless = _rootless.about_rootless(user if here["systemd"] else "")
-        shown = _units.settled(waited) if here["systemd"] and rootless["lingers"] else {}
-        firewalls = _firewalls.about_firewalls(rootless.pop("firewalls", shown), module.params["filters"])
-        units, others = _units.about_units(shown), _units.others_variables(shown)
-        if here["openrc"]:
-            units, others = _openrc.units(waited), _openrc.others_variables()
-        elif user:
-            units = _rootless.units(units)
-        config, memory = _engine.about_config(), _engine.about_memory()
-        arguments = units.get("docker.service", {}).get("arguments", [])
-        about_data = _data.about_data(
-            module.params["data_root"], config["content"], memory["config"], arguments, rootless["data_root"]
-        )
-        active = units.get("docker.service", {}).get("active") == "active"
-        module.exit_json(
-            changed=False,
-            host=here,
-            packages=_packages.about_packages(
-                module.params["version"], module.params["upgrade"], module.params["holds"], not module.check_mode
-            ),
-            engine=_engine.about_engine(active),
-            config=config,
-            units=units,
-            tls=_engine.about_tls(),
-            environment=_engine.about_environment(environment, others),
-            remembered=memory,
-            clients=clients.about_clients(
-                ["root", *module.params["users"]] if client_proxies else [], client_proxies, memory["clients"]
-            ),
-            places={path: places.place(path) for path in places.PLACES},
-            data=about_data,
-            remap=_remap.about_remap(module.params["userns_remap"], config["content"], about_data["root"]),
-            firewalls=firewalls,
-            rootless=rootless,
-            gpu={"nvidia": host.which("nvidia-container-runtime")},
-            groups=_system.about_users(module.params["users"]),
-            waited=waited,
-        )
+        module.exit_json(changed=False, **look(module.params, not module.check_mode))
     except (host.HostError, ValueError) as error:
         module.fail_json(msg=str(error))
 
