@@ -156,7 +156,7 @@ class ActionModule(ActionBase):
                 "version": info["engine"].get("version"),
                 "api_version": info["engine"].get("api_version"),
                 "access": wanted.access,
-                "authority": plan.authority or "none",
+                "authority": plan.trust_id or "none",
                 **plan.access,
                 "certificate_not_before": look.get("not_before"),
                 "certificate_not_after": look.get("not_after"),

@@ -42,7 +42,7 @@ class ActionModule(AccountAction):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         store = open_store(args["store"])
         machines = _machines.read(store)
-        accounts = _accounts(store, machines)
+        accounts = _known_accounts(store, machines)
         # Driver and options -> whether it matters that this place can be seen
         runs: dict[str, Run] = {}
         for one in args["places"] or ():
@@ -127,7 +127,7 @@ class Run:
         return {"driver": self.driver, "place": self.options, "why": str(self.answer.get("msg"))}
 
 
-def _accounts(store: Store, machines: list[Machine]) -> list[tuple[str, dict[str, t.Any], str, bool]]:
+def _known_accounts(store: Store, machines: list[Machine]) -> list[tuple[str, dict[str, t.Any], str, bool]]:
     """Driver, place and account of each record and tombstone, once; and whether a record is among them."""
     found: dict[str, tuple[str, dict[str, t.Any], str, bool]] = {}
     for one in store.tombstones() if store.exists else ():

@@ -226,7 +226,7 @@ def new_authorities() -> dict[str, str]:
     return dict(zip(CA_FILES, (server_cert, server_key, client_cert, client_key), strict=True))
 
 
-def authority(server_ca_pem: str, client_ca_pem: str) -> str:
+def trust_id(server_ca_pem: str, client_ca_pem: str) -> str:
     """Names what a host works with: who signs its certificate (the first one), and whose clients it accepts (all)."""
     _need_library()
     signs = _load_certificate(server_ca_pem, "The CA certificate").fingerprint(hashes.SHA256()).hex()
@@ -314,7 +314,7 @@ def _issue(
         .add_extension(_key_usage(ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(_authority(ca_cert), critical=False)
+        .add_extension(_authority_key_id(ca_cert), critical=False)
     )
     if names is not None:
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(n) for n in names]), critical=False)
@@ -355,7 +355,7 @@ def _key_usage(ca: bool) -> x509.KeyUsage:
     )
 
 
-def _authority(ca_cert: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def _authority_key_id(ca_cert: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     try:
         own = ca_cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:

@@ -138,7 +138,7 @@ class Run:
         """Those of whom is not noted that they have taken over this step."""
         if rotation is None or not rotation.step.hosts:
             return []
-        wanted = _ca.authority(self.store.ca_files())
+        wanted = _ca.trust_id(self.store.ca_files())
         return [one.name for one in self._machines() if not _has(_engine(one), wanted, rotation)]
 
     def _waited_for(self, rotation: _ca.Rotation) -> list[str]:

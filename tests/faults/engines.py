@@ -97,7 +97,7 @@ class Engine:
             "rotating": _ca.MARK in files,
             "ca": sorted(files),
             "new": self.loaded[0] != self.first[0],
-            "as it should be": _ca.authority(files) == _tls.authority(*(files["server-ca.pem"], self.loaded[1]))
+            "as it should be": _ca.trust_id(files) == _tls.trust_id(*(files["server-ca.pem"], self.loaded[1]))
             and _issued_by(self.loaded[0], files["server-ca.pem"]),
             "accepts the first client": _issued_by(self.first_client, self.loaded[1]),
         }
@@ -121,7 +121,7 @@ class Engine:
             return
         action = object.__new__(machine_record.ActionModule)
         action._task = types.SimpleNamespace(check_mode=False)
-        engine = {"authority": plan.authority, "renewed": rotation}
+        engine = {"authority": plan.trust_id, "renewed": rotation}
         said = {"name": name, "store": str(self.world.store_folder), "reached": False, "lock_timeout": 60}
         action.perform({**said, "engine": engine}, {})
 

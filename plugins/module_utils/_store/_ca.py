@@ -72,11 +72,11 @@ def in_use(files: Files) -> Files:
     return {name: text for name, text in files.items() if name != MARK and not name.startswith((OLD, NEW))}
 
 
-def authority(files: Files) -> str:
+def trust_id(files: Files) -> str:
     """What a host has taken over that works with these files."""
     from .. import _tls
 
-    return _tls.authority(files["server-ca.pem"], files["client-ca.pem"])
+    return _tls.trust_id(files["server-ca.pem"], files["client-ca.pem"])
 
 
 # What becomes of the files; None: they stay as they are

@@ -32,7 +32,7 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
         plan.apply["ca"] = wanted.client_ca
         plan.differ(cfg.CA_PATH, seen["ca"], wanted.client_ca)
         plan.act("restart", f"write {cfg.CA_PATH}, the CA of clients")
-    plan.authority = _tls.authority(wanted.server_ca, wanted.client_ca)
+    plan.trust_id = _tls.trust_id(wanted.server_ca, wanted.client_ca)
     reason = _certificate_reason(wanted, seen, now)
     if not reason and wanted.rotate == "certificates":
         reason = "a new one is asked for"

@@ -68,7 +68,7 @@ class Plan:
     apply: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     access: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # who may reach the port, and what sees to that
     action: str | None = None
-    authority: str = ""  # what the host works with afterwards, where it has TLS
+    trust_id: str = ""  # of what the host works with afterwards, where it has TLS
     live_restore: bool = False  # whether the configuration lets containers outlive the Engine
     stops: str = ""  # why no container can outlive it, live-restore or not
     source: str = ""  # where the Engine comes from, once that is settled

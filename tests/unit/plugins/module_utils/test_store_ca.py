@@ -76,7 +76,7 @@ def test_with_the_certificates_alone_the_cas_and_the_key_stay(files: _ca.Files) 
     before, under_way, after = walk(files, "certificates")
     assert {name for name in files if after[name] != before[name]} == {"client-cert.pem"}
     assert set(under_way) - set(after) == {_ca.MARK}
-    assert _ca.authority(before) == _ca.authority(under_way) == _ca.authority(after)
+    assert _ca.trust_id(before) == _ca.trust_id(under_way) == _ca.trust_id(after)
 
 
 def test_a_renewal_in_the_middle_is_not_lost(files: _ca.Files, monkeypatch: pytest.MonkeyPatch) -> None:

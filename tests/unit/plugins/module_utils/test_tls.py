@@ -197,8 +197,8 @@ def test_of_a_bundle_the_first_one_signs_and_the_order_of_the_rest_is_no_differe
     assert pki.issued_by(pem, server_ca[1]) and not pki.issued_by(pem, client_ca[1])
     assert _tls.same_certificates(both, turned) and not _tls.same_certificates(both, server_ca[1])
     assert not _tls.same_certificates(both, "no certificate")
-    assert _tls.authority(both, both) == _tls.authority(server_ca[1], turned)
-    assert len({_tls.authority(*one) for one in ((both, both), (turned, both), (both, server_ca[1]))}) == 3
+    assert _tls.trust_id(both, both) == _tls.trust_id(server_ca[1], turned)
+    assert len({_tls.trust_id(*one) for one in ((both, both), (turned, both), (both, server_ca[1]))}) == 3
 
 
 def test_missing_library_is_named(monkeypatch):

@@ -414,7 +414,7 @@ def rotated(info, kind, **more):
 def test_of_certificates_that_are_as_they_should_be_nothing_is_rotated():
     it = rotated(done(), "ca")
     assert it.changes == [] and it.certificate == {}
-    assert it.authority == _tls.authority(SERVER_CA[1], CLIENT_CA[1]) == plan(done()).authority
+    assert it.trust_id == _tls.trust_id(SERVER_CA[1], CLIENT_CA[1]) == plan(done()).trust_id
 
 
 def test_a_certificate_that_the_host_has_made_vouches_for_no_names():
@@ -486,4 +486,4 @@ def test_a_host_without_tls_has_nothing_to_rotate():
     for info in (fresh(), done()):
         info["units"]["docker.socket"]["own_drop_in"] = None
         it = rotated(info, "certificates")
-        assert it.changes == [] and it.authority == ""
+        assert it.changes == [] and it.trust_id == ""

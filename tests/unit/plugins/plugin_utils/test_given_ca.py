@@ -156,7 +156,7 @@ def test_another_ca_comes_by_a_rotation_and_not_otherwise(store, take, options, 
             run(Run(store, "certificates", given=given))
 
     def set_up():
-        engine = {"authority": _ca.authority(store.ca_files())}
+        engine = {"authority": _ca.trust_id(store.ca_files())}
         store.save_observed("web1", {"state": "running", "engine": engine})
 
     first = Run(store, "ca", given=given).go_on()

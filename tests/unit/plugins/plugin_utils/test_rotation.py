@@ -57,7 +57,7 @@ def set_up(new: New, *names: str, **more: t.Any) -> None:
     """What the role and the note after it do: the host works with what is in use now."""
     store = new()
     for name in names:
-        engine = {"authority": _ca.authority(store.ca_files()), **more}
+        engine = {"authority": _ca.trust_id(store.ca_files()), **more}
         store.save_observed(name, {**store.observed(name), "engine": engine})
 
 
@@ -119,7 +119,7 @@ def test_what_a_host_works_with_is_noted_by_whatever_play_set_it_up(new: New) ->
     run(new)
     set_up(new, "web1")
     store = new()
-    store.save_observed("web2", {"engine": {"authority": _ca.authority(late)}})
+    store.save_observed("web2", {"engine": {"authority": _ca.trust_id(late)}})
     assert run(new)["hosts"] == ["web2"]
     store.save_observed("web2", {"engine": {"authority": "none"}})
     assert run(new)["step"] == "drop", "without TLS there is nothing to take over"
