@@ -82,3 +82,12 @@ def test_a_check_tells_of_nothing_done(name: str) -> None:
     (task,) = shown(name)
     said = task["when"]
     assert "not ansible_check_mode" in ([said] if isinstance(said, str) else said)
+
+
+def test_managers_of_another_swarm_are_not_asked_when_machines_leave_theirs() -> None:
+    """The role's default is a group of the user's, whose hosts have nothing to do with the fleet's swarm."""
+    for name in ("create_hosts", "remove_hosts"):
+        tasks = [task for play in read(name) for task in play.get("tasks", ())]
+        assert "tasks/leave_swarm.yml" in [task.get("ansible.builtin.import_tasks") for task in tasks]
+    (task,) = read("tasks/leave_swarm")
+    assert "'docker_swarm_managers_group': 'machine_swarm_managers'" in task["ansible.builtin.add_host"]
