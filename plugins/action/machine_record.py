@@ -8,6 +8,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _host_key, _record, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._host_key import REPLACE
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
@@ -30,13 +31,7 @@ class ActionModule(ControllerAction):
         name = args["name"]
         _record.check_name(name)
         store = open_store(args["store"])
-        if store.read(name) is None:
-            raise MachineError(
-                f"There is no machine {name} in the store {store.where}",
-                code="not_found",
-                remedy="Check the name and the option store",
-            )
-        before, after = self._compare(store, args)
+        before, after = self._compare(store, args, self._read(store, name))
         changed = before != after
         if changed and not self._task.check_mode:
             with store.lock(name, args["lock_timeout"]) as lock, store.explained():
@@ -45,10 +40,18 @@ class ActionModule(ControllerAction):
         return {"changed": changed, "diff": {"before": before, "after": after}}
 
     @staticmethod
-    def _compare(store: Store, args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-        record = store.read(args["name"])
+    def _read(store: Store, name: str) -> Record:
+        record = store.read(name)
         if record is None:
-            raise MachineError(f"The machine {args['name']} was removed meanwhile", code="not_found")
+            raise MachineError(
+                f"There is no machine {name} in the store {store.where}",
+                code="not_found",
+                remedy="Check the name and the option store",
+            )
+        return record
+
+    @staticmethod
+    def _compare(store: Store, args: dict[str, t.Any], record: Record) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
         engine = store.observed(record.name).get("engine") or {}
         before = {
             "engine": engine,
@@ -65,9 +68,9 @@ class ActionModule(ControllerAction):
         return before, after
 
     def _note(self, store: Store, args: dict[str, t.Any], lock: t.Any) -> None:
-        before, after = self._compare(store, args)  # anew, now that nobody else works on it
         name = args["name"]
-        record = t.cast(_record.Record, store.read(name))
+        record = self._read(store, name)  # anew, now that nobody else works on it
+        before, after = self._compare(store, args, record)
         if before["reached"] != after["reached"]:
             record.ssh["reached"] = True
             store.save(record, lock)
@@ -79,7 +82,7 @@ class ActionModule(ControllerAction):
             store.save_observed(name, {**store.observed(name), "engine": after["engine"]})
 
     @staticmethod
-    def _replace_host_key(store: Store, record: _record.Record, lock: t.Any) -> None:
+    def _replace_host_key(store: Store, record: Record, lock: t.Any) -> None:
         observed, folder = store.observed(record.name), store.folder(record.name)
 
         def save() -> None:

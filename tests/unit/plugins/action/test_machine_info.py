@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import sys
 import time
 import types
@@ -14,6 +15,7 @@ import types
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.action import machine_info, machine_record
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines
@@ -122,7 +124,7 @@ def test_one_run_a_driver_and_place(store, monkeypatch):
 
 def test_what_a_record_is_to_note(store):
     args = {"name": "a", "engine": {"version": "1", "api_version": None, "changed": True}, "reached": True}
-    before, after = machine_record.ActionModule._compare(store, args)
+    before, after = machine_record.ActionModule._compare(store, args, store.read("a"))
     still = {"host_key_from_user_data": False}
     assert before == {"engine": {}, "reached": False, "first_boot": False, **still}
     assert after == {
@@ -136,6 +138,19 @@ def test_what_a_record_is_to_note(store):
         record = store.read("a")
         record.ssh = {"user": "root", "replace_host_key": True}
         store.save(record, lock)
-    before, after = machine_record.ActionModule._compare(store, {**args, "engine": None})
+    before, after = machine_record.ActionModule._compare(store, {**args, "engine": None}, record)
     assert before == {"engine": {}, "reached": False, "first_boot": True, "host_key_from_user_data": True}
     assert after == {"engine": {}, "reached": True, "first_boot": False, "host_key_from_user_data": False}
+
+
+def test_a_machine_that_is_not_there_or_not_any_more(store, monkeypatch):
+    action = machine_record.ActionModule.__new__(machine_record.ActionModule)
+    action._task = types.SimpleNamespace(check_mode=False)
+    monkeypatch.setattr(machine_record, "open_store", lambda given: store)
+    # Another run removes it before this one has the lock
+    monkeypatch.setattr(store, "fill", lambda name: shutil.rmtree(store.folder(name)))
+    for name in ("ghost", "a"):
+        args = {"name": name, "store": None, "engine": {"version": "1"}, "reached": False, "lock_timeout": 1}
+        with pytest.raises(MachineError, match=f"There is no machine {name} in the store") as failure:
+            action.perform(args, {})
+        assert failure.value.code == "not_found" and not os.path.exists(store.folder(name))
