@@ -8,11 +8,10 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority, _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._client_folder import CA, CERT, ClientFolder
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import read_pem
-from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import days_left
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
@@ -114,4 +113,4 @@ class ActionModule(ControllerAction):
             return {}
         look = _tls.inspect(certificate)
         said = {name: look[name] for name in ("subject", "issuer", "not_before", "not_after")}
-        return {**said, "days_left": days_left(look["not_after"]), "certificate": certificate}
+        return {**said, "days_left": _expiry.days_left(look["not_after"]), "certificate": certificate}

@@ -91,6 +91,12 @@ def told(ends: t.Iterable[End], now: datetime.datetime) -> list[str]:
     return [one.warning(now) for one in ends if one.is_due(now)]
 
 
+def days_left(not_after: str | None, now: datetime.datetime | None = None) -> int | None:
+    """Whole days until a certificate ends that is known by its end alone."""
+    end = _moment(not_after)
+    return (end - (now or datetime.datetime.now(datetime.timezone.utc))).days if end else None
+
+
 def _moment(text: str | None) -> datetime.datetime | None:
     try:
         moment = datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00"))

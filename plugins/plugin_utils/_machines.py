@@ -165,18 +165,5 @@ class Filter:
         return result is not None and result is not False and result not in ("", [], {})
 
 
-def days_left(not_after: str | None, now: datetime.datetime | None = None) -> int | None:
-    """Whole days until a certificate ends; negative if it has ended."""
-    if not not_after:
-        return None
-    try:
-        end = datetime.datetime.fromisoformat(not_after.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    if end.tzinfo is None:
-        end = end.replace(tzinfo=datetime.timezone.utc)
-    return (end - (now or datetime.datetime.now(datetime.timezone.utc))).days
-
-
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())

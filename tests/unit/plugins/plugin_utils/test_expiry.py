@@ -95,6 +95,22 @@ def test_an_engine_of_which_only_the_end_is_known():
     assert not _expiry.of_engine("web1", noted).is_due(NOW)
 
 
+@pytest.mark.parametrize(
+    "not_after, days",
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("2026-01-11T12:00:00Z", 1),
+        ("2026-01-11T11:59:59+00:00", 0),
+        ("2026-01-10T11:00:00", -1),
+        ("2027-01-10T12:00:00Z", 365),
+    ],
+)
+def test_days_left(not_after, days):
+    assert _expiry.days_left(not_after, datetime.datetime(2026, 1, 10, 12, tzinfo=datetime.timezone.utc)) == days
+
+
 def test_variables_of_hosts(store):
     files = store.ca_files()
     for name, ssh in (("web1", {"user": "root", "host_keys": []}), ("theirs", {})):

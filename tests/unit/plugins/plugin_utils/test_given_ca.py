@@ -18,8 +18,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _given_ca
+from ansible_collections.dockyard.machine.plugins.plugin_utils._expiry import days_left
 from ansible_collections.dockyard.machine.plugins.plugin_utils._given_ca import GivenCA
-from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import days_left
 from ansible_collections.dockyard.machine.plugins.plugin_utils._rotation import Run
 from tests.beds import pki
 
