@@ -82,4 +82,9 @@ machines:
   returned: success
   type: list
   elements: str
+error:
+  description: What failed, for programs.
+  returned: failure
+  type: dict
+  sample: {"code": "no_store", "left_behind": [], "remedy": "If it is gone for good, and /new/place is a copy of it: machine_store_gone=true"}
 """

@@ -87,6 +87,12 @@ def test_examples_use_options_that_exist(path: pathlib.Path) -> None:
                 assert set(arguments) <= known[name], task["name"]
 
 
+def test_failures_say_what_is_for_programs() -> None:
+    """As CONTRIBUTING.md says of errors."""
+    without = {path.stem for path in MODULES if "error" not in yaml.safe_load(constants(path)["RETURN"])}
+    assert without == {name for name in NAMES if name.startswith("engine_") or name == "machine_image"}
+
+
 def test_each_action_has_a_stub_and_the_other_way_round() -> None:
     actions = {path.stem for path in ROOT.glob("plugins/action/*.py") if not path.stem.startswith("_")}
     # A stub has documentation alone
