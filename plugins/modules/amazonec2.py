@@ -292,7 +292,7 @@ error:
   description: What failed, for programs.
   returned: failure
   type: dict
-  sample: {"code": "full", "left_behind": [], "remedy": "There is no further choice: widen the options, or try later"}
+  sample: {"code": "full", "left_behind": [], "remedy": "There is no further choice: run again to try them all once more, or …"}
 """
 
 import functools

@@ -21,6 +21,7 @@ from tests.faults.filesystem import Survives
 from tests.faults.invariants import Broken, holds
 from tests.faults.operations import Operation, task
 from tests.faults.world import World
+from tests.model.clock import DAY
 
 RERUNS = 2  # within so many it has to succeed
 PAUSE = 5.0  # seconds, between two runs
@@ -28,6 +29,7 @@ LONG = 4  # a task may take so many times its time-out, since it waits for sever
 
 # What is run after the fault
 SAME, OPPOSITE, CHANGED, ELSEWHERE, SOMEBODY = "same", "opposite", "changed", "elsewhere", "somebody-else"
+LATER = "later"  # the same, once the provider has forgotten all tokens
 
 
 class Unfired(Exception):
@@ -75,7 +77,7 @@ class Whole:
             if number >= first
             # By whatever it is made, the disk is written by the same steps.
             for fault in faults.at(number, boundary, world, () if "-full" in operation else self.states[number])
-            for then in follow_ups(world, fault)
+            for then in follow_ups(world, fault, boundary)
             if not world.dear or self._differs(number, fault, then)
         ]
 
@@ -102,13 +104,15 @@ class Whole:
         return not fault.kills and then == SAME and former[-1:] != [boundary]
 
 
-def follow_ups(world: World, fault: Fault) -> list[str]:
+def follow_ups(world: World, fault: Fault, boundary: Boundary) -> list[str]:
     if fault.name in faults.ERRORS:
         return [SAME]
     found = [SAME, OPPOSITE]
     if fault.kills and not fault.name.startswith((faults.POWER, faults.TORN)):
         found += [CHANGED] * bool(world.changes) + [ELSEWHERE] * bool(world.elsewhere)
         found += [SOMEBODY] * bool(world.somebody_else)
+        tokens = any(kind.identity == "token" for kind in world.driver.kinds)
+        found += [LATER] * (tokens and boundary.method == "create" and fault.name != faults.LATE)
     return found
 
 
@@ -176,7 +180,9 @@ def after(world: World, operation: Operation, whole: Whole, cell: Cell, kinds: l
         state = "present" if world.records() and not operation.gone else "absent"  # else it would be theirs
         attempt(world, task(state, **world.somebody_else), world.ids())
         world.become(False)
-    if cell.then in (SAME, SOMEBODY):
+    if cell.then == LATER:
+        world.wait(2 * DAY)
+    if cell.then in (SAME, LATER, SOMEBODY):
         if operation.running and cell.fault.startswith(faults.POWER):
             attempt(world, task("started"), world.ids())
         succeed(world, operation.task)

@@ -9,6 +9,9 @@ from tests.mutants import mutant
 
 CALLS = "plugins/module_utils/_resources/_calls.py"
 MAKING = "plugins/module_utils/_resources/_making.py"
+LOOKING = "plugins/module_utils/_resources/_looking.py"
+CREATION = "plugins/module_utils/_lifecycle/_creation.py"
+LAG = "unit/plugins/module_utils/test_lag.py"
 LIFECYCLE = "unit/plugins/module_utils/test_lifecycle.py"
 RESOURCES = "unit/plugins/module_utils/test_resources.py"
 ADOPT = "unit/plugins/module_utils/test_adopt.py"
@@ -24,7 +27,11 @@ MUTANTS = [
         "request-not-frozen-before-the-call",
         "After a crash nobody knows that something was asked for.",
         f"{LIFECYCLE}::test_present_makes_a_machine",
-        (MAKING, "self._tried.add(resource.key)\n            self.save()\n", "self._tried.add(resource.key)\n"),
+        (
+            MAKING,
+            '"creating", self.clock.time()\n            self.save()\n',
+            '"creating", self.clock.time()\n',
+        ),
     ),
     mutant(
         "random-token",
@@ -77,6 +84,40 @@ MUTANTS = [
         (MAKING, "(contract.FULL, True): (LOOK, NEXT)", "(contract.FULL, True): (NEXT,)"),
     ),
     mutant(
+        "next-zone-while-a-killed-run-s-call-is-on-its-way",
+        "It arrives once the zone has room, and its machine lives beside that of the next zone.",
+        f"{LAG}::test_no_next_zone_while_a_call_of_a_killed_run_is_on_its_way",
+        (LOOKING, "max(self._tried[resource.key], resource.last_try + lag)", "resource.last_try + lag"),
+    ),
+    mutant(
+        "token-believed-for-ever",
+        "A provider knows a token for a day: after that, the repeated create makes a second machine.",
+        f"{LAG}::test_a_token_that_the_provider_has_forgotten",
+        (MAKING, "slept or self.shows(resource) <= self.clock.time()", "slept"),
+    ),
+    mutant(
+        "slept-through-a-token-s-life",
+        "A controller that sleeps in the midst of a call wakes up when the provider has forgotten its token.",
+        f"{LAG}::test_a_token_that_the_provider_has_forgotten",
+        (MAKING, "is None or slept or self", "is None or self"),
+    ),
+    mutant(
+        "only-the-last-choice-again",
+        "The zone that was full has room now, and is never asked again.",
+        "unit/plugins/modules/test_amazonec2.py::test_zones_and_types_are_tried_again_from_any_on",
+        (CREATION, "(choices.get(key, 0) + 1) % count", "min(choices.get(key, 0) + 1, count - 1)"),
+    ),
+    mutant(
+        "only-the-last-request-again",
+        "The same, where the zone is part of the request.",
+        "unit/plugins/modules/test_amazonec2.py::test_zones_and_types_are_tried_again_from_any_on",
+        (
+            MAKING,
+            "(resource.choice + 1) % len(resource.requests)",
+            "min(resource.choice + 1, len(resource.requests) - 1)",
+        ),
+    ),
+    mutant(
         "a-mismatch-is-a-new-attempt",
         "A token that is known with another request means that something may have been made.",
         f"{RESOURCES}::test_a_token_that_is_known_and_not_found_is_no_new_attempt",
@@ -92,7 +133,7 @@ MUTANTS = [
         "repeated-without-a-look",
         "Where nothing makes a repeat harmless, it makes a second machine.",
         f"{RESOURCES}::test_a_lost_answer_is_found_by_its_tags",
-        (MAKING, "if unresolved and kind.identity is None:", "if unresolved and kind.identity == 'none':"),
+        (MAKING, "(kind.identity is None or slept", "(kind.identity is not None and slept"),
     ),
     mutant(
         "old-record-believed",
@@ -106,8 +147,8 @@ MUTANTS = [
         f"{RESOURCES}::test_a_lost_answer_is_found_by_its_tags",
         (
             MAKING,
-            "is None:\n                seen = self.look(resource, self.shows(resource))",
-            "is None:\n                seen = self.look(resource, self.clock.time())",
+            "time()):\n                seen = self.look(resource, self.shows(resource))",
+            "time()):\n                seen = self.look(resource, self.clock.time())",
         ),
     ),
     mutant(
@@ -117,8 +158,8 @@ MUTANTS = [
         (MAKING, 'resource.status, resource.last_try = "creating", self.clock.time()', 'resource.status = "creating"'),
         (
             MAKING,
-            "                finally:\n                    resource.last_try = self.clock.time()",
-            "                finally:\n                    pass",
+            "                    resource.last_try = self.clock.time()  # for so long",
+            "                    # for so long",
         ),
     ),
     mutant(

@@ -70,6 +70,7 @@ def _traits(one: random.Random) -> Traits:
         page_size=often((100, 1)),
         token_scope=often(("account", "account", "region", "zone", None)),
         token_outlives=often((True, False)),
+        token_life=often((float("inf"), 1200.0)),  # longer than anything lags, and clocks differ
         token_mismatch=often((True, False)),
         creating=often((0, 0, 5, 20)),
         starting=often((0, 3)),

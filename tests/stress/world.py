@@ -133,7 +133,7 @@ class World:
     def after_death(self, process: Process) -> None:
         """The same command again, as a rule."""
         if self.random.random() < 0.8:
-            self._again(process, self.random.choice((1.0, 20.0, 200.0)))
+            self._again(process, self.random.choice((1.0, 20.0, 200.0, 2000.0)))
         else:
             self.next_task(process.controller)
 

@@ -134,16 +134,21 @@ class Creation(Power):
 
     def _choose_again(self, record: Record, full: Full) -> None:
         """Move a choice on that several resources share, and with it those that were made for the last one."""
-        recipe = self._recipe(record, record.options)
-        choices = record.kept["choices"]
-        movable = [key for key, count in recipe.candidates.items() if choices.get(key, 0) + 1 < count]
-        if not movable:
+        choices = dict(record.kept["choices"])
+        for key, count in self._recipe(record, record.options).candidates.items():
+            # In a circle, since the next run may begin with any of them; the next key moves on once this one is round.
+            choices[key] = (choices.get(key, 0) + 1) % count
+            self._moved[key] = (self._moved.get(key, 0) + 1) % count
+            if self._moved[key]:
+                break
+        else:
             raise full.cause.explained(
-                "There is no further choice: widen the options, or try later", self.resources.left_behind()
+                "There is no further choice: run again to try them all once more, or remove it (state: absent)"
+                " and create it with other options",
+                self.resources.left_behind(),
             )
-        choices[movable[0]] = choices.get(movable[0], 0) + 1
+        record.kept["choices"] = choices
         wants = {want.key: want for want in self._recipe(record, record.options).wants}
-        full.resource.choice = 0
         for resource in record.resources:
             want = wants.get(resource.key)
             if want is None or resource.existing or want.requests == resource.requests:

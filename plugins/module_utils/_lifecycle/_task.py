@@ -83,6 +83,7 @@ class Task:
         self._lock: Lock | None = None
         self._picks = contextlib.ExitStack()
         self._picking = False
+        self._moved: dict[str, int] = {}  # choice that resources share -> how often it moved on in this run
 
     def actions(self) -> set[str]:
         """The power actions that the driver's machine defines."""

@@ -18,7 +18,8 @@ IDENTITY = ("store", "id", "kind", "generation", "attempt")  # the tags that mak
 class Looking(Calls):
     def __init__(self, *arguments: t.Any, **more: t.Any) -> None:
         super().__init__(*arguments, **more)
-        self._tried: set[str] = set()  # keys of what was called for in this run
+        # Keys of what was called for in this run -> UNIX time from which on calls of former runs surely show.
+        self._tried: dict[str, float] = {}
         self._met: set[str] = set()  # ids that were there in this run
         self._ends: dict[str, str | None] = {}  # key -> why it is gone, where the provider still tells
 
@@ -55,7 +56,7 @@ class Looking(Calls):
         """UNIX time from which on surely shows what was made, if anything was."""
         lag = self.kind(resource).lag
         if resource.key in self._tried:
-            return resource.last_try + lag
+            return max(self._tried[resource.key], resource.last_try + lag)
         if not resource.id:
             lag += self.driver.call_limit  # whoever called may have been killed with the call still on its way
         return min(resource.last_try + self.skew, self.began) + lag
@@ -71,7 +72,7 @@ class Looking(Calls):
             if ours:
                 # Nobody knows when it was made, so reads by its id may not show it yet.
                 resource.last_try = self.clock.time()
-                self._tried.add(resource.key)
+                self._tried[resource.key] = 0.0
                 return self._settle_twins(resource, ours)
             if left <= 0:
                 return None

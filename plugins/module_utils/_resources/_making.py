@@ -50,6 +50,7 @@ class Making(Removing):
     def __init__(self, *arguments: t.Any, **more: t.Any) -> None:
         super().__init__(*arguments, **more)
         self._made: set[str] = set()
+        self._full: dict[str, int] = {}  # key -> how many choices in a row had no capacity
         self.fresh = False  # the record was made in this run, so that nothing can be there yet
 
     def ensure(self, resource: Resource) -> Seen:
@@ -87,25 +88,27 @@ class Making(Removing):
         kind = self.kind(resource)
         unresolved = resource.status == "creating"
         if not unresolved and not self.fresh:
-            # A record from a backup may not know what was made since, and no token tells for ever.
+            # A record from a backup may not know what was made since.
             seen = self.look(resource, until=0)
             if seen is not None:
                 return seen.id
-        tries = 0
+        tries, slept = 0, False
         waits = self.clock.poll(self.timeout)
         while True:
-            if unresolved and kind.identity is None:
+            # Once it would show, a look tells; and a provider forgets tokens some time, even while a controller sleeps.
+            if unresolved and (kind.identity is None or slept or self.shows(resource) <= self.clock.time()):
                 seen = self.look(resource, self.shows(resource))
                 if seen is not None:
                     return seen.id
                 unresolved = False
+            self._tried.setdefault(resource.key, self.shows(resource) if unresolved else 0.0)
             resource.status, resource.last_try = "creating", self.clock.time()
-            self._tried.add(resource.key)
             self.save()
             try:
                 try:
                     return self._id(resource, self.change(resource, "create"))
                 finally:
+                    slept = self.clock.time() - resource.last_try > self.driver.call_limit
                     resource.last_try = self.clock.time()  # for so long it may have been under way
             except ProviderError as error:
                 late = error.verdict == contract.MISSING and self._needs_what_is_late(resource)
@@ -148,12 +151,14 @@ class Making(Removing):
         return any(self.shows(one) > self.clock.time() for one in needed if one)
 
     def _next_choice(self, resource: Resource, error: ProviderError) -> None:
+        """In a circle, since the next run may begin with any of them."""
         resource.status, resource.attempt = "planned", resource.attempt + 1
-        if resource.choice + 1 >= len(resource.requests):
-            self.save()
-            raise Full(resource, error) from error
-        resource.choice += 1
+        resource.choice = (resource.choice + 1) % len(resource.requests)
+        self._full[resource.key] = self._full.get(resource.key, 0) + 1
         self.save()
+        if self._full[resource.key] >= len(resource.requests):
+            del self._full[resource.key]
+            raise Full(resource, error) from error
 
     def _settle(self, resource: Resource) -> Seen:
         """Read until nothing is pending and what is there covers what was asked for."""

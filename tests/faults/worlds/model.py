@@ -12,6 +12,7 @@ from tests.faults import boundaries, faults, hosts, world
 from tests.faults.boundaries import Boundary
 from tests.faults.invariants import Thing
 from tests.model import Fault, Model, Provider, driver_for
+from tests.model.clock import DAY
 from tests.model.driver import PREFIX
 
 CANARY = "canary-of-the-token"
@@ -62,6 +63,7 @@ class World(world.World):
             deleting={"machine": 1, "*": 0},
             ghost={"machine": 20, "*": 0},
             token_scope="zone",
+            token_life=DAY,
         )
         self.driver = driver_for(self.provider)
         call = self.provider.call

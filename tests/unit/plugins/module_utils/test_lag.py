@@ -16,6 +16,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from tests.doubles.objects import Memory
 from tests.model import Clock, Fault, Provider, driver_for
+from tests.model.clock import DAY
 from tests.model.provider import Entry
 
 LAG = 60.0
@@ -115,6 +116,56 @@ def test_a_call_of_a_killed_run_may_still_be_on_its_way(world: World) -> None:
     assert world.provider.watch is None, "it arrived"
     addresses = [one for one in world.provider.alive() if one.kind == "address"]
     assert len(addresses) == 1, "found, and not made twice"
+
+
+def test_no_next_zone_while_a_call_of_a_killed_run_is_on_its_way(world: World) -> None:
+    """Zonal tokens: a zone that is full now may have room when that call arrives."""
+    held: list[t.Callable[[], t.Any]] = []
+    sent: list[float] = []
+    call = world.provider.call
+
+    def hold(account: str, region: str, name: str, *more: t.Any) -> t.Any:
+        if name == "run_machine" and not sent:
+            sent.append(world.clock.now)
+            held.append(lambda: call(account, region, name, *more))
+            raise Cut
+        if held and world.clock.now > sent[0] + world.driver.call_limit - 5:
+            world.provider.set(full=())
+            held.pop()()
+        return call(account, region, name, *more)
+
+    world.provider.set(token_scope="zone")
+    world.provider.call = hold  # type: ignore[method-assign]
+    with pytest.raises(Cut):
+        world.run()
+    world.provider.set(full=("a",))
+    world.run()
+    assert sent and not held, "it arrived"
+    assert [one.body["zone"] for one in world.provider.alive() if one.kind == "machine"] == ["a"]
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_a_token_that_the_provider_has_forgotten(world: World, sleeps: bool) -> None:
+    """After a day; by the next run, or by a controller that slept in the midst of the call."""
+    world.provider.set(token_life=DAY)
+
+    def late(at: str, entry: Entry) -> None:
+        if (entry["call"], at) == ("run_machine", "after"):
+            world.provider.watch = None
+            world.clock.sleep(2 * DAY)
+            raise ConnectionError
+
+    if sleeps:
+        world.provider.watch = late
+    else:
+        world.kill("run_machine", "after")
+        with pytest.raises(Cut):
+            world.run()
+        world.clock.sleep(2 * DAY)
+    world.run()
+    assert len([one for one in world.provider.alive() if one.kind == "machine"]) == 1
+    world.run("absent")
+    assert world.provider.alive() == []
 
 
 def test_a_look_counts_from_when_it_was_asked(world: World) -> None:

@@ -419,9 +419,11 @@ def test_what_lost_our_tags_is_not_deleted(world: World) -> None:
 
 
 def test_an_unknown_create_is_resolved_before_it_is_removed(world: World) -> None:
-    world.cloud.set(faults=[{"call": "create_volume", "code": "Timeout", "after": True, "times": 9}])
+    calls = ("create_volume", "list_volumes")
+    world.cloud.set(faults=[{"call": call, "code": "Timeout", "after": True, "times": 9} for call in calls])
     with pytest.raises(MachineError, match="Timeout"):
         world.run(options={"disk": 5})
+    world.cloud.set(faults=[])
     assert world.record()["resources"][1]["status"] == "creating"
     assert len(world.state["volumes"]) == 1, "which nobody knows yet"
     world.run("absent")

@@ -414,6 +414,25 @@ def test_zones_and_types_are_tried_in_turn(ec2: Ec2Double, world: World) -> None
     assert not world.run(options={"zones": ["a", "b"], "instance_type": ["t3.small", "t3.large"]}).changed
 
 
+@pytest.mark.parametrize("volumes", [[], [{**VOLUME, "name": "data"}]])  # the latter are of a zone, and move with it
+def test_zones_and_types_are_tried_again_from_any_on(
+    ec2: Ec2Double, world: World, volumes: list[dict[str, t.Any]]
+) -> None:
+    options = {"zones": ["a", "b", "c"], "instance_type": ["t3.small", "t3.large"], "volumes": volumes}
+    ec2.full = ["*"]
+    for _run in range(2):
+        before = len(asked(ec2))
+        with pytest.raises(MachineError, match="no capacity") as caught:
+            world.run(options=options)
+        assert "run again to try them all once more" in caught.value.text()
+        tried = {(call["InstanceType"], call["Placement.AvailabilityZone"][-1]) for call in asked(ec2)[before:]}
+        assert len(asked(ec2)) - before == len(tried) == 6, "each, and once"
+    ec2.full = ["*/eu-central-1b/*", "*/eu-central-1c/*"]
+    world.run(options=options)
+    assert instance(ec2, world)["Placement"]["AvailabilityZone"] == f"{REGION}a"
+    assert not world.run(options=options).changed
+
+
 def test_spot_falls_back_to_on_demand(ec2: Ec2Double, world: World) -> None:
     ec2.full = ["*/*/spot"]
     world.run(options={"spot": "prefer", "zones": ["a", "b"]})
