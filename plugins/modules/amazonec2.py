@@ -828,7 +828,10 @@ class AmazonEC2(driver.Driver):
         """Device -> id."""
         options, found = m.options, {}
         for number, one in enumerate(options["volumes"]):
-            device = one["device"] or DEVICES[number]
+            device = one["device"] or (DEVICES[number] if number < len(DEVICES) else None)
+            if device is None:
+                why = f"names no device, and after the first {len(DEVICES)} volumes it has to"
+                raise driver.BadOption("volumes", one["name"], why, "Give it one, such as /dev/sdq")
             if device in found:
                 raise driver.BadOption("volumes", device, "is given twice", "Give each volume a device of its own")
             if one["id"]:

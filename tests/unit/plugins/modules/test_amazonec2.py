@@ -179,6 +179,7 @@ def test_a_newer_image_is_no_change(ec2: Ec2Double, world: World) -> None:
             "volumes",
             "is given twice",
         ),
+        ({"volumes": [{**VOLUME, "name": f"v{number}"} for number in range(12)]}, "volumes", "'v11' names no device"),
     ],
 )
 def test_bad_input_is_named_and_makes_nothing(
