@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import time
 import typing as t
 
@@ -27,7 +28,14 @@ apt-get -q -y -o DPkg::Lock::Timeout={seconds} install --no-install-recommends p
 elif command -v dnf >/dev/null; then dnf -q -y install python3
 elif command -v zypper >/dev/null; then zypper -n install python3
 elif command -v apk >/dev/null; then apk add python3
-else echo "No package manager that is known here: install python3 first" >&2; exit 1; fi"""
+elif command -v pacman >/dev/null; then pacman -S --noconfirm --needed python || pacman -Sy --noconfirm --needed python
+else exit {unknown}; fi"""
+_UNKNOWN = 64  # the script's exit code where it knows no package manager
+_BY_HAND = (
+    "Python is missing on this host, and it has no package manager that is known here. Install Python. Where /usr can't be "
+    "written to (Flatcar), put one under /opt (python-build-standalone, for instance), and set ansible_python_interpreter to it: "
+    "/opt/python/bin/python3"
+)
 
 
 class Visit:
@@ -88,7 +96,12 @@ class Visit:
     def _install_python(self) -> None:
         if self.action._task.check_mode:
             raise PlanError("Python is missing on this host, and check mode installs nothing.")
-        done = self.action._low_level_execute_command(_INSTALL_PYTHON.format(seconds=self.wait_timeout))
+        script = _INSTALL_PYTHON.format(seconds=self.wait_timeout, unknown=_UNKNOWN)
+        # With the task's variables, of which a proxy may be one.
+        variables = self.action._compute_environment_string()
+        done = self.action._low_level_execute_command(f"{variables} /bin/sh -c {shlex.quote(script)}".strip())
+        if done["rc"] == _UNKNOWN:
+            raise PlanError(_BY_HAND)
         if done["rc"]:
             raise self._error({"msg": "Python can't be installed", "module_stderr": done["stderr"]})
         self.python_installed = True

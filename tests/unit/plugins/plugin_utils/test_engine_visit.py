@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import types
 
 import pytest
@@ -36,6 +38,9 @@ class Action:
     def _low_level_execute_command(self, command):
         self.commands.append(command)
         return {"rc": self.rc, "stdout": "", "stderr": "no such package"}
+
+    def _compute_environment_string(self):
+        return "https_proxy=http://proxy:3128"
 
     def _reset(self):
         self.resets += 1
@@ -133,7 +138,9 @@ def test_python_is_installed_where_it_is_missing(found):
     action = Action(found, seen)
     it = visit(action, discovered_interpreter_python="/usr/bin/python3.11")
     assert it.look({}) == seen and it.python_installed
-    assert "DPkg::Lock::Timeout=7" in action.commands[0]
+    proxy, *shell, script = shlex.split(action.commands[0])
+    assert (proxy, shell) == ("https_proxy=http://proxy:3128", ["/bin/sh", "-c"]), "all of the script has the proxy"
+    assert "DPkg::Lock::Timeout=7" in script
     assert action.asked[1][1] == {}, "it would be looked for where it was not"
     assert it.facts(seen) == {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
 
@@ -149,6 +156,29 @@ def test_check_mode_installs_no_python():
     with pytest.raises(PlanError, match="Python is missing on this host, and check mode installs nothing"):
         visit(action).look({})
     assert not action.commands
+
+
+@pytest.mark.parametrize("program", ["apt-get", "dnf", "zypper", "apk", "pacman", None])
+def test_each_package_manager_brings_python(tmp_path, program):
+    """Run by a shell that finds nothing but a stand-in of that program."""
+    action = Action(NO_PYTHON, SEEN)
+    visit(action).look({})
+    told = tmp_path / "told"
+    if program:
+        (tmp_path / program).write_text(f'#!/bin/sh\necho "$https_proxy $*" >> {told}\n')
+        (tmp_path / program).chmod(0o755)
+    done = subprocess.run(["/bin/sh", "-c", action.commands[0]], env={"PATH": str(tmp_path)}, check=False)
+    if program is None:
+        assert done.returncode == _engine_visit._UNKNOWN
+        return
+    last = told.read_text().splitlines()[-1].split()
+    assert done.returncode == 0 and last[0] == "http://proxy:3128"
+    assert last[-1] == ("python" if program == "pacman" else "python3")
+
+
+def test_a_host_that_no_package_manager_brings_python_to_is_told_what_does():
+    with pytest.raises(PlanError, match=r"no package manager.*under /opt.*ansible_python_interpreter"):
+        visit(Action(NO_PYTHON, rc=_engine_visit._UNKNOWN)).look({})
 
 
 def test_python_that_can_t_be_installed():
