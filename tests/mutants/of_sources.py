@@ -13,6 +13,8 @@ PACKAGES = "plugins/module_utils/_engine_packages.py"
 PLAN = "plugins/plugin_utils/_engine_plan/_packages.py"
 REPOSITORY = "plugins/module_utils/_engine_repository.py"
 SERVICE = "plugins/plugin_utils/_engine_plan/_service.py"
+SOURCE = "plugins/module_utils/_engine_source.py"
+VISIT = "plugins/plugin_utils/_engine_visit.py"
 VERSIONS = "plugins/module_utils/_engine_versions.py"
 HOST_TESTS = "unit/plugins/module_utils/test_engine_sources.py"
 PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_sources.py"
@@ -75,6 +77,18 @@ MUTANTS = [
         "A newer Engine takes a containerd with it that an administrator has held.",
         f"{HOST_TESTS}::test_what_someone_has_held_is_changed_by_no_dependency_either",
         (PACKAGES, 'self.family.held_too if self.step.get("held_too") else ()', "self.family.held_too"),
+    ),
+    mutant(
+        "stopped-engine-stays-held",
+        "After packages that could not be installed, nobody can start the Engine that was there until the next boot.",
+        "unit/plugins/module_utils/test_engine_packages.py::test_an_engine_that_was_stopped_can_be_started_after_a_failure",
+        (SOURCE, "if (self.running or there) and", "if self.running and"),
+    ),
+    mutant(
+        "python-without-the-proxy",
+        "Behind a proxy, Python can't be installed.",
+        "unit/plugins/plugin_utils/test_engine_visit.py::test_python_is_installed_where_it_is_missing",
+        (VISIT, "self.action._compute_environment_string()", '""'),
     ),
     mutant(
         "used-before-it-is-whole",
