@@ -9,6 +9,7 @@ In this order on one host, which starts as BASE has it.
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import json
 import pathlib
@@ -219,6 +220,43 @@ def test_configuration_hooks_are_run_around_a_restart_only(host, play, container
     assert len({old, back, engine_pid(host)}) == 3
 
 
+@pytest.mark.long
+def test_configuration_that_one_host_refuses_goes_on_to_no_other_in_turn(bed, play, tmp_path):
+    """Whose turn is first is Ansible's to say, so what one refuses all would."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        hosts = list(pool.map(lambda number: bed.host(packages=("docker.io",)), range(3)))
+    hooks = {}
+    for when in ("before", "after"):
+        path = tmp_path / f"{when}.yml"
+        tasks = [{"name": when, "ansible.builtin.command": "false", "when": f"{when}_fails | default(false)"}]
+        path.write_text(json.dumps(tasks))
+        hooks[f"docker_engine_{when}_restart"] = str(path)
+
+    def turns(said, restarted, **variables):
+        """One host fails by that, and the others are left alone and name it."""
+        pids = [engine_pid(host) for host in hosts]
+        played = play(*hosts, ok=False, docker_engine_one_at_a_time=True, **hooks, **variables)
+        messages = {host.name: played.of(host).message for host in hosts}
+        (failed,) = [name for name, message in messages.items() if said in message]
+        others = [message for name, message in messages.items() if name != failed]
+        assert all(f"{failed} failed in its turn" in message for message in others), messages
+        changed = [host.name for host, pid in zip(hosts, pids, strict=True) if engine_pid(host) != pid]
+        assert changed == ([failed] if restarted else [])
+
+    try:
+        play(*hosts)
+        turns("no-such-driver", True, docker_engine_log_driver="no-such-driver")
+        warn = {"docker_engine_config": {"log-level": "warn"}}
+        turns("non-zero return code", False, before_fails=True, **warn)
+        # One that is back but can't be taken into use again is as good a reason
+        turns("non-zero return code", True, after_fails=True, **warn)
+        mended = play(*hosts, docker_engine_one_at_a_time=True, **hooks, **warn)
+        assert sorted(str(mended.of(host).facts["action"]) for host in hosts) == ["None", "restart", "restart"]
+    finally:
+        for host in hosts:
+            bed.remove(host)
+
+
 def test_configuration_secrets_are_seen_nowhere(host, play, container):
     """Canaries in proxies: not in output, process lists, logs and files, but the two that only their owner can read."""
     secret = {
@@ -311,3 +349,9 @@ def test_configuration_is_rolled_out_in_batches_by_create_hosts(host, new_host, 
         assert sorted(planned) == tried, done
         assert "com.docker.x" in planned["shop-a-0"]["msg"] and planned["shop-b-0"]["status"] == "ok"
         assert done.plays.count("Set up the Engine") == (len(tried) + 1) // 2
+
+    # The package manager's way out, to a proxy that isn't there
+    wanted |= {"docker_engine_labels": {}, "docker_engine_source": "distro", "docker_engine_wait_timeout": 1}
+    proxy = {"machine_environment": {"http_proxy": "http://127.0.0.1:9"}, "machine_limit": "shop-a-0"}
+    refused = ansible.playbook("create_hosts", wanted | proxy).failed()
+    assert "127.0.0.1:9" in refused.messages, refused
