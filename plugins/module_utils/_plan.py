@@ -9,6 +9,7 @@ import dataclasses
 import json
 import typing as t
 
+from . import driver as contract
 from ._errors import MachineError
 
 Request = dict[str, t.Any]
@@ -90,7 +91,9 @@ class Recipe:
             except MachineError:
                 raise
             except Exception as error:
-                raise MachineError(f"{ask.__name__} failed: {error}", code="look", remedy="Run again") from error
+                again = getattr(error, "verdict", None) not in (contract.REFUSED, contract.MISSING)
+                remedy = "Run again" if again else "Mend what the provider complains of (options, credentials)"
+                raise MachineError(f"{ask.__name__} failed: {error}", code="look", remedy=remedy) from error
         return self.kept["looks"][key]
 
     def once(self, key: str, pick: t.Callable[[set[t.Any]], t.Any]) -> t.Any:

@@ -46,6 +46,8 @@ options:
     description:
       - Who may reach SSH and the Engine. Networks such as V(192.0.2.0/24), prefix lists (V(pl-...)), or security groups.
       - By default the controller's own address alone, as O(address_service) saw it when the machine was planned.
+      - Somebody among them must have an address of the family by which the machine is reached. A machine that is
+        reached by IPv6 or by its private address is seldom reached from the address that such a service sees.
     type: list
     elements: str
   address_service:
@@ -79,7 +81,8 @@ options:
       - The image, which must have cloud-init.
       - V(debian-VERSION) or V(ubuntu-VERSION) is the newest build by its publisher, OWNER:NAME the newest by that owner
         with a name of that pattern, /PATH an SSM parameter with an id, and V(ami-...) the id itself.
-      - A newer build changes no machine that exists.
+      - A parameter can be given with a selector, a version or a label, as V(/path:3).
+      - A newer build changes no machine that exists. Further volumes that the image brings go with the machine.
     type: str
     default: debian-13
   architecture:
@@ -140,7 +143,7 @@ options:
         description: Snapshot that the volume begins with.
         type: str
       device:
-        description: Device name. By default V(/dev/sdf) and on.
+        description: Device name. By default V(/dev/sdf) and on, without those of the image.
         type: str
   spot:
     description:
@@ -668,6 +671,7 @@ class AmazonEC2(driver.Driver):
     required = ("region",)
     verdicts = {
         "*.NotFound": driver.MISSING,
+        "Parameter*NotFound": driver.MISSING,  # of SSM
         "InvalidGroup.Duplicate": driver.TAKEN,
         "Resource.AlreadyAssociated": driver.TAKEN,
         "IdempotentParameterMismatch": driver.MISMATCH,
@@ -723,25 +727,26 @@ class AmazonEC2(driver.Driver):
     # What is asked before anything is made
 
     def newest_image(self, image, architecture):
-        """Its id and the name of its root device."""
-        owner, colon, name = image.partition(":")
-        family, _dash, version = image.partition("-")
+        """Its id, the name of its root device, and those of its further volumes."""
         if image.startswith("/"):
             image = self.service("ssm").get_parameter(Name=image)["Parameter"]["Value"]
+        owner, _colon, name = image.partition(":")
+        family, _dash, version = image.partition("-")
         if family in PUBLISHERS and version:
             owner, name = PUBLISHERS[family]
             name = name.format(version=version, arch={"x86_64": "amd64"}.get(architecture, architecture))
-        elif not colon:
-            found = self.client.describe_images(ImageIds=[image])["Images"]
-            return {"id": found[0]["ImageId"], "root": found[0]["RootDeviceName"]}
-        filters = {"name": name, "architecture": architecture, "state": "available"}
-        found = self.client.describe_images(
-            Owners=[owner], Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
-        )["Images"]
+        if name:
+            filters = {"name": name, "architecture": architecture, "state": "available"}
+            request = {"Owners": [owner], "Filters": [{"Name": key, "Values": [one]} for key, one in filters.items()]}
+        else:
+            request = {"ImageIds": [image]}
+        found = self.client.describe_images(**request)["Images"]
         if not found:
             raise driver.BadOption("image", image, f"finds no image in {self.options['region']}", "Name another")
         newest = max(found, key=lambda one: one["CreationDate"])
-        return {"id": newest["ImageId"], "root": newest["RootDeviceName"]}
+        devices = [one["DeviceName"] for one in newest.get("BlockDeviceMappings", []) if "Ebs" in one]
+        root = newest["RootDeviceName"]
+        return {"id": newest["ImageId"], "root": root, "further": [one for one in devices if one != root]}
 
     def find_subnets(self, vpc, ids, zones):
         filters = {"vpc-id": [vpc] if vpc else [], "subnet-id": ids, "availability-zone": zones}
@@ -770,6 +775,7 @@ class AmazonEC2(driver.Driver):
         if wrong:
             raise driver.BadOption("tags", wrong[0], "begins as ours and EC2's own do", "Name it otherwise")
         image = m.look(self.newest_image, options["image"], options["architecture"])
+        further = image.get("further", [])
         if options["key_name"]:
             m.existing(KeyPair, options["key_name"])
         places = self.places(m)
@@ -777,7 +783,7 @@ class AmazonEC2(driver.Driver):
         if not groups:
             group = {"vpc": places[0]["vpc"], "rules": self.rules(m), "tags": options["tags"]}
             groups = [m.want(SecurityGroup, group).id]
-        volumes = self.want_volumes(m, places[0]["zone"])
+        volumes = self.want_volumes(m, places[0]["zone"], {image["root"], *further})
         elastic = None
         if options["elastic_address"] == "new":
             elastic = m.want(Address, {"tags": options["tags"]})
@@ -787,7 +793,10 @@ class AmazonEC2(driver.Driver):
         machine = {
             "ImageId": image["id"],
             "UserData": m.user_data(),
-            "BlockDeviceMappings": [{"DeviceName": image["root"], "Ebs": root_volume(options)}],
+            "BlockDeviceMappings": [
+                {"DeviceName": image["root"], "Ebs": root_volume(options)},
+                *({"DeviceName": device, "Ebs": further_volume(options)} for device in further),
+            ],
             "MetadataOptions": {
                 "HttpTokens": options["metadata_tokens"],
                 "HttpPutResponseHopLimit": options["metadata_hop_limit"],
@@ -824,16 +833,19 @@ class AmazonEC2(driver.Driver):
             places = [{"id": None, "zone": zone, "vpc": None} for zone in zones]
         return [m.choose("zone", places)] if options["volumes"] else places
 
-    def want_volumes(self, m, zone):
-        """Device -> id."""
+    def want_volumes(self, m, zone, taken):
+        """Device -> id; ``taken``: by the image."""
         options, found = m.options, {}
+        free = [device for device in DEVICES if device not in taken]
         for number, one in enumerate(options["volumes"]):
-            device = one["device"] or (DEVICES[number] if number < len(DEVICES) else None)
+            device = one["device"] or (free[number] if number < len(free) else None)
             if device is None:
-                why = f"names no device, and after the first {len(DEVICES)} volumes it has to"
+                why = f"names no device, and after the first {len(free)} volumes it has to"
                 raise driver.BadOption("volumes", one["name"], why, "Give it one, such as /dev/sdq")
             if device in found:
                 raise driver.BadOption("volumes", device, "is given twice", "Give each volume a device of its own")
+            if device in taken:
+                raise driver.BadOption("volumes", device, "is a volume of the image", "Give another device")
             if one["id"]:
                 found[device] = m.existing(Volume, one["id"], name=one["name"]).id
                 continue
@@ -863,6 +875,7 @@ class AmazonEC2(driver.Driver):
             for source in (open_to if further is None else further)
         ]
         rules = [{**parse_port(port), "source": parse_source(name, source)} for name, source, port in wanted]
+        check_reach(connect_by(options), open_to)
         return [rule for number, rule in enumerate(rules) if rule not in rules[:number]]
 
 
@@ -896,6 +909,13 @@ def root_volume(options):
         KmsKeyId=options["kms_key_id"],
         DeleteOnTermination=True,
     )
+
+
+def further_volume(options):
+    """What is said of another volume of the image; the rest is as the image has it."""
+    # Encryption can be added to that of a snapshot, and never be taken away.
+    encrypted = {"Encrypted": True} if options["encrypted"] else {}
+    return {**encrypted, **given(KmsKeyId=options["kms_key_id"]), "DeleteOnTermination": True}
 
 
 def connect_by(options):
@@ -939,6 +959,19 @@ def client(service, region, endpoint_url, *credentials):
     # The lifecycle repeats what may be repeated, and knows what a repetition means.
     config = botocore.config.Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 1})
     return of.client(service, endpoint_url=endpoint_url, config=config)
+
+
+def check_reach(by, open_to):
+    """Whether anybody whom the group lets in has an address of the family by which the machine is reached."""
+    v6 = by == "ipv6"
+    family = "an IPv6" if v6 else "an IPv4"
+    if open_to and not any(source.startswith(("sg-", "pl-")) or (":" in source) == v6 for source in open_to):
+        raise driver.BadOption(
+            "open_to",
+            ", ".join(open_to),
+            f"lets in nobody with {family} address, and connect_by is {by}",
+            f"Give open_to the controller's {family[3:]} network",
+        )
 
 
 def own_address(service):

@@ -105,6 +105,9 @@ class Answer(str):
     def __getitem__(self, field: t.Any) -> Answer:
         return Answer(f"{self!s}[{field}]")
 
+    def get(self, field: t.Any, default: t.Any = None) -> Answer:
+        return self[field]
+
     def __iter__(self) -> t.Iterator[Answer]:  # type: ignore[override]
         return iter([Answer(f"{self!s}[0]")])
 

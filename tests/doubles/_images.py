@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The images of the EC2 double: today's Debian and Ubuntu by their true owners, older builds, and a look-alike."""
+"""The images of the EC2 double: today's Debian and Ubuntu by their true owners, older builds, a look-alike, and one of
+the account's own with several volumes."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pathlib
 import tempfile
 import typing as t
 
-DEBIAN, UBUNTU, STRANGER = "136693071363", "099720109477", "666666666666"
+DEBIAN, UBUNTU, STRANGER, OWN = "136693071363", "099720109477", "666666666666", "123456789012"
 BUILDS = {
     (DEBIAN, "debian-12-{arch}-{build}-2241"): ("20260901", "20261012"),
     (DEBIAN, "debian-13-{arch}-{build}-2250"): ("20260908", "20261102", "20261005"),
@@ -19,6 +20,16 @@ BUILDS = {
     (UBUNTU, "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{arch}-server-{build}"): ("20261104", "20260918"),
     (UBUNTU, "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-{arch}-server-{build}"): ("20261106",),
     (STRANGER, "debian-13-{arch}-{build}-2250"): ("20261120",),
+    (OWN, "appliance-{arch}-{build}"): ("20261110",),
+}
+# What an image has besides its root: pattern of its name -> its mappings, in EC2's form. Whoever makes an image of an
+# instance has its volumes in it, and that they stay is the default.
+FURTHER = {
+    "appliance-*": [
+        {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 40, "VolumeType": "gp3", "DeleteOnTermination": False}},
+        {"DeviceName": "/dev/sdg", "Ebs": {"VolumeSize": 50, "VolumeType": "st1", "DeleteOnTermination": False}},
+        {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"},
+    ]
 }
 
 

@@ -39,6 +39,7 @@ import botocore.httpsession  # noqa: E402
 from botocore.awsrequest import AWSResponse  # noqa: E402
 from moto.core.request import Request  # noqa: E402
 from moto.ec2.models import ec2_backends  # noqa: E402
+from moto.ec2.models.amis import Ami  # noqa: E402
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface  # noqa: E402
 from moto.ec2.responses import EC2Response  # noqa: E402
 from moto.sts.models import sts_backends  # noqa: E402
@@ -57,6 +58,16 @@ def _owned(interface: NetworkInterface) -> dict[str, t.Any]:
 
 
 NetworkInterface.association = property(_owned)
+_root_alone = Ami.block_device_mappings.fget
+
+
+def _all_volumes(image: Ami) -> list[dict[str, t.Any]]:
+    """With those besides its root, of which moto knows nothing."""
+    further = (found for name, found in _images.FURTHER.items() if fnmatch.fnmatchcase(image.name or "", name))
+    return [*_root_alone(image), *copy.deepcopy(next(further, []))]
+
+
+Ami.block_device_mappings = property(_all_volumes)
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 # action -> the states in which an instance takes it, the state at once, the state in the end
 POWER = {
@@ -69,8 +80,10 @@ POWER = {
 }
 MAKES = {"RunInstances", "CreateSecurityGroup", "CreateVolume", "AllocateAddress"}
 IDS = re.compile(r"<(?:instanceId|groupId|volumeId|allocationId)>((?:i|sg|vol|eipalloc)-[0-9a-f]+)<")
+VERSIONS = ("3", "stable")  # of each parameter: the number, and a label
 PARAMETERS = {
     "/aws/service/debian/release/13/latest/amd64": "debian-13-amd64-*",
+    "/shop/images/appliance": "appliance-amd64-*",
     "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id": "*-24.04-amd64-server-*",
 }
 
@@ -345,7 +358,8 @@ class Ec2Double:
         return answer
 
     def _moto(self, response: t.Any, call: Call, headers: t.Any) -> Answer:
-        body = urllib.parse.urlencode({"Action": call.action, "Version": "2016-11-15", **call.params})
+        params = self._with_image(call) if call.action == "RunInstances" else call.params
+        body = urllib.parse.urlencode({"Action": call.action, "Version": "2016-11-15", **params})
         passed = {
             "Authorization": _text(headers.get("Authorization") or ""),
             "Content-Type": "application/x-www-form-urlencoded",
@@ -358,7 +372,10 @@ class Ec2Double:
         return status, {name: str(value) for name, value in reply.items()}, _bytes(text)
 
     def _parameter(self, call: Call) -> Answer:
-        pattern = PARAMETERS.get(t.cast(str, call.params["Name"]))
+        name, _colon, version = call.params["Name"].partition(":")
+        pattern = PARAMETERS.get(name)
+        if pattern is not None and version not in ("", *VERSIONS):
+            raise Refused("ParameterVersionNotFound", "Systems Manager could not find version of the parameter")
         if pattern is None:
             raise Refused("ParameterNotFound", "There is no such parameter")
         newest = max(
@@ -370,6 +387,19 @@ class Ec2Double:
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(value).encode()
 
     # What moto does not do
+
+    def _with_image(self, call: Call) -> dict[str, str]:
+        """A request to run instances, with what the image says of its volumes and the request does not."""
+        params = dict(call.params)
+        image = self._of(call).amis[params["ImageId"]]
+        numbers = {value: key.split(".")[1] for key, value in params.items() if key.endswith(".DeviceName")}
+        for mapping in image.block_device_mappings[1:]:
+            if "Ebs" in mapping:
+                number = numbers.setdefault(mapping["DeviceName"], str(len(numbers) + 1))
+                params[f"BlockDeviceMapping.{number}.DeviceName"] = mapping["DeviceName"]
+                for name, value in mapping["Ebs"].items():
+                    params.setdefault(f"BlockDeviceMapping.{number}.Ebs.{name}", str(value).lower())
+        return params
 
     def _of(self, call: Call) -> t.Any:
         return self.backend(call.account, call.region)

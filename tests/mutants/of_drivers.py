@@ -38,6 +38,18 @@ MUTANTS = [
         ),
     ),
     mutant(
+        "volumes-of-the-image-stay",
+        "What an image has besides its root stays when the machine goes, costs money, and nobody finds it.",
+        f"{EC2_TESTS}::test_all_volumes_of_an_image_go_with_the_machine",
+        (EC2, "for one in devices if one != root]", "for one in devices if one == 0]"),
+    ),
+    mutant(
+        "shut-off-over-ipv6",
+        "Only the IPv4 address of the controller is let in to a machine that it reaches by IPv6.",
+        f"{EC2_TESTS}::test_bad_input_is_named_and_makes_nothing",
+        (EC2, 'v6 = by == "ipv6"', "v6 = False"),
+    ),
+    mutant(
         "token-of-the-sdk",
         "botocore fills in a token by itself, another one each time.",
         f"{EC2_TESTS}::test_the_token_is_ours_in_each_repetition",

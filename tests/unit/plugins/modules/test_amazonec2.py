@@ -141,6 +141,8 @@ def test_the_default_machine(ec2: Ec2Double) -> None:
         ("ubuntu-26.04", "arm64", "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-arm64-server-20261106"),
         ("099720109477:*-22.04-*", "x86_64", "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20261015"),
         ("/aws/service/debian/release/13/latest/amd64", "x86_64", "debian-13-amd64-20261102-2250"),
+        ("/aws/service/debian/release/13/latest/amd64:3", "x86_64", "debian-13-amd64-20261102-2250"),
+        ("/aws/service/debian/release/13/latest/amd64:stable", "x86_64", "debian-13-amd64-20261102-2250"),
     ],
 )
 def test_the_newest_image_of_its_publisher_is_found(ec2: Ec2Double, image: str, architecture: str, name: str) -> None:
@@ -150,6 +152,46 @@ def test_the_newest_image_of_its_publisher_is_found(ec2: Ec2Double, image: str, 
     assert found["BlockDeviceMappings"][0]["DeviceName"] == ("/dev/xvda" if "debian" in name else "/dev/sda1")
     by_id = on_paper(ec2, image=found["ImageId"], architecture=architecture).wants[-1].requests[0]
     assert by_id["ImageId"] == found["ImageId"]
+
+
+@pytest.mark.parametrize("parameter", ["/aws/nowhere", "/aws/service/debian/release/13/latest/amd64:2"])
+def test_a_parameter_that_there_is_not_is_named(ec2: Ec2Double, world: World, parameter: str) -> None:
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"image": parameter})
+    assert "Parameter" in caught.value.text() and "options" in caught.value.remedy
+    assert ec2.calls() == ["GetParameter"] and not world.store.names(), "it is not asked for again and again"
+
+
+@pytest.mark.parametrize("by", ["pattern", "id", "parameter"])
+def test_all_volumes_of_an_image_go_with_the_machine(ec2: Ec2Double, world: World, by: str) -> None:
+    """Those besides the root are the image's to keep, and bear nothing by which anybody would miss them."""
+    id = next(one.id for one in ec2.backend().amis.values() if one.name == "appliance-amd64-20261110")
+    image = {"pattern": "123456789012:appliance-*", "id": id, "parameter": "/shop/images/appliance:3"}[by]
+    options = {"image": image, "volumes": [{**VOLUME, "name": "data"}], "zones": ["a"]}
+    world.run(options=options)
+    assert not world.run(options=options).changed
+    machine = instance(ec2, world)
+    devices = {one["DeviceName"]: one["Ebs"] for one in machine["BlockDeviceMappings"]}
+    assert set(devices) == {"/dev/sda1", "/dev/sdf", "/dev/sdg", "/dev/sdh"}, "ours has none of the image's"
+    assert devices["/dev/sdh"]["VolumeId"] == world.resources()["Volume/data"]
+    backend = ec2.backend()
+    assert {backend.volumes[devices[name]["VolumeId"]].size for name in ("/dev/sdf", "/dev/sdg")} == {40, 50}
+    assert all(backend.volumes[one["VolumeId"]].encrypted for one in devices.values())
+    assert len(ec2.alive()) == 6
+    world.run("absent")
+    assert not ec2.alive() and not backend.volumes
+
+
+def test_encryption_is_not_taken_from_the_volumes_of_an_image(ec2: Ec2Double, world: World) -> None:
+    """EC2 refuses to, where the snapshot is encrypted."""
+    world.run(options={"image": "123456789012:appliance-*", "encrypted": False})
+    sent = asked(ec2)[0]
+    assert sent["BlockDeviceMapping.1.Ebs.Encrypted"] == "false"
+    further = {key: value for key, value in sent.items() if key.startswith("BlockDeviceMapping.2")}
+    assert further == {
+        "BlockDeviceMapping.2.DeviceName": "/dev/sdf",
+        "BlockDeviceMapping.2.Ebs.DeleteOnTermination": "true",
+    }
 
 
 def test_a_newer_image_is_no_change(ec2: Ec2Double, world: World) -> None:
@@ -180,6 +222,14 @@ def test_a_newer_image_is_no_change(ec2: Ec2Double, world: World) -> None:
             "is given twice",
         ),
         ({"volumes": [{**VOLUME, "name": f"v{number}"} for number in range(12)]}, "volumes", "'v11' names no device"),
+        (
+            {"image": "123456789012:appliance-*", "volumes": [{**VOLUME, "name": "a", "device": "/dev/sdg"}]},
+            "volumes",
+            "is a volume of the image",
+        ),
+        ({"ipv6": True, "connect_by": "ipv6"}, "open_to", "nobody with an IPv6 address, and connect_by is ipv6"),
+        ({"ipv6": True, "connect_by": "ipv6", "open_to": ["10.0.0.0/8"]}, "open_to", "nobody with an IPv6 address"),
+        ({"open_to": ["2001:db8::/32"]}, "open_to", "nobody with an IPv4 address, and connect_by is public"),
     ],
 )
 def test_bad_input_is_named_and_makes_nothing(
@@ -313,6 +363,23 @@ def test_the_address_that_is_connected_by(ec2: Ec2Double, world: World) -> None:
     assert both["host_vars"]["ansible_port"] == 2022
     assert world.run().machine["address"] == "127.0.0.1", "it can be changed"
     assert world.run("gathered")["address"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("source", ["2001:db8::/32", "pl-01234567", "sg-01234567"])
+def test_by_ipv6_it_is_open_to_who_may_have_such_an_address(ec2: Ec2Double, source: str) -> None:
+    group = on_paper(ec2, ipv6=True, connect_by="ipv6", open_to=["10.0.0.0/8", source]).wants[0].requests[0]
+    assert source in [rule["source"] for rule in group["rules"]]
+
+
+def test_by_ipv6_it_is_open_to_the_controller_if_it_is_asked_for_its_address_so(
+    ec2: Ec2Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def own_address(service: str) -> str:
+        return "2001:db8::7/128"
+
+    monkeypatch.setattr(amazonec2, "own_address", own_address)
+    group = on_paper(ec2, ipv6=True, connect_by="ipv6").wants[0].requests[0]
+    assert {rule["source"] for rule in group["rules"]} == {"2001:db8::7/128"}
 
 
 def test_the_own_address_is_asked_for(ec2: Ec2Double) -> None:
