@@ -765,7 +765,10 @@ class AmazonEC2(driver.Driver):
 
     def find_zones(self):
         found = self.client.describe_availability_zones()["AvailabilityZones"]
-        return [one["ZoneName"] for one in found if one["ZoneType"] == "availability-zone"]
+        zones = [one["ZoneName"] for one in found if one["ZoneType"] == "availability-zone"]
+        if not zones:
+            raise driver.BadOption("region", self.options["region"], "shows no zone", "Run again, or give zones")
+        return zones
 
     # What a machine needs
 
@@ -958,7 +961,19 @@ def client(service, region, endpoint_url, *credentials):
 
     # The lifecycle repeats what may be repeated, and knows what a repetition means.
     config = botocore.config.Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 1})
-    return of.client(service, endpoint_url=endpoint_url, config=config)
+    made = of.client(service, endpoint_url=endpoint_url, config=config)
+    made.meta.events.register("after-call", no_page)
+    return made
+
+
+class NotTheService(Exception):
+    """It is not known whether the service has had the request."""
+
+
+def no_page(http_response, **_more):
+    """What a portal or a proxy says in the service's place is no answer, though it may say that all is well."""
+    if http_response.status_code < 300 and "html" in http_response.headers.get("content-type", ""):
+        raise NotTheService("what answers is a web page, and not the service: is a proxy or a portal in between?")
 
 
 def check_reach(by, open_to):

@@ -28,7 +28,7 @@ import typing as t
 import urllib.parse
 import uuid
 
-from tests.doubles import _images
+from tests.doubles import _images, _policy
 
 _images.provide()
 
@@ -153,6 +153,7 @@ class Ec2Double:
         self.lag = 0.0  # seconds until a new thing shows in lists
         self.read_lag = 0.0  # and by its id
         self.token_life = 86400.0
+        self.policy: _policy.Policy | None = None  # what the credentials allow; None: all
         self.page_size = 1000
         self.full: list[str] = []  # patterns of TYPE/ZONE/MARKET without capacity; market: spot or on-demand
         self.full_later: list[str] = []  # the same, told by the instance's end after it was accepted
@@ -320,6 +321,11 @@ class Ec2Double:
         return status, {"Content-Type": "text/xml", **headers}, text.encode()
 
     def _serve(self, call: Call, headers: t.Any) -> Answer:
+        denied = self.policy and self.policy.denied(self, call)
+        if denied:
+            said = f"You are not authorized to perform: {denied.action} on resource: {denied.resource}"
+            code = "UnauthorizedOperation" if call.service == "ec2" else "AccessDeniedException"
+            raise Refused(code, said, 403 if call.service == "ec2" else 400)
         if call.service == "ssm":
             return self._parameter(call)
         if call.service == "sts":
@@ -587,7 +593,9 @@ class Ec2Double:
 def _client(service: str, region: str, key: str) -> t.Any:
     config = botocore.config.Config(retries={"total_max_attempts": 1})
     session = boto3.session.Session(key, "secret", region_name=region)
-    return session.client(service, config=config)
+    one = session.client(service, config=config)
+    one.meta.events.register("after-call", amazonec2.no_page)
+    return one
 
 
 class _Raw(io.BytesIO):

@@ -27,10 +27,11 @@ ERRORS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
 # What can go wrong with a call to an API; a world's ``fail`` plays it as the provider's client has it.
 THROTTLED, THROTTLED_WITH, INTERNAL, UNAVAILABLE = "429", "429-retry-after", "500", "503"
 TIMEOUT_BEFORE, TIMEOUT_AFTER, RESET, HTML = "time-out-before", "time-out-after", "reset-in-body", "html"
+HTML_OK = "html-200"  # what a portal or a proxy answers in the provider's place, as if all were well
 EXPIRED, QUOTA, EMPTY, NO_PAGE, NOT_FOUND = "expired", "quota", "empty-list", "page-missing", "not-found-once"
 API = (
     *(THROTTLED, THROTTLED_WITH, INTERNAL, UNAVAILABLE, TIMEOUT_BEFORE, TIMEOUT_AFTER, RESET, HTML),
-    *(EXPIRED, QUOTA, EMPTY, NO_PAGE, NOT_FOUND),
+    *(EXPIRED, QUOTA, EMPTY, NO_PAGE, NOT_FOUND, HTML_OK),
 )
 NEVER_FOR_EVER = (EMPTY, NO_PAGE, NOT_FOUND)  # would be another provider
 EVERYWHERE = (EXPIRED, *ERRORS)  # for ever, they strike all calls, or all writes

@@ -50,6 +50,28 @@ MUTANTS = [
         (EC2, 'v6 = by == "ipv6"', "v6 = False"),
     ),
     mutant(
+        "page-for-an-answer",
+        "A portal's page says 200, so that a restart which never was is reported as done.",
+        f"{EC2_TESTS}::test_a_page_that_says_that_all_is_well_is_no_answer",
+        (EC2, "http_response.status_code < 300 and", "http_response.status_code < 200 and"),
+    ),
+    mutant(
+        "restart-asked-once",
+        "EC2 was busy, nothing was restarted, and the task says that it was.",
+        f"{EC2_TESTS}::test_a_restart_is_one",
+        ("plugins/module_utils/_lifecycle/_power.py", 'insist(resource, "restart")', 'attempt(resource, "restart")'),
+    ),
+    mutant(
+        "foreign-made-ours",
+        "Whoever may tag what is there can tag a foreign machine, and then end it.",
+        "unit/plugins/modules/test_amazonec2_policy.py::test_what_is_not_ours_can_not_be_touched",
+        (
+            "docs/drivers/amazonec2-policy.json",
+            '"Condition": {"Null": {"aws:ResourceTag/dockyard:store": "false"}}',
+            '"Condition": {}',
+        ),
+    ),
+    mutant(
         "token-of-the-sdk",
         "botocore fills in a token by itself, another one each time.",
         f"{EC2_TESTS}::test_the_token_is_ours_in_each_repetition",

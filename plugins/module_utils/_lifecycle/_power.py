@@ -101,7 +101,7 @@ class Power(Task):
             self.changed = True
             Access(record, self.folder, self.wish).reboot(self._facts(seen), self.clock)
         elif hasattr(machine, "restart"):
-            self.resources.attempt(resource, "restart")
+            self.resources.insist(resource, "restart")
             self._power_to(record, "start", contract.RUNNING)
         else:
             self._power_to(record, "stop", contract.STOPPED)

@@ -197,6 +197,21 @@ class Calls:
             self._complaint = str(error)
             self.clock.sleep(error.pause)
 
+    def insist(self, resource: Resource, action: str) -> None:
+        """A change that no read tells of: called until the provider says that it is done. Twice does no harm."""
+        tries = 0
+        for _left in self.clock.poll(self.timeout):
+            try:
+                self.change(resource, action)
+                return
+            except ProviderError as error:
+                tries += error.verdict != contract.BUSY
+                if error.verdict not in (contract.BUSY, contract.UNSURE, contract.MISSING) or tries >= UNSURE_TRIES:
+                    raise error.explained("", self.left_behind()) from error
+                self._complaint = str(error)
+                self.clock.sleep(error.pause)
+        raise self.timed_out(f"{resource.kind} {resource.id} took no {action}", self.timeout)
+
     def read(self, method: t.Callable[[It], t.Any], it: It) -> t.Any:
         try:
             return self.ask(method, it)

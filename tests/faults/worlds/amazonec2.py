@@ -29,6 +29,7 @@ FAULTS: dict[str, dict[str, t.Any]] = {
     faults.TIMEOUT_AFTER: {"how": "timeout", "after": True},
     faults.RESET: {"how": "reset", "after": True},
     faults.HTML: {"how": "html", "status": 502},
+    faults.HTML_OK: {"how": "html", "status": 200},
     faults.EXPIRED: {"code": "RequestExpired", "status": 400},
 }
 QUOTAS = {
@@ -43,7 +44,13 @@ NOT_FOUND = {
     "Address": "InvalidAllocationID.NotFound",
     "Instance": "InvalidInstanceID.NotFound",
 }
-LISTS = re.compile(rb"<(reservationSet|securityGroupInfo|volumeSet|addressesSet|instanceStatusSet)>.*</\1>", re.S)
+NEEDED = {  # by a create; what is told to be missing may have been made just now
+    "SecurityGroup": "InvalidVpcID.NotFound",
+    "Volume": "InvalidZone.NotFound",
+    "Instance": "InvalidGroup.NotFound",
+    "Association": "InvalidAllocationID.NotFound",
+}
+LISTS = re.compile(rb"<(reservationSet|securityGroupInfo|volumeSet|addressesSet|imagesSet)>.*</\1>", re.S)
 VOLUME = {"name": "data", "size": 10, "type": "gp3"}
 VOLUME |= dict.fromkeys(("id", "iops", "throughput", "snapshot_id", "device"))
 TIME_OUT = 10.0  # seconds
@@ -53,6 +60,7 @@ class World(world.World):
     driver = amazonec2.AmazonEC2
     name = "dockyard.machine.amazonec2"
     dear = True
+    lag = 9.9  # just below what the driver believes
     timeout = 60.0
     secrets = (world.KEY_CANARY, CANARY, DATA)
     failures = {boundaries.API: faults.API}
@@ -67,7 +75,7 @@ class World(world.World):
 
     def play(self, patch: boundaries.Patch) -> None:
         self.double = Ec2Double(self.clock.time)
-        self.double.pending, self.double.lag, self.double.read_lag, self.double.page_size = 2, 2, 1, 1
+        self.double.pending, self.double.lag, self.double.read_lag, self.double.page_size = 2, self.lag, 1, 1
         self.double.accounts["other"] = "210987654321"
         self.driver = self.double.driver()
         # A tenth of all that these cells cost
@@ -121,12 +129,12 @@ class World(world.World):
 
     def suits(self, fault: str, boundary: Boundary) -> bool:
         if fault in (faults.EMPTY, faults.NO_PAGE):
-            return boundary.method in boundaries.READS
+            return boundary.name.startswith("Describe") and not boundary.changes
         if fault == faults.QUOTA:
             return boundary.name in QUOTAS
         if fault == faults.NOT_FOUND:
-            return boundary.method in ("get", "adjust") or boundary.changes and boundary.method != "create"
-        return fault not in (faults.TIMEOUT_AFTER, faults.RESET) or boundary.changes
+            return boundary.method == "get" or boundary.changes and boundary.doing != "Address.create"
+        return fault != faults.TIMEOUT_AFTER or boundary.changes  # of a read, it is as that before
 
     def fail(self, fault: str, boundary: Boundary, effect: t.Callable[[], t.Any]) -> t.Any:
         if fault in (faults.EMPTY, faults.NO_PAGE):
@@ -136,7 +144,8 @@ class World(world.World):
         if fault in (faults.TIMEOUT_BEFORE, faults.TIMEOUT_AFTER):
             self.clock.now += TIME_OUT
         kind = boundary.doing.partition(".")[0]
-        codes = {faults.QUOTA: QUOTAS.get(boundary.name), faults.NOT_FOUND: NOT_FOUND.get(kind, NOT_FOUND["Instance"])}
+        missing = NEEDED if boundary.method == "create" else NOT_FOUND
+        codes = {faults.QUOTA: QUOTAS.get(boundary.name), faults.NOT_FOUND: missing.get(kind, NOT_FOUND["Instance"])}
         self.double.faults = [Fault(**FAULTS[fault] if fault in FAULTS else {"code": codes[fault], "status": 400})]
         try:
             return effect()

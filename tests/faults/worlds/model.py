@@ -40,7 +40,7 @@ class World(world.World):
     name = "dockyard.machine.model"
     lag = 2.0
     secrets = (world.KEY_CANARY, CANARY, DATA)
-    failures = {boundaries.API: faults.API, hosts.SSH: faults.SSH}
+    failures = {boundaries.API: tuple(WHAT), hosts.SSH: faults.SSH}
     shortages = {"full": {"full": ["a"]}, "full-later": {"full_later": ["a"]}}
     changes = {
         "adjust": {"options": {"rules": [22, 80], "public_address": False}},
@@ -103,7 +103,7 @@ class World(world.World):
         if fault == faults.QUOTA:
             return boundary.method == "create"
         if fault == faults.NOT_FOUND:
-            return boundary.method in ("get", "adjust") or boundary.changes and boundary.method != "create"
+            return boundary.method == "get" or boundary.changes  # a create may need what does not show yet
         return fault != faults.TIMEOUT_AFTER or boundary.changes
 
     def fail(self, fault: str, boundary: Boundary, effect: t.Callable[[], t.Any]) -> t.Any:

@@ -18,6 +18,7 @@ CANARY = "canary-3f9a"
 KINDS = {"things": "Thing", "keys": "Key", "volumes": "Volume"}
 CODES = {
     faults.THROTTLED: "Throttled",
+    faults.THROTTLED_WITH: "Throttled",
     faults.INTERNAL: "InternalError",
     faults.UNAVAILABLE: "Unavailable",
     faults.TIMEOUT_BEFORE: "Timeout",
@@ -91,7 +92,7 @@ class World(world.World):
         if fault == faults.QUOTA:
             return boundary.method == "create"
         if fault == faults.NOT_FOUND:
-            return boundary.changes and boundary.method != "create"
+            return boundary.changes
         return fault != faults.TIMEOUT_AFTER or boundary.changes
 
     def fail(self, fault: str, boundary: Boundary, effect: t.Callable[[], t.Any]) -> t.Any:
@@ -104,4 +105,6 @@ class World(world.World):
             effect()
         if fault in (faults.TIMEOUT_BEFORE, faults.TIMEOUT_AFTER):
             self.clock.now += 5
-        raise acme_cloud.CloudError(CODES[fault], f"{boundary.name}: {fault}")
+        error = acme_cloud.CloudError(CODES[fault], f"{boundary.name}: {fault}")
+        error.retry_after = 2.0 if fault == faults.THROTTLED_WITH else None
+        raise error
