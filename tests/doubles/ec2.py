@@ -153,6 +153,7 @@ class Ec2Double:
         self.lag = 0.0  # seconds until a new thing shows in lists
         self.read_lag = 0.0  # and by its id
         self.token_life = 86400.0
+        self.silence = 1.5  # seconds until a connection without an answer is closed
         self.policy: _policy.Policy | None = None  # what the credentials allow; None: all
         self.page_size = 1000
         self.full: list[str] = []  # patterns of TYPE/ZONE/MARKET without capacity; market: spot or on-demand
@@ -218,7 +219,7 @@ class Ec2Double:
                     self._reply(*double.handle(self.headers, body))
                 except Lost as lost:
                     if str(lost) == "timeout":
-                        time.sleep(1.5)  # longer than the tests' clients wait
+                        time.sleep(double.silence)
                     self.close_connection = True
 
             def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:

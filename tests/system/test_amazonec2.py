@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole path on EC2: the API is the double's, over HTTP, and each of its instances is a container host."""
+"""The whole path on EC2: the API is the double's, over HTTP, and each of its instances is a container host.
+
+Where only the API's faults are at stake, the instances are the double's alone.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.modules import amazonec2
 from tests.beds.hosts import Bed, Host
-from tests.doubles.ec2 import Ec2Double
+from tests.doubles.ec2 import Ec2Double, Fault
 
 # What cloud-init does with our user data, before sshd starts.
 APPLY = """#!/usr/bin/python3
@@ -123,3 +126,96 @@ def test_an_instance_is_made_used_stopped_started_and_removed(ec2, extra, ansibl
     assert list((store / "machines").iterdir()) == []
     for path in store.rglob("*.json"):
         assert "canary" not in path.read_text()
+
+
+# The API's faults, met by real processes over real HTTP
+
+THROTTLED = {"code": "RequestLimitExceeded", "status": 429, "headers": {"Retry-After": "1"}}
+UNAVAILABLE = {"code": "Unavailable", "status": 503}
+LOST = {"how": "reset", "after": True}
+PAGE = {"how": "html", "status": 200}
+MAKING = ("DescribeImages", "GetCallerIdentity", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "RunInstances")
+REMOVING = ("DescribeInstances", "TerminateInstances", "DescribeSecurityGroups", "DeleteSecurityGroup")
+CALLS = (*MAKING, *REMOVING)
+MIXED = dict(zip(CALLS, (THROTTLED, UNAVAILABLE, LOST, PAGE, LOST, UNAVAILABLE, LOST, PAGE, THROTTLED), strict=True))
+
+
+@pytest.fixture()
+def api():
+    double = Ec2Double()
+    double.pending = 0.2
+    with double.serve():
+        yield double
+
+
+@pytest.fixture()
+def machine(api, store, ansible):
+    """One task on a machine, whose host nobody logs in to."""
+    ansible.environment.update(AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY="secret-canary-2b")
+    options = {"region": "eu-central-1", "endpoint_url": api.url, "address_service": api.url}
+    known = {"store": str(store), "name": "web", "timeout": 90, **options}
+    return lambda state="present": ansible.module("amazonec2", {**known, "state": state})
+
+
+def made(api: Ec2Double) -> list[str]:
+    return sorted(one["tags"]["kind"] for one in api.alive())
+
+
+def created(api: Ec2Double) -> tuple[int, int]:
+    """How many there ever were: instances, and groups besides the default."""
+    groups = {call.params["GroupName"] for call in api.log if call.action == "CreateSecurityGroup"}
+    return len(api.backend().all_instances()), len(groups)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        MIXED,
+        *(
+            pytest.param(dict.fromkeys(CALLS, fault), id=name, marks=pytest.mark.long)
+            for name, fault in {"429": THROTTLED, "503": UNAVAILABLE, "lost": LOST, "page": PAGE}.items()
+        ),
+        pytest.param({"RunInstances": {"how": "timeout", "after": True}}, id="time-out", marks=pytest.mark.long),
+    ],
+    ids=lambda faults: "mixed",
+)
+def test_what_the_api_does_wrong_once_is_made_good(api, machine, faults):
+    """Each call meets its fault once. Nothing is made twice, and nothing stays."""
+    api.silence = 32.0  # longer than the driver waits
+    api.faults = [Fault(action, **fault) for action, fault in faults.items()]
+    result = machine().ok().value
+    assert result["changed"] and result["machine"]["state"] == "running"
+    assert made(api) == ["Instance", "Instance", "SecurityGroup"]  # the root volume bears its instance's tags
+    assert created(api) == (1, 1)
+    assert machine("absent").ok().value["changed"]
+    assert not made(api)
+    assert all(fault.fired == 1 for fault in api.faults), "each was met"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("action", CALLS)
+def test_credentials_that_expire_are_said_to_have(api, machine, action):
+    """At any call; with new ones the next run goes on from there."""
+    making = action in MAKING
+    if not making:
+        machine().ok()
+    api.faults = [Fault(action, "ExpiredToken", 403, times=-1)]
+    failed = machine("present" if making else "absent").value
+    assert failed["failed"] and "ExpiredToken" in failed["msg"] and "redentials" in failed["msg"]
+    assert not any(one["id"] not in str(failed["error"]["left_behind"]) for one in api.alive() if one["id"][0] in "is")
+    before = len(api.log)
+    api.faults = []
+    machine().ok() if making else machine("absent").ok()
+    assert len(api.log) > before and made(api) == (["Instance", "Instance", "SecurityGroup"] if making else [])
+    assert created(api) == (1, 1)
+
+
+@pytest.mark.long
+def test_a_host_is_made_by_an_api_that_does_all_of_it_wrong_once(ec2, extra, ansible, store, use):
+    ec2.faults = [Fault(action, **fault) for action, fault in MIXED.items()]
+    ansible.playbook("create_hosts", extra).ok()
+    assert use("web")["State"]["Running"]
+    assert made(ec2) == ["Instance", "Instance", "SecurityGroup"] and created(ec2) == (1, 1)
+    ansible.playbook("remove_hosts", {"machine_store": str(store), "machine_names": "web"}).ok()
+    assert not made(ec2) and not ec2.hosts.running
+    assert all(fault.fired == 1 for fault in ec2.faults)
