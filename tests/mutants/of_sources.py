@@ -96,4 +96,20 @@ MUTANTS = [
         f"{HOST_TESTS}::test_an_archive_that_is_not_what_was_asked_for",
         (ARCHIVE, "    if missing:\n", "    if False:\n"),
     ),
+    mutant(
+        "key-unknown-to-rpm",
+        "On SUSE no repository is ever accepted.",
+        f"{HOST_TESTS}::test_this_repository_alone_is_read",
+        (REPOSITORY, "    if places.trust:\n", "    if False:\n"),
+    ),
+    mutant(
+        "units-of-an-archive-stay-enabled",
+        "After an archive whose Engine did not start, the units of others are enabled that nobody had enabled.",
+        f"{HOST_TESTS}::test_an_archive_takes_its_place_and_goes_again",
+        (
+            ARCHIVE,
+            "        self.files.undo()\n        _use(self.before)\n",
+            "        self.files.undo()\n        _use(self.before)\n        self.enabled = list(static.UNITS)\n",
+        ),
+    ),
 ]
