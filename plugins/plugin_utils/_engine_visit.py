@@ -103,7 +103,7 @@ class Visit:
         if done["rc"] == _UNKNOWN:
             raise PlanError(_BY_HAND)
         if done["rc"]:
-            raise self._error({"msg": "Python can't be installed", "module_stderr": done["stderr"]})
+            raise self._error({"msg": "Python can't be installed", "module_stderr": _last_words(done)})
         self.python_installed = True
         # What was found out without it doesn't hold any more.
         self.task_vars.get("ansible_facts", {}).pop(_INTERPRETER, None)
@@ -128,6 +128,12 @@ class Visit:
                 "ansible_become_password from a vault), or let the user do so without one"
             )
         return ""
+
+
+def _last_words(done: dict[str, t.Any]) -> str:
+    """What a command said at its end. Where it had a terminal, its errors are in its output, and ssh has a word of its own."""
+    lines = [*done["stdout"].splitlines(), *done["stderr"].splitlines()]
+    return "\n".join([line for line in lines if line.strip() and not line.startswith("Shared connection to ")][-6:])
 
 
 def _said(found: dict[str, t.Any]) -> str:

@@ -37,7 +37,7 @@ class Action:
 
     def _low_level_execute_command(self, command):
         self.commands.append(command)
-        return {"rc": self.rc, "stdout": "", "stderr": "no such package"}
+        return {"rc": self.rc, "stdout": "no such package\r\n", "stderr": "Shared connection to 192.0.2.7 closed.\r\n"}
 
     def _compute_environment_string(self):
         return "https_proxy=http://proxy:3128"
@@ -182,5 +182,5 @@ def test_a_host_that_no_package_manager_brings_python_to_is_told_what_does():
 
 
 def test_python_that_can_t_be_installed():
-    with pytest.raises(PlanError, match="Python can't be installed: no such package"):
+    with pytest.raises(PlanError, match="Python can't be installed: no such package$"):
         visit(Action(NO_PYTHON, rc=1)).look({})
