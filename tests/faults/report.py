@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import dataclasses
+import gc
 import multiprocessing
 import os
 import pathlib
@@ -195,6 +196,7 @@ def _forked(call: t.Callable[[], t.Any]) -> t.Any:
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
+        gc.disable()  # it ends soon, and would copy all memory that it looks through
         status = 1
         try:
             os.close(reader)

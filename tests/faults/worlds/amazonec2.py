@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import re
 import typing as t
 
-from moto.core import responses, utils
+from moto.core import responses
+from moto.ec2.models import key_pairs
 
 from ansible_collections.dockyard.machine.plugins.modules import amazonec2
 from tests.doubles.ec2 import Ec2Double, Fault
@@ -54,6 +56,8 @@ LISTS = re.compile(rb"<(reservationSet|securityGroupInfo|volumeSet|addressesSet|
 VOLUME = {"name": "data", "size": 10, "type": "gp3"}
 VOLUME |= dict.fromkeys(("id", "iops", "throughput", "snapshot_id", "device"))
 TIME_OUT = 10.0  # seconds
+# What moto does anew in each call, and what a sixth of the cells' time went into
+COSTLY = ((responses, "method_names_from_class"), (key_pairs, "random_rsa_key_pair"), (fnmatch, "translate"))
 LAG = 9.9  # seconds in which a new thing shows nowhere: just below those that the driver allows for
 
 
@@ -78,8 +82,8 @@ class World(world.World):
         self.double.pending, self.double.lag, self.double.read_lag, self.double.page_size = 2, LAG, LAG, 1
         self.double.accounts["other"] = "210987654321"
         self.driver = self.double.driver()
-        # A tenth of all that these cells cost
-        patch.setattr(responses, "method_names_from_class", functools.cache(utils.method_names_from_class))
+        for module, name in COSTLY:
+            patch.setattr(module, name, functools.cache(getattr(module, name)))
         handle = self.double.handle
 
         def cross(headers: t.Any, body: t.Any) -> t.Any:
