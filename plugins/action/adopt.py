@@ -60,6 +60,14 @@ class ActionModule(AccountAction):
             diff={"before": {name: {"state": "absent"} for name in after}, "after": after},
             table=_table(result, self._task.check_mode),
         )
+        warnings = [
+            f"{one['name']}: its tags say that it ends at {one['doubtful_end']}, which may have been put off since. It is "
+            "given no end: give expires_in, at the next run with state present, if it is to have one"
+            for one in result["adopted"]
+            if one["doubtful_end"]
+        ]
+        if warnings:
+            result["warnings"] = warnings
         if problems:
             error = {"code": "incomplete", "left_behind": [], "remedy": "Mend that and run again"}
             result.update(failed=True, msg=" ".join(problems), error=error)

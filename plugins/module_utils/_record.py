@@ -38,6 +38,8 @@ def check_name(name: str) -> None:
 
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
+NEVER = "never"  # as an end
+UNTAGGED = "untagged"  # kept: what belongs to the machine may still bear a former end
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -58,10 +60,10 @@ def expires_at(record: Record) -> float:
 
 def seconds_of(option: str, life: str) -> int | None:
     """A length of time like 90m, 8h or 7d; None: never."""
-    found = re.fullmatch(r"([1-9][0-9]*)([smhdw]?)|never", life)
+    found = re.fullmatch(rf"([1-9][0-9]*)([smhdw]?)|{NEVER}", life)
     if not found:
         raise BadOption(option, life, "is no length of time", "Write it like 90m, 8h, 7d, in seconds, or never")
-    return None if life == "never" else int(found.group(1)) * UNITS[found.group(2)]
+    return None if life == NEVER else int(found.group(1)) * UNITS[found.group(2)]
 
 
 @dataclasses.dataclass

@@ -16,6 +16,7 @@ The life of a machine, in the order in which the lifecycle calls a driver:
               kind.start(it)             if the machine does not run
   later       kind.get(it)               for each resource; only then recipe(old options) and recipe(new options)
               kind.adjust(it)            are compared; what can't be adjusted is drift
+              kind.tag(it)               if the tags say another end than the record
   power       kind.stop(it), ...         called until the state agrees; what isn't defined does not exist
   gathered    kind.get(it) or list(it)   changes nothing
   absent      account()                  must be the recorded one
@@ -106,7 +107,8 @@ class Kind:
         raise MachineError(f"{type(self).__name__} does not say what it sees")
 
     # May be defined: create(it) -> id, in one call, harmless to repeat as ``identity`` says;
-    # adjust(it), the next step from it.seen.has towards it.request; delete(it), the next step to its end.
+    # adjust(it), the next step from it.seen.has towards it.request; delete(it), the next step to its end;
+    # tag(it), which lets what is there bear it.tags, since its end was put off.
 
 
 class Machine(Kind):

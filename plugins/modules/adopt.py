@@ -142,6 +142,14 @@ adopted:
       returned: always
       type: list
       elements: str
+    doubtful_end:
+      description:
+        - The end that its tags say and that it was not given, since it is over, or since its driver can't write tags anew
+          when the end is put off. Unless the fleet says another one, such a machine has no end. None, if there is no
+          doubt.
+      returned: always
+      type: str
+      sample: "2027-01-31T12:00:00Z"
     login:
       description:
         - How it can be logged in to from now on. V(given), by O(ssh_key). V(kept), by its own key, which the store still

@@ -358,6 +358,9 @@ class Tagged(driver.Kind):
         tags = {"Name": it.machine, **it.request["tags"], **{PREFIX + name: value for name, value in it.tags.items()}}
         return [{"ResourceType": one, "Tags": pairs(tags)} for one in (self.resource, *others)]
 
+    def tag(self, it):
+        self.api.create_tags(Resources=[it.id], Tags=pairs({PREFIX + name: it.tags[name] for name in it.tags}))
+
     def retag(self, it):
         self.api.create_tags(Resources=[it.id], Tags=pairs(it.request["tags"]))
 

@@ -11,7 +11,13 @@ import re
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record, check_name, seconds_of
+from ansible_collections.dockyard.machine.plugins.module_utils._record import (
+    MADE,
+    UNTAGGED,
+    Record,
+    check_name,
+    seconds_of,
+)
 
 FLEET_KEYS = ("id", "roles", "swarm")
 # What a role may say, beside its count: what the module machine takes.
@@ -201,7 +207,7 @@ def _is_as_wanted(
     # Only what can be told without asking the provider: the rest is the driver's to compare.
     if record.status != MADE or record.driver != one["driver"] or not has_options(record, one.get("options") or {}):
         return False
-    if one.get("expires_in") not in (None, record.kept.get("expires_in")):
+    if one.get("expires_in") not in (None, record.kept.get("expires_in")) or record.kept.get(UNTAGGED):
         return False
     return all(
         one.get(key) is None or one[key] == getattr(record, key) for key in ("labels", "tls_san", "fleet", "role")

@@ -36,7 +36,7 @@ def as_recorded(
         return None
     if any(asked.get(name) is not None and asked[name] != getattr(record, name) for name in NOTED):
         return None
-    if asked.get("expires_in") not in (None, record.kept.get("expires_in")):
+    if asked.get("expires_in") not in (None, record.kept.get("expires_in")) or record.kept.get(_record.UNTAGGED):
         return None
     said = {"user": asked.get("ssh_user"), "key": asked.get("ssh_key"), "args": asked.get("ssh_args")}
     if any(value is not None and value != record.ssh.get(name) for name, value in said.items()):

@@ -250,6 +250,20 @@ class InAWorld:
                 seen = next(seen for seen in map(kind.seen, raw) if seen.id == it.id)
                 assert (seen.tags == it.tags) if kind.tagged else (seen.name == it.name), type(kind).__name__
 
+    def test_an_end_that_is_put_off_is_told_by_the_tags(self, world: World) -> None:
+        """Without its record, an end that is over would be taken for the machine's."""
+        world.run(expires_in="8h")
+        for life in ("9h", "never"):
+            assert world.run(expires_in=life).changed
+            tagged = [one for one in world.made() if hasattr(one[0], "tag")]
+            called = [(one.kind, len(one.calls)) for one in world.changes()]
+            assert sorted(called) == sorted((type(kind).__name__, 1) for kind, _it in tagged)
+            for kind, it in tagged:
+                for raw in ([kind.get(it)], kind.list(it)):
+                    seen = next(seen for seen in map(kind.seen, raw) if seen.id == it.id)
+                    assert seen.tags == it.tags, f"{type(kind).__name__}: {life}"
+            assert not world.run(expires_in=life).changed and not world.changes()
+
     def test_what_does_not_exist_is_not_seen(self, world: World) -> None:
         world.run()
         made = world.made()

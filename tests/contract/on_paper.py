@@ -97,6 +97,10 @@ class OnPaper:
             assert not kind.adjustable or hasattr(kind, "adjust"), f"{kind.__name__} adjusts nothing"
             assert not hasattr(kind, "adjust") or kind.adjustable, f"{kind.__name__} does not say what it adjusts"
 
+    def test_what_is_tagged_anew_was_made_with_tags(self, case: Case) -> None:
+        for kind in case.driver.kinds:
+            assert not hasattr(kind, "tag") or (kind.tagged and hasattr(kind, "create")), kind.__name__
+
     def test_each_kind_can_be_looked_for(self, case: Case) -> None:
         """By list() above all: without it, an uncertain create could not be resolved."""
         for kind in case.driver.kinds:
@@ -123,7 +127,7 @@ class OnPaper:
 
     def test_methods_take_one_thing(self, case: Case) -> None:
         for kind in case.driver.kinds:
-            for name in ("get", "list", "create", "adjust", "delete", *POWER_ACTIONS):
+            for name in ("get", "list", "create", "adjust", "tag", "delete", *POWER_ACTIONS):
                 method = getattr(kind, name, None)
                 if callable(method):
                     assert list(inspect.signature(method).parameters) == ["self", "it"], f"{kind.__name__}.{name}"

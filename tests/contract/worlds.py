@@ -18,7 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import Fil
 
 from ..model.clock import Clock
 
-METHODS = ("get", "list", "create", "adjust", "delete", "start", "stop", "restart", "kill", "pause", "unpause")
+METHODS = ("get", "list", "create", "adjust", "tag", "delete", "start", "stop", "restart", "kill", "pause", "unpause")
 READS = ("get", "list")
 Options = dict[str, t.Any]
 

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 DISK, API = "disk", "api"
 READS = ("get", "list")
-CHANGES = ("create", "adjust", "delete", "start", "stop", "restart", "kill", "pause", "unpause")
+CHANGES = ("create", "adjust", "tag", "delete", "start", "stop", "restart", "kill", "pause", "unpause")
 
 
 class Crash(BaseException):

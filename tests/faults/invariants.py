@@ -12,6 +12,7 @@ import pathlib
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._record import NEVER, Record, expires_at
 
 if t.TYPE_CHECKING:
     from tests.faults.boundaries import Boundary
@@ -161,7 +162,13 @@ class Watch:
         """What holds whenever no run is under way and the last one succeeded."""
         world = self.world
         recorded: list[str] = []
+        things = {thing.id: thing for thing in world.things()}
         for record in world.records().values():
+            if "expires_in" in record["kept"]:  # else nobody has said an end
+                end = int(expires_at(Record.from_json(json.dumps(record)))) if record["expires"] else NEVER
+                told = {one["id"]: things[one["id"]].tags for one in record["resources"] if one["id"] in things}
+                wrong = [id for id, tags in told.items() if tags and tags.get("expires", NEVER) != str(end)]
+                holds(not wrong, f"{wrong} bear another end than {end}")
             for one in record["resources"]:
                 holds(one["existing"] or one["id"], f"{one['key']} is unresolved")
                 recorded += [one["id"]] if not one["existing"] and world.exists(one) else []

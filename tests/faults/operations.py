@@ -56,6 +56,9 @@ def operations(world: type[World]) -> dict[str, Operation]:
     found["prune"] = Operation(
         prune, before=lambda world: (expiring(world), world.wait(7200)), gone=True, takes_down=True
     )
+    if any(hasattr(kind, "tag") for kind in world.driver.kinds):
+        put_off = {"expires_in": "never"}
+        found["expiry"] = Operation(task(**put_off), put_off, before=expiring)
     if any(kind.lists_account and issubclass(kind, Machine) for kind in world.driver.kinds):
         found["adopt"] = Operation(adopt, before=lambda world: (made(world), world.lose_record()), needed=True)
     if world.driver.ssh_user:

@@ -190,6 +190,16 @@ class Client:
     def terminate_machine(self, id: str) -> None:
         self._end("terminate_machine", "machine", id)
 
+    # Tags of anything that has some
+
+    def set_tags(self, kind: str, id: str, tags: dict[str, str]) -> None:
+        def tagged(thing: Thing) -> Raw:
+            self.provider.check_tags({**thing.tags, **tags})
+            thing.tags.update(tags)
+            return {}
+
+        self._change("set_tags", kind, id, tagged, tags=tags)
+
     # Helpers
 
     def _call(self, name: str, args: Raw, effect: t.Callable[[], t.Any]) -> t.Any:

@@ -199,6 +199,9 @@ class Firewall(driver.Kind):
     def adjust(self, it):
         self.api.set_rules(it.id, it.request["rules"])
 
+    def tag(self, it):
+        self.api.set_tags("firewall", it.id, _tags(it))
+
     def delete(self, it):
         self.api.delete_firewall(it.id)
 
@@ -220,6 +223,9 @@ class Volume(driver.Kind):
     def create(self, it):
         return self.api.create_volume(it.token, tags=_tags(it), **it.request)
 
+    def tag(self, it):
+        self.api.set_tags("volume", it.id, _tags(it))
+
     def delete(self, it):
         self.api.delete_volume(it.id)
 
@@ -239,6 +245,9 @@ class Address(driver.Kind):
 
     def create(self, it):
         return self.api.allocate_address(_tags(it))
+
+    def tag(self, it):
+        self.api.set_tags("address", it.id, _tags(it))
 
     def delete(self, it):
         self.api.release_address(it.id)
@@ -283,6 +292,9 @@ class Server(driver.Machine):
             self.api.associate_address(asked["address"], it.id)
         else:
             self.api.resize_machine(it.id, asked["size"])
+
+    def tag(self, it):
+        self.api.set_tags("machine", it.id, _tags(it))
 
     def delete(self, it):
         self.api.terminate_machine(it.id)

@@ -215,7 +215,7 @@ class Provider:
                 if traits.token_mismatch and former != request:
                     raise ApiError("IdempotentParameterMismatch", f"token {token} came with another request")
                 return thing.id
-        self._check_tags(tags)
+        self.check_tags(tags)
         self._check_zone(body)
         mine = [one for one in self.alive() if (one.kind, one.account, one.region) == (kind, account, region)]
         if kind in traits.unique and any(one.name == name for one in mine):
@@ -307,7 +307,7 @@ class Provider:
         known = max(thing.gone, thing.deleted + traits.of("gone_lag", thing.kind))
         return now < known + traits.of("ghost", thing.kind)
 
-    def _check_tags(self, tags: dict[str, str]) -> None:
+    def check_tags(self, tags: dict[str, str]) -> None:
         if len(tags) > self.traits.tag_count:
             raise ApiError("InvalidTags", f"{len(tags)} tags, and at most {self.traits.tag_count} are allowed")
         for text in (*tags, *tags.values()):

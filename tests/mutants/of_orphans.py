@@ -136,4 +136,48 @@ MUTANTS = [
         f"{ADOPTS}::test_a_record_is_rebuilt",
         (ORPHANS, "        resource.generation, resource.attempt = self.turn\n", ""),
     ),
+    mutant(
+        "an-end-that-was-put-off-is-not-tagged",
+        "A record that is lost brings the former end back, and prune ends a machine that was to live.",
+        "unit/plugins/module_utils/test_lifecycle.py::test_an_end_that_is_put_off_reaches_the_tags",
+        (
+            "plugins/module_utils/_lifecycle/_change.py",
+            "                self.resources.tag(resource, self.resources.ensure(resource))\n",
+            "                self.resources.ensure(resource)\n",
+        ),
+    ),
+    mutant(
+        "a-run-that-was-cut-off-forgets-the-tags",
+        "The refresh finds the machine as it is recorded, and no run ever comes to its tags.",
+        "unit/plugins/module_utils/test_lifecycle.py::test_an_end_that_did_not_reach_all_tags_is_told_by_the_next_run",
+        (
+            "plugins/module_utils/_lifecycle/_task.py",
+            "                record.kept[UNTAGGED] = True\n",
+            "                pass\n",
+        ),
+    ),
+    mutant(
+        "untagged-is-taken-for-as-recorded",
+        "The same, for machines that the record alone answers for.",
+        "unit/plugins/action/test_machine.py::test_any_doubt_is_the_drivers_to_settle",
+        ("plugins/plugin_utils/_recorded.py", " or record.kept.get(_record.UNTAGGED):", ":"),
+    ),
+    mutant(
+        "adopted-with-an-end-that-is-over",
+        "The next prune ends a machine that somebody uses.",
+        f"{ADOPTS}::test_an_end_that_is_over_is_asked_about",
+        (ADOPT, "sure = told and last > self.clock.time()", "sure = told and last != math.inf"),
+    ),
+    mutant(
+        "adopted-with-an-end-that-no-tag-could-put-off",
+        "A driver that can't write tags anew shows the first end for ever.",
+        f"{ADOPTS}::test_an_end_in_tags_that_are_never_written_anew_is_asked_about",
+        (ADOPT, "sure = told and last", "sure = last"),
+    ),
+    mutant(
+        "of-two-ends-the-sooner",
+        "A run that was cut off while it put the end off costs the machine its further life.",
+        f"{ADOPTS}::test_of_two_ends_the_later_one_counts",
+        (ADOPT, "last = max(one.end", "last = min(one.end"),
+    ),
 ]

@@ -32,7 +32,7 @@ from tests.stress.invariants import READS, Watch
 from tests.stress.scenario import BASE, Scenario, Task
 from tests.stress.scheduler import Scheduler
 
-METHODS = ("create", "adjust", "delete", "start", "stop", "restart", "kill", "pause", "unpause")
+METHODS = ("create", "adjust", "tag", "delete", "start", "stop", "restart", "kill", "pause", "unpause")
 NAME = "dockyard.machine.model"
 PATIENCE = 3  # times that a task which failed is run again in the storm
 RISK = 5.0  # of a call that changes something, against that of others

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import typing as t
 
@@ -56,6 +57,7 @@ class Adoption(Change):
                 if not left and self._lock:
                     self.store.drop_first_boot(self.wish.name, self._lock)
                 record = self._record(first, pinned)
+                doubtful = self._note_end(record, things)
                 kept_key = left and os.path.exists(os.path.join(self.folder, "id_ed25519"))
                 recipe = self._matched(record, things)
                 if any(one.id is None for one in record.resources):
@@ -88,6 +90,7 @@ class Adoption(Change):
                 "machine": self._public(record),
                 "missing": missing,
                 "unexplained": [one.key for one in resources if one.key not in explained],
+                "doubtful_end": doubtful,
                 "login": login,
                 "reached": LOGINS.get(login or ""),
                 "shape": self._shape(record),
@@ -110,9 +113,6 @@ class Adoption(Change):
         )
         if not self.store.exists or thing.store != self.store.id:
             record.kept["store"] = thing.store
-        if thing.expires.isdigit():
-            record.expires = timestamp(int(thing.expires))
-        self._note_expiry(record)
         self._begin(record)
         if driver.ssh_user:
             access = Access(record, self.folder, wish)
@@ -122,6 +122,21 @@ class Adoption(Change):
             elif pinned:
                 record.ssh.update(policy=FIRST_CONTACT, host_keys=pinned)
         return record
+
+    def _note_end(self, record: Record, things: list[Thing]) -> str | None:
+        """The end that it is given, else the one that its tags say; returned, not taken over: one to be asked about.
+
+        What is over did not end the machine, and what can't be written anew may have been put off since.
+        """
+        tagged = [thing for thing in things if thing.kind.tagged]
+        # Cut off in the middle, a run leaves two ends: the later one takes nothing from anybody.
+        last = max(one.end for one in tagged)
+        end = None if last == math.inf else timestamp(last)
+        told = all(hasattr(one.kind, "tag") for one in tagged)
+        sure = told and last > self.clock.time()
+        record.expires = end if sure else None
+        self._note_expiry(record, tagged=True)
+        return None if sure or self.wish.expires_in else end
 
     def _login_left(self, id: str) -> tuple[bool, list[str]]:
         """Whether the keys in its folder are this machine's, and the host keys that were pinned."""

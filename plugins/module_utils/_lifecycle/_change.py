@@ -12,7 +12,7 @@ from .. import driver as contract
 from .._access import Access
 from .._errors import MachineError
 from .._plan import Changes, Want, compare, covers
-from .._record import Record
+from .._record import UNTAGGED, Record
 from ._creation import Creation
 from ._power import START_AGAIN
 from ._task import Outcome
@@ -54,10 +54,13 @@ class Change(Creation):
             seen = self._machine_seen(record)
             gone = [one.key for one in record.resources if one.id and self.resources.get(one) is None]
             stands = running and record.machine and seen.state not in (contract.RUNNING, None)
+            stale = [one.key for one in record.resources if self.resources.is_stale(one, self.resources.last(one))]
             after = {**self._shape(record, seen), **({"changes": self._describe(record, changes)} if changes else {})}
+            if stale:
+                after["changes"] = {**after.get("changes", {}), "tag": stale}
             if gone or stands:
                 after.update(state=contract.RUNNING)
-            changed = self.changed or bool(changes or drift or noted or gone or stands)
+            changed = self.changed or bool(changes or drift or noted or gone or stands or stale)
             return Outcome(changed, before, after, self._public(record))
         if drift:
             return self._recreate(record, before)
@@ -78,7 +81,7 @@ class Change(Creation):
         self._settle(record)
         if (start or record.kept.get(START_AGAIN)) and "start" in self.actions():
             self._power_to(record, "start", contract.RUNNING)
-        if record.kept.pop(START_AGAIN, False):
+        if [name for name in (START_AGAIN, UNTAGGED) if record.kept.pop(name, False)]:
             self._save(record)
         self._observe(record)
         if record.ssh:
@@ -90,7 +93,7 @@ class Change(Creation):
         self._stop_for(record, self._unfinished(record))
         for resource in record.resources:
             if resource.status not in LEAVING:
-                self.resources.ensure(resource)
+                self.resources.tag(resource, self.resources.ensure(resource))
         for resource in reversed(list(record.resources)):
             if resource.status in LEAVING:
                 self.resources.remove(resource)
@@ -221,7 +224,7 @@ class Change(Creation):
         record.role = record.role if wish.role is None else wish.role
         record.labels = record.labels if wish.labels is None else wish.labels
         record.tls_san = record.tls_san if wish.tls_san is None else wish.tls_san
-        self._note_expiry(record)
+        self._note_expiry(record, tagged=True)
         if record.ssh:
             Access(record, self.folder, wish).note()
         return dataclasses.asdict(record) != before

@@ -11,6 +11,7 @@ or nobody knows it.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import typing as t
 
@@ -26,6 +27,7 @@ if t.TYPE_CHECKING:
 
 ID = re.compile(r"[0-9a-f]{12}\Z")
 NUMBER = re.compile(r"[1-9][0-9]*\Z")
+LATEST = re.compile(r"[0-9]{1,11}\Z")
 REST = r"(?P<generation>[1-9][0-9]*)(?:-(?P<suffix>.+))?\Z"
 NAMED = re.compile(rf"(?P<machine>{NAME.pattern[:-2]})-(?P<id>[0-9a-f]{{6}})-{REST}")
 
@@ -45,6 +47,11 @@ class Thing:
     attempt: int = 1
     store: str = ""  # "": a name does not tell
     expires: str = ""
+
+    @property
+    def end(self) -> float:
+        """UNIX time, as its tags say it; without one, or with one that nobody can mean, never."""
+        return float(self.expires) if LATEST.match(self.expires) else math.inf
 
     @property
     def turn(self) -> tuple[int, int]:

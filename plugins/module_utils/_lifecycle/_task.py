@@ -15,7 +15,7 @@ from .._access import Access
 from .._clock import Clock
 from .._errors import MachineError
 from .._plan import Recipe, refers_to
-from .._record import MADE, Record, Resource
+from .._record import MADE, UNTAGGED, Record, Resource
 from .._resources import Resources
 from .._store import PICKS_LOCK, Lock, Store
 from ..driver import Driver, Seen
@@ -150,13 +150,18 @@ class Task:
                     error.left_behind = resources.left_behind()
                 raise
 
-    def _note_expiry(self, record: Record) -> None:
-        """A new life begins when another one is asked for: running again does not prolong it."""
+    def _note_expiry(self, record: Record, tagged: bool = False) -> None:
+        """A new life begins when another one is asked for: running again does not prolong it.
+
+        What is ``tagged`` bears a former end until a run has told it the new one.
+        """
         life = self.wish.expires_in
         if life is not None and life != record.kept.get("expires_in"):
             seconds = _record.seconds_of("expires_in", life)
             record.kept["expires_in"] = life
             record.expires = None if seconds is None else _record.timestamp(self.clock.time() + seconds)
+            if tagged and any(hasattr(kind, "tag") for kind in self.driver_class.kinds):
+                record.kept[UNTAGGED] = True
 
     def _read(self) -> Record | None:
         record = self.store.read(self.wish.name)

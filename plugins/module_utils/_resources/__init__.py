@@ -9,14 +9,15 @@ The rules that keep anything from being lost or made twice:
 - ``attempt`` rises only when it is certain that the last one made nothing, or when what it made is gone;
 - "not found" is believed on a second read, past the provider's lag, and in the recorded account only.
 
-Each file is a chapter on top of the one before: _calls, _looking, _removing, _making.
+Each file is a chapter on top of the one before: _calls, _looking, _removing, _making, _tagging.
 """
 
 from __future__ import annotations
 
 from ._calls import NAMESPACE, PENDING, UNSURE_TRIES, ProviderError
 from ._looking import is_ours
-from ._making import AFTER_CREATE, Full, Making
+from ._making import AFTER_CREATE, Full
+from ._tagging import Tagging
 
 __all__ = [
     "AFTER_CREATE",
@@ -30,5 +31,5 @@ __all__ = [
 ]
 
 
-class Resources(Making):
+class Resources(Tagging):
     """The resources of one record, and the calls that concern them."""

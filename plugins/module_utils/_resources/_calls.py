@@ -13,7 +13,7 @@ from .. import driver as contract
 from .._clock import Clock
 from .._errors import MachineError
 from .._plan import fill
-from .._record import Record, Resource, expires_at, resource_name
+from .._record import NEVER, Record, Resource, expires_at, resource_name
 from ..driver import Driver, It, Kind, Seen
 
 NAMESPACE = uuid.UUID("6f2d0c4e-3a55-4a8e-9a55-0d0cc7a4d001")
@@ -94,6 +94,8 @@ class Calls:
         }
         if self.record.expires:
             tags["expires"] = str(int(expires_at(self.record)))
+        elif self.record.kept.get("expires_in") == NEVER:
+            tags["expires"] = NEVER  # a tag that is there may not be removable
         return It(
             name=self._name(resource),
             machine=self.record.name,

@@ -201,6 +201,7 @@ def test_a_store_that_does_not_exist(tmp_path: pathlib.Path) -> None:
 # adopt
 
 ADOPTED = {"name": "web1", "id": "0123456789ab", "store": "s", "missing": ["Volume"], "login": "lost", "reached": "no"}
+ADOPTED["doubtful_end"] = None
 
 
 def adopted(
@@ -236,6 +237,13 @@ def test_a_check_does_not_say_that_anything_was_adopted(store: t.Any, check: boo
     answer = {**none_adopted({}), "adopted": [ADOPTED], "found": ["web1"], "diff": {"after": {"web1": {}}}}
     table = adopted(store, lambda args: answer, check=check, driver=DRIVER)[0]["table"]
     assert re.split("  +", table[1])[:3] == ["web1", "0123456789ab", said]
+
+
+def test_an_end_that_was_not_restored_is_told(store: t.Any) -> None:
+    one = {**ADOPTED, "doubtful_end": "2027-01-31T12:00:00Z"}
+    result, _runs = adopted(store, lambda args: {**none_adopted(args), "adopted": [ADOPTED, one]}, driver=DRIVER)
+    (said,) = result["warnings"]
+    assert said.startswith("web1: its tags say that it ends at 2027-01-31T12:00:00Z") and "expires_in" in said
 
 
 def test_without_names_all_are_meant(store: t.Any) -> None:

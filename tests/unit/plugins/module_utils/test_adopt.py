@@ -120,6 +120,69 @@ def test_an_end_comes_back_and_counts(orphanage: Orphanage) -> None:
     assert names(orphanage.prune()["removed"]) == ["web1"]
 
 
+def test_an_end_that_was_put_off_does_not_come_back(orphanage: Orphanage) -> None:
+    orphanage.present(expires_in="1h", **FULL)
+    orphanage.present(expires_in="never", **FULL)
+    orphanage.clock.now += DAY
+    alive, result = orphanage.alive(), lost_and_adopted(orphanage, **FULL)
+    assert orphanage.record()["expires"] is None and result["adopted"][0]["doubtful_end"] is None
+    assert not orphanage.prune()["changed"] and orphanage.alive() == alive
+
+
+def test_an_end_that_is_over_is_asked_about(orphanage: Orphanage) -> None:
+    """Of a former release, say, or cut off: the machine may be in use."""
+    orphanage.present(expires_in="1h")
+    end = orphanage.record()["expires"]
+    orphanage.clock.now += DAY
+    former, ledger = orphanage.lose(), len(orphanage.provider.ledger)
+    result = orphanage.adopt(from_store=former)
+    assert result["adopted"][0]["doubtful_end"] == end and orphanage.record()["expires"] is None
+    assert not orphanage.prune()["changed"] and orphanage.changes(ledger) == []
+    assert not orphanage.present().changed, "nobody has said an end"
+    assert orphanage.present(expires_in="8h").changed
+    assert {orphanage.one(kind).tags["dockyard-expires"] for kind in ("machine", "firewall")} == {
+        str(int(orphanage.clock.now + 8 * 3600))
+    }
+
+
+def test_an_end_that_is_given_is_told_by_the_next_run(orphanage: Orphanage) -> None:
+    orphanage.present(expires_in="1h")
+    orphanage.clock.now += DAY
+    result = lost_and_adopted(orphanage, expires_in="8h")
+    end = str(int(orphanage.clock.now + 8 * 3600))
+    assert result["adopted"][0]["doubtful_end"] is None and orphanage.record()["kept"]["untagged"]
+    assert orphanage.present(expires_in="8h").changed and orphanage.one("machine").tags["dockyard-expires"] == end
+
+
+def test_of_two_ends_the_later_one_counts(orphanage: Orphanage) -> None:
+    orphanage.present(expires_in="1h")
+    orphanage.present(expires_in="8h")
+    end = orphanage.record()["expires"]
+    orphanage.one("machine").tags["dockyard-expires"] = str(int(orphanage.clock.now + 3600))  # cut off in between
+    lost_and_adopted(orphanage)
+    assert orphanage.record()["expires"] == end
+
+
+@pytest.mark.parametrize("said", ["never", "soon", "9" * 20])
+def test_what_is_no_end_ends_nothing(orphanage: Orphanage, said: str) -> None:
+    orphanage.present(expires_in="1h")
+    orphanage.one("machine").tags["dockyard-expires"] = said
+    result = lost_and_adopted(orphanage)
+    assert result["adopted"][0]["doubtful_end"] is None and orphanage.record()["expires"] is None
+
+
+def test_an_end_in_tags_that_are_never_written_anew_is_asked_about(
+    orphanage: Orphanage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in model.driver.Model.kinds:
+        monkeypatch.delattr(kind, "tag", raising=False)
+    orphanage.present(expires_in="8h")
+    end = orphanage.record()["expires"]
+    orphanage.present(expires_in="9h")
+    result = lost_and_adopted(orphanage)
+    assert result["adopted"][0]["doubtful_end"] == end and orphanage.record()["expires"] is None
+
+
 def test_of_a_user_s_own_nothing_is_taken(orphanage: Orphanage) -> None:
     network = orphanage.provider.add("network", "acme", "north").id
     orphanage.present(network=network)

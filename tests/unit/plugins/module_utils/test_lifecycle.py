@@ -561,6 +561,47 @@ def test_an_expiry_is_counted_from_when_it_was_said_first(world: World) -> None:
     assert world.run(expires_in="never").changed and world.record()["expires"] is None
 
 
+def ends(world: World) -> set[str]:
+    return {one["tags"]["expires"] for kind in ("things", "volumes") for one in world.state[kind].values()}
+
+
+def test_an_end_that_is_put_off_reaches_the_tags(world: World) -> None:
+    world.run(options=FULL, expires_in="1h")
+    ledger = len(world.state["ledger"])
+    checked = world.run(options=FULL, expires_in="2h", check=True)
+    assert checked.changed and checked.before["expires"] < checked.after["expires"]
+    assert checked.after["changes"] == {"tag": ["Volume", "Thing"]} and changes(world, ledger) == []
+    for life, end in (("2h", str(int(world.clock.now + 7200))), ("never", "never")):
+        ledger = len(world.state["ledger"])
+        assert world.run(options=FULL, expires_in=life).changed
+        assert changes(world, ledger) == ["tag", "tag"] and ends(world) == {end}
+        record, ledger = world.record(), len(world.state["ledger"])
+        assert not world.run(options=FULL, expires_in=life).changed and not world.run(options=FULL).changed
+        assert changes(world, ledger) == [] and world.record() == record
+    world.check()
+
+
+@pytest.mark.parametrize("moment", [faults.BEFORE, faults.AFTER])
+def test_an_end_that_did_not_reach_all_tags_is_told_by_the_next_run(world: World, moment: str) -> None:
+    """Also where the record alone would tell that nothing is to be done."""
+    world.run(options=FULL, expires_in="1h")
+    world.crash(moment, "tag", options=FULL, expires_in="never")
+    record = world.store().read("web1")
+    assert record and record.expires is None and record.kept["untagged"]
+    assert world.run(options=FULL, expires_in="never", check=True).changed
+    assert world.run(options=FULL, expires_in="never").changed and ends(world) == {"never"}
+    assert "untagged" not in world.record()["kept"]
+
+
+def test_an_end_that_may_not_be_tagged_is_kept_and_told(world: World) -> None:
+    world.run(expires_in="1h")
+    world.cloud.set(faults=[{"call": "tag", "code": "Invalid", "times": 1}])
+    with pytest.raises(MachineError, match=r"Thing.tag: .*Invalid"):
+        world.run(expires_in="never")
+    assert world.record()["expires"] is None, "the record counts"
+    assert world.run().changed and ends(world) == {"never"}, "though it is not said again"
+
+
 # A create that fails
 
 

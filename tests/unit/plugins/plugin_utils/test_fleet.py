@@ -105,10 +105,12 @@ def test_the_plan_tells_new_changed_and_kept_machines():
         {"name": "c", "fleet": "shop", "labels": {"x": "y"}},
         {"name": "d", "fleet": "shop"},
         {"name": "e", "fleet": "shop"},
+        {"name": "g", "fleet": "shop"},
     ]
     records = recorded(record("b", options={"url": "1"}), record("c"), record("d"), record("e", status="creating"))
+    records["g"] = record("g", kept={"untagged": True})
     made = plan(wanted, ["f"], records)
-    assert (made.create, made.change, made.keep, made.surplus) == (["a"], ["b", "c", "e"], ["d"], ["f"])
+    assert (made.create, made.change, made.keep, made.surplus) == (["a"], ["b", "c", "e", "g"], ["d"], ["f"])
 
 
 def test_a_limit_leaves_the_others_out():

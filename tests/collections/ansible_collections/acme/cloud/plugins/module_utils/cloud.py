@@ -124,6 +124,13 @@ class Cloud:
 
         return self._call("resize", id, effect)
 
+    def tag(self, kind, id, tags):
+        def effect(state):
+            self._existing(state[kind], id, kind[:-1])
+            state[kind][id]["tags"].update(tags)
+
+        return self._call("tag", id, effect)
+
     def power(self, id, action):
         def effect(state):
             thing = self._thing(state, id)

@@ -141,6 +141,9 @@ class Volume(driver.Kind):
     def create(self, it):
         return self.api.create_volume(it.token, it.request["zone"], it.request["size"], it.tags)
 
+    def tag(self, it):
+        self.api.tag("volumes", it.id, it.tags)
+
     def delete(self, it):
         self.api.delete_volume(it.id)
 
@@ -180,6 +183,9 @@ class Thing(driver.Machine):
             self.api.attach(it.id, asked["volume"])
         else:
             self.api.resize(it.id, asked["memory"])
+
+    def tag(self, it):
+        self.api.tag("things", it.id, it.tags)
 
     def delete(self, it):
         self.api.delete_thing(it.id)

@@ -1,0 +1,30 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tags that say another end than the record: whoever finds them without it would end the machine by them."""
+
+from __future__ import annotations
+
+from .._record import NEVER, Resource
+from ..driver import Seen
+from ._making import Making
+
+
+class Tagging(Making):
+    def is_stale(self, resource: Resource, seen: Seen | None) -> bool:
+        """Whether its tags say another end than its record, and its kind can let them say this one."""
+        if seen is None or resource.existing or not hasattr(self.kind(resource), "tag"):
+            return False
+        end = self.it(resource).tags.get("expires")  # not said: who adopted it is to say it first
+        return end is not None and seen.tags.get("expires", NEVER) != end
+
+    def tag(self, resource: Resource, seen: Seen) -> None:
+        """Let it bear the end that its record says; no call, if it does."""
+        if not self.is_stale(resource, seen):
+            return
+        for _left in self.clock.poll(self.timeout):
+            self.attempt(resource, "tag")
+            now = self.confirm(resource)
+            if now is None or not self.is_stale(resource, now):
+                return  # what is gone is made anew, with these tags, by the next run
+        raise self.timed_out(f"{resource.kind} {resource.id} still bears another end", self.timeout)
