@@ -26,9 +26,11 @@ from tests.faults import cells, operations, world
 from tests.faults.cells import Cell, Whole
 from tests.faults.invariants import Broken
 
+TOLD = "fault matrix"  # a test's property that is shown at the end
 SHOWN = 40  # kinds of failures
 LIMIT = 60  # seconds, real ones, for one cell
 OK, FAILED, UNFIRED = "ok", "failed", "unfired"
+T = t.TypeVar("T")
 
 
 @dataclasses.dataclass
@@ -52,6 +54,12 @@ class Job:
     def run(self) -> list[Result]:
         with tempfile.TemporaryDirectory(dir=_memory(), prefix="dockyard-faults-") as folder:
             return self._run(pathlib.Path(folder))
+
+    def ids(self) -> list[str]:
+        """Those of its cells, of which none is run."""
+        found: list[str] = []
+        dataclasses.replace(self, chosen=lambda cell: bool(found.append(cell.id))).run()
+        return found
 
     def _run(self, folder: pathlib.Path) -> list[Result]:
         with pytest.MonkeyPatch.context() as patch:
@@ -99,6 +107,17 @@ class Only:
 
 
 @dataclasses.dataclass(frozen=True)
+class Either:
+    """What that share has, and those cells besides."""
+
+    share: Share
+    ids: frozenset[str]
+
+    def __call__(self, cell: Cell) -> bool:
+        return self.share(cell) or cell.id in self.ids
+
+
+@dataclasses.dataclass(frozen=True)
 class Share:
     """A fixed part of all cells, as if drawn by lot."""
 
@@ -120,12 +139,12 @@ def jobs(drivers: t.Iterable[str], parts: int, chosen: t.Callable[[Cell], bool] 
 
 def run(all_jobs: list[Job], at_once: int = os.cpu_count() or 1) -> t.Iterator[list[Result]]:
     """Side by side, each in a process of its own."""
-    for driver in {job.driver for job in all_jobs}:
-        world.find(driver).warm()
-    context = multiprocessing.get_context("fork")
-    with concurrent.futures.ProcessPoolExecutor(at_once, context, max_tasks_per_child=None) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(job.run) for job in all_jobs]):
-            yield done.result()
+    yield from _side_by_side(all_jobs, Job.run, at_once)
+
+
+def listed(all_jobs: list[Job], at_once: int = os.cpu_count() or 1) -> list[str]:
+    """The ids of all their cells."""
+    return [id for some in _side_by_side(all_jobs, Job.ids, at_once) for id in some]
 
 
 def summary(results: t.Iterable[Result], seconds: float) -> str:
@@ -157,6 +176,15 @@ def summary(results: t.Iterable[Result], seconds: float) -> str:
 
 
 # Helpers
+
+
+def _side_by_side(all_jobs: list[Job], what: t.Callable[[Job], T], at_once: int) -> t.Iterator[T]:
+    for driver in {job.driver for job in all_jobs}:
+        world.find(driver).warm()
+    context = multiprocessing.get_context("fork")
+    with concurrent.futures.ProcessPoolExecutor(at_once, context, max_tasks_per_child=None) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(what, job) for job in all_jobs]):
+            yield done.result()
 
 
 def _alike(text: str) -> str:

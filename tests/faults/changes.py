@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which files were changed since what is published, and whose cells of the matrix that concerns."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import random
+import subprocess
+import typing as t
+
+GIVEN = "MATRIX_BASE"  # a commit to compare with, from the environment
+PUBLISHED = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
+
+CORE = (
+    *(f"plugins/module_utils/{name}/" for name in ("_lifecycle", "_resources", "_store")),
+    *(
+        f"plugins/module_utils/{name}.py"
+        for name in [
+            "_access",
+            "_clock",
+            "_errors",
+            "_host_key",
+            "_module",
+            "_plan",
+            "_process",
+            "_record",
+            "_ssh",
+            "_tls",
+            "driver",
+        ]
+    ),
+    "tests/faults/",
+)
+STANDS_FOR_THE_CORE = "thing"  # whose cells are the cheapest of those whose machines are made of several things
+BESIDES = {  # driver -> what else its cells go through, beside the files of its name
+    "amazonec2": ("tests/doubles/ec2.py",),
+    "generic": ("plugins/module_utils/_engine", "plugins/modules/engine_", "plugins/plugin_utils/_rotat"),
+    "model": ("tests/model/",),
+    "qemu": ("tests/doubles/qemu.py",),
+    "thing": ("tests/collections/ansible_collections/acme/cloud/plugins/",),
+}
+
+
+@dataclasses.dataclass
+class Changes:
+    """The files that differ from ``base``; None: nobody knows, and ``base`` says why."""
+
+    base: str
+    files: list[str] | None
+
+
+def find(root: pathlib.Path, environ: t.Mapping[str, str] = os.environ) -> Changes:
+    """Since the branch left what is published; on that itself, since the last commit or merge."""
+
+    def git(*arguments: str) -> str | None:
+        command = ["git", "-c", f"safe.directory={root}", "-C", str(root), *arguments]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError:
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    head = git("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    if head is None:
+        return Changes("git knows no commit here", None)
+    given = environ.get(GIVEN, "").strip("0")  # of a branch that is new, GitHub says zeros
+    base = named = given and git("rev-parse", "--verify", "--quiet", f"{environ[GIVEN]}^{{commit}}")
+    if not base:
+        for named in PUBLISHED:
+            base = git("merge-base", "HEAD", named)
+            if base not in (None, head):
+                break
+        else:
+            base, named = git("rev-parse", "--verify", "--quiet", "HEAD^"), "the commit before"
+    if not base:
+        return Changes("the clone has one commit alone: fetch more of them (fetch-depth: 0)", None)
+    differ, new = git("diff", "--name-only", "--no-renames", base), git("ls-files", "--others", "--exclude-standard")
+    if differ is None or new is None:
+        return Changes(f"git can't compare with {base}", None)
+    return Changes(f"{base[:12]} ({named})", sorted({*differ.splitlines(), *new.splitlines()}))
+
+
+def concerned(files: t.Iterable[str], drivers: t.Iterable[str]) -> set[str]:
+    """The drivers whose cells may go otherwise. Pages and unit tests change none of them."""
+    found = set()
+    for path in files:
+        if path.startswith(CORE) and not path.startswith(("tests/faults/test_", "tests/faults/worlds/")):
+            found.add(STANDS_FOR_THE_CORE)
+        for driver in drivers:
+            own = (f"/modules/{driver}.py", f"/module_utils/_{driver}.py", f"tests/faults/worlds/{driver}.py")
+            if path.endswith(own) or path.startswith(BESIDES.get(driver, ("?",))):
+                found.add(driver)
+    return found
+
+
+def draw(ids: t.Iterable[str], most: int, seed: int) -> frozenset[str]:
+    """All of them, or so many by lot."""
+    every = sorted(ids)
+    return frozenset(every if len(every) <= most else random.Random(seed).sample(every, most))
