@@ -21,7 +21,7 @@ import typing as t
 
 TEMPORARY = re.compile(r"\.new|/\.ca(/|$)")  # what is not yet in its place
 SHARES = (0.0, 0.5, 1.0)  # of what was written and not synced
-ALL_SUBSETS = 4  # of up to so many unsynced changes all subsets are looked at, beyond that a choice of them
+ALL_SUBSETS = 6  # of up to so many unsynced changes all subsets are looked at; beyond that of the renames alone
 
 State = dict[str, t.Optional[bytes]]  # path below the root -> content; None: a folder
 
@@ -117,7 +117,11 @@ class Survives:
             ]
         prefixes = [pending[:count] for count in range(len(pending) + 1)]
         without = [[one for one in pending if one is not left] for left in pending]
-        return [*prefixes, *without, *([one] for one in pending)]
+        renames = [one for one in pending if len(one) > 1]
+        some = [chosen for count in range(len(renames) + 1) for chosen in itertools.combinations(renames, count)]
+        # With all else on the disk, and with nothing else
+        rest = [[one for one in pending if len(one) == 1 or one in chosen] for chosen in some]
+        return [*prefixes, *without, *([one] for one in pending), *rest, *map(list, some)]
 
     def _contents(self) -> dict[int, bytes]:
         """What the processes see in the files that are not safe on the disk."""

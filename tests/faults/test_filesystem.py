@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 
@@ -80,6 +81,20 @@ def test_renames_reach_the_disk_in_any_order(disk: Survives) -> None:
     assert {("one" in state, "two" in state) for state in disk.states()} == {
         (one, two) for one in (True, False) for two in (True, False)
     }
+
+
+def test_all_orders_of_renames_are_looked_at_however_much_is_pending(disk: Survives) -> None:
+    for name in ("one", "two", "three"):
+        write(disk, f"{name}.new", name)
+    disk.synced(disk.root)
+    for name in ("one", "two", "three"):
+        rename(disk, f"{name}.new", name)
+        for other in "ab":
+            write(disk, f"{name}-{other}", "text")
+    orders = set(itertools.product((True, False), repeat=3))
+    for others in (set(), {f"{name}-{other}" for name in ("one", "two", "three") for other in "ab"}):
+        found = [state for state in disk.states() if {name for name in state if "-" in name} == others]
+        assert {tuple(name in state for name in ("one", "two", "three")) for state in found} == orders
 
 
 def test_what_is_in_a_folder_without_a_name_is_lost(disk: Survives) -> None:

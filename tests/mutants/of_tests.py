@@ -12,6 +12,12 @@ TESTS = "faults/test_changes.py"
 
 MUTANTS = [
     mutant(
+        "renames-reach-the-disk-in-order",
+        "A sync that is missing between two renames shows only where the second one came first.",
+        "faults/test_filesystem.py::test_all_orders_of_renames_are_looked_at_however_much_is_pending",
+        ("tests/faults/filesystem.py", ", *rest, *map(list, some)]", "]"),
+    ),
+    mutant(
         "unknown-taken-for-unchanged",
         "In a clone of one commit no changed driver gets a cell more, and nobody is told.",
         f"{TESTS}::test_what_is_not_known_is_not_unchanged",
