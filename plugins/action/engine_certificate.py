@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
             host = told.get("inventory_hostname") or ", ".join(arguments["names"][:1]) or "The host"
             said = str(error).rstrip(".")
             left = ". Its key stays on it, and its Engine is as it was: mend that and run again" if in_role else ""
-            raise AnsibleActionFail(f"{host} got no certificate: {said}{left}") from error
+            raise AnsibleActionFail(f"{host} got no certificate: {said}{left}") from None  # else it is told twice
         # Nothing changes by issuing it: it is not in place yet.
         return {
             "changed": False,
