@@ -51,6 +51,7 @@ class Changes:
 
     base: str
     files: list[str] | None
+    seed: int = 0  # each commit draws other cells, and the same ones whenever it is tested
 
 
 def find(root: pathlib.Path, environ: t.Mapping[str, str] = os.environ) -> Changes:
@@ -81,7 +82,7 @@ def find(root: pathlib.Path, environ: t.Mapping[str, str] = os.environ) -> Chang
     differ, new = git("diff", "--name-only", "--no-renames", base), git("ls-files", "--others", "--exclude-standard")
     if differ is None or new is None:
         return Changes(f"git can't compare with {base}", None)
-    return Changes(f"{base[:12]} ({named})", sorted({*differ.splitlines(), *new.splitlines()}))
+    return Changes(f"{base[:12]} ({named})", sorted({*differ.splitlines(), *new.splitlines()}), int(head[:6], 16))
 
 
 def concerned(files: t.Iterable[str], drivers: t.Iterable[str]) -> set[str]:

@@ -57,6 +57,13 @@ def test_on_what_is_published_the_last_commit_counts(origin: Repository) -> None
     assert origin.clone().changed() == ["b"]
 
 
+def test_each_commit_draws_others_and_twice_the_same(origin: Repository) -> None:
+    first = changes.find(origin.folder, {}).seed
+    assert first and first == changes.find(origin.clone().folder, {}).seed
+    origin.commit("c")
+    assert changes.find(origin.folder, {}).seed != first
+
+
 def test_a_merge_counts_as_a_whole(origin: Repository) -> None:
     origin.git("switch", "--quiet", "-c", "topic", "HEAD^")
     origin.commit("c")
