@@ -266,6 +266,12 @@ def test_a_create_is_five_calls_and_polls(ec2: Ec2Double, world: World) -> None:
     assert outcome.machine["account"] == "123456789012"
 
 
+def test_a_check_is_two_calls(ec2: Ec2Double, world: World) -> None:
+    """They are what create_hosts needs besides, for each new machine."""
+    world.run(check=True)
+    assert ec2.calls() == ["DescribeImages", "GetCallerIdentity"]
+
+
 def test_all_that_is_made_bears_our_tags_from_the_call_that_makes_it(ec2: Ec2Double, world: World) -> None:
     world.run(options={"tags": {"team": "web"}, "elastic_address": "new", "volumes": [{**VOLUME, "name": "data"}]})
     assert not asked(ec2, "CreateTags")
@@ -557,6 +563,30 @@ def test_the_token_is_ours_in_each_repetition(ec2: Ec2Double, world: World) -> N
     tokens = [call["ClientToken"] for call in asked(ec2)]
     assert len(tokens) == 7 and len(set(tokens)) == 1
     assert [one["tags"]["kind"] for one in ec2.alive()].count("Instance") == 2  # it, and its root volume
+
+
+@pytest.mark.parametrize("action", ["CreateVolume", "RunInstances"])
+def test_what_a_killed_run_made_is_found_when_its_token_is_forgotten(ec2: Ec2Double, world: World, action: str) -> None:
+    """EC2 keeps a token for some time only: whoever comes later and repeats the call makes another one."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(when: str, call: t.Any) -> None:
+        if (when, call.action) == ("after", action):
+            ec2.watch = lambda when, call: None
+            raise Killed
+
+    options = {"zones": ["a"], "volumes": [{**VOLUME, "name": "data"}]}
+    ec2.token_life, ec2.lag, ec2.watch = 3600, 9.9, kill
+    with pytest.raises(Killed):
+        world.run(options=options)
+    world.clock.sleep(3700)
+    assert world.run(options=options).changed
+    assert len(asked(ec2, action)) == 1, "it is there, and need not be asked for again"
+    assert len(ec2.backend().all_instances()) == 1 and len(ec2.backend().volumes) == 2
+    assert len(ec2.alive()) == 4
+    assert not world.run(options=options).changed
 
 
 def test_another_attempt_has_another_token(ec2: Ec2Double, world: World) -> None:
