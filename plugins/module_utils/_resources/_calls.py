@@ -221,7 +221,8 @@ class Calls:
             if error.verdict == contract.MISSING:
                 self.told = True
                 return None
-            raise error.explained("Nothing was changed by this read; run again", self.left_behind()) from error
+            again = "" if error.verdict == contract.REFUSED else "Nothing was changed by this read; run again"
+            raise error.explained(again, self.left_behind()) from error
 
     def ask(self, method: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
         """What changes nothing may be asked again: while the provider is busy, and a few times if it fails."""
