@@ -174,8 +174,9 @@ def test_data_moves_with_its_root_or_stays_where_it_is(root_host, play, archive)
 
     # On the same file system, by a rename
     inode = host.out("stat -c %i /srv/disk/docker/volumes/store/_data/file-1")
-    there["docker_engine_config"] = {"data-root": "/srv/disk/deep/engine"}
-    bad["docker_engine_config"] = {**there["docker_engine_config"], "storage-driver": "no-such-driver"}
+    del there["docker_engine_config"]
+    there["docker_engine_data_root"] = "/srv/disk/deep/engine"
+    bad = {**there, "docker_engine_config": {"storage-driver": "no-such-driver"}}
     assert "The data is in /srv/disk/docker" in play(host, ok=False, **bad).message
     assert everything(host) == before and running(host) == ["once", "web"]
     play(host, **there)
@@ -183,7 +184,7 @@ def test_data_moves_with_its_root_or_stays_where_it_is(root_host, play, archive)
     assert everything(host) == before and running(host) == ["once", "web"]
 
     # And home again, where the option is taken out; the old data is kept if that is asked for
-    home = {**there, "docker_engine_config": {}, "docker_engine_keep_data": True}
+    home = {**there, "docker_engine_data_root": "", "docker_engine_keep_data": True}
     play(host, **home)
     assert host.out("docker info -f '{{.DockerRootDir}}'") == "/var/lib/docker"
     assert everything(host) == before and running(host) == ["once", "web"]
@@ -235,10 +236,27 @@ USER = "dockyard"
 ROOTLESS = {"docker_engine_rootless_user": USER, "docker_engine_access": "tls"}
 
 
+OUTSIDE = """[Unit]
+DefaultDependencies=no
+Before=sysinit.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; . /usr/local/lib/uncover'
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+
 def as_outside(host):
-    """Makes a host as they are outside of containers: with logind, and the device for tunnels."""
-    host.ssh(UNCOVER)
-    host.ssh("systemctl unmask systemd-logind && mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200")
+    """Makes a host as they are outside of containers, at each boot: with logind, and the device for tunnels."""
+    host.ssh(
+        f"cat > /usr/local/lib/uncover <<'END'\n{UNCOVER}\nEND\n"
+        f"cat > /etc/systemd/system/outside.service <<'END'\n{OUTSIDE}END\n"
+        "systemctl unmask systemd-logind && systemctl enable --quiet --now outside.service"
+    )
     return host
 
 
@@ -257,7 +275,7 @@ def over_ssh(host, tmp_path, *arguments):
     return run("docker", "-H", f"ssh://{USER}@{host.address}", *arguments, env=environment, check=False)
 
 
-def test_an_engine_without_root(user_host, play, authority, archive, tmp_path):
+def test_an_engine_without_root(bed, user_host, play, authority, archive, tmp_path):
     host, client = user_host, authority.folder / "client"
     options = {**authority.variables(), **ROOTLESS}
     first = play(host, **options)
@@ -290,7 +308,10 @@ def test_an_engine_without_root(user_host, play, authority, archive, tmp_path):
     play(host, **{**options, "docker_engine_access": "ssh", "docker_engine_interrupt": True})
     assert docker(host, client, "ps", check=False).returncode
     host.ssh(f"mkdir -p ~{USER}/.ssh && cp ~debian/.ssh/authorized_keys ~{USER}/.ssh/ && chown -R {USER}: ~{USER}/.ssh")
-    host.ssh(f"systemctl restart user@$(id -u {USER}).service")
+    bed.engine.docker("stop", host.container)
+    bed.start(host)
+    until(lambda: host.out(f"pgrep -u {USER} -x dockerd || true"), "the Engine runs after the boot", limit=60)
+    assert USER not in host.out("loginctl list-sessions --no-legend")
     until(lambda: over_ssh(host, tmp_path, "ps", "--format", "{{.Names}}").stdout.strip() == "web", "it answers by SSH")
 
     # And root's again: the host has one Engine

@@ -123,6 +123,22 @@ def installed(host, *names):
 ALL = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin", "docker-buildx-plugin")
 
 
+def state_of(host):
+    """Packages, and which files there are and when they were written."""
+    return host.out("dpkg-query -W | sha256sum; find /etc /var/lib/dockyard -printf '%p %i %T@\\n' 2> /dev/null | sort")
+
+
+def test_what_is_in_the_way_is_named_and_left_alone(hosts, play, repository):
+    """The next round is allowed to remove it."""
+    host = hosts["vendor"]
+    host.ssh("apt-get -q update && apt-get -q -y install --no-install-recommends runc")
+    before = state_of(host)
+    refused = play(host, ok=False, **repository.options())
+    assert "runc on this host is in the way" in refused.message
+    assert "docker_engine_remove_conflicting" in refused.message
+    assert state_of(host) == before
+
+
 def test_engine_from_each_source(hosts, told, play, repository, bookworm, trixie, client):
     told.update(
         vendor={
@@ -130,9 +146,10 @@ def test_engine_from_each_source(hosts, told, play, repository, bookworm, trixie
             "docker_engine_version": "27.3",
             "docker_engine_plugins": ["compose", "buildx"],
             "docker_engine_hold": "held",
+            "docker_engine_remove_conflicting": True,
         },
         former={"docker_engine_source": "distro"},
-        island=repository.options(key=repository.key.armoured),
+        island={**repository.options(key=repository.key.armoured), "docker_engine_plugins": ["compose", "buildx"]},
         sealed=static(f"{repository.url}/trixie.tgz", trixie.archive),
     )
     each = {host.name: told[name] for name, host in hosts.items()}
@@ -144,10 +161,11 @@ def test_engine_from_each_source(hosts, told, play, repository, bookworm, trixie
         assert host.out("journalctl -u docker.service -o cat | grep -c '^Started docker.service'") == "1"
 
     vendor = hosts["vendor"]
-    assert installed(vendor, *ALL) == dict.fromkeys(ALL[:3], OLD) | dict.fromkeys(ALL[3:], NEW)
-    assert installed(hosts["island"], *ALL) == dict.fromkeys(ALL[:2], NEW) | {"containerd.io": OLD}
+    assert installed(vendor, *ALL, "runc") == dict.fromkeys(ALL[:3], OLD) | dict.fromkeys(ALL[3:], NEW)
+    assert installed(hosts["island"], *ALL) == dict.fromkeys(ALL, NEW) | {"containerd.io": OLD}
     assert vendor.out("apt-mark showhold").split() == ["containerd.io", "docker-ce", "docker-ce-cli"]
-    assert f"compose v{NEW}" in vendor.out("docker compose version")
+    for host in (vendor, hosts["island"]):
+        assert f"compose v{NEW}" in host.out("docker compose version")
     assert vendor.out(f"stat -c %a {KEY} {SOURCE}").split() == ["644", "644"]
     assert f"Signed-By: {KEY}" in vendor.out(f"cat {SOURCE}")
     sealed = hosts["sealed"]
@@ -212,6 +230,17 @@ def test_what_can_not_be_is_refused_and_all_is_as_before(
         assert same(hosts[name], client, alive[name]), f"the container on {name} did not outlive the failure"
 
 
+def test_what_the_engine_judges_wrong_is_not_put_in_place(hosts, told, play):
+    """By its own check: the plan does not know the values of such a key."""
+    host, path = hosts["island"], "/etc/docker/daemon.json"
+    before, pid = host.out(f"stat -c '%i %Y' {path}; cat {path}"), engine_pid(host)
+    wrong = {"docker_engine_config": {"max-concurrent-downloads": -1}}
+    refused = play(host, ok=False, **told["island"], **wrong)
+    assert "The configuration is not valid" in refused.message and "-1" in refused.message, refused.message
+    assert host.out(f"stat -c '%i %Y' {path}; cat {path}") == before and engine_pid(host) == pid
+    assert host.out("ls /etc/docker") == "daemon.json\ntls"
+
+
 def test_new_key_downgrade_and_an_archive_in_place_of_packages(
     hosts, told, play, repository, bookworm, trixie, client, alive
 ):
@@ -219,7 +248,7 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
         repository.publish(release, key=repository.next_key)
     fresh = {"fingerprints": [repository.next_key.fingerprint]}
     told["vendor"] |= repository.options(**fresh) | {"docker_engine_version": OLD, "docker_engine_hold": "released"}
-    told["island"] = repository.options(**fresh, key=repository.next_key.armoured) | {"docker_engine_upgrade": True}
+    told["island"] |= repository.options(**fresh, key=repository.next_key.armoured) | {"docker_engine_upgrade": True}
     told["former"] = static(f"{repository.url}/bookworm.tgz", bookworm.archive) | {
         "docker_engine_download": "controller",
         "docker_engine_interrupt": True,
