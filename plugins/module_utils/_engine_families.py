@@ -50,6 +50,7 @@ class Family(t.NamedTuple):
     install: tuple[str, ...]
     fetch: tuple[str, ...]  # added to install, to download only
     remove: tuple[str, ...]  # removes packages, and refuses where others need them
+    gone: str = ""  # how install is told that one is to go, where it does not find that out by itself
     lists: str = ""  # the folder of package lists, by which their age is known
     pin: str | None = None  # how one version is named; None where there is only the newest
     downgrade: tuple[str, ...] = ()  # added to install when a version may be older
@@ -185,6 +186,7 @@ FAMILIES: dict[str, Family] = {
         install=(*_APT, "-o", "DPkg::Lock::Timeout={limit}", "install", "--no-install-recommends", "--no-remove"),
         fetch=("--download-only", "-o", "APT::Get::Remove=true"),
         remove=("dpkg", "--remove"),
+        gone="{name}-",
         lists="/var/lib/apt/lists",
         pin="{name}={version}",
         downgrade=("--allow-downgrades",),

@@ -30,11 +30,14 @@ HOLD = "[Unit]\nConditionPathExists=/run/dockyard-engine-may-start\n"
 class Installation:
     """One step of a plan: what is done about packages, and the way back."""
 
-    def __init__(self, step: dict[str, t.Any], limit: float, running: bool) -> None:
+    def __init__(
+        self, step: dict[str, t.Any], limit: float, running: bool, stop: t.Callable[[], None] | None = None
+    ) -> None:
         self.step = step
         self.family = FAMILIES[step["family"]]
         self.limit = limit
         self.running = running
+        self.stop = stop  # the Engine and its containers, before anything is taken away
         self.before: dict[str, str] = {}
         self.lists = bool(step["update"])  # to be read
         self.said = ""  # what went wrong by that
@@ -51,7 +54,9 @@ class Installation:
             hold()
         if self.names and (step["remove"] or step["archive"]):
             # From here on the host has no Engine, so what can fail has to have been done before.
-            trouble.persistently(lambda: self._tell(self.family.install, *self.family.fetch, *self.names), self.limit)
+            trouble.persistently(self._fetch, self.limit)
+        if self.stop:
+            self.stop()
         if step["archive"]:
             self.units = archive.take_away(self.limit)
         if step["remove"]:
@@ -79,7 +84,7 @@ class Installation:
             self._refresh()
         try:
             if self.step["remove"] or self.units is not None:
-                gone = list(self.installed([*self.step["follow"], *self.step["names"]]))
+                gone = list(self.installed([*self.step["follow"], *self.step["names"], *self.step["brought"]]))
                 if gone:
                     self._tell(self.family.remove, *gone)
             if self.units is not None:
@@ -140,6 +145,11 @@ class Installation:
         """How versions are installed that may be older, or of packages that are held."""
         held_too = self.family.held_too if self.step.get("held_too") else ()
         return (*self.family.install, *self.family.downgrade, *held_too)
+
+    def _fetch(self) -> None:
+        """Download what is to be installed, as if what is to go had gone."""
+        gone = [self.family.gone.format(name=name) for name in self.step["remove"]] if self.family.gone else []
+        self._tell(self.family.install, *self.family.fetch, *self.names, *gone)
 
     def _install(self) -> None:
         """Packages without what they only recommend. Nothing is removed for them."""

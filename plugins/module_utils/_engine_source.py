@@ -30,7 +30,8 @@ class Source:
         self.new = archive.Archive(plan["archive"], limit) if plan.get("archive") else None
         self.steps: list[t.Any] = []
         if plan.get("packages"):
-            self.steps.append(packages.Installation(plan["packages"], limit, self.running))
+            stop = (lambda: service.stop_with_containers(limit)) if plan.get("stop_containers") else None
+            self.steps.append(packages.Installation(plan["packages"], limit, self.running, stop))
         if self.new:
             self.steps.append(self.new)
 

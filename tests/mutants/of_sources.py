@@ -55,6 +55,12 @@ MUTANTS = [
         (VERSIONS, "re.escape(asked) + _BOUNDARY", "re.escape(asked)"),
     ),
     mutant(
+        "what-was-brought-stays-in-the-way",
+        "The distribution's Engine does not start, and containerd is in the way of the vendor's: the host has none.",
+        f"{HOST_TESTS}::test_what_came_with_the_new_packages_makes_way_for_the_former_ones",
+        (PACKAGES, ', *self.step["brought"]]', "]"),
+    ),
+    mutant(
         "removed-before-fetched",
         "The mirror fails in the middle, and the host is without an Engine.",
         f"{HOST_TESTS}::test_nothing_is_removed_before_all_that_replaces_it_was_fetched",

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages as the vendor's, from a signed repository: on a machine that boots, and for an Engine without root."""
+"""Packages as the vendor's, from a signed repository: on a machine that boots, for an Engine without root, and in turn
+with other sources."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ import pytest
 from tests.beds import image
 from tests.beds import repository as repositories
 from tests.beds._base import until
-from tests.beds.engine import Authority, Player, docker
+from tests.beds.engine import Authority, Player, container_pid, docker, start_container
 from tests.beds.hosts import own_suite
 from tests.beds.repository import NEW, OLD
 from tests.system.test_engine_isolation import ROOTLESS, USER, as_outside
+from tests.system.test_engine_sources import ALL, installed, static
 
 pytestmark = pytest.mark.long
 
@@ -21,29 +23,38 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def repository(bed):
     with repositories.serving(bed) as it:
-        it.add(own_suite())
         yield it
+
+
+@pytest.fixture(scope="module", autouse=True)
+def release(repository):
+    return repository.add(own_suite())
 
 
 def test_the_vendors_packages_on_a_machine_that_boots(ansible, store, inventory, use, baked_image, repository):
     """The image has the distribution's Engine, which waits for its configuration: the vendor's takes its place."""
     extra = {"machine_store": str(store), "machine_driver": "qemu", "machine_names": "web", **repository.options()}
+    extra["docker_engine_cgroup_driver"] = "cgroupfs"  # not what such a machine has by itself
 
     def create(version):
         return ansible.playbook("create_hosts", {**extra, "docker_engine_version": version}).ok()
 
+    def out(command):
+        run = ansible.module("ansible.builtin.shell", {"cmd": command}, host="web", inventory=inventory)
+        return run.ok().value["stdout"]
+
     def packages():
-        command = (
+        listed = out(
             "dpkg-query -W -f '${db:Status-Abbrev}${Package} ${source:Upstream-Version}\\n' 'docker*' 'containerd*'"
         )
-        ran = ansible.module("ansible.builtin.shell", {"cmd": command}, host="web", inventory=inventory).ok()
-        return dict(line[3:].split() for line in ran.value["stdout"].splitlines() if line.startswith("ii "))
+        return dict(line[3:].split() for line in listed.splitlines() if line.startswith("ii "))
 
     made = create("27.3")
     assert made.result(task="Note the result")["ansible_facts"]["docker_engine_result"]["source"] == "docker_ce"
     assert packages() == {"docker-ce": OLD, "docker-ce-cli": OLD, "containerd.io": OLD}
     container = use("web")
     assert container["State"]["Running"]
+    assert out("sudo docker info -f '{{.CgroupDriver}} {{.CgroupVersion}}'") == "cgroupfs 2"
     assert create("27.3").changed == 0
 
     # A newer one, under the container
@@ -78,3 +89,53 @@ def test_an_engine_without_root_of_the_vendor(new_host, collections, repository,
     until(lambda: docker(host, client, "ps", "--format", "{{.Names}}").stdout.strip() == "web", "the container is back")
     assert host.out("ps -o user= -p $(pgrep -x -f 'sleep 54321')") == USER
     assert play(host, **vendor).changed == 0
+
+
+# Where each source has its program. The ways that are gone here are those that test_engine_sources does not go.
+PROGRAMS = {
+    "docker_ce": "/usr/bin/dockerd",
+    "distro": "/usr/sbin/dockerd",
+    "static": "/opt/dockyard/engine/current/dockerd",
+}
+
+
+def test_each_source_takes_the_place_of_each_other(new_host, play, repository, release, client, archive):
+    """A container outlives a change of packages; one from or to an archive ends it, and the new Engine starts it again."""
+    options = {
+        "docker_ce": repository.options(),
+        "distro": {"docker_engine_source": "distro"},
+        "static": static(f"{repository.url}/{release.suite}.tgz", release.archive),
+    }
+    hosts = [new_host() for _number in range(2)]
+    kept = {}
+
+    def change(*sources, **more):
+        """Of as many hosts as sources are named; what tells of each whether its container is the one of before."""
+        asked = hosts[: len(sources)]
+        each = {host.name: options[source] for host, source in zip(asked, sources, strict=True)}
+        played = play(*asked, each=each, **more)
+        for host, source in zip(asked, sources, strict=True):
+            assert played.of(host).facts["source"] == source
+            assert f"path={PROGRAMS[source]} " in host.out("systemctl show -P ExecStart docker.service")
+            if host.name not in kept:
+                kept[host.name] = start_container(host, client, archive, "--restart=always")
+            until(
+                lambda it=host: docker(it, client, "ps", "-q", "--no-trunc").stdout.strip() == kept[it.name], "it runs"
+            )
+        assert play(*asked, each=each).changed == 0
+        return [container_pid(host, client, kept[host.name]) for host in asked]
+
+    packages, _archive = change("docker_ce", "static")
+    refused = play(hosts[1], ok=False, **options["docker_ce"])
+    assert "the 1 containers that run would stop" in refused.message
+    assert "docker_engine_interrupt" in refused.message
+    wrong = {**options["distro"], "docker_engine_config": {"storage-driver": "no-such-driver"}}
+    failed = play(hosts[0], ok=False, **wrong)
+    assert "no-such-driver" in failed.message and "The former packages are back" in failed.message
+    assert [container_pid(hosts[0], client, kept[hosts[0].name])] == [packages], (
+        "the container did not outlive the failure"
+    )
+    assert change("distro", "docker_ce", docker_engine_interrupt=True)[0] == packages, "the container was restarted"
+    for source in ("static", "distro"):
+        change(source, docker_engine_interrupt=True)
+    assert not installed(hosts[0], *ALL) and not hosts[0].out("ls -A /opt/dockyard/engine")

@@ -93,6 +93,9 @@ def _check_containers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> Non
             f"Between packages and an archive the programs of the Engine are elsewhere, so the {running} containers that run "
             "would stop, live-restore or not. Allow it with docker_engine_interrupt; what is in /var/lib/docker stays"
         )
+    if moves and running:
+        # Those that are just left behind would not come with the next Engine, restart policy or not.
+        plan.install["stop_containers"] = True
 
 
 def _docker_ce(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
@@ -175,6 +178,8 @@ def _packages(
     newer = [name for name in wished if wanted.upgrade and _is_newer(seen["candidates"].get(name), installed.get(name))]
     names += newer
     held = _hold(plan, wanted, info, family, packages, [*step["follow"], *newer])
+    if remove:
+        step["brought"] = [name for name in packages.all if name not in seen["installed"]]
     step.update(names=names, remove=remove, repository=repository, **held)
     if not any((step["names"], step["follow"], remove, repository, step["hold"], step["release"], step["archive"])):
         return

@@ -108,6 +108,7 @@ def package_step(family: str, **more: t.Any) -> dict[str, t.Any]:
         "names": [],  # others to install
         "optional": [],  # and those only where they exist
         "remove": [],
+        "brought": [],  # what may come with them, and is in the way of those that were removed
         "hold": [],
         "release": [],
         "held_too": False,  # whether packages that are held may be changed

@@ -42,8 +42,9 @@ def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         if disabled:
             plan.apply["enable"] = disabled
             plan.changes.append(f"enable {', '.join(disabled)}")
-    elif plan.install.get("packages", {}).get("family", "apt") != "apt":
-        # Packages of other families leave that to the administrator.
+    step = plan.install.get("packages", {})
+    if step.get("archive") or (not service["exists"] and step.get("family", "apt") != "apt"):
+        # Packages of other families leave that to the administrator, and so do those that the host had before an archive.
         plan.apply["enable"] = ["docker.service", "docker.socket"]
     plan_action(plan, wanted, info)
 

@@ -131,7 +131,7 @@ def installation(told, before="", running=True, **more):
     answers["apt-cache"] = [(0, "docker-ce:\n  Candidate: 5:27.4.0-1\n     5:27.4.0-1 500\n     5:27.3.1-1 500\n", "")]
     plan = {
         "family": "apt", "names": ["containerd.io"], "follow": ["docker-ce", "docker-ce-cli"], "version": "27.3", "optional": [],
-        "remove": [], "hold": [], "release": [], "archive": None, "repository": None, "update": False, **more,
+        "remove": [], "brought": [], "hold": [], "release": [], "archive": None, "repository": None, "update": False, **more,
     }  # fmt: skip
     return packages.Installation(plan, 0, running)
 
@@ -169,12 +169,30 @@ def test_the_former_packages_are_back(told):
     assert it.go_back() == "", "nothing had changed"
 
 
+def test_what_came_with_the_new_packages_makes_way_for_the_former_ones(told, tmp_path, monkeypatch):
+    """containerd, say, which is in the way of containerd.io."""
+    monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
+    more = {"follow": ["docker.io"], "names": [], "version": "", "brought": ["docker.io", "containerd", "runc"]}
+    it = installation(told, "docker-ce\t5:27.4.0-1\tii \n", remove=["docker-ce"], **more)
+    it.run()
+    told[1]["dpkg-query"] = [(0, "docker.io\t20.10\tii \ncontainerd\t1.6\tii \ntini\t0.19\tii \n", "")] * 2
+    assert "docker-ce=5:27.4.0-1" in it.go_back()
+    removed, back = told[0][-2:]
+    assert removed.startswith("dpkg --remove ") and sorted(removed.split()[2:]) == ["containerd", "docker.io"]
+    assert back.endswith(" docker-ce=5:27.4.0-1")
+
+
 def test_nothing_is_removed_before_all_that_replaces_it_was_fetched(told, tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
     it = installation(told, "docker.io\t20.10\tii \n", remove=["docker.io"])
+    it.stop = lambda: told[0].append("stop")
     it.run()
-    verbs = [word for line in told[0] for word in ("--download-only", "dpkg --remove docker.io") if word in line]
-    assert verbs == ["--download-only", "dpkg --remove docker.io"] and " install " in told[0][-1]
+    steps = ("--download-only", "stop", "dpkg --remove docker.io")
+    assert [word for line in told[0] for word in steps if word in line] == list(steps)
+    assert " install " in told[0][-1]
+    # apt does not find out by itself that containerd.io goes for containerd
+    fetched = next(line for line in told[0] if "--download-only" in line)
+    assert fetched.endswith(" containerd.io docker.io-") and "docker.io-" not in told[0][-1]
     it = installation(told, "docker.io\t20.10\tii \n", remove=["docker.io"])
     told[1]["--download-only"] = [(100, "", "E: 403 Forbidden")]
     told[0].clear()

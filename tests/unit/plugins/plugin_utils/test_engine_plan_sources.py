@@ -377,6 +377,8 @@ def test_an_archive_that_is_there_is_left_alone_and_another_replaces_it():
         plan(info, source="docker_ce")
     it = plan(info, source="docker_ce", interrupt=True)
     assert it.install["packages"]["archive"] == SHA and it.action == "cycle"
+    assert it.install["stop_containers"], "left behind, they would not come with the next Engine"
+    assert it.apply["enable"] == ["docker.service", "docker.socket"]
 
 
 def test_an_archive_in_place_of_packages():
@@ -384,7 +386,7 @@ def test_an_archive_in_place_of_packages():
         plan(vendor(), **ARCHIVE)
     it = plan(vendor(), **ARCHIVE, interrupt=True)
     assert it.install["packages"]["remove"] == ["docker-ce", "docker-ce-cli", "containerd.io"] and it.action == "cycle"
-    assert it.install["archive"]["checksum"] == SHA
+    assert it.install["archive"]["checksum"] == SHA and it.install["stop_containers"]
 
 
 def test_units_of_others_are_not_taken_the_place_of():
