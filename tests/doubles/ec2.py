@@ -485,7 +485,7 @@ class Ec2Double:
 
     def _after(self, call: Call, ids: set[str]) -> None:
         if call.action in MAKES:
-            self._born.update(dict.fromkeys(ids, call.at))
+            self._born = {**dict.fromkeys(ids, call.at), **self._born}  # the answer names what was there before, too
         if call.action == "RunInstances":
             for one in self._of(call).all_instances():
                 if one.id in ids:
