@@ -47,7 +47,11 @@ class Creation(Power):
         )
         if former:
             record.id, record.revision, record.created = former.id, former.revision, former.created
-            record.kept.update({name: former.kept[name] for name in ("picks", "gone", "store") if name in former.kept})
+            kept = ["picks", "gone", "store"]
+            if wish.expires_in is None:
+                record.expires = former.expires
+                kept.append("expires_in")
+            record.kept.update({name: former.kept[name] for name in kept if name in former.kept})
         with self._nothing_left():
             self._begin(record)
             access = Access(record, self.folder, wish)

@@ -565,6 +565,17 @@ def ends(world: World) -> set[str]:
     return {one["tags"]["expires"] for kind in ("things", "volumes") for one in world.state[kind].values()}
 
 
+def test_a_machine_that_is_made_anew_ends_when_it_would_have(world: World) -> None:
+    world.run(expires_in="8h")
+    first, tagged = world.record()["expires"], ends(world)
+    world.clock.sleep(60)
+    assert world.run(options={"image": "other"}, recreate=True).changed
+    assert world.record()["expires"] == first and ends(world) == tagged
+    assert not world.run(options={"image": "other"}, expires_in="8h").changed
+    assert world.run(options={"image": "third"}, recreate=True, expires_in="8h").changed
+    assert world.record()["expires"] > first, "said for the new one, it is the new one's"
+
+
 def test_an_end_that_is_put_off_reaches_the_tags(world: World) -> None:
     world.run(options=FULL, expires_in="1h")
     ledger = len(world.state["ledger"])
