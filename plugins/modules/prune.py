@@ -15,7 +15,8 @@ description:
     O(dockyard.machine.machine#module:state=absent), and things that came late, after their machine was removed.
   - All else that no record knows is listed in RV(unrecorded) and stays. M(dockyard.machine.adopt) makes records of it,
     and O(ids) removes it. A copied store or a restored backup makes things look as if nobody knew them.
-  - What belongs to another store is not touched, unless O(from_store) says that it is gone and O(ids) names it. A machine that another run is working on is left alone.
+  - What belongs to another store is not touched, unless O(from_store) says that it is gone and O(ids) names it.
+    A machine that another run is working on is left alone.
   - Drops tombstones that are older than 30 days, unless there still is anything with their id.
   - Runs on the controller, whatever the connection of the task's host, and never with become.
 author:

@@ -54,8 +54,9 @@ class Changes:
     seed: int = 0  # each commit draws other cells, and the same ones whenever it is tested
 
 
-def find(root: pathlib.Path, environ: t.Mapping[str, str] = os.environ) -> Changes:
+def find(root: pathlib.Path, environ: t.Mapping[str, str] | None = None) -> Changes:
     """Since the branch left what is published; on that itself, since the last commit or merge."""
+    environ = os.environ if environ is None else environ
 
     def git(*arguments: str) -> str | None:
         command = ["git", "-c", f"safe.directory={root}", "-C", str(root), *arguments]

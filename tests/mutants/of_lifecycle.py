@@ -47,7 +47,7 @@ MUTANTS = [
         "recreate-forgets-what-is-gone",
         "The tombstone lacks what the machine was made of before.",
         f"{LIFECYCLE}::test_recreate_replaces_and_keeps_what_is_not_said",
-        (CREATION, '("picks", "gone", "store")', '("picks", "store")'),
+        (CREATION, '["picks", "gone", "store"]', '["picks", "store"]'),
     ),
     mutant(
         "recreate-before-it-is-sure-to-work",
