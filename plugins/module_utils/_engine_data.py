@@ -68,14 +68,15 @@ def foreign_mounts(folder: str, mounts: t.Iterable[str]) -> list[str]:
 def inventory(root: str) -> dict[str, list[str]]:
     """What an Engine on this data has to know: names of volumes, ids of containers, and of images behind their driver's name.
 
-    Containers that go when they end are not part of it, nor are the volumes that are theirs alone.
+    Containers that go when they end are not part of it, nor are the volumes that are theirs alone; nor is what is left of
+    a container whose removal the end of the Engine cut off: no Engine knows that any more.
     """
     containers, passing = [], set()
     for path in _folders(os.path.join(root, "containers")):
         about, limits = (_json(os.path.join(path, name)) for name in ("config.v2.json", "hostconfig.json"))
         if limits.get("AutoRemove"):
             passing |= {point.get("Name", "") for point in (about.get("MountPoints") or {}).values()}
-        elif about:
+        elif about and limits and not (about.get("State") or {}).get("Dead"):
             containers.append(os.path.basename(path))
     volumes = [os.path.basename(path) for path in _folders(os.path.join(root, "volumes"))]
     images = [

@@ -57,6 +57,16 @@ def test_what_goes_with_its_container_is_not_counted(root):
     assert data.inventory(str(root)) == {"images": [], "containers": ["web"], "volumes": ["store"]}
 
 
+def test_what_is_left_of_a_container_is_not_counted(root):
+    """Its removal was under way when the Engine ended, which forgets it then, and not its folder."""
+    container(root, "web")
+    for name in ("emptied", "dead"):
+        container(root, name)
+    (root / "containers" / "emptied" / "hostconfig.json").unlink()
+    (root / "containers" / "dead" / "config.v2.json").write_text('{"ID": "dead", "State": {"Dead": true}}')
+    assert data.inventory(str(root))["containers"] == ["web"]
+
+
 def test_mounts_of_the_engine_and_of_others():
     text = "\n".join(
         f"{number} 1 0:1 / {point} rw - ext4 /dev/x rw"
