@@ -54,6 +54,7 @@ def places(tmp_path, monkeypatch, engine):
     (source / "containers" / "web").mkdir(parents=True)
     about = {"MountPoints": {"/d": {"Name": "store", "Source": f"{source}/volumes/store/_data"}}}
     (source / "containers" / "web" / "config.v2.json").write_text(json.dumps(about))
+    (source / "containers" / "web" / "hostconfig.json").write_text('{"AutoRemove": false}')
     engine.root = str(source)
     return source, target
 
