@@ -295,7 +295,10 @@ error:
   description: What failed, for programs.
   returned: failure
   type: dict
-  sample: {"code": "full", "left_behind": [], "remedy": "There is no further choice: run again to try them all once more, or …"}
+  sample:
+    code: full
+    left_behind: ["SecurityGroup sg-0f3a"]
+    remedy: "There is no further choice: run again to try them all once more, or remove it (state: absent) and create it with other options"
 """
 
 import functools
@@ -982,13 +985,13 @@ def no_page(http_response, **_more):
 def check_reach(by, open_to):
     """Whether anybody whom the group lets in has an address of the family by which the machine is reached."""
     v6 = by == "ipv6"
-    family = "an IPv6" if v6 else "an IPv4"
+    family = "IPv6" if v6 else "IPv4"
     if open_to and not any(source.startswith(("sg-", "pl-")) or (":" in source) == v6 for source in open_to):
         raise driver.BadOption(
             "open_to",
             ", ".join(open_to),
-            f"lets in nobody with {family} address, and connect_by is {by}",
-            f"Give open_to the controller's {family[3:]} network",
+            f"lets in nobody with an {family} address, and connect_by is {by}",
+            f"Give open_to the controller's {family} network",
         )
 
 
