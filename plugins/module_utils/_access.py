@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import email.mime.multipart
 import email.mime.text
+import functools
 import json
 import os
 import typing as t
@@ -149,13 +150,7 @@ class Access:
             config["users"] = [{**user, "ssh_authorized_keys": [ssh["public_key"]]}]
         ours = "#cloud-config\n" + json.dumps(config, indent=1)
         theirs = self.wish.options.get("user_data")
-        if not theirs:
-            return ours
-        parts = email.mime.multipart.MIMEMultipart(boundary="==dockyard==")
-        for text in (theirs, ours):
-            part = email.mime.text.MIMEText(text, _subtype(text))
-            parts.attach(part)
-        return parts.as_string()
+        return _joined(theirs, ours) if theirs else ours
 
     def make_files(self, store: Store) -> None:
         """What clients need, in the machine's folder: known hosts, and the pair for Docker."""
@@ -202,6 +197,15 @@ class Access:
             code="timeout",
             remedy="Look at its console; run again, or raise timeout",
         )
+
+
+@functools.lru_cache(maxsize=1)
+def _joined(*texts: str) -> str:
+    """One text for cloud-init; kept, since each look at a machine asks for its request anew."""
+    parts = email.mime.multipart.MIMEMultipart(boundary="==dockyard==")
+    for text in texts:
+        parts.attach(email.mime.text.MIMEText(text, _subtype(text)))
+    return parts.as_string()
 
 
 def _subtype(text: str) -> str:

@@ -63,8 +63,9 @@ class Watch:
 
     def call(self, boundary: Boundary) -> None:
         """The id of what was made is saved by the very next instruction, before anything else is asked or told."""
-        late = (self.answered & self.world.ids()) - self.recorded()
-        holds(not late, f"{boundary} before {late} was saved")
+        if self.answered:
+            late = (self.answered & self.world.ids()) - self.recorded()
+            holds(not late, f"{boundary} before {late} was saved")
 
     def method(self, name: str, kind: t.Any, it: t.Any) -> None:
         if name == "create":

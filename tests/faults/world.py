@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import itertools
 import json
+import os
 import pathlib
 import shutil
 import tempfile
@@ -274,9 +275,12 @@ class World:
 
     def records(self) -> dict[str, dict[str, t.Any]]:
         found = {}
-        for path in self.store_folder.glob("machines/[a-z]*/machine.json"):
+        machines = self.store_folder / "machines"
+        for name in os.listdir(machines) if machines.is_dir() else ():
             with contextlib.suppress(OSError):
-                found[path.parent.name] = json.loads(path.read_text())
+                if name[0].isalpha():
+                    with open(f"{machines}/{name}/machine.json", encoding="utf-8") as file:
+                        found[name] = json.load(file)
         return found
 
     def record(self, name: str = NAME) -> dict[str, t.Any]:
