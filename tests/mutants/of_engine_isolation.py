@@ -74,6 +74,12 @@ MUTANTS = [
         (HOST + "_engine_move.py", "        if lost:\n", "        if lost and not seen:\n"),
     ),
     mutant(
+        "dead-container-counts",
+        "Data never move to their new place, for what no Engine knows any more.",
+        "unit/plugins/module_utils/test_engine_data.py::test_what_is_left_of_a_container_is_not_counted",
+        (HOST + "_engine_data.py", ' and not (about.get("State") or {}).get("Dead")', ""),
+    ),
+    mutant(
         "ids-of-others",
         "Two users' containers share ids on the host, and one reads the files of the other.",
         "unit/plugins/module_utils/test_engine_isolation.py::test_a_range_is_free_only_if_it_is_nobodys_in_any_file",

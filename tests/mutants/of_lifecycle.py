@@ -50,6 +50,12 @@ MUTANTS = [
         (CREATION, '["picks", "gone", "store"]', '["picks", "store"]'),
     ),
     mutant(
+        "recreate-forgets-the-end",
+        "A machine that was to end today runs on, and is paid for.",
+        f"{LIFECYCLE}::test_a_machine_that_is_made_anew_ends_when_it_would_have",
+        (CREATION, "record.expires = former.expires", "record.expires = None"),
+    ),
+    mutant(
         "recreate-before-it-is-sure-to-work",
         "Options that can't work cost the machine that is there.",
         f"{LIFECYCLE}::test_recreate_with_options_that_cannot_work_costs_nothing",
