@@ -112,7 +112,12 @@ def ours(
     for key, value in wanted.items():
         if key in SHARED and isinstance(value, dict) and entries(current, key):
             there, before = entries(current, key), entries(remembered, key)
-            part = {name: about for name, about in value.items() if name in before or there.get(name, ...) != about}
+            # What someone has changed since is theirs, though it was ours.
+            part = {
+                name: about
+                for name, about in value.items()
+                if before.get(name, ...) == about or there.get(name, ...) != about
+            }
             found.update({key: part} if part else {})
         elif key in remembered or current.get(key, ...) != value:
             found[key] = value
@@ -236,18 +241,22 @@ def socket_drop_in(
         lines = [f"ListenStream={port}"]
     if allowed is not None:
         lines += ["IPAddressDeny=any", "IPAddressAllow=" + " ".join(["localhost", *allowed])]
-    remembered = [CONTROLLERS + " ".join(controllers)] if controllers else []
-    return HEADER + "\n".join([*remembered, "[Socket]", *lines]) + "\n"
+    return HEADER + "\n".join([*controllers_line(controllers), "[Socket]", *lines]) + "\n"
 
 
-CONTROLLERS = "# Controllers: "
+_CONTROLLERS = "# Controllers: "
 
 
-def controllers_of(drop_in: str | None) -> list[str]:
-    """The controllers that our drop-in of docker.socket, or our block of settings, remembers, the latest first."""
-    for line in (drop_in or "").splitlines():
-        if line.startswith(CONTROLLERS):
-            return line[len(CONTROLLERS) :].split()
+def controllers_line(controllers: t.Sequence[str]) -> list[str]:
+    """What remembers them in a file of ours, as a comment."""
+    return [_CONTROLLERS + " ".join(controllers)] if controllers else []
+
+
+def controllers_of(text: str | None) -> list[str]:
+    """The controllers that our drop-in of docker.socket, block of settings or unit remembers, the latest first."""
+    for line in (text or "").splitlines():
+        if line.startswith(_CONTROLLERS):
+            return line[len(_CONTROLLERS) :].split()
     return []
 
 

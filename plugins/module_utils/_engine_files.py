@@ -122,6 +122,11 @@ def remembered() -> dict[str, t.Any]:
     return _memory().get("config") or {}
 
 
+def owed() -> str | None:
+    """What an interrupted run has left for the Engine to do."""
+    return _memory().get("pending")
+
+
 def _memory() -> dict[str, t.Any]:
     try:
         content = json.loads(host.read(cfg.STATE_PATH) or "{}")

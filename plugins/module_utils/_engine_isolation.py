@@ -9,6 +9,7 @@ Pure functions, used on the controller for the plan and on the host for applying
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
@@ -26,8 +27,8 @@ def data_root(content: t.Mapping[str, t.Any], arguments: t.Iterable[str], defaul
     for word in words:
         name, equals, value = word.partition("=")
         if name in ("--data-root", "--graph", "-g"):
-            return value if equals else next(words, default)
-    return str(content.get("data-root") or default).rstrip("/") or "/"
+            return os.path.normpath(value if equals else next(words, default))
+    return os.path.normpath(str(content.get("data-root") or default))
 
 
 # -- ids of containers
@@ -74,6 +75,7 @@ def rootless_unit(
     port: int | None,
     listen: t.Sequence[str],
     environment: str | None,
+    comments: t.Sequence[str] = (),
 ) -> str:
     """The unit of an Engine that a user's own manager runs. It listens by itself, on the port by way of RootlessKit."""
     hosts = ["-H", "unix://%t/docker.sock"]
@@ -95,7 +97,8 @@ def rootless_unit(
         "TasksMax=infinity",
     ]
     return (
-        f"{HEADER}[Unit]\nDescription=Docker Engine of {user}\nConditionUser={user}\n"
+        HEADER + "".join(f"{line}\n" for line in comments) + "[Unit]\n"
+        f"Description=Docker Engine of {user}\nConditionUser={user}\n"
         "StartLimitBurst=3\nStartLimitIntervalSec=60\n\n[Service]\n" + "\n".join(service) + "\n\n"
         "[Install]\nWantedBy=default.target\n"
     )

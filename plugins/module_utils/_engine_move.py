@@ -32,15 +32,17 @@ class Move:
     """One move, from where an earlier run left it."""
 
     def __init__(self, plan: dict[str, t.Any]) -> None:
-        self.source: str = plan["from"]
-        self.target: str = plan["to"]
+        # The Engine follows links to its root: where they lead to is what containers have noted, and what it says of itself.
+        self.source: str = os.path.realpath(plan["from"])
+        self.target: str = os.path.realpath(plan["to"])
         self.keep: bool = plan["keep"]
         self.switched: bool = plan["switched"]
         self.abandoned: bool = plan["abandon"]
         self.partial = os.path.join(self.target, data.PARTIAL)
         kept = data.journal() or {}
-        ours = (kept.get("from"), kept.get("to")) == (self.source, self.target)
-        new = {"from": self.source, "to": self.target, "stage": "new", "running": [], "active": False, "inventory": {}}
+        named = {"from": plan["from"], "to": plan["to"]}
+        ours = {name: kept.get(name) for name in named} == named
+        new = {**named, "stage": "new", "running": [], "active": False, "inventory": {}}
         self.state: dict[str, t.Any] = kept if ours else new
 
     def _note(self, stage: str) -> None:

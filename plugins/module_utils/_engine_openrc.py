@@ -66,8 +66,7 @@ def block(
         )
     if environment:
         lines.append(_ENVIRONMENT)
-    remembered = [cfg.CONTROLLERS + " ".join(controllers)] if controllers else []
-    return "\n".join([_BEGIN, *remembered, *lines, _END]) + "\n" if lines else None
+    return "\n".join([_BEGIN, *cfg.controllers_line(controllers), *lines, _END]) + "\n" if lines else None
 
 
 def block_of(text: str) -> str | None:

@@ -33,11 +33,19 @@ def unit_user() -> str | None:
     return found.group(1) if found else None
 
 
-def unit(user: str, port: int | None, listen: t.Sequence[str], environment: bool, program: str | None = None) -> str:
+def unit(
+    user: str,
+    port: int | None,
+    listen: t.Sequence[str],
+    environment: bool,
+    controllers: t.Sequence[str] = (),
+    program: str | None = None,
+) -> str:
     """The unit's text; without a port there is no TLS either."""
     arguments = ["--config-file=" + cfg.CONFIG_PATH, *(cfg.TLS_ARGUMENTS if port else ())]
     variables = cfg.ENVIRONMENT_PATH if environment else None
-    return isolation.rootless_unit(user, program or script() or _SCRIPT, arguments, port, listen, variables)
+    comments = cfg.controllers_line(controllers)
+    return isolation.rootless_unit(user, program or script() or _SCRIPT, arguments, port, listen, variables, comments)
 
 
 def manager_runs(owner: Owner) -> bool:
@@ -69,21 +77,53 @@ def make_way_back(plan: dict[str, t.Any], limit: float) -> str:
     """The system-wide Engine as before, where the one without root did not come up; what came of it as a sentence."""
     if not plan["system_ran"]:
         return ""
+    host.belongs_to(None)
+    own_files()
     host.run("systemctl", "daemon-reload", check=False)
     if host.run("systemctl", "enable", "--quiet", "--now", *host.UNITS, limit=limit, check=False)[0]:
         return " The system-wide Engine, which was stopped for it, does not start again."
     return " The system-wide Engine runs again."
 
 
-def leave(user: str, limit: float) -> None:
+class Left(t.NamedTuple):
+    """An Engine without root that had to make way."""
+
+    user: str
+    unit: str
+    ran: bool
+
+
+def leave(user: str, limit: float) -> Left:
     """Stop an Engine without root that is no longer wanted, or is another user's now. Its data stays."""
-    owner = host.owner_of(user)
+    owner, ran = host.owner_of(user), False
     if owner and manager_runs(owner):
+        ran = owner.run("systemctl", "--user", "is-active", "--quiet", "docker.service", check=False)[0] == 0
         owner.run("systemctl", "--user", "stop", "docker.service", limit=limit)
+    left = Left(user, host.read(isolation.ROOTLESS_UNIT) or "", ran)
     host.run("systemctl", "--global", "disable", "--quiet", "docker.service", limit=limit, check=False)
     host.remove(isolation.ROOTLESS_UNIT)
     if owner and manager_runs(owner):
         owner.run("systemctl", "--user", "daemon-reload", limit=limit)
+    return left
+
+
+def come_back(left: Left, limit: float) -> str:
+    """That Engine as before, where the one in its place did not come up; what came of it as a sentence."""
+    owner = host.owner_of(left.user)
+    if not owner or not left.unit:
+        return ""
+    # A host has one Engine, also after a boot.
+    host.run("systemctl", "disable", "--quiet", *host.UNITS, limit=limit, check=False)
+    host.belongs_to(owner)
+    own_files()
+    host.write(isolation.ROOTLESS_UNIT, left.unit, 0o644)
+    host.run("systemctl", "--global", "enable", "--quiet", "docker.service", limit=limit, check=False)
+    if not left.ran:
+        return ""
+    owner.run("systemctl", "--user", "daemon-reload", limit=limit, check=False)
+    if owner.run("systemctl", "--user", "start", "docker.service", limit=limit, check=False)[0]:
+        return f" The Engine of the user {left.user}, which was stopped for it, does not start again."
+    return f" The Engine of the user {left.user} runs again."
 
 
 def own_files() -> None:

@@ -153,7 +153,7 @@ class Apply:
         if self.action == "start" and self.unit.get("ActiveState") in ("active", "activating"):
             # Someone else has started it since the look, so it runs without what is put in place now.
             self.action = "cycle"
-        before = files.remembered()
+        before, owed = files.remembered(), files.owed()
         if self.action or self.plan.get("remember_first"):
             # Should this run be cut off, the next one knows what the Engine still has to take over.
             put = self.plan.get("remember", self.plan.get("config_set", {}))
@@ -173,7 +173,8 @@ class Apply:
                 outcome += rootless.make_way_back(self.plan["rootless"], self.limit)
             if begun and self.was_active:
                 begun.start_again(0)
-            files.remember({**before, "live-restore": True} if kept else before, None)
+            # An Engine that was left alone still owes what a run that was cut off has left to it.
+            files.remember({**before, "live-restore": True} if kept else before, None if acted else owed)
             raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
         # A plan that says what is ours as a whole, or one key of it (the role docker_swarm)
         ours = self.plan.get("remember", {**before, **self.plan.get("config_set", {})})
@@ -240,7 +241,7 @@ class Apply:
         if host.read(cfg.CONFIG_PATH) is None:
             self.files.put(cfg.CONFIG_PATH, cfg.render_config({}))  # it is named in the command, so it has to be there
         plan = self.plan["rootless"]
-        text = rootless.unit(plan["user"], plan["port"], plan["listen"], unit["environment"])
+        text = rootless.unit(plan["user"], plan["port"], plan["listen"], unit["environment"], plan["controllers"])
         return self.files.put(isolation.ROOTLESS_UNIT, text)
 
     def put_config(self, keys: dict[str, t.Any], gone: list[str]) -> None:
@@ -324,14 +325,19 @@ def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
         result["csr"] = files.make_request(prepare["request"])
     came_from = source.Source(params["install"], params["wait_timeout"])
     came_from.run()
-    if plan.get("rootless_off"):
-        rootless.leave(plan["rootless_off"], params["start_timeout"])
-    if plan.get("rootless"):
-        rootless.prepare(plan["rootless"], params["start_timeout"])
-    if plan:
-        result.update(Apply(plan, params, came_from).run())
+    limit = params["start_timeout"]
+    left = rootless.leave(plan["rootless_off"], limit) if plan.get("rootless_off") else None
+    try:
+        if plan.get("rootless"):
+            rootless.prepare(plan["rootless"], limit)
+        if plan:
+            result.update(Apply(plan, params, came_from).run())
+    except (host.HostError, OSError, ValueError) as error:
+        if not left:
+            raise
+        raise host.HostError(f"{error}{rootless.come_back(left, limit)}") from error
     if host.OWNER and plan["rootless"]["context"] and host.which("docker"):
-        rootless.context(host.OWNER, params["start_timeout"])
+        rootless.context(host.OWNER, limit)
     return result
 
 

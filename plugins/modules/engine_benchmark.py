@@ -110,6 +110,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_be
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _units
 
 PROGRAMS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2", "runc")
 TLS_FILES = ("tlscacert", "tlscert", "tlskey")
@@ -118,12 +120,12 @@ TLS_FILES = ("tlscacert", "tlscert", "tlskey")
 def look() -> benchmark.Seen:
     if openrc.runs():
         raise host.HostError("This host has OpenRC, and the benchmark's items are about files and units of systemd")
+    host.belongs_to(host.owner_of(rootless.unit_user() or ""))  # a host has one Engine
     units = host.show("docker.service", "docker.socket")
-    texts = {name: _texts(unit) for name, unit in units.items()}
-    commands = cfg.assigned(texts.get("docker.service", []), "Service", "ExecStart")
-    arguments = cfg.arguments_of(commands[-1]) if commands else []
+    files = {name: _files(unit) for name, unit in units.items()}
+    arguments = _units.command_of(files.get("docker.service", []))["arguments"]
     settings = settings_of(cfg.parse_config(host.read(cfg.CONFIG_PATH) or ""), arguments)
-    listening = cfg.assigned(texts.get("docker.socket", []), "Socket", "ListenStream")
+    listening = [value for value, dummy in cfg.placed(files.get("docker.socket", []), "Socket", "ListenStream")]
     hosts = [*cfg.host_arguments(arguments), *(settings.get("hosts") or [])]
     information = (
         host.ask("/info", limit=30) if units.get("docker.service", {}).get("ActiveState") == "active" else None
@@ -154,9 +156,9 @@ FIXED = (
 )
 
 
-def _texts(unit: dict[str, str]) -> list[str]:
+def _files(unit: dict[str, str]) -> list[tuple[str, str]]:
     paths = [unit.get("FragmentPath", ""), *unit.get("DropInPaths", "").split()]
-    return [host.read(path) or "" for path in paths if path]
+    return [(path, host.read(path) or "") for path in paths if path]
 
 
 def settings_of(config: dict[str, t.Any], arguments: list[str]) -> dict[str, t.Any]:

@@ -53,7 +53,7 @@ MUTANTS = [
         "runtime-of-others-dropped",
         "The runtime that NVIDIA's own tool has entered goes when another one is asked for.",
         "unit/plugins/plugin_utils/test_engine_plan_isolation.py::test_what_someone_has_set_up_stays_beside_what_is_asked_for",
-        (GPU, "        if not asked and not ours:\n", "        if True:\n"),
+        (GPU, "    if not asked and others == there and", "    if others == there and"),
     ),
     mutant(
         "private-file-made-readable",
@@ -108,5 +108,22 @@ MUTANTS = [
         "An Engine that ended by what it was told stays away.",
         "unit/plugins/module_utils/test_engine_service.py::test_an_engine_that_ended_by_a_reload_is_started_again",
         (SERVICE, 'if acted == "reload" and _runs():', 'if acted == "reload":'),
+    ),
+    mutant(
+        "start-that-is-a-restart",
+        "Containers end, and nobody was asked.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::test_a_start_beside_an_engine_that_runs_is_a_restart",
+        (
+            "plugins/plugin_utils/_engine_plan/_service.py",
+            '    if plan.action == "start" and service["active"] == "active":\n        plan.action = "cycle"',
+            '    if False:\n        plan.action = "cycle"',
+        ),
+    ),
+    mutant(
+        "debt-forgotten-by-a-run-that-failed",
+        "The files match, so no later run finds that the Engine does not know them.",
+        "unit/plugins/modules/test_engine_apply.py::"
+        "test_a_run_that_fails_before_it_acts_leaves_what_an_interrupted_one_owes",
+        ("plugins/modules/engine_apply.py", "None if acted else owed", "None"),
     ),
 ]

@@ -30,6 +30,19 @@ MUTANTS = [
         (ACCESS, "[str(seen), *controllers][:LATEST]", "[str(seen)]"),
     ),
     mutant(
+        "controllers-of-a-users-engine-forgotten",
+        "The same where the Engine is a user's, whose unit has no socket.",
+        "unit/plugins/plugin_utils/test_engine_plan_isolation.py::"
+        "test_two_controllers_of_a_users_engine_do_not_take_each_others_place",
+        (ACCESS, 'info["rootless"]["unit"] if wanted.rootless_user else info', "info"),
+    ),
+    mutant(
+        "files-of-others-go-with-ours",
+        "An Engine that listens with TLS by the configuration of others loses its key, and does not start again.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::test_tls_files_of_others_stay",
+        (CERTIFICATE, " and not _used_by_others(info)", ""),
+    ),
+    mutant(
         "list-without-effect",
         "A list that nothing enforces looks as if it kept others out.",
         TESTS + "test_where_nothing_can_enforce_it_the_default_goes_on_and_a_list_is_an_error",

@@ -74,6 +74,19 @@ MUTANTS = [
         (HOST + "_engine_move.py", "        if lost:\n", "        if lost and not seen:\n"),
     ),
     mutant(
+        "links-to-the-data-not-followed",
+        "Nothing that the Engine says is below the place by its name, so nothing is compared, and the old data goes.",
+        MOVE + "test_links_are_followed_as_the_engine_does",
+        (HOST + "_engine_move.py", 'os.path.realpath(plan["to"])', 'plan["to"]'),
+    ),
+    mutant(
+        "users-engine-does-not-come-back",
+        "The Engine in its place does not start, and the host has none.",
+        "unit/plugins/module_utils/test_engine_rootless.py::"
+        "test_a_users_engine_comes_back_where_the_one_in_its_place_does_not_start",
+        ("plugins/modules/engine_apply.py", "        if not left:\n            raise\n", "        raise\n"),
+    ),
+    mutant(
         "dead-container-counts",
         "Data never move to their new place, for what no Engine knows any more.",
         "unit/plugins/module_utils/test_engine_data.py::test_what_is_left_of_a_container_is_not_counted",

@@ -24,25 +24,26 @@ def about_data(
     """Measured only where something is to be moved, since that takes its time on a big root."""
     root = isolation.data_root(content, arguments, default)
     ours = "data-root" in remembered and remembered["data-root"] == content.get("data-root")
-    target = wanted or (isolation.data_root({}, arguments, default) if ours else root)
+    target = os.path.normpath(wanted or (isolation.data_root({}, arguments, default) if ours else root))
     found: dict[str, t.Any] = {"root": root, "target": target, "default": default, "journal": data.journal()}
     found.update(exists=os.path.isdir(root), holds=False)
-    if target == root or not found["exists"]:
+    source, place = os.path.realpath(root), os.path.realpath(target)  # where links lead to, as the Engine follows them
+    if source == place or not found["exists"]:
         return found
-    found["holds"] = data.holds_data(root)
+    found["holds"] = data.holds_data(source)
     if not found["holds"]:
         return found
-    mounts = data.mounts_below(root)
+    mounts = data.mounts_below(source)
     found.update(
-        rename=data.by_rename(root, target),
-        occupied=data.occupied(target),
-        mounts=data.foreign_mounts(root, mounts),
-        drivers=sorted(set(os.listdir(root)) & set(isolation.UNMOVABLE)),
+        rename=data.by_rename(source, place),
+        occupied=data.occupied(place),
+        mounts=data.foreign_mounts(source, mounts),
+        drivers=sorted(set(os.listdir(source)) & set(isolation.UNMOVABLE)),
     )
     if not found["rename"]:
-        size, entries = tree.size(root)
-        done, done_entries = tree.size(os.path.join(target, data.PARTIAL))
-        free, free_entries = data.room(target)
+        size, entries = tree.size(source)
+        done, done_entries = tree.size(os.path.join(place, data.PARTIAL))
+        free, free_entries = data.room(place)
         found.update(size=size, entries=entries, done=done, done_entries=done_entries)
         found.update(free=free, free_entries=free_entries)
     return found

@@ -83,7 +83,8 @@ def sources_of(wanted: Wanted, info: dict[str, t.Any]) -> Sources:
     unknown = False
     if CONTROLLER in wanted.allow:
         place = "docker.service" if with_openrc(info) else "docker.socket"
-        controllers = cfg.controllers_of(info["units"][place]["own_drop_in"])
+        ours = info["rootless"]["unit"] if wanted.rootless_user else info["units"][place]["own_drop_in"]
+        controllers = cfg.controllers_of(ours)
         seen = _controller(info["host"]["controller"])
         unknown = seen is None and not controllers
         if seen is not None and not seen.is_loopback and str(seen) not in controllers:

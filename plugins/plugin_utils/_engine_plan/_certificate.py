@@ -18,7 +18,8 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
 def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
     seen = info["tls"]
     if wanted.access != "tls":
-        plan.apply["remove_tls"] = any((seen["ca"], seen["certificate"], seen["key_mode"]))
+        ours = any((seen["ca"], seen["certificate"], seen["key_mode"])) and not _used_by_others(info)
+        plan.apply["remove_tls"] = ours
         if plan.apply["remove_tls"]:
             plan.changes.append(f"remove {cfg.TLS_FOLDER}")
         return
@@ -43,6 +44,12 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
             plan.prepare["request"] = wanted.names
         plan.differ("certificate", _described(seen["certificate"]), {"names": wanted.names})
         plan.act("restart", f"issue a certificate for {', '.join(wanted.names)}: {reason}")
+
+
+def _used_by_others(info: dict[str, t.Any]) -> bool:
+    """Whether the Engine is told by others than the role to use files of this folder, which it would not start without."""
+    texts = [*map(str, info["config"]["content"].values()), *info["units"]["docker.service"]["arguments"]]
+    return any(cfg.TLS_FOLDER + "/" in text for text in texts)
 
 
 def _described(certificate: str | None) -> dict[str, t.Any] | None:

@@ -40,13 +40,7 @@ def _with(config: dict[str, t.Any], info: dict[str, t.Any], key: str, name: str,
     there = cfg.entries(info["config"]["content"], key)
     ours = cfg.entries(info["remembered"]["config"], key)
     others = {entry: about for entry, about in there.items() if ours.get(entry, ...) != about}
-    if name in asked:
-        return config
-    if name in others:
-        if not asked and not ours:
-            return config  # someone has set it up already
-        value = others[name]
-    elif value is None and name not in there:
-        return config
-    entries = {**others, **asked, **({} if value is None else {name: value})}
+    if not asked and others == there and (value is None or name in others):
+        return config  # nothing is asked for, and nothing of ours has to go
+    entries = {**others, **asked, **({} if value is None or name in {*others, *asked} else {name: value})}
     return {**config, key: entries} if entries else config

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _plan, _remap
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _access, _plan, _remap
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
 
 OPTION = "docker_engine_rootless_user"
@@ -124,6 +124,7 @@ def plan_owner(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         "user": user,
         "port": wanted.port if wanted.access == "tls" else None,
         "listen": wanted.listen,
+        "controllers": _access.sources_of(wanted, info).controllers if wanted.access == "tls" else [],
         "delegate": delegate,
         "system_off": system["active"] or system["enabled"] or installing,
         "system_ran": system["active"],
@@ -145,7 +146,15 @@ def plan_unit(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     plan.apply["service"] = {"tls": tls, "environment": environment}
     seen = info["rootless"]
     script = seen["script"] or "(the program that the packages bring)"
-    after = rootless.unit(wanted.rootless_user, wanted.port if tls else None, wanted.listen, environment, script)
+    controllers = _access.sources_of(wanted, info).controllers if tls else []
+    port = wanted.port if tls else None
+    after = rootless.unit(wanted.rootless_user, port, wanted.listen, environment, controllers, script)
     if after != seen["unit"]:
         plan.differ(isolation.ROOTLESS_UNIT, seen["unit"], after)
-        plan.act("restart", f"write {isolation.ROOTLESS_UNIT}")
+        # Which controllers are remembered is nothing to the Engine.
+        same = _settings(after) == _settings(seen["unit"])
+        plan.act(None if same else "restart", f"write {isolation.ROOTLESS_UNIT}")
+
+
+def _settings(unit: str | None) -> list[str]:
+    return [line for line in (unit or "").splitlines() if not line.startswith("#")]

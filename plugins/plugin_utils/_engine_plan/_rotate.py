@@ -55,7 +55,7 @@ def _of_user(user: str, info: dict[str, t.Any]) -> dict[str, t.Any]:
     off = dict.fromkeys(("delegate", "system_off", "system_ran", "context"), False)
     return {
         "service": {"tls": True, "environment": cfg.ENVIRONMENT_PATH in unit},
-        "rootless": {"user": user, "port": port, "listen": listen, **off},
+        "rootless": {"user": user, "port": port, "listen": listen, "controllers": cfg.controllers_of(unit), **off},
         "port": port,
         "listen": listen,
     }

@@ -52,10 +52,14 @@ def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
 def plan_action(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     service, sock = info["units"]["docker.service"], info["units"]["docker.socket"]
     pending = info["remembered"]["pending"]
+    if plan.action == "start" and service["active"] == "active":
+        plan.action = None  # what has to be there before a start is no reason to touch an Engine that runs
     if pending in ACTIONS[1:]:
         plan.act(pending, f"{pending} the Engine: an earlier run was interrupted")
     if not plan.action and (service["active"] != "active" or sock["active"] != "active") and service["exists"]:
-        plan.act("start", "start the Engine")
+        plan.act("start", "start the Engine" if service["active"] != "active" else "start docker.socket")
+    if plan.action == "start" and service["active"] == "active":
+        plan.action = "cycle"  # the socket can't be started beside it, or it runs without what is put in place now
     if plan.action in ("reload", "restart") and service["active"] != "active":
         plan.action = "start"
     if plan.action in ("reload", "restart") and sock["active"] != "active":

@@ -9,6 +9,10 @@ import pathlib
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
 from ansible_collections.dockyard.machine.plugins.modules import engine_benchmark
 
 DOCS = pathlib.Path(benchmark.__file__).parents[2] / "docs" / "engine_access.md"
@@ -118,3 +122,36 @@ def test_settings_of_the_command_line_count_as_well():
         {"debug": True}, ["dockerd", "--icc=false", "--tlsverify", "--log-level=warn", "-H", "fd://"]
     )
     assert found == {"debug": True, "icc": False, "tlsverify": True, "log-level": "warn", "hosts": None}
+
+
+@pytest.fixture
+def units(tmp_path, monkeypatch):
+    """An Engine whose units are files of the test."""
+    unit = tmp_path / "docker.service"
+    monkeypatch.setattr(host, "OWNER", None)
+    monkeypatch.setattr(host, "SOCKETS", host.OWN_SOCKETS)
+    monkeypatch.setattr(openrc, "runs", lambda: False)
+    monkeypatch.setattr(host, "ask", lambda question, limit=10: None)
+    monkeypatch.setattr(host, "show", lambda *names: {"docker.service": {"FragmentPath": str(unit)}})
+    monkeypatch.setattr(isolation, "ROOTLESS_UNIT", str(tmp_path / "none"))
+    return unit
+
+
+def test_options_from_a_file_of_the_unit_count_as_well(units, tmp_path):
+    """Debian's unit reads /etc/default/docker."""
+    (tmp_path / "default").write_text('DOCKER_OPTS="-H tcp://0.0.0.0:2375 --insecure-registry=r:5000"\n')
+    units.write_text(
+        f"[Service]\nEnvironmentFile=-{tmp_path}/default\nExecStart=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS\n"
+    )
+    found = engine_benchmark.look()
+    status = {line["id"]: line["status"] for line in benchmark.report(found)}
+    assert found.listens and (status["2.7"], status["2.5"]) == ("fail", "fail")
+
+
+def test_an_engine_without_root_is_the_one_that_is_looked_at(units, monkeypatch):
+    jo = host.Owner("jo", 1001, 1001, "/home/jo")
+    monkeypatch.setattr(host, "owner_of", lambda name: jo if name == "jo" else None)
+    units.write_text(rootless.unit("jo", 2376, [], False, program="/x/dockerd-rootless.sh"))
+    monkeypatch.setattr(isolation, "ROOTLESS_UNIT", str(units))
+    found = engine_benchmark.look()
+    assert jo == host.OWNER and found.listens and found.settings["tlsverify"] is True

@@ -85,6 +85,7 @@ def test_the_look_measures_only_what_is_to_be_moved(root, tmp_path, monkeypatch)
     content = {"data-root": str(root)}
     assert "size" not in _data.about_data("", content, {}, [])
     elsewhere = str(tmp_path / "new" / "place")
+    assert _data.about_data(f"{elsewhere}/", content, {}, [])["target"] == elsewhere
     assert _data.about_data(elsewhere, content, {}, [])["holds"] is False
     container(root, "web")
     seen = _data.about_data(elsewhere, content, {}, [])
@@ -94,6 +95,16 @@ def test_the_look_measures_only_what_is_to_be_moved(root, tmp_path, monkeypatch)
     monkeypatch.setattr(data, "by_rename", lambda source, target: False)
     seen = _data.about_data(elsewhere, content, {}, [])
     assert seen["size"] > 0 and seen["free"] > 0 and seen["entries"] > 5 and seen["done"] == 0
+
+
+def test_the_look_follows_links_as_the_engine_does(root, tmp_path, monkeypatch):
+    (root / "volumes" / "store").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    monkeypatch.setattr(data, "_mounts", lambda text=None: {"1": data.Mount("0", "8:1", "/", f"{root}/store")})
+    seen = _data.about_data(str(tmp_path / "new"), {"data-root": str(link)}, {}, [])
+    assert seen["root"] == str(link) and seen["mounts"] == [f"{root}/store"]
+    assert _data.about_data(str(root), {"data-root": str(link)}, {}, [])["holds"] is False, "that is where it is"
 
 
 def test_an_empty_folder_may_have_what_a_file_system_and_a_cut_off_run_left(tmp_path):

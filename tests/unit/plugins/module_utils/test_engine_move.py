@@ -145,6 +145,28 @@ def test_what_the_engine_lacks_is_named_and_all_goes_back(places, way, engine):
     assert not os.path.exists(moving.HOLD) and (data.journal() or {})["stage"] == "copying"
 
 
+@pytest.mark.parametrize("linked", ["source", "target"])
+def test_links_are_followed_as_the_engine_does(places, way, engine, tmp_path, linked):
+    """It tells and notes where its root really is."""
+    source, target = places
+    link = tmp_path / "link"
+    link.symlink_to(source if linked == "source" else target.parent)
+    named = (link, target) if linked == "source" else (source, link / target.name)
+    target.parent.mkdir()
+    it = move(named)
+    it.begin(True)
+    it.forth()
+    engine.root = str(target)
+    assert not target.is_symlink() and volume_of(target) == f"{target}/volumes/store/_data"
+    assert move(named).state["stage"] == "placed", "a run that was cut off is known by the names"
+    lost = target / "volumes" / "store"
+    lost.rename(tmp_path / "away")
+    with pytest.raises(host.HostError, match="does not have volume store"):
+        it.check(1)
+    (tmp_path / "away").rename(lost)
+    assert it.check(1) == [] and it.finish(True) is None and not source.exists()
+
+
 @pytest.mark.parametrize("more", [{"keep": True}, {}])
 def test_old_data_stays_if_asked_for_or_if_not_all_is_well(places, engine, monkeypatch, more):
     source, target = places

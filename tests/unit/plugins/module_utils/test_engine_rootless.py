@@ -14,6 +14,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_id
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _rootless
+from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 
 JO = host.Owner("jo", 1001, 1001, "/home/jo")
 
@@ -59,19 +60,48 @@ def test_a_user_gets_what_it_lacks_in_order(ran, monkeypatch):
 
 
 def test_the_system_wide_engine_comes_back_where_the_other_does_not_start(ran, monkeypatch):
+    owners = []
+    monkeypatch.setattr(rootless, "own_files", lambda: owners.append(host.OWNER))
+    host.belongs_to(JO)
     assert rootless.make_way_back({"system_ran": False}, 5) == "" and not ran
     assert "runs again" in rootless.make_way_back({"system_ran": True}, 5)
     assert ran[-1] == "systemctl enable --quiet --now docker.socket docker.service"
+    assert owners == [None], "the key and the environment are root's again, and not the user's to read"
     monkeypatch.setattr(host, "run", lambda *command, **more: (1, "", ""))
     assert "does not start again" in rootless.make_way_back({"system_ran": True}, 5)
 
 
 def test_whose_engine_was_set_up(ran):
     assert rootless.unit_user() is None
-    host.write(isolation.ROOTLESS_UNIT, rootless.unit("jo", 2376, [], False, "/x/dockerd-rootless.sh"), 0o644)
+    host.write(isolation.ROOTLESS_UNIT, rootless.unit("jo", 2376, [], False, program="/x/dockerd-rootless.sh"), 0o644)
     assert rootless.unit_user() == "jo"
     rootless.leave("jo-who-has-gone", 5)
     assert rootless.unit_user() is None and ran == ["systemctl --global disable --quiet docker.service"]
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_users_engine_comes_back_where_the_one_in_its_place_does_not_start(ran, monkeypatch, status):
+    owners = []
+    monkeypatch.setattr(rootless, "own_files", lambda: owners.append(host.OWNER))
+    monkeypatch.setattr(rootless, "manager_runs", lambda owner: True)
+    monkeypatch.setattr(host, "owner_of", lambda name: JO)
+    monkeypatch.setattr(engine_apply.Apply, "run", lambda self: refuse())
+    text = rootless.unit("jo", 2376, [], False, program="/x/dockerd-rootless.sh")
+    host.write(isolation.ROOTLESS_UNIT, text, 0o644)
+
+    def refuse():
+        assert rootless.unit_user() is None
+        monkeypatch.setattr(host, "run", lambda *command, **more: ran.append(" ".join(command)) or (status, "", ""))
+        raise host.HostError("The Engine of this host was not brought to its plan: no.")
+
+    params = {"prepare": {}, "install": {}, "apply": {"rootless_off": "jo"}, "start_timeout": 5, "wait_timeout": 5}
+    params.update(certificate=None, secrets="{}")
+    with pytest.raises(host.HostError) as caught:
+        engine_apply.perform(params)
+    said = "which was stopped for it, does not start again" if status else "The Engine of the user jo runs again"
+    assert said in str(caught.value) and host.read(isolation.ROOTLESS_UNIT) == text and owners == [JO]
+    assert "systemctl --global enable --quiet docker.service" in ran
+    assert ran[-1].endswith("systemctl --user start docker.service")
 
 
 def test_private_files_are_their_owners_in_a_folder_that_is_roots(ran, tmp_path, monkeypatch):

@@ -87,3 +87,22 @@ def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(r
     engine_apply.Apply(plan, PARAMS).run()
     assert told[1] == ({"mtu": 1400, "debug": True}, {"debug": True}), interrupted
     assert [line.split()[1] for line in commands].count("reload") == 2 and "restart" not in " ".join(commands)
+
+
+@pytest.mark.parametrize(("fails", "left"), [("put_config", "restart"), ("settle", None)])
+def test_a_run_that_fails_before_it_acts_leaves_what_an_interrupted_one_owes(ran, monkeypatch, fails, left):
+    """The files of that one are in place, so no later look would find that the Engine doesn't know them."""
+    commands, unit = ran
+    unit.update(ActiveState="active")
+
+    def fail(self, *more):
+        self.acted = "restart" if fails == "settle" else None
+        raise host.HostError("the configuration is not valid")
+
+    monkeypatch.setattr(engine_apply.Apply, fails, fail)
+    files.remember({"mtu": 1400}, "restart")
+    plan = {**PLAN, "action": "restart", "remember": {"mtu": 1400}}
+    plan.update({"config_set": {"dns": ["no"]}, "config_unset": []} if fails == "put_config" else {})
+    with pytest.raises(host.HostError, match="left alone" if left else "The former configuration is back"):
+        engine_apply.Apply(plan, PARAMS).run()
+    assert files.owed() == left and files.remembered() == {"mtu": 1400}

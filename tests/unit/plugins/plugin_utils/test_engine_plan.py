@@ -145,6 +145,21 @@ def test_without_tls_nothing_listens(access):
     assert plan(done(), access=access).apply["remove_tls"]
 
 
+@pytest.mark.parametrize("access", ["ssh", "local"])
+@pytest.mark.parametrize("told", ["configuration", "arguments"])
+def test_tls_files_of_others_stay(access, told):
+    """An Engine that others let listen with TLS would not start without them."""
+    info = done()
+    for name in ("docker.service", "docker.socket"):
+        info["units"][name]["own_drop_in"] = None
+    if told == "configuration":
+        info["config"]["content"].update(tlsverify=True, tlscacert=cfg.CA_PATH, tlskey=cfg.KEY_PATH)
+    else:
+        info["units"]["docker.service"]["arguments"] += ["--tlsverify", "--tlscacert", cfg.CA_PATH]
+    it = plan(info, access=access)
+    assert it.changes == [] and not it.apply["remove_tls"]
+
+
 def test_package_lists_that_are_fresh_are_not_read_again():
     info = fresh()
     info["packages"].update(lists_age=60, candidates=dict.fromkeys(["docker.io", "iptables", "ca-certificates"], "1"))
@@ -291,6 +306,21 @@ def test_what_an_interrupted_run_owes():
     info = done()
     info["remembered"]["pending"] = "restart"
     assert plan(info).action == "restart"
+
+
+@pytest.mark.parametrize("owed", [{"pending": "start"}, {"socket": "failed"}])
+def test_a_start_beside_an_engine_that_runs_is_a_restart(owed):
+    """engine_apply stops it for that, so its containers have to be safe."""
+    info = done(containers=2)
+    info["remembered"]["pending"] = owed.get("pending")
+    info["units"]["docker.socket"]["active"] = owed.get("socket", "active")
+    it = plan(info)
+    assert it.action == "cycle" and it.restarts and it.apply["live_restore_first"] is False
+    for place in (info["config"]["content"], info["remembered"]["config"], info["engine"]):
+        place.update({"live-restore": False} if "swarm" not in place else {"live_restore": False})
+    with pytest.raises(PlanError, match=r"which would stop the 2 containers.*docker_engine_interrupt"):
+        plan(info, live_restore=False)
+    assert plan(info, live_restore=False, interrupt=True).action == "cycle"
 
 
 def test_an_engine_that_does_not_run_is_started():

@@ -158,6 +158,32 @@ def test_cdi_is_turned_on_where_it_is_asked_for():
     assert base.plan(with_features(others), gpu="cdi").apply["config_set"] == {"features": {**others, **ours}}
 
 
+@pytest.mark.parametrize("key", ["features", "runtimes"])
+@pytest.mark.parametrize("more", [{}, {"gpu": "none"}])
+def test_entries_of_others_stay_whatever_is_asked_for(key, more):
+    """Without containerd-snapshotter an Engine would not see its images."""
+    theirs, asked = {"containerd-snapshotter": True}, {"buildkit": True}
+
+    def see(there, ours=None):
+        info = card(program=None)
+        info["config"]["content"][key] = there
+        info["remembered"]["config"].update({key: ours} if ours else {})
+        return info
+
+    it = base.plan(see(theirs), config={key: asked}, **more)
+    assert it.apply["config_set"] == {key: {**theirs, **asked}} and it.apply["remember"][key] == asked
+    both = {**theirs, **asked}
+    assert base.plan(see(both, asked), config={key: asked}, **more).changes == []
+    it = base.plan(see(both, asked), **more)
+    assert it.apply["config_set"] == {key: theirs} and key not in it.apply["remember"], "ours goes"
+    changed = {**asked, "containerd-snapshotter": False}
+    it = base.plan(see({**asked, **theirs}, changed), **more)
+    assert it.apply["config_set"] == {key: theirs} and key not in it.apply["remember"], "someone has changed it since"
+    assert base.plan(see(theirs), config={key: {"containerd-snapshotter": False}}, **more).apply["config_set"] == {
+        key: {"containerd-snapshotter": False}
+    }
+
+
 def test_cdi_that_can_not_be_is_an_error():
     with pytest.raises(PlanError, match="came with Engine 25.0, and the Engine of this host is 20.10"):
         base.plan(with_features(version="20.10.24"), gpu="cdi")
@@ -193,7 +219,9 @@ def user_runs(containers=0, **more):
     script = "/usr/share/docker.io/contrib/dockerd-rootless.sh"
     info = fresh_user(unit_user="jo", lingers=True, delegated=True, script=script, context=True)
     who = {"name": "jo", "exists": True, "ranges": True}
-    info["rootless"].update(user=who, group=who, unit=rootless.unit("jo", 2376, [], False, script), **more)
+    info["rootless"].update(
+        user=who, group=who, unit=rootless.unit("jo", 2376, [], False, ["192.0.2.1"], script), **more
+    )
     whole = base.done(containers)
     info["packages"]["installed"] = dict.fromkeys(("docker.io", *_rootless.EXTRAS["distro"]), "1")
     info.update(engine=whole["engine"], tls=whole["tls"])
@@ -216,6 +244,7 @@ def test_a_users_engine_on_a_fresh_host():
     }
     assert it.apply["rootless"] == {
         "user": "jo", "port": 2376, "listen": [], "delegate": True, "system_off": True, "system_ran": False, "context": True,
+        "controllers": ["192.0.2.1"],
     }  # fmt: skip
     assert it.action == "start" and it.apply["enable"] == ["docker.service"] and "ids" not in it.apply
     assert "config_set" not in it.apply, "no live-restore without root"
@@ -232,6 +261,14 @@ def test_a_users_engine_on_a_fresh_host():
 
 def test_a_users_engine_needs_nothing_twice():
     assert base.plan(user_runs(), **JO).changes == []
+
+
+def test_two_controllers_of_a_users_engine_do_not_take_each_others_place():
+    info = user_runs()
+    info["host"]["controller"] = "192.0.2.50"
+    it = base.plan(info, **JO)
+    assert it.access["allow"] == ["192.0.2.1", "192.0.2.50"]
+    assert it.action is None and it.apply["rootless"]["controllers"] == ["192.0.2.50", "192.0.2.1"]
 
 
 def test_the_vendors_way_without_root_takes_the_place_of_the_distributions():
@@ -251,11 +288,28 @@ def test_a_restart_ends_a_users_containers():
     assert base.plan(user_runs(containers=2), config={"log-driver": "local"}, interrupt=True, **JO).action == "restart"
 
 
+@pytest.mark.parametrize("lacking", ["delegation", "enabled", "package", "context"])
+def test_what_a_user_lacks_is_no_reason_to_end_containers(lacking):
+    info = user_runs(containers=2)
+    info["engine"]["live_restore"] = False
+    if lacking == "delegation":
+        info["rootless"]["delegated"] = False
+    elif lacking == "enabled":
+        info["units"]["docker.service"]["enabled"] = "disabled"
+    elif lacking == "package":
+        del info["packages"]["installed"]["slirp4netns"]
+    else:
+        info["rootless"]["context"] = False
+    it = base.plan(info, **JO)
+    assert it.changes and it.action is None and it.apply["action"] is None
+
+
 @pytest.mark.parametrize("listen", [[], ["192.0.2.7", "fd00::7"]])
 def test_a_users_engine_is_rotated_as_its_unit_has_it(listen):
     """Whatever the variables of that run say, since they are not those of the one that has set it up."""
     info = user_runs()
-    unit = info["rootless"]["unit"] = rootless.unit("jo", 2378, listen, True, info["rootless"]["script"])
+    script = info["rootless"]["script"]
+    unit = info["rootless"]["unit"] = rootless.unit("jo", 2378, listen, True, ["192.0.2.9"], script)
     assert base.rotated(info, "ca").changes == []
     for more in ({}, JO, {"rootless_user": "ann"}):
         it = base.rotated(info, "certificates", **more)
@@ -263,13 +317,13 @@ def test_a_users_engine_is_rotated_as_its_unit_has_it(listen):
         of, service = it.apply["rootless"], it.apply["service"]
         assert (it.apply["port"], it.apply["listen"]) == (2378, listen) and "socket" not in it.apply
         assert not any(of[one] for one in ("delegate", "system_off", "system_ran", "context"))
-        script = info["rootless"]["script"]
-        assert rootless.unit(of["user"], of["port"], of["listen"], service["environment"], script) == unit
+        kept = (of["user"], of["port"], of["listen"], service["environment"], of["controllers"])
+        assert rootless.unit(*kept, script) == unit
 
 
 def test_a_users_engine_without_tls_has_nothing_to_rotate():
     info = user_runs()
-    info["rootless"]["unit"] = rootless.unit("jo", None, [], False, info["rootless"]["script"])
+    info["rootless"]["unit"] = rootless.unit("jo", None, [], False, program=info["rootless"]["script"])
     assert base.rotated(info, "certificates").changes == []
 
 
