@@ -172,10 +172,11 @@ def test_data_moves_with_its_root_or_stays_where_it_is(root_host, play, archive)
     assert host.out("ls /var/lib/dockyard") == "engine.json"
     host.ssh("docker restart -t 1 web")
 
-    # On the same file system, by a rename
+    # On the same file system, by a rename, and to a place behind a link
+    host.ssh("ln -s disk /srv/link")
     inode = host.out("stat -c %i /srv/disk/docker/volumes/store/_data/file-1")
     del there["docker_engine_config"]
-    there["docker_engine_data_root"] = "/srv/disk/deep/engine"
+    there["docker_engine_data_root"] = "/srv/link/deep/engine/"
     bad = {**there, "docker_engine_config": {"storage-driver": "no-such-driver"}}
     assert "The data is in /srv/disk/docker" in play(host, ok=False, **bad).message
     assert everything(host) == before and running(host) == ["once", "web"]
@@ -314,9 +315,20 @@ def test_an_engine_without_root(bed, user_host, play, authority, archive, tmp_pa
     assert USER not in host.out("loginctl list-sessions --no-legend")
     until(lambda: over_ssh(host, tmp_path, "ps", "--format", "{{.Names}}").stdout.strip() == "web", "it answers by SSH")
 
-    # And root's again: the host has one Engine
+    # And root's again: the host has one Engine, which is the user's still where root's does not start
     root = {**authority.variables(), "docker_engine_access": "tls", "docker_engine_interrupt": True}
+    bad = {"docker_engine_config": {"storage-driver": "no-such-driver"}}
+    failed = play(host, ok=False, **{**root, **bad})
+    assert "no-such-driver" in failed.message and f"The Engine of the user {USER} runs again" in failed.message
+    until(lambda: over_ssh(host, tmp_path, "ps", "--format", "{{.Names}}").stdout.strip() == "web", "it is back")
     play(host, **root)
     assert not host.out(f"pgrep -u {USER} -x dockerd || true") and host.out("pgrep -u root -x dockerd")
     assert docker(host, client, "ps", "-aq").stdout == ""
+    assert play(host, **root).changed == 0
+
+    # The other way it is the same
+    failed = play(host, ok=False, **{**root, **ROOTLESS, **bad})
+    assert "no-such-driver" in failed.message and "system-wide Engine runs again" in failed.message
+    assert not host.out(f"pgrep -u {USER} -x dockerd || true") and docker(host, client, "ps").returncode == 0
+    assert host.out("stat -c '%a %U' /etc/docker/tls /etc/docker/tls/key.pem").split("\n") == ["700 root", "400 root"]
     assert play(host, **root).changed == 0
