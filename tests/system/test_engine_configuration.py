@@ -51,10 +51,15 @@ def play(tmp_path_factory, collections):
     return Player(tmp_path_factory.mktemp("play"), collections, BASE)
 
 
+def made(bed, **more):
+    it = bed.host(**more)
+    it.ssh("mount -o remount,rw,bind /proc/sys")  # for IPv6, where the Engine has to switch it on
+    return it
+
+
 @pytest.fixture(scope="module")
 def host(bed, play):
-    it = bed.host()
-    it.ssh("mount -o remount,rw,bind /proc/sys")  # for IPv6, where the Engine has to switch it on
+    it = made(bed)
     play(it, docker_engine_config={"log-level": "warn"})
     yield it
     bed.remove(it)
@@ -224,7 +229,7 @@ def test_configuration_hooks_are_run_around_a_restart_only(host, play, container
 def test_configuration_that_one_host_refuses_goes_on_to_no_other_in_turn(bed, play, tmp_path):
     """Whose turn is first is Ansible's to say, so what one refuses all would."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        hosts = list(pool.map(lambda number: bed.host(packages=("docker.io",)), range(3)))
+        hosts = list(pool.map(lambda number: made(bed, packages=("docker.io",)), range(3)))
     hooks = {}
     for when in ("before", "after"):
         path = tmp_path / f"{when}.yml"
