@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import typing as t
+import uuid
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
@@ -21,11 +22,13 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import un
 
 # Handed on to the module machine, for each machine
 FOR_ALL = ("store", "recreate", "allow_stop", "on_failure", "timeout")
-MANAGERS = "machine_swarm_managers"  # a group of the playbook
+MANAGERS = "machine_swarm_managers_"  # a group of the playbook, before the plan's id
 
 
 class ActionModule(AccountAction):
     """Make the plan: what is wanted, what is there, what is to be done. Bad input fails here, for all machines."""
+
+    id = ""  # of this plan: the playbooks' groups are named by it
 
     spec: t.ClassVar[dict[str, t.Any]] = {
         "store": {"type": "path"},
@@ -45,14 +48,18 @@ class ActionModule(AccountAction):
         "expires_in": {"type": "str"},
         "timeout": {"type": "float"},
         "max_age": {"type": "float", "default": 60},
+        "show_secrets": {"type": "bool", "default": False},
     }
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        self.id = uuid.uuid4().hex[:12]
         store = open_store(args["store"])
         names = _fleet.as_names(args["names"])
         if args["expires_in"]:
             _record.seconds_of("machine_expires_in", args["expires_in"])
         fleet = _fleet.check_fleet(args["fleet"], args["counts"] or {}) if args["fleet"] else None
+        if args["state"] == "absent" and args["names"] is not None:
+            fleet = None  # it may come with the inventory: who names machines means these, and nobody is not everybody
         if not names and not fleet:
             raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
         limit = _fleet.as_patterns(args["limit"])
@@ -72,6 +79,8 @@ class ActionModule(AccountAction):
         for one in plan.wanted:
             if one["name"] in plan.keep and args["refresh"]:
                 one["max_age"] = args["max_age"]
+        if args["show_secrets"]:
+            return {"wanted": plan.wanted}
         if args["remove_surplus"] and fleet:
             mine = sum(1 for record in records.values() if record.fleet == fleet["id"])
             _fleet.check_surplus(plan.surplus, mine, args["remove_max"])
@@ -97,7 +106,8 @@ class ActionModule(AccountAction):
             # Beside the CA nothing is changed here; a check says what the machines' tasks would change.
             "changed": made or (self._task.check_mode and self._differs(plan, args["remove_surplus"])),
             "diff": plan.diff(),
-            "wanted": plan.wanted,
+            "id": self.id,
+            **self._shown(plan.wanted),
             "create": plan.create,
             "change": plan.change,
             "keep": plan.keep,
@@ -118,7 +128,8 @@ class ActionModule(AccountAction):
             one: dict[str, t.Any] = {"name": name}
             recorded = records.get(name)
             if not args["driver"] and recorded:
-                one.update(driver=recorded.driver, options=recorded.options)
+                # Not the recorded options, which lack what is secret: that would look like a change.
+                one.update(driver=recorded.driver, keep_options=True)
             elif not args["driver"]:
                 known = ", ".join(sorted(_drivers.installed()))
                 raise BadOption("machine_driver", None, f"is needed to create {name}", f"There are {known}")
@@ -138,6 +149,16 @@ class ActionModule(AccountAction):
         if doubled:
             raise BadOption("machine_names", ", ".join(sorted(doubled)), "is in machine_fleet, too", "Say it once")
         return wanted
+
+    @staticmethod
+    def _shown(wanted: list[dict[str, t.Any]]) -> Result:
+        """Without secret options: a result is seen with -v, and kept by AWX."""
+        shown, hidden = [], []
+        for one in wanted:
+            secret = {name for name in secret_options(_drivers.load(one["driver"])) if one["options"].get(name)}
+            shown.append({**one, "options": {name: one["options"][name] for name in one["options"].keys() - secret}})
+            hidden += [one["name"]] if secret else []
+        return {"wanted": shown, "hidden": hidden}
 
     @staticmethod
     def _refuse_secrets(one: dict[str, t.Any]) -> None:
@@ -208,6 +229,7 @@ class ActionModule(AccountAction):
         return {
             "changed": self._task.check_mode and bool(there),
             "diff": diff,
+            "id": self.id,
             "remove": remove,
             "existing": there,
             "swarm": self._members(store, records, {}, there),
@@ -226,10 +248,16 @@ class ActionModule(AccountAction):
                     "Set swarm: none for its role",
                 )
         out = [name for name in wanted if nodes and name not in nodes]
-        return self._members(store, records, nodes, [*out, *(plan.surplus if remove_surplus else ())])
+        return self._members(store, records, nodes, [*out, *(plan.surplus if remove_surplus else ())], wanted)
 
-    @staticmethod
-    def _members(store: Store, records: dict[str, Record], nodes: dict[str, str], going: list[str]) -> dict[str, t.Any]:
+    def _members(
+        self,
+        store: Store,
+        records: dict[str, Record],
+        nodes: dict[str, str],
+        going: list[str],
+        set_up: t.Container[str] = (),
+    ) -> dict[str, t.Any]:
         """The swarm of this run, with what reaches the machines that no other play of it reaches."""
         recorded: dict[str, dict[str, t.Any]] = {}
 
@@ -243,13 +271,16 @@ class ActionModule(AccountAction):
         read(going)
         fleets = {records[name].fleet for name in [*recorded, *nodes] if name in records}
         read(name for name, record in records.items() if record.fleet in fleets and name not in going)
-        found = _fleet_swarm.members(nodes, recorded, going)
+        found = _fleet_swarm.members(nodes, recorded, going, set_up)
 
         def reached(names: list[str]) -> dict[str, t.Any]:
-            return unsafe({name: _machines.brought(store, records[name])["host_vars"] for name in names})
+            # One without an address has one that ends in .invalid: a play must not log in to whoever has its name elsewhere.
+            machines = _machines.read(store, names)
+            _machines.bring(store, machines)
+            return unsafe({one.name: one.host_vars() for one in machines})
 
         return {
-            "nodes": {name: _fleet_swarm.for_node(part, MANAGERS) for name, part in found.nodes.items()},
+            "nodes": {name: _fleet_swarm.for_node(part, MANAGERS + self.id) for name, part in found.nodes.items()},
             "managers": found.managers,
             "leaving": reached(found.leaving),
             "others": reached(found.others),

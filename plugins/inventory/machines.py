@@ -172,7 +172,8 @@ class Listing:
             inventory.add_group(group)
         for group, members in self.groups.items():
             for host in members:
-                inventory.add_child(group, host)
+                # Not add_child(): where the estate has a group of the machine's name, that would take all its hosts in.
+                inventory.groups[group].add_host(inventory.hosts[host])
         for parent, children in self.children.items():
             inventory.add_group(parent)
             for child in children:

@@ -24,6 +24,7 @@ options:
   state:
     description:
       - V(present) plans to let the machines exist. V(absent) plans to remove the machines named, or all of the fleet.
+        With O(names), V(absent) means these alone, whatever O(fleet) is.
     type: str
     default: present
     choices: [present, absent]
@@ -97,6 +98,11 @@ options:
       - Seconds for which what the refresh has seen of unchanged machines is believed.
     type: float
     default: 60
+  show_secrets:
+    description:
+      - Return RV(wanted) with the secret options, C(user_data) for instance, and nothing else. For a task with C(no_log).
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -126,12 +132,22 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+id:
+  description: Names this plan. The playbooks' groups bear it, so that each is one plan's alone.
+  returned: success
+  type: str
+  sample: 0f3a5c7e9b1d
 wanted:
-  description: Arguments for the module machine, for each machine that is wanted.
+  description: Arguments for the module machine, for each machine that is wanted. Without O(show_secrets) they lack secret options.
   returned: with O(state=present)
   type: list
   elements: dict
   sample: [{"name": "shop-web-0", "driver": "dockyard.machine.qemu", "fleet": "shop", "role": "web", "state": "started"}]
+hidden:
+  description: Names of the machines that are wanted with secret options.
+  returned: with O(state=present)
+  type: list
+  elements: str
 create:
   description: Names of the machines that don't exist.
   returned: with O(state=present)

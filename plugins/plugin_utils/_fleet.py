@@ -205,7 +205,9 @@ def _is_as_wanted(
     one: dict[str, t.Any], record: Record, has_options: t.Callable[[Record, dict[str, t.Any]], bool]
 ) -> bool:
     # Only what can be told without asking the provider: the rest is the driver's to compare.
-    if record.status != MADE or record.driver != one["driver"] or not has_options(record, one.get("options") or {}):
+    if record.status != MADE or record.driver != one["driver"]:
+        return False
+    if not one.get("keep_options") and not has_options(record, one.get("options") or {}):
         return False
     if one.get("expires_in") not in (None, record.kept.get("expires_in")) or record.kept.get(UNTAGGED):
         return False

@@ -86,7 +86,13 @@ def _parts(fleet: dict[str, t.Any]) -> dict[str, str | None]:
 
 def for_node(part: str, managers: str) -> dict[str, t.Any]:
     """What the roles are told for a node. ``managers``: the group that its managers are in."""
-    return {"docker_swarm_role": part, "docker_swarm_managers_group": managers, **FOR_NODES}
+    # The state, since an earlier part of the same playbook may have let the host of that name leave.
+    return {
+        "docker_swarm_role": part,
+        "docker_swarm_state": "present",
+        "docker_swarm_managers_group": managers,
+        **FOR_NODES,
+    }
 
 
 def even_managers(nodes: dict[str, str]) -> str | None:
@@ -97,8 +103,17 @@ def even_managers(nodes: dict[str, str]) -> str | None:
     return f"machine_fleet.swarm.managers: {count} managers survive the loss of no more of them than {count - 1} do"
 
 
-def members(nodes: dict[str, str], recorded: dict[str, dict[str, t.Any]], going: t.Iterable[str]) -> Members:
-    """The swarm of a run. ``recorded``: for each machine that is a node by its record, cluster and role."""
+def members(
+    nodes: dict[str, str],
+    recorded: dict[str, dict[str, t.Any]],
+    going: t.Iterable[str],
+    set_up: t.Container[str] | None = None,
+) -> Members:
+    """The swarm of a run. ``recorded``: for each machine that is a node by its record, cluster and role.
+
+    ``set_up``: the machines that the run is about, where those are not all of ``nodes`` (machine_limit).
+    """
+    set_up = nodes if set_up is None else set_up
     leaving = [name for name in going if name in recorded]
     clusters = {recorded[name]["cluster"] for name in (leaving or [name for name in nodes if name in recorded])}
     if len(clusters) > 1:
@@ -108,5 +123,5 @@ def members(nodes: dict[str, str], recorded: dict[str, dict[str, t.Any]], going:
             remedy="Do this for the machines of one swarm at a time (machine_names, machine_limit)",
         )
     staying = [name for name, one in recorded.items() if one["cluster"] in clusters and name not in leaving]
-    others = [name for name in staying if recorded[name]["role"] == "manager" and name not in nodes]
+    others = [name for name in staying if recorded[name]["role"] == "manager" and name not in set_up]
     return Members(nodes, leaving, others, may_end=bool(leaving) and not staying)

@@ -32,7 +32,8 @@ def as_recorded(
     observed = store.observed(record.name)
     if observed.get("state") != "running" or time.time() - (observed.get("refreshed") or 0) > max_age:
         return None
-    if not _record.has_options(record, options, secret, store.digest):
+    keeps = asked.get("keep_options") and not options
+    if not keeps and not _record.has_options(record, options, secret, store.digest):
         return None
     if any(asked.get(name) is not None and asked[name] != getattr(record, name) for name in NOTED):
         return None

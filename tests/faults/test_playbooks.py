@@ -84,6 +84,17 @@ def test_no_secret_is_said_or_left_behind_at_vvvv(play: Play) -> None:
     assert not play.controller.cloud.look()["things"]
 
 
+def test_no_secret_of_a_fleet_is_said_at_vvvv(play: Play) -> None:
+    options = {"endpoint": str(play.controller.endpoint), "user_data": "{{ lookup('env', 'THE_DATA') }}"}
+    fleet = {"id": "shop", "roles": {"web": {"driver": "acme.cloud.thing", "count": 2, "options": options}}}
+    extra = {"machine_store": str(play.controller.store), "machine_fleet": fleet}
+    run = play.ansible.playbook("dockyard.machine.create_hosts", extra, "-vvvv", "--check").ok()
+    assert "shop-web-1" in run.stdout
+    for secret in (TOKEN, DATA):
+        assert secret not in run.stdout + run.stderr
+        assert secret not in str(run.events)
+
+
 def test_no_secret_is_said_when_it_fails_at_vvvv(play: Play) -> None:
     play.controller.cloud.set(faults=[{"call": "run_thing", "code": "Invalid", "times": 9}])
     run = play.run("-vvvv").failed()

@@ -54,4 +54,33 @@ MUTANTS = [
             'self.run_module(driver, {**said, "state": "gathered", "scope": "account"}, task_vars)',
         ),
     ),
+    mutant(
+        "names-and-the-fleet-are-removed",
+        "The fleet comes with the inventory, and all of it goes where one machine was named.",
+        f"{PLANNED}::test_who_names_machines_to_remove_does_not_mean_the_fleet_that_comes_with_the_inventory",
+        ("plugins/action/fleet.py", 'args["state"] == "absent" and args["names"] is not None', "False"),
+    ),
+    mutant(
+        "recorded-options-for-all-options",
+        "A machine with user data that is named without its driver is replaced, and has none.",
+        f"{PLANNED}::test_a_machine_that_is_named_without_its_driver_keeps_its_options_the_secret_ones_too",
+        ("plugins/action/fleet.py", "keep_options=True)", "options=recorded.options)"),
+    ),
+    mutant(
+        "secret-in-a-plan",
+        "AWX keeps the plan in its log.",
+        f"{PLANNED}::test_secret_options_are_told_to_who_asks_for_them_alone",
+        ("plugins/action/fleet.py", "**self._shown(plan.wanted)", '"wanted": plan.wanted, "hidden": []'),
+    ),
+    mutant(
+        "group-of-the-estate-taken-for-a-machine",
+        "Plays over our machines meet production hosts of others.",
+        "unit/plugins/inventory/test_machines.py::"
+        "test_a_machine_with_the_name_of_a_group_of_the_estate_brings_none_of_its_hosts",
+        (
+            "plugins/inventory/machines.py",
+            "inventory.groups[group].add_host(inventory.hosts[host])",
+            "inventory.add_child(group, host)",
+        ),
+    ),
 ]

@@ -180,6 +180,21 @@ def test_bad_input_is_named_and_touches_nothing(ansible, store, extra, parts):
     assert not store.exists()
 
 
+def test_each_import_of_a_playbook_is_about_its_own_machines(playbook, fleet, store, tmp_path):
+    """One removes what a former one has made, and is not to meet what another one removed or left."""
+    first, second = fleet(count=3, machine_counts={"web": 1}), fleet(machine_remove_surplus=True)
+    second["machine_fleet"] = {**second["machine_fleet"], "id": "other"}
+    parts = [("create_hosts", fleet(count=3)), ("create_hosts", first), ("create_hosts", second)]
+    parts += [
+        ("remove_hosts", fleet(machine_fleet=None, machine_names=name)) for name in ("other-web-0", "other-web-1")
+    ]
+    parts.insert(-1, ("create_hosts", second))
+    plays = [{"import_playbook": f"dockyard.machine.{name}", "vars": said} for name, said in parts]
+    (tmp_path / "site.yml").write_text(json.dumps(plays))
+    playbook(str(tmp_path / "site.yml")).ok()
+    assert names(store) == ["other-web-0", "shop-web-0", "shop-web-1", "shop-web-2"]
+
+
 def test_the_estate_beside_it_stays_untouched(playbook, fleet, store, tmp_path):
     """A static host, one of its groups named as one of ours might be, and the machines in one inventory."""
     (tmp_path / "estate.yml").write_text("web: {hosts: {legacy: {ansible_host: 192.0.2.9}}}")

@@ -90,4 +90,12 @@ def test_managers_of_another_swarm_are_not_asked_when_machines_leave_theirs() ->
         tasks = [task for play in read(name) for task in play.get("tasks", ())]
         assert "tasks/leave_swarm.yml" in [task.get("ansible.builtin.import_tasks") for task in tasks]
     (task,) = read("tasks/leave_swarm")
-    assert "'docker_swarm_managers_group': 'machine_swarm_managers'" in task["ansible.builtin.add_host"]
+    assert "'docker_swarm_managers_group': 'machine_swarm_managers_' ~" in task["ansible.builtin.add_host"]
+
+
+@pytest.mark.parametrize("name", ["create_hosts", "remove_hosts", "rotate_certs"])
+def test_plays_over_machines_are_over_those_of_one_plan_alone(name: str) -> None:
+    """A playbook may import ours twice, and what is once in a group of a run stays in it."""
+    hosts = {play["hosts"]: play.get("vars", {}).get("machine_group", "") for play in read(name)[1:]}
+    del hosts["localhost"]
+    assert hosts and all(".id | default('')" in pattern + group for pattern, group in hosts.items())

@@ -18,6 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import ope
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _action
 
 THING, NONE = "acme.cloud.thing", "dockyard.machine.none"
+GENERIC = "dockyard.machine.generic"
 WEB = {"id": "shop", "roles": {"web": {"driver": NONE, "count": 2, "options": {"url": "tcp://192.0.2.1:2376"}}}}
 
 
@@ -102,3 +103,62 @@ def test_a_limit_may_mean_what_is_not_there_any_more_or_not_wanted(store: t.Any)
     assert plan["remove"] == [], "it was removed before"
     assert planned(store, state="absent", names="a", limit="a")[0]["remove"] == ["a"]
     assert planned(store, state="absent", fleet=WEB, limit="other")[0]["remove"] == []
+
+
+def test_who_names_machines_to_remove_does_not_mean_the_fleet_that_comes_with_the_inventory(store: t.Any) -> None:
+    for name in ("shop-web-0", "shop-web-1"):
+        record(store, name, NONE, fleet="shop", role="web")
+    asked = {"state": "absent", "fleet": WEB}
+    assert planned(store, **asked)[0]["remove"] == ["shop-web-0", "shop-web-1"]
+    for names in (["shop-web-1"], "shop-web-1"):
+        assert planned(store, **asked, names=names)[0]["remove"] == ["shop-web-1"]
+    for nobody in ([], "", " , "):  # as a survey's question that was left empty
+        with pytest.raises(BadOption, match="names no machine"):
+            planned(store, **asked, names=nobody)
+
+
+def test_managers_that_a_limit_leaves_out_are_asked_all_the_same(store: t.Any) -> None:
+    role = {"driver": GENERIC, "options": {"address": "192.0.2.1"}}
+    shop = {"id": "shop", "swarm": {"managers": 1}, "roles": {"core": role, "web": {**role, "count": 2}}}
+    ssh = {"user": "root", "host_keys": [], "reached": True}
+    for name, part in (("shop-core-0", "manager"), ("shop-web-0", "worker")):
+        record(store, name, GENERIC, fleet="shop", role=name[5:-2], options=role["options"], ssh=ssh)
+        engine = {"swarm": {"cluster": "c", "role": part}}
+        store.save_observed(name, {"state": "running", "address": "192.0.2.1", "engine": engine})
+    swarm = planned(store, fleet=shop, limit="shop-web-1", refresh=False)[0]["swarm"]
+    assert (swarm["managers"], list(swarm["others"])) == (["shop-core-0"], ["shop-core-0"])
+    assert planned(store, fleet=shop, refresh=False)[0]["swarm"]["others"] == {}
+
+
+def test_a_node_without_an_address_is_not_looked_for_by_its_name(store: t.Any) -> None:
+    """A stopped one may have none, and another host of the estate its name."""
+    ssh = {"user": "root", "host_keys": []}
+    for name, role in (("web1", "worker"), ("web2", "manager")):
+        record(store, name, "dockyard.machine.generic", ssh=ssh)
+        store.save_observed(name, {"state": "stopped", "engine": {"swarm": {"cluster": "c", "role": role}}})
+    swarm = planned(store, state="absent", names="web1")[0]["swarm"]
+    reached = {name: one["ansible_host"] for part in ("leaving", "others") for name, one in swarm[part].items()}
+    assert reached == {"web1": "web1.no-address.invalid", "web2": "web2.no-address.invalid"}
+
+
+def test_a_machine_that_is_named_without_its_driver_keeps_its_options_the_secret_ones_too(store: t.Any) -> None:
+    user_data = {"user_data": store.digest("#cloud-config")}  # all that is kept of it
+    record(store, "web1", "dockyard.machine.qemu", options={"memory": 1024}, secrets=user_data)
+    plan = planned(store, names="web1", refresh=False)[0]
+    assert (plan["keep"], plan["change"]) == (["web1"], [])
+    assert (plan["wanted"][0]["keep_options"], plan["wanted"][0]["options"]) == (True, {})
+    said = {"driver": "qemu", "options": {"memory": 1024}}  # who describes it leaves user_data out on purpose
+    assert planned(store, names="web1", refresh=False, **said)[0]["change"] == ["web1"]
+
+
+def test_secret_options_are_told_to_who_asks_for_them_alone(store: t.Any) -> None:
+    asked = {
+        "names": ["a", "b"],
+        "driver": "dockyard.machine.qemu",
+        "options": {"memory": 1024, "user_data": "#!/bin/sh"},
+    }
+    plan = planned(store, **asked)[0]
+    assert plan["hidden"] == ["a", "b"] and "user_data" not in str(plan["wanted"])
+    whole = planned(store, **asked, show_secrets=True)[0]
+    assert list(whole) == ["wanted"] and [one["options"] for one in whole["wanted"]] == [asked["options"]] * 2
+    assert planned(store, names="a", driver=NONE, options={"url": "tcp://192.0.2.1:2376"})[0]["hidden"] == []

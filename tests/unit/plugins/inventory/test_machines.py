@@ -199,3 +199,15 @@ def test_a_failure_is_left_on_all(module, inventory):
     error = module._failed("/etc/machines.yml", "is wrong")
     assert isinstance(error, AnsibleParserError)
     assert inventory.groups["all"].vars["machine_inventory_error"] == "/etc/machines.yml: is wrong"
+
+
+def test_a_machine_with_the_name_of_a_group_of_the_estate_brings_none_of_its_hosts(module, store, inventory):
+    inventory.add_group("web")
+    inventory.add_host("prod1", "web")
+    for name in ("web", "dockyard"):  # the latter is our own group
+        add(store, name)
+    module._list("machines.yml", store, True).write(inventory)
+    inventory.reconcile_inventory()
+    for group in ("dockyard", "driver_none", "state_running"):
+        assert sorted(host.name for host in inventory.groups[group].get_hosts()) == ["dockyard", "web"]
+    assert [host.name for host in inventory.groups["web"].get_hosts()] == ["prod1"]

@@ -86,6 +86,9 @@ def test_who_leaves_and_who_of_the_managers_stays():
     found = _fleet_swarm.members({"a": "manager"}, RECORDED, [])
     assert (found.leaving, found.others, found.may_end) == ([], ["c"], False)
     assert _fleet_swarm.members({}, {}, ["a"]).leaving == []
+    # A manager that a limit leaves out is asked, too
+    found = _fleet_swarm.members({"a": "manager", "b": "worker"}, RECORDED, [], ["b"])
+    assert (found.managers, found.others) == (["a"], ["a", "c"])
 
 
 def test_a_swarm_may_end_when_all_that_is_recorded_of_it_goes():
