@@ -98,12 +98,19 @@ class Access:
         elif ssh["policy"] in (PROVIDER, FIRST_CONTACT):
             ssh["host_keys"] = []
 
+    @property
+    def pins_what_is_shown(self) -> bool:
+        """Whether a contact is still to tell the host key: after an adoption, or since it was made anew."""
+        ssh = self.record.ssh
+        return bool(ssh) and not ssh["host_keys"] and ssh["policy"] in (PROVIDER, FIRST_CONTACT)
+
     def note(self) -> None:
         """Take over what a later task says of the login."""
         ssh, wish = self.record.ssh, self.wish
         if wish.ssh_key:
             _ssh.check_user_key(wish.ssh_key)
             ssh["key"] = wish.ssh_key
+            ssh["policy"] = ssh["policy"] or FIRST_CONTACT  # else nobody could log in to it until now
         for name, value in (("user", wish.ssh_user), ("args", wish.ssh_args)):
             if value is not None:
                 ssh[name] = value

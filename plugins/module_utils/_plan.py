@@ -192,17 +192,23 @@ def compare(
         if want.existing != before[key].existing:
             changes.drift[key] = ["existing"]
             continue
-        one, two = (plan[key].requests[min(choice(key), len(plan[key].requests) - 1)] for plan in (before, after))
+        one = before[key].requests[min(choice(key), len(before[key].requests) - 1)]
         if one in want.requests:
             continue  # the one that was taken is still among those to be tried
-        differing = sorted(field for field in {**one, **two} if one.get(field) != two.get(field))
-        stuck = [field for field in differing if field not in adjustable(want.kind)]
-        if stuck:
-            changes.drift[key] = stuck
-        elif differing:
-            changes.adjust[key] = {field: two.get(field) for field in differing}
+        can = set(adjustable(want.kind))
+        # The nearest: other choices may come in another number and order.
+        two = min(want.requests, key=lambda two: (len(_differing(one, two) - can), len(_differing(one, two))))
+        differing = _differing(one, two)
+        if differing - can:
+            changes.drift[key] = sorted(differing - can)
+        else:
+            changes.adjust[key] = {field: two.get(field) for field in sorted(differing)}
     changes.surplus = [key for key in before if key not in after]
     return changes
+
+
+def _differing(one: Request, two: Request) -> set[str]:
+    return {field for field in {**one, **two} if one.get(field) != two.get(field)}
 
 
 def covers(has: t.Any, request: t.Any) -> bool:

@@ -88,6 +88,7 @@ class Kind:
     tagged = True  # False: no tags here, so the name is what tells that it is ours
     lag = 10.0  # seconds until a new one surely shows in reads
     adjustable: dict[str, str] = {}  # key of the request -> "any" or "stopped": when adjust() may change it
+    grows: tuple[str, ...] = ()  # those of which less is drift
     keeps_data = False  # never removed only because the recipe has no more use for it
     lists_account = False  # True: list() finds what bears it.tags in the whole place, of whatever machine
 

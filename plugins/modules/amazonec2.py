@@ -311,6 +311,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import driver
 
 PREFIX = "dockyard:"  # of our tags
 CONNECT = "dockyard-connect"  # a tag that says by which of its addresses a machine is reached
+CONNECTED = re.compile("(public|private|ipv6):([0-9]+)")
 PUBLISHERS = {  # family -> owner, pattern of the name
     "debian": ("136693071363", "debian-{version}-{arch}-*"),
     "ubuntu": ("099720109477", "ubuntu/images/hvm-ssd*/ubuntu-*-{version}-{arch}-server-*"),
@@ -452,6 +453,7 @@ class Volume(Tagged):
 
     identity = "token"
     keeps_data = True
+    grows = ("Size",)
     adjustable = {"Size": "any", "tags": "any"}
     resource, describe, ids, answer = "volume", "describe_volumes", "VolumeIds", "Volumes"
 
@@ -460,7 +462,8 @@ class Volume(Tagged):
             raw["VolumeId"],
             state=STATES.get(raw["State"], driver.RUNNING),
             tags=ours(raw),
-            has={"Size": raw["Size"], "tags": all_tags(raw)},
+            # The zone tells an adoption where the machine is, or has to be
+            has={"AvailabilityZone": raw["AvailabilityZone"], "Size": raw["Size"], "tags": all_tags(raw)},
             created=str(raw["CreateTime"]),
         )
 
@@ -545,7 +548,9 @@ class Instance(Tagged, driver.Machine):
         interface = (raw.get("NetworkInterfaces") or [{}])[0]
         ipv6 = next((one["Ipv6Address"] for one in interface.get("Ipv6Addresses", [])), None)
         addresses = {"public": raw.get("PublicIpAddress"), "private": raw.get("PrivateIpAddress"), "ipv6": ipv6}
-        by, _colon, port = tags.get(CONNECT, "public:22").partition(":")
+        # Whoever may tag it may have edited ours
+        connected = CONNECTED.fullmatch(tags.get(CONNECT, ""))
+        by, port = connected.groups() if connected else ("public", "22")
         reason = raw.get("StateReason", {}).get("Code", "")
         return driver.Seen(
             raw["InstanceId"],
@@ -780,7 +785,8 @@ class AmazonEC2(driver.Driver):
 
     def recipe(self, m):
         options = m.options
-        wrong = [name for name in options["tags"] if name.startswith(("dockyard", "aws:"))]
+        tags = {name: str(value) for name, value in options["tags"].items()}  # as EC2 gives them back
+        wrong = [name for name in tags if name.startswith(("dockyard", "aws:"))]
         if wrong:
             raise driver.BadOption("tags", wrong[0], "begins as ours and EC2's own do", "Name it otherwise")
         image = m.look(self.newest_image, options["image"], options["architecture"])
@@ -790,12 +796,12 @@ class AmazonEC2(driver.Driver):
         places = self.places(m)
         groups = [m.existing(SecurityGroup, id, name=id).id for id in options["security_groups"]]
         if not groups:
-            group = {"vpc": places[0]["vpc"], "rules": self.rules(m), "tags": options["tags"]}
+            group = {"vpc": places[0]["vpc"], "rules": self.rules(m), "tags": tags}
             groups = [m.want(SecurityGroup, group).id]
-        volumes = self.want_volumes(m, places[0]["zone"], {image["root"], *further})
+        volumes = self.want_volumes(m, places[0]["zone"], {image["root"], *further}, tags)
         elastic = None
         if options["elastic_address"] == "new":
-            elastic = m.want(Address, {"tags": options["tags"]})
+            elastic = m.want(Address, {"tags": tags})
         elif options["elastic_address"]:
             elastic = m.existing(Address, options["elastic_address"])
         profile = options["iam_profile"]
@@ -816,7 +822,7 @@ class AmazonEC2(driver.Driver):
             **given(IamInstanceProfile=profile and {"Arn" if profile.startswith("arn:") else "Name": profile}),
             "groups": groups,
             "volumes": volumes,
-            "tags": {**options["tags"], CONNECT: f"{connect_by(options)}:{options['ssh_port']}"},
+            "tags": {**tags, CONNECT: f"{connect_by(options)}:{options['ssh_port']}"},
         }
         markets = {"never": [False], "prefer": [True, False], "only": [True]}[options["spot"]]
         instance = m.want(
@@ -842,7 +848,7 @@ class AmazonEC2(driver.Driver):
             places = [{"id": None, "zone": zone, "vpc": None} for zone in zones]
         return [m.choose("zone", places)] if options["volumes"] else places
 
-    def want_volumes(self, m, zone, taken):
+    def want_volumes(self, m, zone, taken, tags):
         """Device -> id; ``taken``: by the image."""
         options, found = m.options, {}
         free = [device for device in DEVICES if device not in taken]
@@ -868,7 +874,7 @@ class AmazonEC2(driver.Driver):
                 Encrypted=options["encrypted"],
                 KmsKeyId=options["kms_key_id"],
             )
-            found[device] = m.want(Volume, {**volume, "tags": options["tags"]}, one["name"]).id
+            found[device] = m.want(Volume, {**volume, "tags": tags}, one["name"]).id
         return found
 
     def rules(self, m):

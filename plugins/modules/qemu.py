@@ -146,6 +146,7 @@ class VM(driver.Machine):
     identity = "name"
     tagged = False
     lag = 0.0
+    grows = ("disk_size",)
     adjustable = {
         **dict.fromkeys(("cpus", "memory", "disk_size", "ports", "listen"), driver.STOPPED),
         **dict.fromkeys(("ssh_port", "docker_port", "accelerator"), driver.STOPPED),
@@ -292,9 +293,6 @@ class Qemu(driver.Driver):
             ipaddress.IPv4Address(options["listen"])
         except ValueError as error:
             raise driver.BadOption("listen", options["listen"], "is no IPv4 address") from error
-        least = m.once("disk_size", lambda taken: options["disk_size"])
-        if options["disk_size"] < least:
-            raise driver.BadOption("disk_size", options["disk_size"], f"would shrink the disk of {least} GiB")
         machine = os.uname().machine
         architecture = options["architecture"] or {"arm64": "aarch64", "amd64": "x86_64"}.get(machine, machine)
         if architecture not in _qemu.SYSTEMS:
@@ -317,15 +315,23 @@ class Qemu(driver.Driver):
             request["host_key"] = m.host_key()
         else:
             request["user_data"] = m.user_data()
-        for name in ("ssh_port", "docker_port"):
+        names = ("ssh_port", "docker_port")
+        more = [("ports", forward[0], forward[2]) for forward in map(_qemu.parse_forward, options["ports"])]
+        for name, port, protocol in [*((name, options[name], "tcp") for name in names if options[name]), *more]:
+            # Picked once, before others are: from then on it is the machine itself that listens there
+            m.once(f"{port}/{protocol}", said_port(m, name, options["listen"], port, protocol))
+        for name in names:
             request[name] = options[name] or m.once(name, lambda taken: pick_port(options["listen"], taken))
-        asked = [(name, options[name], "tcp") for name in ("ssh_port", "docker_port") if options[name]]
-        asked += [("ports", forward[0], forward[2]) for forward in map(_qemu.parse_forward, options["ports"])]
+        asked = [*((name, request[name], "tcp") for name in names), *more]
         for number, (name, port, protocol) in enumerate(asked):
             if (port, protocol) in [one[1:] for one in asked[:number]]:
                 raise driver.BadOption(name, port, "is given twice", "Give each forward a port of its own")
-            m.look(check_port, name, options["listen"], port, protocol)
         m.want(VM, request)
+
+
+def said_port(m, option, listen, port, protocol):
+    """The pick of a port that the user has said."""
+    return lambda taken: m.look(check_port, option, listen, port, protocol) and port
 
 
 def check_port(option, listen, port, protocol):

@@ -51,6 +51,7 @@ class World:
     clock: Clock = dataclasses.field(default_factory=Clock)
     adjust: Options = dataclasses.field(default_factory=dict)  # options that are changed in place, each by itself
     adjust_stopped: Options = dataclasses.field(default_factory=dict)  # the same, of a stopped machine
+    grows: t.Collection[str] = ()  # those of both that can't be changed back
     drift: Options = dataclasses.field(default_factory=dict)  # options that only another machine has
     other_account: Options = dataclasses.field(default_factory=dict)  # options that mean another account
     pages: t.Callable[[str], bool] = lambda call: call.startswith("list")  # calls that a list repeats, page by page

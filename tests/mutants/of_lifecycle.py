@@ -59,7 +59,7 @@ MUTANTS = [
         "recreate-before-it-is-sure-to-work",
         "Options that can't work cost the machine that is there.",
         f"{LIFECYCLE}::test_recreate_with_options_that_cannot_work_costs_nothing",
-        (CHANGE, "self._dry()._create(before)", "pass"),
+        (CHANGE, "self._dry()._create(before, record)", "pass"),
     ),
     mutant(
         "removed-in-the-order-of-creation",
@@ -167,5 +167,17 @@ MUTANTS = [
         "The new machine would have to be trusted with a key that others may have read.",
         f"{LIFECYCLE}::test_a_machine_that_is_gone_is_made_anew_with_a_host_key_of_its_own",
         (TASK, "                Access(record, self.folder, self.wish).renew_host_key()\n", "                pass\n"),
+    ),
+    mutant(
+        "made-without-its-secret",
+        "The machine has other user data than the record's digest says, and no run tells.",
+        f"{LIFECYCLE}::test_nothing_is_made_with_another_secret_than_was_planned",
+        ("plugins/module_utils/_resources/_making.py", "lacks = self.lacks(resource)", "lacks = None"),
+    ),
+    mutant(
+        "stopped-for-a-disk-that-would-shrink",
+        "The machine is down before it is found that this can't be.",
+        "unit/plugins/modules/test_qemu.py::test_a_disk_never_shrinks",
+        (CHANGE, "            if less:\n", "            if False:\n"),
     ),
 ]

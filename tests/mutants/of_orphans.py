@@ -142,7 +142,7 @@ MUTANTS = [
         "unit/plugins/module_utils/test_lifecycle.py::test_an_end_that_is_put_off_reaches_the_tags",
         (
             "plugins/module_utils/_lifecycle/_change.py",
-            "                self.resources.tag(resource, self.resources.ensure(resource))\n",
+            "                self.resources.tag(resource, self._ensured(resource))\n",
             "                self.resources.ensure(resource)\n",
         ),
     ),
@@ -179,5 +179,17 @@ MUTANTS = [
         "A run that was cut off while it put the end off costs the machine its further life.",
         f"{ADOPTS}::test_of_two_ends_the_later_one_counts",
         (ADOPT, "last = max(one.end", "last = min(one.end"),
+    ),
+    mutant(
+        "adopted-data-move-with-the-machine",
+        "No room for the machine, and what outlived it is deleted to be made anew elsewhere.",
+        f"{ADOPTS}::test_data_outlive_a_machine_that_can_not_be_made_anew",
+        ("plugins/module_utils/_lifecycle/_creation.py", "resource.id in record.kept.get(ADOPTED, ())", "False"),
+    ),
+    mutant(
+        "adopted-data-undone-with-the-machine",
+        "The machine is refused, and on_failure takes what outlived it.",
+        f"{ADOPTS}::test_data_outlive_a_machine_that_can_not_be_made_anew",
+        ("plugins/module_utils/_lifecycle/_creation.py", " and not record.kept.get(ADOPTED)", ""),
     ),
 ]

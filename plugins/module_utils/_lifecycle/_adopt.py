@@ -22,7 +22,7 @@ from .._errors import BadOption, MachineError
 from .._plan import Recipe, Want, covers, refers_to
 from .._record import BEING_CREATED, MADE, Record, Resource, check_name, timestamp
 from ._change import Change
-from ._creation import REPLACED
+from ._creation import ADOPTED, REPLACED
 from ._orphans import Survey, Thing, failure, recognise
 
 LOST = "lost"
@@ -68,6 +68,8 @@ class Adoption(Change):
                 machine = record.resource(record.machine)
                 there = bool(machine and machine.id)
                 login = self._login(record, recipe, there, kept_key) if record.ssh else None
+                if login in ("given", "agent", "replaced"):
+                    record.ssh["policy"] = record.ssh["policy"] or FIRST_CONTACT  # by the next run
                 self.resources.note_account()
                 for resource in resources:
                     if resource.existing:
@@ -78,6 +80,8 @@ class Adoption(Change):
                     if known and known.id == thing.seen.id:
                         self.resources.note(known, thing.seen)
                 record.status = MADE if there else BEING_CREATED  # what else is missing, a later run makes in place
+                if not there:
+                    record.kept[ADOPTED] = [one.id for one in resources if one.id and not one.existing]
                 if not self.wish.check:
                     self._save(record)
             self._stop_picking()

@@ -12,7 +12,9 @@ from .. import driver as contract
 from .._access import Access
 from .._errors import MachineError
 from .._plan import Changes, Want, compare, covers
-from .._record import UNTAGGED, Record
+from .._record import UNTAGGED, Record, Resource
+from .._resources import Full
+from ..driver import Seen
 from ._creation import Creation
 from ._power import START_AGAIN
 from ._task import Outcome
@@ -47,20 +49,25 @@ class Change(Creation):
                 remedy="Give the former options, or recreate: true to replace the machine and lose its data",
             )
         login = dict(record.ssh)
-        noted = self._note(record)
+        noted = self._note(record) or self._pins(record)
         needs_stop = self._needs_stop(changes)
         running = start or record.kept.get(START_AGAIN)
         if wish.check:
             seen = self._machine_seen(record)
-            gone = [one.key for one in record.resources if one.id and self.resources.get(one) is None]
+            left = [one.key for one in record.resources if one.status in LEAVING and one.id]
+            there = [(one, self.resources.get(one)) for one in record.resources if one.status not in LEAVING]
+            gone = [one.key for one, now in there if now is None]  # or was never made
+            differs = {one.key: wrong for one, now in there if now and (wrong := self.resources.differing(one, now))}
             stands = running and record.machine and seen.state not in (contract.RUNNING, None)
             stale = [one.key for one in record.resources if self.resources.is_stale(one, self.resources.last(one))]
             after = {**self._shape(record, seen), **({"changes": self._describe(record, changes)} if changes else {})}
             if stale:
                 after["changes"] = {**after.get("changes", {}), "tag": stale}
+            if differs or left:  # by others' doing, or by a run that did not come to its end
+                after["changes"] = {**after.get("changes", {}), "settle": differs, "left": left}
             if gone or stands:
                 after.update(state=contract.RUNNING)
-            changed = self.changed or bool(changes or drift or noted or gone or stands or stale)
+            changed = self.changed or bool(changes or drift or noted or gone or stands or stale or differs or left)
             return Outcome(changed, before, after, self._public(record))
         if drift:
             return self._recreate(record, before)
@@ -84,8 +91,14 @@ class Change(Creation):
         if [name for name in (START_AGAIN, UNTAGGED) if record.kept.pop(name, False)]:
             self._save(record)
         self._observe(record)
+        access = Access(record, self.folder, wish)
+        if self._pins(record):
+            facts = self._facts(self._machine_seen(record))
+            access.contact(facts, self.clock, wish.timeout, in_the_making=self.resources.changed)
+            self._save(record)
+            self.changed = True
         if record.ssh:
-            Access(record, self.folder, wish).make_files(self.store)
+            access.make_files(self.store)
         return self._done(record, before)
 
     def _settle(self, record: Record) -> None:
@@ -93,10 +106,20 @@ class Change(Creation):
         self._stop_for(record, self._unfinished(record))
         for resource in record.resources:
             if resource.status not in LEAVING:
-                self.resources.tag(resource, self.resources.ensure(resource))
+                self.resources.tag(resource, self._ensured(resource))
         for resource in reversed(list(record.resources)):
             if resource.status in LEAVING:
                 self.resources.remove(resource)
+
+    def _ensured(self, resource: Resource) -> Seen:
+        """As ensure(); but what a machine that was whole once depends on is not moved elsewhere: it may hold data."""
+        try:
+            return self.resources.ensure(resource)
+        except Full as full:
+            raise full.cause.explained(
+                "Run again once there is capacity, or give other options and recreate: true, which loses its data",
+                self.resources.left_behind(),
+            ) from full
 
     def _compare(self, record: Record) -> Changes:
         kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
@@ -105,6 +128,13 @@ class Change(Creation):
         new = self._recipe(record)
         choices = {one.key: one.choice for one in record.resources}
         changes = compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
+        for key, part in changes.adjust.items():
+            one = record.resource(key)
+            less = [
+                field for field in part if one and field in kinds[one.kind].grows and part[field] < one.request[field]
+            ]
+            if less:
+                changes.drift[key] = less  # before anything is stopped for what can't be done
         for want in list(changes.new):
             kept = record.resource(want.key)
             if kept and kept.status != "removing":  # what outlived its use is taken up again, as it is
@@ -196,7 +226,7 @@ class Change(Creation):
 
     def _recreate(self, record: Record, before: dict[str, t.Any]) -> Outcome:
         if not record.kept.get(RECREATING):
-            self._dry()._create(before)  # what can't be made must not cost the machine that is there
+            self._dry()._create(before, record)  # what can't be made must not cost the machine that is there
         record.kept[RECREATING] = True
         self._take_down(record)
         wish = self.wish
@@ -228,6 +258,11 @@ class Change(Creation):
         if record.ssh:
             Access(record, self.folder, wish).note()
         return dataclasses.asdict(record) != before
+
+    def _pins(self, record: Record) -> bool:
+        """Whether its host key is still to be taken as it shows it."""
+        access = Access(record, self.folder, self.wish)
+        return access.pins_what_is_shown and self._machine_seen(record).state == contract.RUNNING
 
     def _describe(self, record: Record, changes: Changes) -> dict[str, t.Any]:
         return {

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import typing as t
 import uuid
@@ -21,6 +22,7 @@ from ._task import Outcome
 
 BOOTING = 30  # seconds; for so long a host of the user's is asked whether it lets us in
 REPLACED = "replaced"  # a resource's status: to be removed, and made anew
+ADOPTED = "adopted"  # kept: ids of what was there before a machine that was lost is made anew
 
 
 class Creation(Power):
@@ -51,7 +53,8 @@ class Creation(Power):
             if wish.expires_in is None:
                 record.expires = former.expires
                 kept.append("expires_in")
-            record.kept.update({name: former.kept[name] for name in kept if name in former.kept})
+            # A copy: what a check picks is not picked
+            record.kept.update({name: copy.deepcopy(former.kept[name]) for name in kept if name in former.kept})
         with self._nothing_left():
             self._begin(record)
             access = Access(record, self.folder, wish)
@@ -95,7 +98,7 @@ class Creation(Power):
         try:
             self._make(record)
         except MachineError as error:
-            if self.wish.on_failure == "remove":
+            if self.wish.on_failure == "remove" and not record.kept.get(ADOPTED):  # which may hold data
                 self._undo(record, error)
             raise
 
@@ -157,6 +160,12 @@ class Creation(Power):
             want = wants.get(resource.key)
             if want is None or resource.existing or want.requests == resource.requests:
                 continue
+            if self.resources.kind(resource).keeps_data and resource.id in record.kept.get(ADOPTED, ()):
+                raise full.cause.explained(
+                    f"{resource.kind} {resource.id} was adopted, may hold data and can't move: run again once there is"
+                    " capacity where it is",
+                    self.resources.left_behind(),
+                )
             resource.requests, resource.choice = want.requests, 0
             if resource.id:
                 resource.status = REPLACED

@@ -14,7 +14,7 @@ from .. import driver as contract
 from .._access import Access
 from .._clock import Clock
 from .._errors import MachineError
-from .._plan import Recipe, refers_to
+from .._plan import Recipe, fill, refers_to
 from .._record import MADE, UNTAGGED, Record, Resource
 from .._resources import Resources
 from .._store import PICKS_LOCK, Lock, Store
@@ -188,6 +188,7 @@ class Task:
             clock=self.clock,
             guard=lambda seconds: self._lock.check(seconds) if self._lock else None,
             dead=self._dead,
+            lacks=self._lacks,
             skew=SKEW if self.store.shared else 0.0,
         )
 
@@ -214,6 +215,26 @@ class Task:
             if record.ssh:
                 Access(record, self.folder, self.wish).renew_host_key()
             self.store.save_observed(record.name, {})
+
+    def _lacks(self, resource: Resource) -> MachineError | None:
+        """A plan's secrets are in no record. Made without them, or with others, nobody could tell it afterwards."""
+        wrong: list[str] = []
+
+        def check(name: str, placeholder: dict[str, t.Any]) -> None:
+            option, planned = placeholder.get("$secret", name), placeholder.get("digest", placeholder.get("$user_data"))
+            value = self.wish.options.get(option)
+            if option in self.wish.secret and planned != ("" if value is None else self._digest(value)):
+                wrong.append(f"with a {option} that this task does not give" if planned else f"without this {option}")
+
+        fill(resource.request, check)
+        if not wrong:
+            return None
+        return MachineError(
+            f"{self.wish.name} was planned {wrong[0]}",
+            code="secret",
+            remedy="Give the former options (the store keeps no secret), or remove the machine (state: absent) and "
+            "create it with others",
+        )
 
     def _save(self, record: Record) -> None:
         self.store.save(record, self._lock)

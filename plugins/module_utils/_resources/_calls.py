@@ -52,6 +52,7 @@ class Calls:
         clock: Clock,
         guard: t.Callable[[float], None] = lambda seconds: None,
         dead: t.Callable[[Resource], None] = lambda resource: None,
+        lacks: t.Callable[[Resource], MachineError | None] = lambda resource: None,
         skew: float = 0.0,
     ) -> None:
         self.driver = driver
@@ -66,6 +67,7 @@ class Calls:
         self.skew = skew  # seconds by which the clock of who worked on it before may differ
         self.began = clock.time()
         self.dead = dead  # told of a resource that was there and is gone, before that is saved
+        self.lacks = lacks  # tells why it can't be made in this run as it was planned
         self.changed = False
         self.told = False  # whether the provider says itself that what was asked for is not there
         self._seen: dict[str, Seen] = {}  # since the last call that may have changed anything

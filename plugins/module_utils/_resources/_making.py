@@ -92,6 +92,12 @@ class Making(Removing):
             seen = self.look(resource, until=0)
             if seen is not None:
                 return seen.id
+        lacks = self.lacks(resource)
+        if lacks:
+            seen = self.look(resource, self.shows(resource)) if unresolved else None
+            if seen is not None:
+                return seen.id
+            raise lacks
         tries, slept = 0, False
         waits = self.clock.poll(self.timeout)
         while True:
@@ -162,7 +168,6 @@ class Making(Removing):
 
     def _settle(self, resource: Resource) -> Seen:
         """Read until nothing is pending and what is there covers what was asked for."""
-        kind = self.kind(resource)
         seen: Seen | None = None
         missing: list[str] = []
         for _left in self.clock.poll(self.timeout):
@@ -173,15 +178,10 @@ class Making(Removing):
                 return self._make_elsewhere(resource) if ended_for_want else self.ensure(resource)
             if seen.state == contract.ERROR:
                 return self._replace_failed(resource, seen)
-            request = self.it(resource).request
-            missing = [
-                key
-                for key in kind.adjustable
-                if key in request and key in seen.has and not covers(seen.has[key], request[key])
-            ]
+            missing = self.differing(resource, seen)
             if seen.state in PENDING:
                 continue
-            if not missing or not hasattr(kind, "adjust"):
+            if not missing:
                 if resource.status != "made":
                     resource.status = "made"
                     self.save()
@@ -192,6 +192,14 @@ class Making(Removing):
             self.attempt(resource, "adjust", it)
         what = f"is {seen.state}" if seen and seen.state in PENDING else f"still differs in {', '.join(missing)}"
         raise self.timed_out(f"{resource.kind} {resource.id} {what}", self.timeout)
+
+    def differing(self, resource: Resource, seen: Seen) -> list[str]:
+        """What of it is not as requested, and can be adjusted."""
+        kind = self.kind(resource)
+        if resource.existing or not hasattr(kind, "adjust"):
+            return []
+        request, has = self.it(resource).request, seen.has
+        return [key for key in kind.adjustable if key in request and key in has and not covers(has[key], request[key])]
 
     def _replace_failed(self, resource: Resource, seen: Seen) -> Seen:
         """A thing that came up in state error: only lack of capacity is worth another try."""

@@ -46,6 +46,7 @@ def world(folder: pathlib.Path) -> World:
             "volumes": [{"name": "data", "size": 20, **VOLUME}],
         },
         adjust_stopped={"instance_type": ["t3.large"]},
+        grows={"volumes"},
         drift={"image": "ubuntu-24.04", "root_size": 20, "ipv6": True},
         other_account={"access_key": "other"},
         pages=lambda call: call.startswith("Describe"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 import typing as t
 
@@ -225,6 +226,25 @@ def test_one_list_that_lacks_something_is_not_believed(orphanage: Orphanage, cal
     assert orphanage.alive() == before
 
 
+@pytest.mark.parametrize(("shortage", "code"), [({"full": ["a"]}, "full"), ({"quota": {"machine": 0}}, "refused")])
+def test_data_outlive_a_machine_that_can_not_be_made_anew(
+    orphanage: Orphanage, shortage: dict[str, t.Any], code: str
+) -> None:
+    orphanage.present(**FULL)
+    orphanage.provider.vanish(orphanage.one("machine").id)
+    orphanage.clock.now += 60
+    assert lost_and_adopted(orphanage, **FULL)["adopted"][0]["missing"] == ["Server"]
+    there = orphanage.alive("volume", "address")
+    orphanage.provider.set(**shortage)
+    with pytest.raises(MachineError) as caught:
+        orphanage.present(on_failure="remove", **FULL)
+    assert caught.value.code == code
+    assert orphanage.alive("volume", "address") == there and orphanage.records() == ["web1"]
+    orphanage.provider.set(full=[], quota=math.inf)
+    orphanage.present(**FULL)
+    assert orphanage.alive("volume", "address") == there
+
+
 def test_a_missing_thing_is_made_and_not_taken_for_a_dead_one(orphanage: Orphanage) -> None:
     """The token of a machine that is terminated still answers with it."""
     orphanage.provider.set(ghost=DAY)
@@ -416,6 +436,37 @@ def test_a_key_of_the_user_s(orphanage: Orphanage, tmp_path: pathlib.Path) -> No
     assert one["login"] == "given"
     ssh = orphanage.record()["ssh"]
     assert (ssh["key"], ssh["policy"], ssh["host_keys"]) == (str(key), "given", [host_key])
+
+
+@pytest.mark.parametrize("when", ["adopted", "afterwards"])
+def test_the_host_key_that_is_shown_first_is_pinned(orphanage: Orphanage, tmp_path: pathlib.Path, when: str) -> None:
+    key = tmp_path / "mine"
+    key.write_text("private")
+    key.with_name("mine.pub").write_text("ssh-ed25519 AAAAmine me")
+    orphanage.present()
+    one = lost_and_adopted(orphanage, ssh_key=str(key) if when == "adopted" else None)["adopted"][0]
+    assert one["login"] == ("given" if when == "adopted" else "lost")
+    again = {"ssh_key": str(key)} if when == "afterwards" else {}
+    assert orphanage.present(check=True, **again).changed and orphanage.present(**again).changed
+    known_hosts = pathlib.Path(orphanage.store().folder("web1")) / "known_hosts"
+    assert orphanage.record()["ssh"]["policy"] == "first_contact"
+    assert known_hosts.read_text() == f"{orphanage.record()['id']} ssh-ed25519 AAAAshown\n"
+    assert not orphanage.present(**again).changed
+
+
+def test_a_machine_that_is_made_anew_is_pinned_anew(orphanage: Orphanage) -> None:
+    class Plain(orphanage.driver):  # type: ignore[misc,name-defined]
+        def recipe(self, m: t.Any) -> None:
+            super().recipe(m)
+            m.injects_host_key = m.by_user_data = False
+
+    orphanage.driver = Plain
+    orphanage.present()
+    assert orphanage.record()["ssh"]["host_keys"] == ["ssh-ed25519 AAAAshown"]
+    orphanage.provider.vanish(orphanage.one("machine").id)
+    orphanage.clock.now += 60
+    orphanage.present()
+    assert orphanage.record()["ssh"]["host_keys"] == ["ssh-ed25519 AAAAshown"]
 
 
 def test_a_key_that_the_store_still_has(orphanage: Orphanage) -> None:

@@ -81,6 +81,31 @@ def test_a_check_of_what_exists_touches_nothing(
     assert files == {path: path.stat().st_mtime_ns for path in world.store_folder.rglob("*")}
 
 
+@pytest.mark.parametrize("what", ["rules", "unmade", "left"])
+def test_a_check_tells_what_the_next_run_settles(world: World, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if what == "rules":  # somebody else has opened a port
+        world.run(options=FULL)
+        world.cloud.change(lambda state: next(iter(state["things"].values())).update(rules=[22, 8080]))
+    elif what == "unmade":  # as after an adoption
+        world.run(options=FULL)
+        world.cloud.change(lambda state: state["volumes"].clear())
+        record = world.record()
+        next(one for one in record["resources"] if one["kind"] == "Volume").update(id=None, status="planned")
+        (world.folder() / "machine.json").write_text(json.dumps(record))
+    else:
+        monkeypatch.setattr(thing.Volume, "keeps_data", False)
+        world.run(options={"disk": 5})
+        world.crash(faults.BEFORE, "delete_volume")
+    options = None if what == "left" else FULL
+    world.clock.now += 60
+    ledger = len(world.state["ledger"])
+    checked = world.run(options=options, check=True)
+    assert checked.changed and checked.before != checked.after
+    assert changes(world, ledger) == []
+    assert world.run(options=options).changed
+    assert not world.run(options=options, check=True).changed
+
+
 def test_the_frozen_plan_is_finished_whatever_the_options_say_now(world: World) -> None:
     world.crash(faults.BEFORE, "run_thing", options={"memory": 512})
     with pytest.raises(MachineError, match="image") as caught:
@@ -257,6 +282,27 @@ def test_a_changed_secret_is_drift_though_none_is_kept(world: World) -> None:
         world.run(options={**FULL, "user_data": "#!/bin/sh\n# other"})
 
 
+@pytest.mark.parametrize("user_data", [None, "#!/bin/sh\n# other"])
+@pytest.mark.parametrize("moment", ["planned", "gone"])
+def test_nothing_is_made_with_another_secret_than_was_planned(world: World, moment: str, user_data: str | None) -> None:
+    if moment == "planned":
+        world.crash(faults.BEFORE, "run_thing", options=FULL)
+    else:
+        world.run(options=FULL)
+        world.cloud.change(lambda state: state["things"].clear())
+        world.clock.now += 60
+    with pytest.raises(MachineError) as caught:
+        if user_data:
+            world.run(options={**FULL, "user_data": user_data})
+        else:
+            world.run(given=set(), keep_options=True)  # the module machine without driver and options
+    assert caught.value.code == ("drift" if moment == "gone" and user_data else "secret")
+    assert world.state["things"] == {}
+    world.run(options=FULL)
+    world.check()
+    assert FULL["user_data"] in next(iter(world.state["things"].values()))["user_data"]
+
+
 # Choices
 
 
@@ -285,6 +331,23 @@ def test_all_zones_full_is_an_error_that_names_what_is_left_behind(world: World)
     world.cloud.set(full=[])
     world.run(options={"disk": 5})
     world.check()
+
+
+@pytest.mark.parametrize("when", ["full", "full_later"])
+def test_a_machine_that_is_gone_and_has_no_capacity_keeps_its_data(world: World, when: str) -> None:
+    world.run(options={"disk": 5})
+    volumes = list(world.state["volumes"])
+    world.state["things"].clear()
+    world.clock.now += 60
+    world.cloud.set(**{when: ["a"]})
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"disk": 5})
+    assert caught.value.code == "full" and "Run again" in caught.value.remedy
+    assert any(one.startswith("Volume") for one in caught.value.left_behind)
+    world.cloud.set(**{when: []})
+    world.run(options={"disk": 5})
+    world.check()
+    assert list(world.state["volumes"]) == volumes
 
 
 # Power

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import fnmatch
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import typing as t
@@ -19,6 +21,8 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopt
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import Survey
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
 from ansible_collections.dockyard.machine.plugins.modules import amazonec2
 from tests.contract import World
@@ -286,6 +290,32 @@ def test_all_that_is_made_bears_our_tags_from_the_call_that_makes_it(ec2: Ec2Dou
     assert sorted(kinds.values()) == ["instance", "network-interface", "volume"]
 
 
+def test_our_tag_may_have_been_edited(ec2: Ec2Double, world: World) -> None:
+    world.run()
+    id = world.resources()["Instance"]
+    for value in ("private", "by:pigeon", ""):
+        ec2.client("ec2").create_tags(Resources=[id], Tags=[{"Key": amazonec2.CONNECT, "Value": value}])
+        assert world.run("gathered")
+    world.run("absent")
+    assert not ec2.alive()
+
+
+def test_other_types_are_compared_with_the_zone_that_was_taken(ec2: Ec2Double, world: World) -> None:
+    ec2.full = ["c7i.large/*"]
+    world.run(options={"zones": ["a", "b"], "instance_type": ["c7i.large", "t3.small"]})
+    with pytest.raises(MachineError) as caught:
+        world.run(options={"zones": ["a", "b"], "instance_type": ["t3.large"]})
+    assert caught.value.code == "needs_stop"
+
+
+def test_tags_may_be_numbers(ec2: Ec2Double, world: World) -> None:
+    options = {"tags": {"cost": 42, "backup": True}, "volumes": [{**VOLUME, "name": "data"}]}
+    options["elastic_address"] = "new"
+    world.run(options=options)
+    assert {"cost": "42", "backup": "True"}.items() <= tags(instance(ec2, world)).items()
+    assert not world.run(options=options).changed
+
+
 def test_nobody_else_may_enter(ec2: Ec2Double, world: World) -> None:
     world.run(options={"ports": ["80", "53/udp", "8000-8010"], "ports_open_to": ["0.0.0.0/0", "2001:db8::/32"]})
     group = ec2.client("ec2").describe_security_groups(GroupIds=[world.resources()["SecurityGroup"]])
@@ -541,6 +571,20 @@ def test_a_volume_moves_with_the_zone(ec2: Ec2Double, world: World) -> None:
     assert not ec2.alive()
 
 
+def test_an_adopted_machine_stays_in_the_zone_of_its_volumes(ec2: Ec2Double, world: World) -> None:
+    ec2.full = ["*/eu-central-1a/*"]
+    options = {"volumes": [{**VOLUME, "name": "data"}]}
+    world.run(options=options)
+    ec2.full, former, wish = [], world.store.id, dataclasses.replace(world.last.wish, name="")
+    shutil.rmtree(world.store.path)
+    assert Adopt(Survey(world.driver, world.store, wish, world.clock), (), former).run()["adopted"]
+    world.run(options=options)
+    ec2.client("ec2").terminate_instances(InstanceIds=[world.resources()["Instance"]])
+    world.clock.now += 60
+    world.run(options=options)
+    assert instance(ec2, world)["Placement"]["AvailabilityZone"] == f"{REGION}b"
+
+
 # Tokens
 
 
@@ -600,15 +644,14 @@ def test_another_attempt_has_another_token(ec2: Ec2Double, world: World) -> None
     assert len({call["ClientToken"] for call in asked(ec2)}) == 2
 
 
-def test_a_mismatch_finds_what_the_token_has_made(ec2: Ec2Double, world: World) -> None:
+def test_what_was_made_is_found_though_its_user_data_are_others_now(ec2: Ec2Double, world: World) -> None:
     ec2.faults.append(Fault("RunInstances", after=True, how="timeout", times=5))
     with pytest.raises(MachineError):
         world.run(options={"user_data": "#!/bin/sh\n# one"})
     with pytest.raises(MachineError) as caught:  # user data are no part of the record: now they are others
         world.run(options={"user_data": "#!/bin/sh\n# two"})
     assert caught.value.code == "drift"
-    assert len({call["ClientToken"] for call in asked(ec2)}) == 1
-    assert [call.error for call in ec2.log if call.action == "RunInstances"][-1] == "IdempotentParameterMismatch"
+    assert len({call["UserData"] for call in asked(ec2)}) == 1
     assert len([one for one in ec2.backend().all_instances() if one.state == "running"]) == 1
 
 
@@ -780,6 +823,9 @@ def test_volumes_come_grow_and_stay(ec2: Ec2Double, world: World) -> None:
     world.run(options={"zones": ["a"], "volumes": [{**VOLUME, "name": "data", "size": 30}]})
     id = world.resources()["Volume/data"]
     assert ec2.backend().volumes[id].size == 30
+    with pytest.raises(MachineError, match="Volume/data: Size") as caught:
+        world.run(options={"zones": ["a"], "volumes": [{**VOLUME, "name": "data", "size": 20}]})
+    assert caught.value.code == "drift"
     world.run(options={"zones": ["a"]})
     assert world.resources()["Volume/data"] == id, "it may hold data"
     world.run("absent")

@@ -12,6 +12,7 @@ import os
 import pathlib
 import socket
 import struct
+import tempfile
 import threading
 import typing as t
 
@@ -23,6 +24,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
 from ansible_collections.dockyard.machine.plugins.modules import qemu
 from tests.doubles import qemu as double
+from tests.faults.worlds import qemu as worlds
 
 KEY = "ssh-ed25519 AAAAC3Nz"
 
@@ -123,12 +125,19 @@ def test_nothing_is_baked() -> None:
     assert "dockyard.machine.bake_image" in caught.value.remedy
 
 
-def test_a_disk_never_shrinks(baked: pathlib.Path) -> None:
-    kept: dict[str, t.Any] = {"looks": {}, "picks": {}, "choices": {}}
-    on_paper(kept, disk_size=8)
-    assert on_paper(kept, disk_size=9)["disk_size"] == 9
-    with pytest.raises(BadOption, match="disk_size: 7 would shrink the disk of 8 GiB"):
-        on_paper(kept, disk_size=7)
+def test_a_disk_never_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder, monkeypatch.context() as patched:
+        world = worlds.World(pathlib.Path(folder), patched)
+        world.run("started")
+        world.run("started", options={"disk_size": 20}, allow_stop=True)
+        for check in (False, True):
+            with pytest.raises(MachineError, match="VM: disk_size") as caught:
+                world.run("started", options={"disk_size": 18}, allow_stop=True, check=check)
+            assert caught.value.code == "drift"
+        assert world.processes, "it was not stopped for what can't be done"
+        assert not world.run("started", options={"disk_size": 20}).changed
+        world.run("started", options={"disk_size": 18}, recreate=True)
+        assert world.record()["resources"][0]["requests"][0]["disk_size"] == 18
 
 
 def test_qemu_is_missing(baked: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,6 +154,26 @@ def test_a_port_is_taken(baked: pathlib.Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(BadOption, match=f"ssh_port: {port} is taken on 127.0.0.1"):
             on_paper(ssh_port=port)
+
+
+def test_a_picked_port_is_none_of_those_that_were_said(baked: pathlib.Path) -> None:
+    picked = on_paper()["ssh_port"]
+    request = on_paper(ports=[f"{picked}:80"])
+    assert picked not in (request["ssh_port"], request["docker_port"])
+
+
+def test_its_own_ports_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder, monkeypatch.context() as patched:
+        world = worlds.World(pathlib.Path(folder), patched)
+        monkeypatch.setattr(_qemu, "free_port", lambda *asked: not world.processes)
+        ports = {"ssh_port": 2222, "docker_port": 2376, "ports": ["8080:80"]}
+        world.run("started", options=ports)
+        for options in ({"ssh_port": 2376, "docker_port": 2222}, {"listen": "0.0.0.0"}):
+            world.run("started", options={**ports, **options}, allow_stop=True)
+        with pytest.raises(MachineError, match="8081 is taken"):
+            world.run("started", options={**ports, "ports": ["8081:80"]}, allow_stop=True)
+        outcome = world.run("started", options={**ports, "image": "other"}, recreate=True)
+        assert outcome.machine["state"] == "running" and outcome.machine["docker_host"].endswith(":2376")
 
 
 def test_picked_ports_are_free_and_nobody_elses() -> None:
