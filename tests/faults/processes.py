@@ -99,8 +99,8 @@ class Controller:
         ids = [one["id"] for record in self.records().values() for one in record["resources"]]
         state = self.cloud.look()
         there = {id for kind in ("things", "keys", "volumes") for id in state[kind]}
-        assert None not in ids and len(ids) == len(set(ids))
-        assert set(ids) == there
+        assert None not in ids and len(ids) == len(set(ids)), self.records()
+        assert set(ids) == there, self.records()
         names = [thing["tags"]["machine"] for thing in state["things"].values()]
         assert sorted(names) == sorted(self.records())
 
