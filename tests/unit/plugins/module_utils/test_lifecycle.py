@@ -430,7 +430,7 @@ def test_absent_leaves_a_tombstone_and_nothing_else(world: World) -> None:
     assert not world.run("absent").changed
 
 
-def test_absent_uses_the_recorded_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_uses_the_recorded_place(world: World) -> None:
     world.run()
     asked, connect = [], world.driver.connect
 
@@ -438,8 +438,9 @@ def test_absent_uses_the_recorded_place(world: World, monkeypatch: pytest.Monkey
         asked.append(driver.options["endpoint"])
         return connect(driver)
 
-    monkeypatch.setattr(world.driver, "connect", connects)
-    world.run("absent", options={"endpoint": "elsewhere"})
+    with pytest.MonkeyPatch.context() as patched:  # undone before what the world has patched there
+        patched.setattr(world.driver, "connect", connects)
+        world.run("absent", options={"endpoint": "elsewhere"})
     assert asked == ["memory"] and not world.ids()
 
 
