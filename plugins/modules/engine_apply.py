@@ -241,7 +241,7 @@ class Apply:
         if host.read(cfg.CONFIG_PATH) is None:
             self.files.put(cfg.CONFIG_PATH, cfg.render_config({}))  # it is named in the command, so it has to be there
         plan = self.plan["rootless"]
-        text = rootless.unit(plan["user"], plan["port"], plan["listen"], unit["environment"], plan["controllers"])
+        text = rootless.unit(plan["user"], plan["port"], plan["listen"], unit["environment"], unit["controllers"])
         return self.files.put(isolation.ROOTLESS_UNIT, text)
 
     def put_config(self, keys: dict[str, t.Any], gone: list[str]) -> None:

@@ -378,7 +378,9 @@ class Ec2Double:
         if self.repeats and key in self._reads:
             return self._reads[key]
         with self._without(self._of(call), hidden):
-            answer = self._reads[key] = self._moto(EC2Response, call, headers)
+            answer = self._moto(EC2Response, call, headers)
+        if self.repeats:
+            self._reads[key] = answer
         return answer
 
     def _moto(self, response: t.Any, call: Call, headers: t.Any) -> Answer:

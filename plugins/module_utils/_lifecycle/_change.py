@@ -15,7 +15,7 @@ from .._plan import Changes, Want, compare, covers
 from .._record import UNTAGGED, Record, Resource
 from .._resources import Full
 from ..driver import Seen
-from ._creation import Creation
+from ._creation import ADOPTED, Creation
 from ._power import START_AGAIN
 from ._task import Outcome
 
@@ -88,7 +88,7 @@ class Change(Creation):
         self._settle(record)
         if (start or record.kept.get(START_AGAIN)) and "start" in self.actions():
             self._power_to(record, "start", contract.RUNNING)
-        if [name for name in (START_AGAIN, UNTAGGED) if record.kept.pop(name, False)]:
+        if [name for name in (START_AGAIN, UNTAGGED, ADOPTED) if record.kept.pop(name, False)]:
             self._save(record)
         self._observe(record)
         access = Access(record, self.folder, wish)

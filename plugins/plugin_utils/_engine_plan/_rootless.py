@@ -124,7 +124,6 @@ def plan_owner(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         "user": user,
         "port": wanted.port if wanted.access == "tls" else None,
         "listen": wanted.listen,
-        "controllers": _access.sources_of(wanted, info).controllers if wanted.access == "tls" else [],
         "delegate": delegate,
         "system_off": system["active"] or system["enabled"] or installing,
         "system_ran": system["active"],
@@ -143,10 +142,10 @@ def _make_way(wanted: Wanted, containers: int, whose: str) -> None:
 def plan_unit(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """In place of the drop-ins."""
     tls, environment = wanted.access == "tls", bool(wanted.environment)
-    plan.apply["service"] = {"tls": tls, "environment": environment}
+    controllers = _access.sources_of(wanted, info).controllers if tls else []
+    plan.apply["service"] = {"tls": tls, "environment": environment, "controllers": controllers}
     seen = info["rootless"]
     script = seen["script"] or "(the program that the packages bring)"
-    controllers = _access.sources_of(wanted, info).controllers if tls else []
     port = wanted.port if tls else None
     after = rootless.unit(wanted.rootless_user, port, wanted.listen, environment, controllers, script)
     if after != seen["unit"]:

@@ -54,8 +54,12 @@ def _of_user(user: str, info: dict[str, t.Any]) -> dict[str, t.Any]:
     port, listen = isolation.rootless_places(unit)
     off = dict.fromkeys(("delegate", "system_off", "system_ran", "context"), False)
     return {
-        "service": {"tls": True, "environment": cfg.ENVIRONMENT_PATH in unit},
-        "rootless": {"user": user, "port": port, "listen": listen, "controllers": cfg.controllers_of(unit), **off},
+        "service": {
+            "tls": True,
+            "environment": cfg.ENVIRONMENT_PATH in unit,
+            "controllers": cfg.controllers_of(unit),
+        },
+        "rootless": {"user": user, "port": port, "listen": listen, **off},
         "port": port,
         "listen": listen,
     }

@@ -242,7 +242,7 @@ def test_data_outlive_a_machine_that_can_not_be_made_anew(
     assert orphanage.alive("volume", "address") == there and orphanage.records() == ["web1"]
     orphanage.provider.set(full=[], quota=math.inf)
     orphanage.present(**FULL)
-    assert orphanage.alive("volume", "address") == there
+    assert orphanage.alive("volume", "address") == there and "adopted" not in orphanage.record()["kept"]
 
 
 def test_a_missing_thing_is_made_and_not_taken_for_a_dead_one(orphanage: Orphanage) -> None:

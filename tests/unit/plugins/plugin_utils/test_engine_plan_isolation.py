@@ -244,7 +244,6 @@ def test_a_users_engine_on_a_fresh_host():
     }
     assert it.apply["rootless"] == {
         "user": "jo", "port": 2376, "listen": [], "delegate": True, "system_off": True, "system_ran": False, "context": True,
-        "controllers": ["192.0.2.1"],
     }  # fmt: skip
     assert it.action == "start" and it.apply["enable"] == ["docker.service"] and "ids" not in it.apply
     assert "config_set" not in it.apply, "no live-restore without root"
@@ -268,7 +267,7 @@ def test_two_controllers_of_a_users_engine_do_not_take_each_others_place():
     info["host"]["controller"] = "192.0.2.50"
     it = base.plan(info, **JO)
     assert it.access["allow"] == ["192.0.2.1", "192.0.2.50"]
-    assert it.action is None and it.apply["rootless"]["controllers"] == ["192.0.2.50", "192.0.2.1"]
+    assert it.action is None and it.apply["service"]["controllers"] == ["192.0.2.50", "192.0.2.1"]
 
 
 def test_the_vendors_way_without_root_takes_the_place_of_the_distributions():
@@ -317,7 +316,7 @@ def test_a_users_engine_is_rotated_as_its_unit_has_it(listen):
         of, service = it.apply["rootless"], it.apply["service"]
         assert (it.apply["port"], it.apply["listen"]) == (2378, listen) and "socket" not in it.apply
         assert not any(of[one] for one in ("delegate", "system_off", "system_ran", "context"))
-        kept = (of["user"], of["port"], of["listen"], service["environment"], of["controllers"])
+        kept = (of["user"], of["port"], of["listen"], service["environment"], service["controllers"])
         assert rootless.unit(*kept, script) == unit
 
 
