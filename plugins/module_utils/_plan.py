@@ -96,11 +96,15 @@ class Recipe:
                 raise MachineError(f"{ask.__name__} failed: {error}", code="look", remedy=remedy) from error
         return self.kept["looks"][key]
 
-    def once(self, key: str, pick: t.Callable[[set[t.Any]], t.Any]) -> t.Any:
-        """Picked at first (a free port, say), kept ever after; ``pick`` is told all that was picked in this store."""
-        if key not in self.kept["picks"]:
-            self.kept["picks"][key] = pick(self._taken() | set(self.kept["picks"].values()))
-        return self.kept["picks"][key]
+    def once(self, key: str, pick: t.Callable[[set[t.Any]], t.Any], shared: bool = True) -> t.Any:
+        """Picked at first (a free port, say), kept ever after; ``pick`` is told all that was picked in this store.
+
+        What is not ``shared`` (a device name, say) has to be free in this machine only.
+        """
+        picks = self.kept["picks"]
+        if key not in picks:
+            picks[key] = pick((self._taken() if shared else set()) | set(picks.values()))
+        return picks[key]
 
     def choose(self, key: str, candidates: t.Sequence[t.Any]) -> t.Any:
         """One choice that several wants depend on; where there is no capacity it moves on to the next."""

@@ -143,7 +143,7 @@ options:
         description: Snapshot that the volume begins with.
         type: str
       device:
-        description: Device name. By default V(/dev/sdf) and on, without those of the image.
+        description: Device name. By default the next of V(/dev/sdf) to V(/dev/sdp) that is free, which it keeps.
         type: str
   spot:
     description:
@@ -851,12 +851,9 @@ class AmazonEC2(driver.Driver):
     def want_volumes(self, m, zone, taken, tags):
         """Device -> id; ``taken``: by the image."""
         options, found = m.options, {}
-        free = [device for device in DEVICES if device not in taken]
-        for number, one in enumerate(options["volumes"]):
-            device = one["device"] or (free[number] if number < len(free) else None)
-            if device is None:
-                why = f"names no device, and after the first {len(free)} volumes it has to"
-                raise driver.BadOption("volumes", one["name"], why, "Give it one, such as /dev/sdq")
+        free = [device for device in DEVICES if device not in {one["device"] for one in options["volumes"]} | taken]
+        for one in options["volumes"]:
+            device = one["device"] or m.once(f"device of {one['name']}", next_of(free, one["name"]), shared=False)
             if device in found:
                 raise driver.BadOption("volumes", device, "is given twice", "Give each volume a device of its own")
             if device in taken:
@@ -892,6 +889,19 @@ class AmazonEC2(driver.Driver):
         rules = [{**parse_port(port), "source": parse_source(name, source)} for name, source, port in wanted]
         check_reach(connect_by(options), open_to)
         return [rule for number, rule in enumerate(rules) if rule not in rules[:number]]
+
+
+def next_of(devices, name):
+    """Picks for a volume what no other has had, so that it stays where it is when others go."""
+
+    def pick(taken):
+        free = [device for device in devices if device not in taken]
+        if not free:
+            why = f"names no device, and the {len(devices)} that there are by themselves are taken"
+            raise driver.BadOption("volumes", name, why, "Give it one, such as /dev/sdq")
+        return free[0]
+
+    return pick
 
 
 def put(options, place):

@@ -832,6 +832,26 @@ def test_volumes_come_grow_and_stay(ec2: Ec2Double, world: World) -> None:
     assert not ec2.alive()
 
 
+def test_a_volume_stays_where_it_is_when_another_goes_or_comes_before_it(ec2: Ec2Double, world: World) -> None:
+    def run(*names: str) -> dict[str, str]:
+        world.run(options={"zones": ["a"], "volumes": [{**VOLUME, "name": name} for name in names]})
+        devices = {one["Ebs"]["VolumeId"]: one["DeviceName"] for one in instance(ec2, world)["BlockDeviceMappings"]}
+        kept = {key.partition("/")[2]: id for key, id in world.resources().items() if key.startswith("Volume/")}
+        return {name: devices[id] for name, id in kept.items()}
+
+    assert run("logs", "data") == {"logs": "/dev/sdf", "data": "/dev/sdg"}
+    assert run("data") == {"logs": "/dev/sdf", "data": "/dev/sdg"}, "what is no longer asked for stays, too"
+    assert run("new", "data") == {"logs": "/dev/sdf", "data": "/dev/sdg", "new": "/dev/sdh"}
+    before = len(ec2.log)
+    assert run("data", "logs", "new") == {"logs": "/dev/sdf", "data": "/dev/sdg", "new": "/dev/sdh"}
+    assert not changes(ec2, before)
+    assert not world.run(
+        options={"zones": ["a"], "volumes": [{**VOLUME, "name": n} for n in ("data", "logs", "new")]}
+    ).changed
+    world.run("absent")
+    assert not ec2.alive()
+
+
 def test_an_elastic_address_stays_over_a_stop(ec2: Ec2Double, world: World) -> None:
     address = world.run(options={"elastic_address": "new"}).machine["address"]
     assert address != "127.0.0.1"
