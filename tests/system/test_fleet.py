@@ -35,7 +35,7 @@ def changed_machines(run):
 def test_a_fleet_is_created_scaled_and_removed(playbook, fleet, store):
     created = playbook("create_hosts", fleet()).ok()
     assert names(store) == ["shop-web-0", "shop-web-1"]
-    assert created.custom_stats["machine_names"] == ["shop-web-0", "shop-web-1"]
+    assert created.custom_stats["machine_wanted"] == ["shop-web-0", "shop-web-1"]
 
     again = playbook("create_hosts", fleet()).ok()
     assert again.changed == 0 and set(again.stats) == {"localhost"}, "machines that are as wanted need no task"
@@ -235,7 +235,7 @@ def test_a_job_with_a_snapshot_of_the_inventory(ansible, fleet, store, tmp_path)
         assert sum((run.stats["changed"] or {}).values()) == expected, output
     assert sorted(hosts["role_web"]["hosts"]) == ["shop-web-0", "shop-web-1"]
     artifacts = [event for event in run.events if event["event"] == "playbook_on_stats"]
-    assert artifacts[0]["event_data"]["artifact_data"]["machine_names"] == ["shop-web-0", "shop-web-1"]
+    assert artifacts[0]["event_data"]["artifact_data"]["machine_wanted"] == ["shop-web-0", "shop-web-1"]
 
 
 def test_a_machine_of_another_driver_is_an_error(playbook, fleet, store):
