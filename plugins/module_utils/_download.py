@@ -25,13 +25,11 @@ def cache_folder() -> str:
 
 def fetch(url: str, limit: int = 1 << 20) -> str:
     """A small text."""
-    with _opened(url) as stream:
-        try:
-            data = stream.read(limit + 1)
-        except OSError as error:
-            raise DownloadError(f"{url} could not be read: {error}") from None
-    if len(data) > limit:
-        raise DownloadError(f"{url} is longer than {limit} bytes, so it is not what is looked for")
+    data = b""
+    for block in blocks(url):
+        data += block
+        if len(data) > limit:
+            raise DownloadError(f"{url} is longer than {limit} bytes, so it is not what is looked for")
     return data.decode("utf-8", "replace")
 
 
@@ -41,14 +39,13 @@ def fetch_file(url: str, path: str, sha256: str) -> None:
     os.makedirs(folder, mode=0o700, exist_ok=True)
     handle, partial = tempfile.mkstemp(prefix=".dockyard-", dir=folder)
     try:
-        with os.fdopen(handle, "wb") as out, _opened(url) as stream:
-            try:
-                for block in iter(lambda: stream.read(1 << 20), b""):
-                    out.write(block)
-            except OSError as error:
-                raise DownloadError(f"{url} could not be read to its end: {error}") from None
+        with os.fdopen(handle, "wb") as out:
+            for block in blocks(url):
+                out.write(block)
         check(partial, sha256, url)
         os.rename(partial, path)
+    except OSError as error:
+        raise DownloadError(f"{url} could not be written to {folder}: {error.strerror}") from None
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
@@ -63,13 +60,21 @@ def check(path: str, sha256: str, name: str) -> None:
         raise DownloadError(f"{name} has the SHA-256 checksum {digest.hexdigest()}, and asked for is {sha256}")
 
 
-def _opened(url: str) -> t.Any:
+def blocks(url: str) -> t.Iterator[bytes]:
+    """What a URL has, and all of it."""
+    import http.client
     import urllib.error
     import urllib.request  # only here: it takes longer than most of what the modules do
 
     try:
-        return urllib.request.build_opener().open(url, timeout=TIMEOUT)
+        with urllib.request.build_opener().open(url, timeout=TIMEOUT) as stream:
+            length, got = stream.headers.get("Content-Length"), 0
+            while block := stream.read(1 << 20):
+                got += len(block)
+                yield block
     except urllib.error.HTTPError as error:
         raise DownloadError(f"{url} could not be read: HTTP {error.code} {error.reason}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise DownloadError(f"{url} could not be read: {getattr(error, 'reason', error)}") from None
+    if length and got < int(length):
+        raise DownloadError(f"{url} could not be read: it ended after {got} of {length} bytes")

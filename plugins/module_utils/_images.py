@@ -11,7 +11,7 @@ import json
 import os
 import typing as t
 
-from ._download import cache_folder
+from ._download import DownloadError, blocks, cache_folder
 from ._errors import BadOption, MachineError
 
 BAKED = "default"
@@ -71,8 +71,6 @@ def fetch(image: dict[str, t.Any]) -> None:
     disk, url = image["disk"], image.get("url")
     if not url or os.path.exists(disk):
         return
-    from ansible.module_utils.urls import open_url  # only downloads pay for its import
-
     os.makedirs(os.path.dirname(disk), exist_ok=True)
     part = f"{disk}.part"
     with open(part, "ab") as target:
@@ -81,15 +79,12 @@ def fetch(image: dict[str, t.Any]) -> None:
             return
         try:
             target.truncate(0)
-            source = open_url(url, timeout=60, http_agent="dockyard.machine")
-            while data := source.read(CHUNK):
-                target.write(data)
+            for block in blocks(url):
+                target.write(block)
             target.flush()
             os.fsync(target.fileno())
-        except OSError as error:  # an URLError is one, too
-            raise MachineError(
-                f"image: {url} can't be downloaded: {error}", code="download", remedy="Run again"
-            ) from error
+        except (DownloadError, OSError) as error:
+            raise MachineError(f"image: {error}", code="download", remedy="Run again") from error
         try:
             _compare(part, image["checksum"], url)
         except BadOption:
