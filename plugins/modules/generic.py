@@ -28,7 +28,8 @@ options:
     default: 22
   docker_port:
     description:
-      - Port where Docker clients reach the host's Engine.
+      - Port where Docker clients reach the host's Engine. Where it listens is said by the role's variable C(docker_engine_port),
+        which is the same unless the port is forwarded.
     type: int
     default: 2376
 extends_documentation_fragment:

@@ -83,3 +83,36 @@ def test_hosts_are_taken_up_used_moved_and_left(ansible, new_host, fleet, store,
     assert list((store / "machines").iterdir()) == []
     assert web.out("hostname") == name_before
     assert web.out("systemctl is-active docker") == "active"
+
+
+def test_what_is_said_of_the_engine_keeps_clients_and_hosts_together(
+    ansible, new_host, fleet, store, inventory, use, authority, tmp_path
+):
+    """The role's variables, for machines of a store: what would lock its clients out is refused, the rest arrives."""
+    host = new_host()
+    extra = fleet(web=host)
+    options = extra["machine_fleet"]["roles"]["web"]["options"]
+    groups = tmp_path / "estate" / "group_vars"
+    groups.mkdir(parents=True)
+    (groups.parent / "hosts").touch()
+    # CAs there are for hosts without a store
+    said = {**authority.variables(), "docker_engine_port": 3376, "docker_engine_tls_san": ["{{ front }}"], "front": "front"}
+    (groups / "all.yml").write_text(json.dumps(said))
+
+    foreign = ansible.playbook("create_hosts", {**extra, **authority.variables()}).failed()
+    assert "Give machine_server_ca_cert, machine_server_ca_key, machine_client_ca_cert" in foreign.messages
+    assert not store.exists()
+
+    apart = ansible.playbook("create_hosts", extra, inventory=groups.parent).failed()
+    assert "docker_engine_port is 3376" in apart.messages and f"tcp://{host.address}:2376" in apart.messages
+    assert host.ssh("test -e /etc/docker || command -v dockerd", check=False).returncode, "the host was touched"
+
+    options["docker_port"] = 3376
+    ansible.playbook("create_hosts", extra, inventory=groups.parent).ok()
+    container = use("shop-web-0")
+    assert "DNS:front" in host.out("openssl x509 -in /etc/docker/tls/cert.pem -noout -ext subjectAltName")
+    assert host.out("ss -Hltn | grep -c 376") == "1"
+    # By its units, not by variables
+    ansible.playbook("rotate_certs", {"machine_store": str(store)}).ok()
+    assert use("shop-web-0")["State"]["Pid"] == container["State"]["Pid"]
+    assert ansible.playbook("create_hosts", extra, inventory=groups.parent).ok().changed == 0
