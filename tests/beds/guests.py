@@ -171,6 +171,7 @@ GUESTS: dict[str, Guest] = {
     ),
     "mirror without files for a while": Guest(
         files={"/etc/apt/apt.conf.d/90mirror": 'Acquire::http::Proxy "http://{mirror}";\n'},
+        make="ip route delete default",  # nor is there a way around it
     ),
     "disk full, seen before": Guest(
         make="mount -t tmpfs -o size=30m tmpfs /var/cache/apt/archives",

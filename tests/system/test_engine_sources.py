@@ -248,12 +248,14 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
         repository.publish(release, key=repository.next_key)
     fresh = {"fingerprints": [repository.next_key.fingerprint]}
     told["vendor"] |= repository.options(**fresh) | {"docker_engine_version": OLD, "docker_engine_hold": "released"}
+    told["vendor"]["docker_engine_download"] = "controller"
     told["island"] |= repository.options(**fresh, key=repository.next_key.armoured) | {"docker_engine_upgrade": True}
     told["former"] = static(f"{repository.url}/bookworm.tgz", bookworm.archive) | {
         "docker_engine_download": "controller",
         "docker_engine_interrupt": True,
     }
     changing = [hosts[name] for name in ("vendor", "island", "former")]
+    known = len(repository.asked)
     played = play(*changing, each={host.name: told[name] for name, host in hosts.items()})
     vendor, former = hosts["vendor"], hosts["former"]
     assert installed(vendor, "docker-ce", "docker-ce-cli") == dict.fromkeys(ALL[:2], OLD)
@@ -261,6 +263,9 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
     assert any("goes back" in warning for warning in played.of(vendor).result("Look at the host and plan")["warnings"])
     for host in (vendor, hosts["island"]):
         assert host.out(f"cat {KEY}").strip() == repository.next_key.armoured.strip()
+    fetched = [line.split() for line in repository.asked[known:] if line.endswith(("/gpg", ".tgz"))]
+    by = {address for address, _path in fetched}
+    assert by and not by & {host.address for host in changing}, "a host has fetched what the controller is to bring"
     assert not installed(former, *ALL)
     assert former.out("readlink /opt/dockyard/engine/current") == checksum(bookworm.archive)
     assert same(vendor, client, alive["vendor"]), "the container did not outlive the change"
