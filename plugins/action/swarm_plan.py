@@ -28,6 +28,7 @@ class ActionModule(ControllerAction):
         "rotate_tokens": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "may_end": {"type": "bool", "default": False},
         "has_unlock_key": {"type": "bool", "default": False},
+        "has_keeper": {"type": "bool", "default": False},
     }
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
@@ -39,6 +40,7 @@ class ActionModule(ControllerAction):
                 looks={host: Local.of(look["engine"]) for host, look in given["looks"].items() if "engine" in look},
                 missing=[host for host in given["managers"] if host not in given["hosts"]],
                 key=given["has_unlock_key"],
+                keeper=given["has_keeper"],
                 check_mode=self._task.check_mode,
             ),
             given["settings"],

@@ -71,6 +71,10 @@ options:
     description: Whether there is a key to unlock managers with.
     type: bool
     default: false
+  has_keeper:
+    description: Whether there is somebody to hand on the key to that the swarm unlocks its managers with.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -142,6 +146,10 @@ settings:
   description: All settings of the swarm, if one is to change.
   returned: success
   type: dict
+hand_on:
+  description: If the key that unlocks managers is to be handed on, the node whose label then says that it was.
+  returned: success
+  type: str
 leaving:
   description: Nodes to drain, to demote and to remove, and hosts that leave.
   returned: success

@@ -82,6 +82,12 @@ MUTANTS = [
         (SETTINGS, "return {**there, **settings}", "return {**settings}"),
     ),
     mutant(
+        "swarm-key-is-handed-on-once",
+        "After a run that was cut short the key that unlocks managers is kept nowhere, and lost with the swarm's next power cut.",
+        f"{TESTS}::test_the_key_is_handed_on_until_that_is_noted",
+        (PLAN, "if seen.keeper and locks and not noted:", "if seen.keeper and locks and not cluster.locks:"),
+    ),
+    mutant(
         "swarm-labels-of-others-go",
         "Placement that somebody else has set up is lost.",
         f"{TESTS}::test_labels_that_are_ours_go_and_those_of_others_stay",

@@ -96,7 +96,12 @@ def test_what_is_said_of_the_engine_keeps_clients_and_hosts_together(
     groups.mkdir(parents=True)
     (groups.parent / "hosts").touch()
     # CAs there are for hosts without a store
-    said = {**authority.variables(), "docker_engine_port": 3376, "docker_engine_tls_san": ["{{ front }}"], "front": "front"}
+    said = {
+        **authority.variables(),
+        "docker_engine_port": 3376,
+        "docker_engine_tls_san": ["{{ front }}"],
+        "front": "front",
+    }
     (groups / "all.yml").write_text(json.dumps(said))
 
     foreign = ansible.playbook("create_hosts", {**extra, **authority.variables()}).failed()

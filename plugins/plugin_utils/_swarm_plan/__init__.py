@@ -23,6 +23,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan impor
 )
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import (
     HOST,
+    KEY,
     Cluster,
     Local,
     Node,
@@ -71,9 +72,11 @@ def make_plan(
         plan.leaving.demote = [id for id in last if id in plan.leaving.remove]
         if plan.manager in wanted and wanted[plan.manager].role == "worker":
             plan.successor = _successor(wanted, nodes)
-        _nodes.plan_nodes(plan, wanted, nodes, last)
+        locks = cluster.locks and bool((settings or {}).get("autolock_managers", True))
+        _nodes.plan_nodes(plan, wanted, nodes, locks, last)
         if wanted:
             _plan_settings(plan, cluster, settings or {}, rotate)
+            _plan_key(plan, nodes, cluster, seen)
         _warn(plan, wanted, nodes, stale, cluster)
         plan.changes += [f"remove the former node {node.id} of {node.name}" for node in stale]
     for host, node in going.items():
@@ -197,6 +200,16 @@ def _plan_settings(plan: Plan, cluster: Cluster, settings: dict[str, t.Any], rot
         plan.changes.append(f"set {name}")
         plan.before[f"settings {name}"], plan.after[f"settings {name}"] = str(before), str(after)
     plan.changes += [f"make a new token for {kind}s" for kind in rotate]
+
+
+def _plan_key(plan: Plan, nodes: Nodes, cluster: Cluster, seen: Seen) -> None:
+    """Hand on the key of a swarm that locks its managers, until somebody has it: a run can be cut short before."""
+    locks = plan.settings.get("autolock_managers", cluster.locks)
+    noted = cluster.locks and any(KEY in node.labels for node in cluster.nodes)
+    if seen.keeper and locks and not noted:
+        teller = nodes.get(plan.manager)
+        plan.hand_on = (teller or cluster.managers[0]).id
+        plan.changes.append("hand on the key that unlocks managers")
 
 
 def _warn(plan: Plan, wanted: dict[str, Wish], nodes: Nodes, stale: list[Node], cluster: Cluster) -> None:

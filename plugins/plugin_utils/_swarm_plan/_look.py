@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-# Node labels of the role's own. They say which host a node is, which labels are ours to take away again, and how
-# available a node was before the role drained it.
-HOST, OURS, DRAINED = "dockyard.host", "dockyard.labels", "dockyard.drained"
-OWN_LABELS = (HOST, OURS, DRAINED)
+# Node labels of the role's own. They say which host a node is, which labels are ours to take away again, how available a
+# node was before the role drained it, and that the key which unlocks managers was handed on.
+HOST, OURS, DRAINED, KEY = "dockyard.host", "dockyard.labels", "dockyard.drained", "dockyard.key"
+OWN_LABELS = (HOST, OURS, DRAINED, KEY)
 
 
 @dataclasses.dataclass
@@ -67,6 +67,11 @@ class Cluster:
     @property
     def managers(self) -> list[Node]:
         return [node for node in self.nodes if node.role == "manager"]
+
+    @property
+    def locks(self) -> bool:
+        """Whether managers come up locked."""
+        return bool((self.spec.get("EncryptionConfig") or {}).get("AutoLockManagers"))
 
 
 @dataclasses.dataclass

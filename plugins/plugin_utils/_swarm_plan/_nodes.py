@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import (
     DRAINED,
     HOST,
+    KEY,
     OURS,
     OWN_LABELS,
     Node,
@@ -19,14 +20,16 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._plan import Plan, Wish
 
 
-def plan_nodes(plan: Plan, wanted: dict[str, Wish], nodes: dict[str, Node | None], last: list[str]) -> None:
+def plan_nodes(
+    plan: Plan, wanted: dict[str, Wish], nodes: dict[str, Node | None], locks: bool, last: list[str]
+) -> None:
     """The steps, in the order in which they are safe: those whose ids are in ``last`` are demoted, in that order, last."""
     steps = []
     for host, wish in wanted.items():
         node = nodes[host]
         if node is None:
             continue
-        step, said, after = _step(wish, node)
+        step, said, after = _step(wish, node, locks)
         plan.before[host], plan.after[host] = node.described(), after.described()
         if step:
             steps.append({"hostname": node.id, **step})
@@ -34,7 +37,7 @@ def plan_nodes(plan: Plan, wanted: dict[str, Wish], nodes: dict[str, Node | None
     plan.nodes = sorted(steps, key=lambda step: last.index(step["hostname"]) + 1 if step["hostname"] in last else 0)
 
 
-def _step(wish: Wish, node: Node) -> tuple[dict[str, t.Any], list[str], Node]:
+def _step(wish: Wish, node: Node, locks: bool) -> tuple[dict[str, t.Any], list[str], Node]:
     """What docker_node is told for a node, the same in words, and the node afterwards."""
     step: dict[str, t.Any] = {}
     said: list[str] = []
@@ -51,10 +54,14 @@ def _step(wish: Wish, node: Node) -> tuple[dict[str, t.Any], list[str], Node]:
     put = {name: value for name, value in {**labels, **own}.items() if node.labels.get(name) != value}
     out = [name for name in node.own_labels if name not in labels]
     out += [name for name in (DRAINED, OURS) if name in node.labels and name not in own]
+    if KEY in node.labels and not locks:
+        out.append(KEY)  # the next key is another one
     if put or out:
         step.update(labels=put, labels_to_remove=out)
         users = sorted({*put, *out} - set(OWN_LABELS))
-        said.append(f"labels {', '.join(users)}" if users else "note which host it is" if put else "forget its drain")
+        said.append(
+            f"labels {', '.join(users)}" if users else "note which host it is" if put else "forget what is over"
+        )
     kept = {name: value for name, value in node.labels.items() if name not in out}
     return (
         step,

@@ -52,6 +52,7 @@ class Plan:
     join: dict[str, str] = dataclasses.field(default_factory=dict)  # host -> role
     nodes: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)  # arguments of docker_node
     settings: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # arguments of docker_swarm
+    hand_on: str = ""  # the node that notes that the key which unlocks managers was handed on
     leaving: Leaving = dataclasses.field(default_factory=Leaving)
     before: dict[str, str] = dataclasses.field(default_factory=dict)
     after: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -71,4 +72,5 @@ class Seen:
     looks: dict[str, Local] = dataclasses.field(default_factory=dict)
     missing: list[str] = dataclasses.field(default_factory=list)  # wanted managers that the play does not reach
     key: bool = False  # whether there is a key to unlock with
+    keeper: bool = False  # whether there is somebody to hand the swarm's own key on to
     check_mode: bool = False

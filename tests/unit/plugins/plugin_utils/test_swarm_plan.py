@@ -160,6 +160,22 @@ def test_settings_are_compared_and_written_whole():
     assert "external CAs" in refusal(TWO, whole, settings={"election_tick": 20}).text()
 
 
+def test_the_key_is_handed_on_until_that_is_noted():
+    locks, noted = {"EncryptionConfig": {"AutoLockManagers": True}}, {"dockyard.key": "handed-on"}
+    owed = answer(node("m1", "manager"), node("w1"), spec=locks)
+    assert plan(TWO, owed).changes == [], "there is nobody to hand it on to"
+    made = plan(TWO, owed, keeper=True)
+    assert (made.hand_on, made.changes) == ("n-m1", ["hand on the key that unlocks managers"])
+    done = answer(node("m1", "manager"), node("w1", **noted), spec=locks)
+    assert plan(TWO, done, keeper=True).changes == []
+    # With the lock the key goes, and so does the note: the next key is another one
+    made = plan(TWO, done, settings={"autolock_managers": False}, keeper=True)
+    assert made.hand_on == "" and made.nodes[0]["labels_to_remove"] == ["dockyard.key"]
+    by_hand = answer(node("m1", "manager"), node("w1", **noted))
+    made = plan(TWO, by_hand, settings={"autolock_managers": True}, keeper=True)
+    assert made.hand_on == "n-m1" and made.nodes[0]["labels_to_remove"] == ["dockyard.key"]
+
+
 # -- leaving
 
 
