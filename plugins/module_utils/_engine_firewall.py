@@ -47,7 +47,10 @@ def nft_chains(ruleset: list[dict[str, t.Any]]) -> dict[str, list[list[t.Any]]]:
     found: dict[str, list[list[t.Any]]] = {}
     for entry in ruleset:
         chain = entry.get("chain") or {}
-        theirs = chain.get("table") == "firewalld" or (chain.get("table"), chain.get("name")) == ("filter", "INPUT")
+        # An INPUT of the family inet is nobody's but the ruleset's own.
+        theirs = chain.get("table") == "firewalld" or (
+            (chain.get("table"), chain.get("name")) == ("filter", "INPUT") and chain.get("family") in ("ip", "ip6")
+        )
         if (chain.get("hook"), chain.get("type")) == ("input", "filter") and not theirs:
             found["{family} {table} {name}".format(**chain)] = []
     for entry in ruleset:

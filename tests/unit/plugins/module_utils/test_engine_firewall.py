@@ -65,6 +65,7 @@ def test_chains_that_what_comes_in_has_to_pass():
         chain("ip", "nat", "in", kind="nat"),
         chain("inet", "firewalld", "filter_INPUT"),
         chain("ip", "filter", "INPUT"),
+        chain("inet", "filter", "INPUT"),
         {"chain": {"family": "inet", "table": "filter", "name": "mine", "handle": 2}},
         chain("inet", "dockyard_engine", "input"),
         rule("inet", "filter", "input", 3),
@@ -75,5 +76,6 @@ def test_chains_that_what_comes_in_has_to_pass():
     ]
     assert firewall.nft_chains(ruleset) == {
         "inet filter input": [[5, "dockyard.machine:abc"]],
+        "inet filter INPUT": [],
         firewall.NFT_OWN_CHAIN: [[7, "dockyard.machine:def"]],
     }
