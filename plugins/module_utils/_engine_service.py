@@ -9,6 +9,7 @@ Runs on the host, on Python 3.8.
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
 import typing as t
@@ -18,6 +19,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files, remember, remembered
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _network
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import hold, lift_hold
 
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
@@ -174,13 +176,13 @@ def check_refusal(addresses: list[str], port: int, certificate: str | None) -> N
 
 
 def _is_here(address: str) -> bool:
-    """Whether the host has this address by now: docker.socket listens on one that may come later."""
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as trying:
-            trying.bind((address, 0))
-    except OSError:
-        return False
-    return True
+    """Whether the host has this address by now: docker.socket listens on one that may come later.
+
+    That it can be bound to would not say so: where keepalived runs, a host may do that with each other's.
+    """
+    asked = ipaddress.ip_address(address)
+    own = [*_network.ipv4_addresses(), *_network.ipv6_addresses(host.read("/proc/net/if_inet6") or "")]
+    return asked.is_unspecified or asked.is_loopback or asked in {ipaddress.ip_address(one) for _name, one in own}
 
 
 def _check_refusal(address: str, port: int, certificate: str | None) -> None:

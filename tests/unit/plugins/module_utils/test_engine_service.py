@@ -86,6 +86,21 @@ def test_plain_http_on_the_port_is_found():
 
 
 @pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        *(("127.0.0.2", True), ("0.0.0.0", True), ("::", True), ("192.0.2.7", True), ("2001:DB8::7", True)),
+        *(("192.0.2.78", False), ("2001:db8::78", False)),
+    ],
+)
+def test_an_address_is_here_if_an_interface_has_it(monkeypatch, address, here):
+    """Where a host may bind to addresses of others, as keepalived has it, a bind would say so of all."""
+    monkeypatch.setattr(service.socket.socket, "bind", lambda it, place: None)
+    monkeypatch.setattr(service._network, "ipv4_addresses", lambda: [("eth0", "192.0.2.7")])
+    monkeypatch.setattr(host, "read", lambda path: "20010db8000000000000000000000007 03 40 00 80     eth0\n")
+    assert service._is_here(address) is here
+
+
+@pytest.mark.parametrize(
     ("event", "log", "said"),
     [
         ({"Action": "reload"}, "level=error msg=of something else", None),
