@@ -95,7 +95,7 @@ class Systemd:
             mine = (
                 (f"_UID={host.OWNER.uid}", "_SYSTEMD_USER_UNIT=docker.service")
                 if host.OWNER
-                else ("-u", "docker.service")
+                else ("-u", "docker.service", "-u", "docker.socket")
             )
             return host.run(
                 *("journalctl", *mine, "--since", f"@{mark:.3f}", "-o", "cat", "--no-pager", "-n", "200"),

@@ -61,6 +61,9 @@ def test_the_daemons_own_words(monkeypatch):
     )
     monkeypatch.setattr(service, "journal", lambda since: text)
     assert service.log_lines(0) == ["failed to start daemon: http://********@c"]
+    taken = "docker.socket: Failed to create listening socket ([::]:2376): Address already in use"
+    text = f"{taken}\nFailed to listen on docker.socket\ndocker.service: Job docker.service/start failed"
+    assert service.log_lines(0) == [taken]
 
 
 def test_plain_http_on_the_port_is_found():
