@@ -21,6 +21,12 @@ PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_sources.py"
 
 MUTANTS = [
     mutant(
+        "an-estates-mirror-replaced",
+        "On a host whose Engine others installed by the vendor's own guide, their mirror becomes the vendor's repository.",
+        f"{PLAN_TESTS}::test_the_repository_of_an_engine_of_others_is_left_alone",
+        (PLAN, 'foreign = not (seen["source"] or "").startswith(HEADER)', 'foreign = seen["source"] is None'),
+    ),
+    mutant(
         "one-pinned-key-is-enough",
         "A mirror slips a second key in beside the pinned one, and signs with that.",
         "unit/plugins/module_utils/test_openpgp.py::test_one_key_too_many_is_refused",

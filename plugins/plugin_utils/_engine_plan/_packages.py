@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, Family
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look._packages import LISTS_FRESH
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _archive, _repository, _systems
@@ -106,7 +107,9 @@ def _docker_ce(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             f"{_repository._possible(info)}"
         )
     seen = info["packages"]["repository"]
-    adopted = wanted.source == "auto" and "docker-ce" in info["packages"]["installed"] and seen["source"] is None
+    # By its usual name, a repository of others is where ours would be.
+    foreign = not (seen["source"] or "").startswith(HEADER)
+    adopted = wanted.source == "auto" and "docker-ce" in info["packages"]["installed"] and foreign
     step = None if adopted and not wanted.repository else _repository.plan_repository(plan, wanted, info)
     _packages(plan, wanted, info, "docker_ce", DOCKER_CE, step)
 

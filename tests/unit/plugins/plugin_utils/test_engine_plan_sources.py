@@ -158,6 +158,18 @@ def test_nothing_to_do_with_a_repository_that_is_as_wanted():
     assert plan(vendor(), **OURS).changes == []
 
 
+@pytest.mark.parametrize("text", ["Types: deb\nURIs: https://mirror.example.org/docker\n", None])
+def test_the_repository_of_an_engine_of_others_is_left_alone(text):
+    """Also by the name that the vendor's own guide has, which is that of ours."""
+    info = vendor(source=text)
+    if text is None:
+        info["packages"]["repository"].update(source=None, key=None, fingerprints=[])
+    it = plan(info, source="auto")
+    assert it.source == "docker_ce" and it.changes == [] and not it.install
+    assert plan(info, source="docker_ce").install["packages"]["repository"]
+    assert plan(info, source="auto", repository=MIRROR).install["packages"]["repository"]
+
+
 def test_another_fingerprint_renews_the_key():
     new = {"key": RSA, "fingerprints": [OTHER]}
     it = plan(vendor(), source="docker_ce", repository=new)
