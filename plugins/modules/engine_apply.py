@@ -176,13 +176,13 @@ class Apply:
             # An Engine that was left alone still owes what a run that was cut off has left to it.
             files.remember({**before, "live-restore": True} if kept else before, None if acted else owed)
             raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
+        if self.plan.get("remove_tls"):
+            for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
+                host.remove(path)
         # A plan that says what is ours as a whole, or one key of it (the role docker_swarm)
         ours = self.plan.get("remember", {**before, **self.plan.get("config_set", {})})
         files.remember(ours, None, **self.plan.get("remember_then", {}))
         self.source.finish()
-        if self.plan.get("remove_tls"):
-            for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
-                host.remove(path)
         return self.result
 
     def make_room(self) -> None:

@@ -43,6 +43,12 @@ MUTANTS = [
         (CERTIFICATE, " and not _used_by_others(info)", ""),
     ),
     mutant(
+        "files-of-the-same-names-go",
+        "A run with access by SSH removes the key of a client for another Engine, for which there is no way back.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::test_tls_files_that_the_role_has_not_put_there_stay",
+        (CERTIFICATE, ' and info["remembered"]["tls"]', ""),
+    ),
+    mutant(
         "list-without-effect",
         "A list that nothing enforces looks as if it kept others out.",
         TESTS + "test_where_nothing_can_enforce_it_the_default_goes_on_and_a_list_is_an_error",

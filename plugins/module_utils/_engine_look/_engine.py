@@ -93,4 +93,5 @@ def about_memory() -> dict[str, t.Any]:
         "config": content.get("config") or {},
         "clients": content.get("clients") or {},
         "pending": content.get("pending"),
+        "tls": content.get("tls") is True,
     }

@@ -17,9 +17,11 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
 
 def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
     seen = info["tls"]
+    # Files of the same names can be others': a client's for another Engine, or a proxy's.
+    plan.apply.setdefault("remember_then", {})["tls"] = wanted.access == "tls"
     if wanted.access != "tls":
-        ours = any((seen["ca"], seen["certificate"], seen["key_mode"])) and not _used_by_others(info)
-        plan.apply["remove_tls"] = ours
+        there = any((seen["ca"], seen["certificate"], seen["key_mode"]))
+        plan.apply["remove_tls"] = there and info["remembered"]["tls"] and not _used_by_others(info)
         if plan.apply["remove_tls"]:
             plan.changes.append(f"remove {cfg.TLS_FOLDER}")
         return

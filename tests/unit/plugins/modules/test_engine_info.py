@@ -137,11 +137,12 @@ def test_no_unit_no_command():
 def test_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
     path = tmp_path / "engine.json"
     monkeypatch.setattr(cfg, "STATE_PATH", str(path))
-    assert _engine.about_memory() == {"config": {}, "clients": {}, "pending": None}
+    assert _engine.about_memory() == {"config": {}, "clients": {}, "pending": None, "tls": False}
     path.write_text("{")
-    assert _engine.about_memory() == {"config": {}, "clients": {}, "pending": None}
-    path.write_text(json.dumps({"schema": 1, "config": {"debug": True}, "pending": "restart", "later": 1}))
-    assert _engine.about_memory() == {"config": {"debug": True}, "clients": {}, "pending": "restart"}
+    assert _engine.about_memory() == {"config": {}, "clients": {}, "pending": None, "tls": False}
+    path.write_text(json.dumps({"schema": 1, "config": {"debug": True}, "pending": "restart", "tls": True, "later": 1}))
+    found = {"config": {"debug": True}, "clients": {}, "pending": "restart", "tls": True}
+    assert _engine.about_memory() == found
 
 
 def test_public_key_is_worked_out_from_the_key(tmp_path, monkeypatch):

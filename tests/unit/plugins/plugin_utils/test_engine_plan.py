@@ -55,7 +55,7 @@ def fresh():
         },
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
         "environment": {"names": [], "matches": True, "others": []},
-        "remembered": {"config": {}, "clients": {}, "pending": None},
+        "remembered": {"config": {}, "clients": {}, "pending": None, "tls": False},
         "clients": {}, "firewalls": {"systemd": {"active": True}},
         "places": {
             path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
@@ -82,7 +82,7 @@ def done(containers=0):
         "containers_running": containers, "live_restore": True, "swarm": "inactive", "static": None, "static_units": False,
     }  # fmt: skip
     info["config"] = {"exists": True, "content": {"live-restore": True}, "error": None}
-    info["remembered"]["config"] = {"live-restore": True}
+    info["remembered"].update(config={"live-restore": True}, tls=True)
     up = {"exists": True, "load": "loaded", "active": "active", "enabled": "enabled", "fragment": "/lib/docker.service"}
     info["units"] = {
         "docker.service": unit(
@@ -158,6 +158,18 @@ def test_tls_files_of_others_stay(access, told):
         info["units"]["docker.service"]["arguments"] += ["--tlsverify", "--tlscacert", cfg.CA_PATH]
     it = plan(info, access=access)
     assert it.changes == [] and not it.apply["remove_tls"]
+
+
+def test_tls_files_that_the_role_has_not_put_there_stay():
+    """A client of another Engine has its own by these names."""
+    info = done()
+    info["remembered"]["tls"] = False
+    for name in ("docker.service", "docker.socket"):
+        info["units"][name]["own_drop_in"] = None
+    it = plan(info, access="ssh")
+    assert it.changes == [] and not it.apply["remove_tls"]
+    assert plan(info, access="local", config={"debug": True}).apply["remember_then"] == {"tls": False}
+    assert plan(info).apply["remember_then"] == {"tls": True}
 
 
 def test_package_lists_that_are_fresh_are_not_read_again():
