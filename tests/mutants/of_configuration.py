@@ -26,6 +26,12 @@ TOLD = f"{APPLY_TESTS}::test_the_engine_is_told_what_holds_without_a_key_before_
 
 MUTANTS = [
     mutant(
+        "who-hangs-runs-nothing",
+        "An Engine that does not answer is restarted, and its containers end.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::test_an_engine_that_hangs_is_not_restarted",
+        ("plugins/plugin_utils/_engine_plan/_service.py", "    _check_answers(plan, wanted, info)\n", ""),
+    ),
+    mutant(
         "key-gone-untold",
         "The Engine keeps the value of a key that has left the file.",
         TOLD,

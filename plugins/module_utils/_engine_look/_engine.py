@@ -23,8 +23,8 @@ def about_engine(active: bool) -> dict[str, t.Any]:
         **static.about(),
     }
     version = host.ask("/version") if active else None
-    if version:
-        information = host.ask("/info", limit=30) or {}
+    information = host.ask("/info", limit=30) if version else None
+    if version and information:
         swarm = information.get("Swarm") or {}
         found.update(
             running=True,

@@ -131,11 +131,12 @@ def plan_owner(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     }
 
 
-def _make_way(wanted: Wanted, containers: int, whose: str) -> None:
-    if containers and not wanted.interrupt:
+def _make_way(wanted: Wanted, containers: int | None, whose: str) -> None:
+    if containers != 0 and not wanted.interrupt:
+        runs = "does not answer when it is asked for its" if containers is None else f"runs {containers}"
         raise PlanError(
-            f"{whose[0].upper()}{whose[1:]} has to stop for {OPTION} {wanted.rootless_user!r}, and it runs {containers} "
-            "containers. Allow it with docker_engine_interrupt"
+            f"{whose[0].upper()}{whose[1:]} has to stop for {OPTION} {wanted.rootless_user!r}, and it {runs} containers. "
+            "Allow it with docker_engine_interrupt"
         )
 
 

@@ -66,7 +66,20 @@ def plan_action(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         plan.action = "cycle"
     if plan.action == "cycle" and service["active"] != "active" and sock["active"] != "active":
         plan.action = "start"
+    _check_answers(plan, wanted, info)
     _keep_containers(plan, wanted, info)
+
+
+def _check_answers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    """Of an Engine that hangs, nobody knows what a restart would end."""
+    active = info["units"]["docker.service"]["active"] == "active"
+    if active and not info["engine"]["running"] and (plan.action or plan.install) and not wanted.interrupt:
+        raise PlanError(
+            "The Engine of this host runs (docker.service is active), but it does not answer on its own socket, so it can't be "
+            "told which containers it has and whether they would outlive what is to be done "
+            f"({'; '.join(plan.changes)}). Its log says more (journalctl -u docker.service). Run again when it answers, or "
+            "let docker_engine_interrupt allow that containers stop"
+        )
 
 
 def _keep_containers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:

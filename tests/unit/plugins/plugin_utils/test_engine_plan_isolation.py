@@ -338,6 +338,8 @@ def test_a_host_has_one_engine():
     system = {"active": True, "enabled": True, "running": 3}
     with pytest.raises(PlanError, match=r"The system-wide Engine.*3 containers.*docker_engine_interrupt"):
         base.plan(fresh_user(system=system), **JO)
+    with pytest.raises(PlanError, match=r"The system-wide Engine.*does not answer.*docker_engine_interrupt"):
+        base.plan(fresh_user(system={**system, "running": None}), **JO)
     it = base.plan(fresh_user(system=system), interrupt=True, **JO)
     assert it.apply["rootless"]["system_off"] and it.apply["rootless"]["system_ran"]
     info = base.done()
