@@ -253,11 +253,14 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     about_data = _data.about_data(
         params["data_root"], config["content"], memory["config"], arguments, rootless["data_root"]
     )
-    active = units.get("docker.service", {}).get("active") == "active"
+    states = {units.get(name, {}).get("active") for name in host.UNITS}
     return {
         "host": here,
         "packages": _packages.about_packages(params["version"], params["upgrade"], params["holds"], refresh),
-        "engine": _engine.about_engine(active),
+        "engine": {
+            **_engine.about_engine(units.get("docker.service", {}).get("active") == "active"),
+            "another": _engine.another() if states <= _units.DOWN and not user else None,
+        },
         "config": config,
         "units": units,
         "tls": _engine.about_tls(),

@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import socket
 import stat
+import struct
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
@@ -42,6 +46,23 @@ def about_engine(active: bool) -> dict[str, t.Any]:
             storage_driver=information.get("Driver"),
         )
     return found
+
+
+def another() -> str | None:
+    """Who listens on the socket of root's Engine, of which no unit is active: a snap's Engine, say.
+
+    A link there is podman's, or somebody's own, and leads to a socket that stays.
+    """
+    path = host.OWN_SOCKETS[0]
+    if os.path.islink(path):
+        return None
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
+        stream.settimeout(10)
+        stream.connect(path)
+        pid = struct.unpack("3i", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        units = re.findall(r"([^/\s]+\.service)$", host.read(f"/proc/{pid}/cgroup") or "", re.M)
+        return f"process {pid} ({', '.join([(host.read(f'/proc/{pid}/comm') or '?').strip(), *units[:1]])})"
+    return None
 
 
 def about_config() -> dict[str, t.Any]:

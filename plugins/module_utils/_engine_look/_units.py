@@ -17,6 +17,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 OURS = ("docker.service", "docker.socket", "containerd.service")
 # Of ufw, its configuration says whether it is active.
 FIREWALLS = ("firewalld.service", "nftables.service", *firewall.IPT_UNITS)
+DOWN = {None, "inactive", "failed"}
 START_LIMIT = 60  # seconds; an Engine that takes longer is looked at as it is
 
 

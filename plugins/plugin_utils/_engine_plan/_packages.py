@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER
@@ -76,6 +77,12 @@ def source_of(wanted: Wanted, info: dict[str, t.Any]) -> str:
 
 
 def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    if info["engine"]["another"]:
+        raise PlanError(
+            f"Another Engine than that of docker.service listens on {host.OWN_SOCKETS[0]} of this host: "
+            f"{info['engine']['another']}. docker.service would take that socket away, and nobody would reach the other Engine's "
+            "containers any more. Stop it, and let it not come again (that of a snap: 'snap stop --disable docker')"
+        )
     source = source_of(wanted, info)
     SOURCES[source](plan, wanted, info)
     plan.source = source

@@ -219,6 +219,34 @@ def test_the_engine_is_asked_on_its_own_socket(tmp_path, monkeypatch, said, unde
     assert host.ask("/version") is None, "nobody listens"
 
 
+def test_an_engine_that_hangs_is_none_that_runs(monkeypatch):
+    """It may still say its version, and not what it runs."""
+    monkeypatch.setattr(host, "ask", lambda question, limit=10: {"Version": "27.3"} if question == "/version" else None)
+    found = _engine.about_engine(True)
+    assert not found["running"] and "containers_running" not in found
+
+
+def test_who_listens_in_the_engines_place_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "docker.sock"
+    monkeypatch.setattr(host, "OWN_SOCKETS", (str(path), str(path)))
+    assert _engine.another() is None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(path))
+        assert _engine.another() is None, "a socket that is left over"
+        server.listen()
+        groups = f"/proc/{os.getpid()}/cgroup"
+        read = host.read
+        monkeypatch.setattr(
+            host, "read", lambda name: "0::/system.slice/snap.x.service\n" if name == groups else read(name)
+        )
+        name = (read(f"/proc/{os.getpid()}/comm") or "").strip()
+        assert _engine.another() == f"process {os.getpid()} ({name}, snap.x.service)"
+        link = tmp_path / "link"
+        link.symlink_to(path)
+        monkeypatch.setattr(host, "OWN_SOCKETS", (str(link), str(link)))
+        assert _engine.another() is None, "podman's"
+
+
 # What /proc shows of a host with a bridge of containers, an address for the day, and one that is on its way out
 ROUTES = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT

@@ -47,7 +47,7 @@ def fresh():
             "manager": "apt", "installed": {}, "unfinished": [], "candidates": {}, "versions": {}, "held": [],
             "lists_age": None, "repository": {"source": None, "key": None, "fingerprints": [], "others": {}},
         },
-        "engine": {"program": None, "running": False, "static": None, "static_units": False},
+        "engine": {"program": None, "running": False, "static": None, "static_units": False, "another": None},
         "config": {"exists": False, "content": {}, "error": None},
         "units": {
             "docker.service": unit(exec_start=None, arguments=[], later_drop_ins=[]),
@@ -80,6 +80,7 @@ def done(containers=0):
     info["engine"] = {
         "program": "/usr/sbin/dockerd", "running": True, "version": "20.10", "api_version": "1.41",
         "containers_running": containers, "live_restore": True, "swarm": "inactive", "static": None, "static_units": False,
+        "another": None,
     }  # fmt: skip
     info["config"] = {"exists": True, "content": {"live-restore": True}, "error": None}
     info["remembered"].update(config={"live-restore": True}, tls=True)
@@ -254,6 +255,28 @@ def test_a_restart_that_would_stop_containers_is_refused():
     it = plan(done(containers=2), live_restore=False, config={"log-driver": "local"}, interrupt=True)
     assert it.action == "restart" and it.apply["config_set"]["live-restore"] is False
     assert plan(done(containers=2), live_restore=False).action == "reload"
+
+
+@pytest.mark.parametrize("more", [{"config": {"log-driver": "local"}}, {"upgrade": True}, {"rotate": "certificates"}])
+def test_an_engine_that_hangs_is_not_restarted(more):
+    """Who does not answer does not say either that it runs containers which would end."""
+    info = done()
+    info["engine"] = fresh()["engine"] | {"program": "/usr/sbin/dockerd"}
+    info["packages"].update(versions={"docker.io": ["26.1"]}, candidates={"docker.io": "26.1"}, lists_age=60)
+    assert plan(info).changes == []
+    with pytest.raises(PlanError, match="does not answer on its own socket.*docker_engine_interrupt"):
+        plan(info, **more)
+    assert plan(info, **more, interrupt=True).action == "restart"
+    info["units"]["docker.service"]["active"] = "failed"
+    assert plan(info, **more).action == "start"
+
+
+@pytest.mark.parametrize("source", ["auto", "docker_ce", "distro", "present"])
+def test_an_engine_that_is_none_of_the_units_keeps_its_socket(source):
+    info = fresh()
+    info["engine"]["another"] = "process 812 (dockerd, snap.docker.dockerd.service)"
+    with pytest.raises(PlanError, match=r"/run/docker.sock.*812 \(dockerd, snap.docker.dockerd.service\)"):
+        plan(info, source=source)
 
 
 def by_argument(argument, running=True, containers=2):
