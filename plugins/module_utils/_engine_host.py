@@ -291,6 +291,9 @@ def cloud_init_pending() -> str | None:
         return None
     if os.path.exists("/run/cloud-init/disabled") or not which("cloud-init"):
         return None
+    last = "cloud-final.service"
+    if os.path.isdir("/run/systemd/system") and not on_its_way(show(last).get(last, {})):
+        return None  # its units are masked or disabled, or the last one has failed: nothing comes of it any more
     try:
         stages = json.loads(read("/run/cloud-init/status.json") or "{}").get("v1", {})
     except ValueError:

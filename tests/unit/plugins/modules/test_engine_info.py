@@ -170,6 +170,25 @@ def test_lock_holder_is_read_without_locking(tmp_path):
         assert said and f"{path} is held by process {os.getpid()}" in said
 
 
+@pytest.mark.parametrize(
+    ("unit", "pending"),
+    [
+        ({"ActiveState": "inactive", "Job": "55"}, True),
+        ({"ActiveState": "activating", "Job": "60"}, True),
+        ({"ActiveState": "inactive", "LoadState": "masked", "Job": ""}, False),
+        ({"ActiveState": "failed", "Job": "0"}, False),
+    ],
+)
+def test_cloud_init_is_waited_for_only_if_something_comes_of_it(monkeypatch, unit, pending):
+    """Who masks or disables its units leaves all else of it as if it had still to begin."""
+    monkeypatch.setattr(host.os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(host.os.path, "exists", lambda path: False)
+    monkeypatch.setattr(host, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(host, "read", lambda path: None)
+    monkeypatch.setattr(host, "show", lambda name: {name: unit})
+    assert (host.cloud_init_pending() == "cloud-init is in its stage (not started)") is pending
+
+
 def test_files_are_whole_private_and_written_once(tmp_path):
     path = tmp_path / "new" / "file"
     assert host.write(str(path), "one", 0o600, 0o700) is True
