@@ -104,6 +104,7 @@ action:
   type: str
 """
 
+import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -154,11 +155,11 @@ class Apply:
             # Someone else has started it since the look, so it runs without what is put in place now.
             self.action = "cycle"
         before, owed = files.remembered(), files.owed()
-        if self.action or self.plan.get("remember_first"):
-            # Should this run be cut off, the next one knows what the Engine still has to take over.
-            put = self.plan.get("remember", self.plan.get("config_set", {}))
-            files.remember({**before, **put, **self.without}, self.action, **self.plan.get("remember_first", {}))
         try:
+            if self.action or self.plan.get("remember_first"):
+                # Should this run be cut off, the next one knows what the Engine still has to take over.
+                put = self.plan.get("remember", self.plan.get("config_set", {}))
+                files.remember({**before, **put, **self.without}, self.action, **self.plan.get("remember_first", {}))
             self.make_room()
             self.place()
             self.settle()
@@ -174,7 +175,8 @@ class Apply:
             if begun and self.was_active:
                 begun.start_again(0)
             # An Engine that was left alone still owes what a run that was cut off has left to it.
-            files.remember({**before, "live-restore": True} if kept else before, None if acted else owed)
+            with contextlib.suppress(host.HostError):
+                files.remember({**before, "live-restore": True} if kept else before, None if acted else owed)
             raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
         if self.plan.get("remove_tls"):
             for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):

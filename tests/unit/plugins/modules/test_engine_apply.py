@@ -10,6 +10,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_source as source
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 
 PARAMS = {"start_timeout": 10, "certificate": None, "port": None, "secrets": "{}"}
@@ -106,3 +107,22 @@ def test_a_run_that_fails_before_it_acts_leaves_what_an_interrupted_one_owes(ran
     with pytest.raises(host.HostError, match="left alone" if left else "The former configuration is back"):
         engine_apply.Apply(plan, PARAMS).run()
     assert files.owed() == left and files.remembered() == {"mtu": 1400}
+
+
+def test_a_run_that_can_not_even_be_noted_leaves_the_engine_as_it_was(ran, monkeypatch):
+    """Packages were changed by then, and have filled the file system of the memory, say; and units are held."""
+    commands, unit = ran
+    unit.update(ActiveState="inactive")
+
+    def write(path, *more):
+        raise host.HostError(f"{path} can't be written: No space left on device")
+
+    monkeypatch.setattr(host, "write", write)
+    came_from = source.Source({"running": True}, 10)
+    monkeypatch.setattr(came_from, "go_back", lambda: "The former packages are back. ")
+    with pytest.raises(
+        host.HostError, match=r"was not brought to its plan: .*No space.*former packages are back.*runs"
+    ):
+        engine_apply.Apply({**PLAN, "action": "cycle"}, PARAMS, came_from).run()
+    assert not host.remove(packages.HOLDS[0]), "its owner could not start it"
+    assert commands[-1] == "systemctl start docker.socket docker.service"
