@@ -90,10 +90,22 @@ class Installation:
             if self.units is not None:
                 archive.give_back(self.units, self.step["archive"], self.limit)
                 return "The former programs are back. "
-            self._tell(self._choosing(), *former)
+            back = self._bring_back(former, [name for name in self.before if name not in now])
         except HostError as error:
             return f"The former packages ({', '.join(former)}) could not be installed again: {error}. "
-        return f"The former packages are back ({', '.join(former)}). "
+        return f"The former packages are back ({', '.join(back)}). "
+
+    def _bring_back(self, former: list[str], gone: list[str]) -> list[str]:
+        """Install the former versions, or, of packages that had to go, any: mirrors mostly have no old ones."""
+        try:
+            self._tell(self._choosing(), *former)
+        except HostError:
+            if not gone:
+                raise
+            self._refresh()
+            self._tell(self._choosing(), *gone)
+            return gone
+        return former
 
     def finish(self) -> None:
         """Once the Engine runs."""

@@ -21,6 +21,12 @@ PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_sources.py"
 
 MUTANTS = [
     mutant(
+        "back-to-a-version-that-is-gone",
+        "Another source's Engine does not start, and the mirror has a newer version of the former one: the host has none.",
+        f"{HOST_TESTS}::test_an_engine_that_had_to_go_comes_back_though_the_mirror_has_another_version_by_now",
+        (PACKAGES, "            if not gone:\n                raise\n", "            raise\n"),
+    ),
+    mutant(
         "an-estates-mirror-replaced",
         "On a host whose Engine others installed by the vendor's own guide, their mirror becomes the vendor's repository.",
         f"{PLAN_TESTS}::test_the_repository_of_an_engine_of_others_is_left_alone",

@@ -169,6 +169,33 @@ def test_the_former_packages_are_back(told):
     assert it.go_back() == "", "nothing had changed"
 
 
+def test_an_engine_that_had_to_go_comes_back_though_the_mirror_has_another_version_by_now(told, tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
+    before = "docker.io\t20.10\tii \nrunc\t1.1.4\tii \n"
+    it = installation(told, before, follow=[], names=[], version="", remove=["docker.io", "runc"])
+    it.run()
+    told[1]["install"] = [(100, "", "E: Version '1.1.4' for 'runc' was not found")]
+    assert it.go_back() == "The former packages are back (docker.io, runc). "
+    pinned, lists, back = told[0][-3:]
+    assert (
+        pinned.endswith(" docker.io=20.10 runc=1.1.4")
+        and lists.endswith(" update")
+        and back.endswith(" docker.io runc")
+    )
+    told[1]["install"] = [(100, "", "E: none")] * 2
+    assert "could not be installed again: apt-get install ended with 100: E: none" in it.go_back()
+
+
+def test_a_version_that_stays_is_not_taken_for_the_former_one(told):
+    it = installation(told, BEFORE)
+    it.run()
+    told[1].update(
+        {"dpkg-query": [(0, BEFORE.replace("27.4.0", "27.3.1"), "")], "install": [(100, "", "E: no such version")]}
+    )
+    assert "could not be installed again" in it.go_back()
+    assert told[0][-1].endswith(" docker-ce=5:27.4.0-1 docker-ce-cli=5:27.4.0-1")
+
+
 def test_what_came_with_the_new_packages_makes_way_for_the_former_ones(told, tmp_path, monkeypatch):
     """containerd, say, which is in the way of containerd.io."""
     monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
