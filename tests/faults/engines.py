@@ -142,7 +142,7 @@ class Engine:
         return {
             "host": {"clock": datetime.datetime.now().timestamp(), "systemd": True, "os": {"name": "Debian"}},
             "config": {"error": None},
-            "engine": {"containers_running": 1, "live_restore": True},
+            "engine": {"running": True, "containers_running": 1, "live_restore": True},
             "packages": {"manager": "apt"},
             "rootless": {"unit_user": None},
             "places": _Everywhere({"/": everywhere}),
