@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import pathlib
@@ -105,14 +106,18 @@ class ActionModule(ActionBase):
         """
         if wanted.access != "tls":
             return []
-        said, own = [info["host"]["hostname"], *info["host"]["addresses"]], [*known, *wanted.listen, *asked]
-        owners: dict[str, str] = {}
-        if not {*own, *_authority.names_vouched_for(info["tls"]["certificate"], wanted.server_ca)}.issuperset(said):
-            # Only where there is something new: to ask for the variables of all hosts takes its time.
-            hosts = task_vars.get("hostvars", {})
-            for host in hosts:
-                if host != task_vars["inventory_hostname"]:
-                    owners.update({host: host, str(hosts[host].get("ansible_host", host)): host})
+        me, own = task_vars["inventory_hostname"], _spelled([*known, *wanted.listen, *asked])
+        said = _spelled([info["host"]["hostname"], *info["host"]["addresses"]])
+        certified = _spelled(_authority.names_vouched_for(info["tls"]["certificate"], wanted.server_ca))
+        if wanted.rotate:
+            # A run without the variables of the one that has set the host up must not take names out of its certificate.
+            said += [name for name in certified if name not in said]
+        # Anybody can show another host's certificate, but that one has another name.
+        its_own = {*_names([me, *known[:1]], [], wanted.server_ca)[:1]} & {*certified}
+        sure = {*own, *(certified if its_own else ())}
+        # Only where there is something new: to ask for the variables of all hosts takes its time.
+        owners = {} if sure.issuperset(said) else _owners(task_vars.get("hostvars", {}), me)
+        owners.update((name, "the name of many") for name in said if name.startswith("*") and name not in sure)
         taken = [name for name in said if name in owners and name not in own]
         kept = [name for name in said if name not in taken]
         wanted.names = _names([*known, *wanted.listen, *kept], asked, wanted.server_ca)
@@ -234,15 +239,29 @@ def _options(loader: DataLoader, given: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _names(found: list[str], asked: list[str], server_ca: str) -> list[str]:
     """Names in a certificate's spelling. Of those found, what can't be in one is left out; asked for, it is an error."""
-    names: list[str] = []
-    for name in found:
-        try:
-            names += _tls.normal_names([name])
-        except _tls.TlsError:
-            continue
+    names = _spelled(found)
     if server_ca:
         names = [name for name in names if _authority.may_name(server_ca, name)]
     try:
         return _tls.normal_names(names + asked)
     except _tls.TlsError as error:
         raise PlanError(f"docker_engine_tls_san: {error}") from error
+
+
+def _spelled(found: t.Iterable[str]) -> list[str]:
+    """Names in a certificate's spelling, by which alone they can be compared; what can't be in one is left out."""
+    names: dict[str, None] = {}
+    for name in found:
+        with contextlib.suppress(_tls.TlsError):
+            names.update(dict.fromkeys(_tls.normal_names([name])))
+    return list(names)
+
+
+def _owners(hosts: t.Mapping[str, t.Mapping[str, t.Any]], but: str) -> dict[str, str]:
+    """The names and addresses of all other hosts of the inventory, with whose they are."""
+    found: dict[str, str] = {}
+    for host in hosts:
+        if host != but:
+            found.update(dict.fromkeys(_spelled([host]), host))
+            found.update(dict.fromkeys(_spelled([str(hosts[host].get("ansible_host", host))]), host))
+    return found

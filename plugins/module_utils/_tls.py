@@ -371,10 +371,14 @@ def _pem(certificate: x509.Certificate) -> str:
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """As clients compare it: without a zone, and an IPv4 address in the form of IPv6 is one of IPv4."""
     try:
-        return ipaddress.ip_address(name.strip("[]"))
+        address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
         return None
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
+    return address
 
 
 def normal_names(names: t.Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ PLAN = "plugins/plugin_utils/_engine_plan/"
 ACCESS = PLAN + "_access.py"
 FIREWALL = PLAN + "_firewall.py"
 CERTIFICATE = PLAN + "_certificate.py"
+ACTION = "plugins/action/engine_plan.py"
 AUTHORITY = "plugins/plugin_utils/_authority/__init__.py"
 FIREWALLS = "plugins/module_utils/_engine_look/_firewalls.py"
 NETWORK = "plugins/module_utils/_engine_look/_network.py"
@@ -103,6 +104,12 @@ MUTANTS = [
         "A host shows a certificate that it made itself, and gets another host's name certified.",
         "unit/plugins/action/test_engine_plan.py::test_other_hosts_are_looked_at_only_for_names_that_the_ca_has_not_certified",
         (AUTHORITY, "[] if _chain.why_not_followed(sent, given) else list(", "list("),
+    ),
+    mutant(
+        "another-s-certificate-vouches-for-names",
+        "A host shows the certificate that another one shows to everybody, and gets that one's names certified.",
+        "unit/plugins/action/test_engine_plan.py::test_who_shows_another_host_s_certificate_does_not_get_its_names",
+        (ACTION, "sure = {*own, *(certified if its_own else ())}", "sure = {*own, *certified}"),
     ),
     mutant(
         "client-s-certificate-serves",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+ACTION = "plugins/action/engine_plan.py"
 CA = "plugins/module_utils/_store/_ca.py"
 DURABLE = "plugins/module_utils/_durable.py"
 FILE = "plugins/module_utils/_store/_file_ca.py"
@@ -116,8 +117,8 @@ MUTANTS = [
     mutant(
         "names-lost-in-a-rotation",
         "Clients that know the host by a name that was asked for once can't reach it any more.",
-        f"{OF_PLAN}::test_a_certificate_that_would_do_is_issued_anew_where_that_is_asked_for",
-        (PLAN, "dataclasses.replace(wanted, names=names)", "wanted"),
+        "unit/plugins/action/test_engine_plan.py::test_a_rotation_keeps_the_names_that_a_host_had",
+        (ACTION, "said += [name for name in certified if name not in said]", "pass"),
     ),
     mutant(
         "users-engine-by-the-variables",

@@ -13,7 +13,6 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _certificate, _service
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, Wanted, with_openrc
 
@@ -23,10 +22,7 @@ def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datet
     kept = _of_user(wanted.rootless_user, info) if wanted.rootless_user else _of_root(info)
     if not kept["port"] or not info["tls"]["certificate"]:
         return  # it does not listen for TLS: there is nothing to rotate
-    # A run without the variables of the one that has set the host up must not take names out of its certificate.
-    there = _authority.names_vouched_for(info["tls"]["certificate"], wanted.server_ca)
-    names = [*wanted.names, *(name for name in there if name not in wanted.names)]
-    _certificate.plan_tls(plan, dataclasses.replace(wanted, names=names), info, now)
+    _certificate.plan_tls(plan, wanted, info, now)
     if plan.changes or info["remembered"]["pending"]:
         _service.plan_action(plan, wanted, info)
     plan.apply.update(kept)

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import pathlib
 
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
@@ -76,10 +79,10 @@ class Hosts(dict):
 CA, OTHER_CA = _tls.new_ca("servers"), _tls.new_ca("others")
 
 
-def name(certificate=None, listen=(), asked=(), access="tls", said=("web1", "192.0.2.7", "192.0.2.66")):
-    hosts = Hosts(me={}, victim={"ansible_host": "192.0.2.66"}, web2={})
+def name(certificate=None, listen=(), asked=(), said=("web1", "192.0.2.7", "192.0.2.66"), others=None, **wish):
+    hosts = Hosts(me={}, victim={"ansible_host": "192.0.2.66"}, web2={}, **(others or {}))
     info = {"host": {"hostname": said[0], "addresses": list(said[1:])}, "tls": {"certificate": certificate}}
-    wanted = Wanted(access=access, listen=list(listen), server_ca=CA[1])
+    wanted = Wanted(listen=list(listen), server_ca=CA[1], **wish)
     action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
     task_vars = {"inventory_hostname": "me", "hostvars": hosts}
     warnings = action._name(wanted, ["192.0.2.7", "me"], list(asked), info, task_vars)
@@ -110,6 +113,60 @@ def test_other_hosts_are_looked_at_only_for_names_that_the_ca_has_not_certified(
     for certificate in (forged, "garbage", None):
         names, warnings, asked = name(certificate)
         assert "192.0.2.66" not in names and len(warnings) == 1 and asked
+
+
+@pytest.mark.parametrize("said", ["VICTIM", "*.example.org", "::ffff:192.0.2.66", "[192.0.2.66]", "[::FFFF:c000:242]"])
+def test_no_spelling_makes_it_the_host_s_own(said):
+    names, warnings, dummy = name(said=("web1", said))
+    assert names == ["192.0.2.7", "me", "web1"] and len(warnings) == 1
+
+
+def test_the_other_hosts_names_may_be_spelled_in_any_way():
+    others = {"DB.example.org": {"ansible_host": "2001:DB8:0::7"}}
+    assert name(said=("db.example.org", "2001:db8::7"), others=others)[0] == ["192.0.2.7", "me"]
+
+
+@pytest.mark.parametrize("rotate", ["", "certificates"])
+def test_who_shows_another_host_s_certificate_does_not_get_its_names(rotate):
+    """Anybody gets it in a handshake, and the public key in it as well."""
+    victim_s = _tls.issue_server(
+        CA[1], CA[0], _tls.new_key(), ["192.0.2.66", "victim", "*.example.org", "vip.example.org"]
+    )
+    names, warnings, asked = name(victim_s, said=("victim", "192.0.2.66", "192.0.2.8"), rotate=rotate)
+    kept = ["vip.example.org"] if rotate else []  # which is nobody's
+    assert names == ["192.0.2.7", "me", "192.0.2.8", *kept] and asked
+    assert len(warnings) == (3 if rotate else 2)
+
+
+def test_a_rotation_keeps_the_names_that_a_host_had():
+    had = ["192.0.2.5", "me", "*.example.org", "victim", "2001:db8::7"]
+    ours = _tls.issue_server(CA[1], CA[0], _tls.new_key(), had)
+    names, warnings, asked = name(ours, said=("me", "192.0.2.5"), rotate="ca")
+    assert set(names) == {"192.0.2.7", *had} and warnings == [] and not asked
+    names, warnings, dummy = name(ours, said=("me",))
+    assert names == ["192.0.2.7", "me"] and warnings == []
+
+
+def test_a_certificate_that_the_host_has_made_vouches_for_no_names():
+    key = _tls.new_key()
+    own = _tls.issue_server(CA[1], CA[0], key, ["192.0.2.7", "me"])
+    by_other = _tls.issue_server(OTHER_CA[1], OTHER_CA[0], key, ["192.0.2.7", "me", "bank.example"])
+    for forged in (by_other, by_other + own, _signed_by_a_host(own, key, "bank.example") + own):
+        assert name(forged, said=("me",), rotate="certificates")[0] == ["192.0.2.7", "me"]
+
+
+def _signed_by_a_host(own, key, name):
+    """What a host signs with the key of its own certificate, which is no CA's."""
+    loaded, issuer = (
+        serialization.load_pem_private_key(key.encode(), None),
+        x509.load_pem_x509_certificate(own.encode()),
+    )
+    other = serialization.load_pem_private_key(_tls.new_key().encode(), None).public_key()
+    start = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder(
+        issuer.subject, x509.Name([]), other, 7, start, start + datetime.timedelta(9)
+    ).add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    return builder.sign(loaded, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 # -- hooks and proxies

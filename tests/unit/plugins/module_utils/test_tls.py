@@ -149,6 +149,14 @@ def test_names_are_spelt_one_way():
     assert _tls.normal_names(["Web1", "web1", "[FD00::0:1]", "fd00::1", "*.x.org"]) == ["web1", "fd00::1", "*.x.org"]
 
 
+def test_an_address_is_what_clients_compare(server_ca):
+    """With its zone it would lack in each certificate, which would be issued anew by each run."""
+    names = ["fe80::1%eth0", "::ffff:192.0.2.7"]
+    assert _tls.normal_names([*names, "192.0.2.7"]) == ["fe80::1", "192.0.2.7"]
+    pem = _tls.issue_server(server_ca[1], server_ca[0], _tls.new_key(), names)
+    assert _tls.needs_renewal(pem, names) is None
+
+
 def test_client_certificate_is_for_clients_only(client_ca, server_ca):
     key = _tls.new_key()
     pem = _tls.issue_client(client_ca[1], client_ca[0], "alice", key)

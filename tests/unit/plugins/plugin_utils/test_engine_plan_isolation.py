@@ -311,8 +311,8 @@ def test_a_users_engine_is_rotated_as_its_unit_has_it(listen):
     unit = info["rootless"]["unit"] = rootless.unit("jo", 2378, listen, True, ["192.0.2.9"], script)
     assert base.rotated(info, "ca").changes == []
     for more in ({}, JO, {"rootless_user": "ann"}):
-        it = base.rotated(info, "certificates", **more)
-        assert it.action == "restart" and set(it.certificate["names"]) == set(base.NAMES)
+        it = base.rotated(info, "certificates", names=base.NAMES, **more)
+        assert it.action == "restart" and it.certificate["names"] == base.NAMES
         of, service = it.apply["rootless"], it.apply["service"]
         assert (it.apply["port"], it.apply["listen"]) == (2378, listen) and "socket" not in it.apply
         assert not any(of[one] for one in ("delegate", "system_off", "system_ran", "context"))
