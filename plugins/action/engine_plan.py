@@ -10,6 +10,7 @@ import datetime
 import pathlib
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
@@ -263,5 +264,7 @@ def _owners(hosts: t.Mapping[str, t.Mapping[str, t.Any]], but: str) -> dict[str,
     for host in hosts:
         if host != but:
             found.update(dict.fromkeys(_spelled([host]), host))
-            found.update(dict.fromkeys(_spelled([str(hosts[host].get("ansible_host", host))]), host))
+            # It may be made from what only other runs have; that is no fault of this host.
+            with contextlib.suppress(AnsibleError):
+                found.update(dict.fromkeys(_spelled([str(hosts[host].get("ansible_host", host))]), host))
     return found

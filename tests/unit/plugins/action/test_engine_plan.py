@@ -10,6 +10,7 @@ import pathlib
 
 import pytest
 import yaml
+from ansible.errors import AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -69,11 +70,16 @@ def test_all_variables_of_the_role_reach_the_plan_with_one_default():
 
 
 class Hosts(dict):
-    """As hostvars is: to ask for one host's variables takes its time."""
+    """As hostvars is: to ask for one host's variables takes its time, and what is in them may be made from what isn't there."""
 
     def __getitem__(self, name):
         self.asked = True
         return super().__getitem__(name)
+
+
+class Unmade(dict):
+    def get(self, name, default=None):
+        raise AnsibleUndefinedVariable(f"{name} is made from what is not there")
 
 
 CA, OTHER_CA = _tls.new_ca("servers"), _tls.new_ca("others")
@@ -167,6 +173,11 @@ def _signed_by_a_host(own, key, name):
         issuer.subject, x509.Name([]), other, 7, start, start + datetime.timedelta(9)
     ).add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     return builder.sign(loaded, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_that_another_host_s_address_can_t_be_told_is_nothing_to_this_one():
+    names, warnings, asked = name(others={"later": Unmade()}, said=("later", "web1", "192.0.2.66"))
+    assert names == ["192.0.2.7", "me", "web1"] and len(warnings) == 2 and asked
 
 
 # -- hooks and proxies
