@@ -20,7 +20,12 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_se
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_sources as _sources
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import find_file, plain, read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import (
+    find_file,
+    goes_on_alone,
+    plain,
+    read_pem,
+)
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._access import ALL
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
@@ -59,6 +64,7 @@ class ActionModule(ActionBase):
             options = _options(self._loader, arguments["wanted"])
             wanted = self._wanted(options)
             hooks = _hooks(self._loader, options)
+            self._check_turns(hooks, options)
             visit = Visit(self, task_vars or {}, arguments["user"] or "The user", options)
             info = plain(visit.look(_asked(options, arguments)))
             others = self._name(wanted, arguments["names"], options["tls_san"], info, task_vars or {})
@@ -96,6 +102,14 @@ class ActionModule(ActionBase):
             life=_authority.life_of(_PREFIX + "certificate_life", options["certificate_life"]),
             client_ca=self._pem("client_ca_cert", options) if tls else "",
         )
+
+    def _check_turns(self, hooks: dict[str, str], options: dict[str, t.Any]) -> None:
+        alone = goes_on_alone(self._task) if hooks and options["one_at_a_time"] else ""
+        if alone:
+            raise PlanError(
+                f"docker_engine_one_at_a_time is set, and by the play's strategy {alone!r} hosts don't wait for each other: give "
+                "the play strategy linear"
+            )
 
     def _name(
         self, wanted: Wanted, known: list[str], asked: list[str], info: dict[str, t.Any], task_vars: dict[str, t.Any]

@@ -99,3 +99,15 @@ def test_plays_over_machines_are_over_those_of_one_plan_alone(name: str) -> None
     hosts = {play["hosts"]: play.get("vars", {}).get("machine_group", "") for play in read(name)[1:]}
     del hosts["localhost"]
     assert hosts and all(".id | default('')" in pattern + group for pattern, group in hosts.items())
+
+
+# Ansible can't add hosts otherwise, and goes on with other machines after one that was refused.
+LOCKSTEP = ("add_host", "any_errors_fatal", "include_role", "leave_swarm.yml", "set_up_engine.yml", "rotate_")
+
+
+@pytest.mark.parametrize("name", [name for name in PLAYBOOKS if name != "bake_image"])
+def test_a_play_whose_hosts_wait_for_each_other_says_so(name: str) -> None:
+    """Else it is what ansible.cfg says."""
+    for play in read(name):
+        if any(word in str(play) for word in LOCKSTEP):
+            assert play["strategy"] == "linear", play["name"]

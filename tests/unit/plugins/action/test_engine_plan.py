@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import pathlib
@@ -23,7 +24,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pac
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
 # What the role's tasks use themselves, and what the plan knows by another name
-OF_THE_TASKS = {"start_timeout", "pipelining", "one_at_a_time"}
+OF_THE_TASKS = {"start_timeout", "pipelining"}
 PREPARED = {"names", "server_ca", "client_ca", "options", "life", "signed_here"}
 
 
@@ -202,6 +203,21 @@ def test_hooks_are_found_where_ansible_was_started(tmp_path, monkeypatch):
     (tmp_path / "drain.yml").write_text("[]")
     given = {"before_restart": "drain.yml", "after_restart": ""}
     assert engine_plan._hooks(loader, given) == {"before": str(tmp_path / "drain.yml")}
+
+
+@pytest.mark.parametrize("strategy", ["free", "host_pinned", "ansible.builtin.free", "mitogen_free", "linear"])
+def test_turns_are_refused_where_hosts_do_not_wait_for_each_other(strategy, mocker):
+    task = mocker.Mock()
+    task._parent._play.strategy = strategy
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    action._task = task
+    action._check_turns({}, {"one_at_a_time": True})
+    action._check_turns({"before": "drain.yml"}, {"one_at_a_time": False})
+    refused = (
+        contextlib.nullcontext() if strategy == "linear" else pytest.raises(PlanError, match=f"strategy '{strategy}'")
+    )
+    with refused:
+        action._check_turns({"before": "drain.yml"}, {"one_at_a_time": True})
 
 
 @pytest.mark.parametrize(
