@@ -66,6 +66,9 @@ class ActionModule(ActionBase):
             hooks = _hooks(self._loader, options)
             self._check_turns(hooks, options)
             visit = Visit(self, task_vars or {}, arguments["user"] or "The user", options)
+            by_ssh = options["access"] == "ssh" and not options["rotate"] and self._connection.transport != "local"
+            if by_ssh and not arguments["user"]:
+                arguments["user"] = visit.login()
             info = plain(visit.look(_asked(options, arguments)))
             others = self._name(wanted, arguments["names"], options["tls_san"], info, task_vars or {})
             if self._connection.transport == "local":

@@ -62,19 +62,28 @@ class Visit:
             raise self._error(found)
         return found
 
+    def login(self) -> str:
+        """Who is logged in there, which SSH's own configuration may say, and no variable; empty if it can't be told."""
+        done = self._reached(lambda: self.action._low_level_execute_command("id -un", sudoable=False))
+        return str((done["stdout"].split() or [""])[-1])
+
     def facts(self, found: dict[str, t.Any]) -> dict[str, t.Any]:
         """What Ansible is to remember of the host, so that the next module doesn't search for Python again."""
         facts = found.get("ansible_facts") or {}
         return {"ansible_facts": {_INTERPRETER: facts[_INTERPRETER]}} if _INTERPRETER in facts else {}
 
     def _module(self, asked: dict[str, t.Any]) -> dict[str, t.Any]:
+        name = "dockyard.machine.engine_info"
+        return self._reached(
+            lambda: self.action._execute_module(module_name=name, module_args=asked, task_vars=self.task_vars)
+        )
+
+    def _reached(self, call: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+        """What a call has to say once the host answers."""
         end = time.monotonic() + self.connect_timeout
         while True:
             try:
-                found: dict[str, t.Any] = self.action._execute_module(
-                    module_name="dockyard.machine.engine_info", module_args=asked, task_vars=self.task_vars
-                )
-                return found
+                return call()
             except AnsibleAuthenticationFailure:
                 raise
             except AnsibleConnectionFailure as error:

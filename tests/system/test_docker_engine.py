@@ -279,7 +279,13 @@ def test_environment_is_private(engine_host, play):
 
 def test_access_can_change_under_a_running_container(engine_host, play, client, container):
     alive = container_pid(engine_host, client, container)
-    play(engine_host, docker_engine_access="ssh")
+    # Whose login it is may be said by SSH's configuration alone.
+    play(
+        engine_host,
+        docker_engine_access="ssh",
+        ansible_user="",
+        ansible_ssh_common_args=f"-o User={engine_host.user}",
+    )
     assert ping(engine_host) == "ConnectionRefusedError"
     assert engine_host.ssh("test -e /etc/docker/tls/key.pem", check=False).returncode
     # The group counts from the next login on.

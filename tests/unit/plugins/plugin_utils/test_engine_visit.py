@@ -35,8 +35,10 @@ class Action:
             raise answer
         return answer
 
-    def _low_level_execute_command(self, command):
+    def _low_level_execute_command(self, command, sudoable=True):
         self.commands.append(command)
+        if not sudoable:
+            return {"rc": 0, "stdout": self._execute_module("id", {}, {"ansible_facts": {}}), "stderr": ""}
         return {"rc": self.rc, "stdout": "no such package\r\n", "stderr": "Shared connection to 192.0.2.7 closed.\r\n"}
 
     def _compute_environment_string(self):
@@ -71,6 +73,12 @@ def test_a_host_that_answers_late_is_waited_for():
     action = Action(*[AnsibleConnectionFailure("Connection refused")] * 3, SEEN)
     assert visit(action).look({}) == SEEN
     assert (len(action.asked), action.resets) == (4, 3)
+
+
+def test_who_is_logged_in_is_asked_without_becoming_root():
+    action = Action(AnsibleConnectionFailure("Connection refused"), "jo\n")
+    assert visit(action).login() == "jo" and action.commands == ["id -un"] * 2
+    assert visit(Action("\n")).login() == ""
 
 
 def test_a_host_that_does_not_answer_is_waited_for_so_long(clock):
