@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.module_utils._record import NO_TLS
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_sources as _sources
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import (
@@ -179,7 +180,7 @@ class ActionModule(ActionBase):
                 "version": info["engine"].get("version"),
                 "api_version": info["engine"].get("api_version"),
                 "access": wanted.access,
-                "authority": plan.trust_id or "none",
+                "authority": plan.trust_id or NO_TLS,
                 **plan.access,
                 "certificate_not_before": look.get("not_before"),
                 "certificate_not_after": look.get("not_after"),

@@ -13,7 +13,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import Sto
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
-ENGINE = ("version", "api_version", "certificate_not_before", "certificate_not_after", "authority", "renewed", "swarm")
+CERTIFICATE = ("certificate_not_before", "certificate_not_after")
+ENGINE = ("version", "api_version", *CERTIFICATE, "authority", "renewed", "swarm")
 
 
 class ActionModule(ControllerAction):
@@ -61,6 +62,9 @@ class ActionModule(ControllerAction):
         }
         after = dict(before)
         given = args["engine"] or {}
+        if given.get("authority") == _record.NO_TLS:
+            # With TLS its certificate went, and the end of that one is nothing to warn of.
+            engine = {key: value for key, value in engine.items() if key not in CERTIFICATE}
         after["engine"] = {**engine, **{key: given[key] for key in ENGINE if given.get(key) is not None}}
         if args["reached"]:
             # A record without SSH can't have been reached; of what the first boot needed, nothing may stay.

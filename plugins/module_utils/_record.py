@@ -40,6 +40,7 @@ def check_name(name: str) -> None:
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 NEVER = "never"  # as an end
 UNTAGGED = "untagged"  # kept: what belongs to the machine may still bear a former end
+NO_TLS = "none"  # the authority of a host without TLS
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 

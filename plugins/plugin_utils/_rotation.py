@@ -20,8 +20,6 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet, _f
 from ansible_collections.dockyard.machine.plugins.plugin_utils._given_ca import GivenCA
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
 
-NO_TLS = "none"  # what a host without TLS works with
-
 Result = dict[str, t.Any]
 
 
@@ -47,7 +45,7 @@ class Run:
         lacking = self._lacking(rotation)
         passes = rotation and not rotation.step.hosts and (self.drop or not _next_drops(rotation))
         if passes or (rotation is None and self.begin):  # the step after this one is everybody's
-            lacking = [one.name for one in self._machines() if _engine(one).get("authority") != NO_TLS]
+            lacking = [one.name for one in self._machines() if _engine(one).get("authority") != _record.NO_TLS]
         result = self._result(rotation, rotation, lacking)
         return {**result, "changed": bool(rotation or self.begin), "done": rotation is None and not self.begin}
 
@@ -203,7 +201,7 @@ def _engine(machine: Machine) -> dict[str, t.Any]:
 
 def _has(engine: dict[str, t.Any], wanted: str, rotation: _ca.Rotation) -> bool:
     renewed = rotation.kind != "certificates" or engine.get("renewed") == rotation.id
-    return engine.get("authority") == NO_TLS or engine.get("authority") == wanted and renewed
+    return engine.get("authority") == _record.NO_TLS or engine.get("authority") == wanted and renewed
 
 
 def _next_drops(rotation: _ca.Rotation) -> bool:

@@ -143,6 +143,20 @@ def test_what_a_record_is_to_note(store):
     assert after == {"engine": {}, "reached": True, "first_boot": False, "host_key_from_user_data": False}
 
 
+def test_the_end_of_a_certificate_that_went_with_tls_is_forgotten(store):
+    """Else there would be warnings of it, which nothing could end."""
+    ends = {"certificate_not_before": "2026-01-01T00:00:00Z", "certificate_not_after": "2027-01-01T00:00:00Z"}
+    store.save_observed("a", {"engine": {"version": "1", "authority": "3fb4", **ends}})
+    nothing = dict.fromkeys(ends)
+    for engine, left in (
+        ({"authority": "none", **nothing}, {"authority": "none"}),
+        ({"swarm": {}}, {"authority": "3fb4", "swarm": {}, **ends}),
+    ):
+        args = {"name": "a", "engine": engine, "reached": False}
+        dummy, after = machine_record.ActionModule._compare(store, args, store.read("a"))
+        assert after["engine"] == {"version": "1", **left}
+
+
 def test_a_machine_that_is_not_there_or_not_any_more(store, monkeypatch):
     action = machine_record.ActionModule.__new__(machine_record.ActionModule)
     action._task = types.SimpleNamespace(check_mode=False)
