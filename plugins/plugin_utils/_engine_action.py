@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
+
+# A key without its first and last line, or in base64 once more
+_NO_PATH = re.compile(r"[\w+/=\s-]{100,}|.*\n.*", re.DOTALL)
 
 
 def read_pem(loader: DataLoader, option: str, value: str | None) -> str:
@@ -19,8 +23,14 @@ def read_pem(loader: DataLoader, option: str, value: str | None) -> str:
         return ""
     if "-----BEGIN " in value:
         return value.strip() + "\n"
+    path = find_file(loader, value)
+    if _NO_PATH.fullmatch(value) and not os.path.exists(path):
+        raise AnsibleActionFail(
+            f"{option} is a text of {len(value)} characters, which is neither PEM (-----BEGIN …) nor the path of a file on the "
+            "controller. It is not shown, as it can be secret"
+        )
     try:
-        with open(loader.get_real_file(find_file(loader, value), decrypt=True), encoding="utf-8") as stream:
+        with open(loader.get_real_file(path, decrypt=True), encoding="utf-8") as stream:
             content = stream.read()
     except (AnsibleError, OSError, UnicodeDecodeError) as error:
         raise AnsibleActionFail(f"{option} is {value!r}, which can't be read on the controller: {error}") from error

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import base64
+import traceback
+
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
 
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -29,6 +33,19 @@ def test_what_is_no_pem_is_named(tmp_path):
         with pytest.raises(AnsibleActionFail, match=said) as caught:
             read_pem(DataLoader(), "docker_engine_server_ca_key", value)
         assert "docker_engine_server_ca_key" in str(caught.value)
+
+
+def test_a_key_in_another_form_is_not_shown():
+    lines = _tls.new_key().splitlines()
+    forms = ["".join(lines[1:-1]), "\n".join(lines[1:-1]), base64.b64encode("\n".join(lines).encode()).decode()]
+    for form in forms:
+        with pytest.raises(AnsibleActionFail, match="neither PEM") as caught:
+            read_pem(DataLoader(), "docker_engine_server_ca_key", form)
+        said = traceback.format_exception(caught.value)
+        assert not any(part in "".join(said) for part in (form, form[-20:]))
+    long_path = f"/home/{'deploy/' * 20}ca-key.pem"
+    with pytest.raises(AnsibleActionFail, match=long_path):
+        read_pem(DataLoader(), "docker_engine_server_ca_key", long_path)
 
 
 def test_plain_values():
