@@ -11,7 +11,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority, _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._client_folder import CA, CERT, ClientFolder
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import read_certificates, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
@@ -87,7 +87,7 @@ class ActionModule(ControllerAction):
 
     def _authorities(self, args: dict[str, t.Any]) -> tuple[_authority.Authority, str]:
         """Who signs, and whom the client is to trust: what is given, else the store's."""
-        given, server_ca = args["client_ca_cert"], read_pem(self._loader, SERVER_CA, args[SERVER_CA])
+        given, server_ca = args["client_ca_cert"], read_certificates(self._loader, SERVER_CA, args[SERVER_CA])
         if not given:
             for option in ("client_ca_key", "client_ca_command"):
                 if args[option]:

@@ -25,7 +25,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action im
     find_file,
     goes_on_alone,
     plain,
-    read_pem,
+    read_certificates,
 )
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._access import ALL
@@ -93,7 +93,7 @@ class ActionModule(ActionBase):
         tls = options["access"] == "tls"
         ours = _proxy_variables(options)
         fields = {field.name for field in dataclasses.fields(Wanted)}
-        server_ca = self._pem("server_ca_cert", options) if tls else ""
+        server_ca = self._certificates("server_ca_cert", options) if tls else ""
         return Wanted(
             **{name: value for name, value in options.items() if name in fields and name not in _PREPARED},
             options={name: options[name] for name in OPTIONS},
@@ -104,7 +104,7 @@ class ActionModule(ActionBase):
             server_ca=server_ca,
             signed_here=bool(options["server_ca_key"]),
             life=_authority.life_of(_PREFIX + "certificate_life", options["certificate_life"]),
-            client_ca=self._pem("client_ca_cert", options) if tls else "",
+            client_ca=self._certificates("client_ca_cert", options) if tls else "",
         )
 
     def _check_turns(self, hooks: dict[str, str], options: dict[str, t.Any]) -> None:
@@ -145,8 +145,8 @@ class ActionModule(ActionBase):
             for name in taken
         ]
 
-    def _pem(self, option: str, options: dict[str, t.Any]) -> str:
-        return read_pem(self._loader, _PREFIX + option, options[option])
+    def _certificates(self, option: str, options: dict[str, t.Any]) -> str:
+        return read_certificates(self._loader, _PREFIX + option, options[option])
 
     def _rehearse(self, wanted: Wanted, plan: Plan, options: dict[str, t.Any]) -> None:
         """Find out that a certificate can't be issued before the host is touched, not after."""

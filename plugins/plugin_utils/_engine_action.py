@@ -16,6 +16,8 @@ from ansible.parsing.dataloader import DataLoader
 # A key without its first and last line, or in base64 once more
 _NO_PATH = re.compile(r"[\w+/=\s-]{100,}|.*\n.*", re.DOTALL)
 
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
 
 def read_pem(loader: DataLoader, option: str, value: str | None) -> str:
     """The PEM text itself, or that of the file named, which may be encrypted with Ansible Vault."""
@@ -37,6 +39,15 @@ def read_pem(loader: DataLoader, option: str, value: str | None) -> str:
     if "-----BEGIN " not in content:
         raise AnsibleActionFail(f"{option} is {value!r}, but that file has no PEM in it")
     return content
+
+
+def read_certificates(loader: DataLoader, option: str, value: str | None) -> str:
+    """The certificates of a PEM text or file alone: they go to hosts and clients, and their CA's key may lie beside them."""
+    text = read_pem(loader, option, value)
+    found = _CERTIFICATE.findall(text)
+    if text and not found:
+        raise AnsibleActionFail(f"{option} has no certificate in it (-----BEGIN CERTIFICATE-----)")
+    return "".join(f"{one}\n" for one in found)
 
 
 def find_file(loader: DataLoader, value: str) -> str:

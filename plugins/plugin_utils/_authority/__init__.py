@@ -24,7 +24,11 @@ from ansible_collections.dockyard.machine.plugins.module_utils._record import se
 from ansible_collections.dockyard.machine.plugins.module_utils._tls import TlsError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._authority import _answer, _chain, _command
 from ansible_collections.dockyard.machine.plugins.plugin_utils._authority._answer import Request
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import find_file, read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import (
+    find_file,
+    read_certificates,
+    read_pem,
+)
 
 __all__ = [
     "Authority",
@@ -136,7 +140,7 @@ def open_authority(loader: DataLoader, option: str, options: t.Mapping[str, t.An
         raise TlsError(f"{option}_key and {option}_command are given: only one of them can sign")
     return Authority(
         option,
-        read_pem(loader, f"{option}_cert", options.get(f"{option}_cert")),
+        read_certificates(loader, f"{option}_cert", options.get(f"{option}_cert")),
         read_pem(loader, f"{option}_key", options.get(f"{option}_key")),
         command,
         options.get(f"{option}_timeout") or 60,

@@ -11,6 +11,7 @@ import sys
 import types
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
@@ -55,6 +56,16 @@ def mode(path):
 def pair_is_whole(folder, ca):
     certificate = (folder / "cert.pem").read_text()
     return _tls.belongs((folder / "key.pem").read_text(), certificate) and pki.issued_by(certificate, ca)
+
+
+def test_no_key_of_a_ca_gets_into_the_folder(make, store, tmp_path):
+    files = store.ca_files()
+    certificate, key = files["server-ca.pem"], files["server-ca-key.pem"]
+    with pytest.raises(AnsibleActionFail, match="server_ca_cert has no certificate in it"):
+        make(server_ca_cert=key)
+    assert not (tmp_path / "jo").exists()
+    make(server_ca_cert=key + certificate)
+    assert (tmp_path / "jo" / "ca.pem").read_text() == certificate
 
 
 def test_a_folder_for_docker_clients(make, store, tmp_path):

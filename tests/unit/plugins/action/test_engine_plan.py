@@ -41,6 +41,15 @@ def test_a_variable_without_a_value_is_one_that_is_not_given():
     assert secrets.secrets_of('{"environment": null, "proxies": null, "client_proxies": null}') == ({}, {})
 
 
+def test_no_key_of_a_ca_goes_to_the_host():
+    key, certificate = _tls.new_ca("both")
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    action._loader = DataLoader()
+    combined = {"server_ca_cert": certificate + key, "client_ca_cert": key + certificate}
+    wanted = action._wanted(engine_plan._options(action._loader, combined))
+    assert (wanted.server_ca, wanted.client_ca) == (certificate, certificate)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

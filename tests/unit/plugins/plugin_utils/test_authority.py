@@ -370,5 +370,8 @@ def test_options_are_read_from_files_and_only_one_of_them_signs(tmp_path, interm
     options = {"x_ca_cert": "ca.pem", "x_ca_key": intermediate.key_pem, "x_ca_timeout": 5}
     it = _authority.open_authority(loader, "x_ca", options)
     assert (it.bundle, it.key, it.limit) == (intermediate.bundle, intermediate.key_pem, 5)
+    # One file for all: what goes elsewhere with the certificates is not the key
+    combined = options | {"x_ca_cert": intermediate.key_pem + intermediate.bundle}
+    assert _authority.open_authority(loader, "x_ca", combined).bundle == intermediate.bundle
     with pytest.raises(_tls.TlsError, match="x_ca_key and x_ca_command are given"):
         _authority.open_authority(loader, "x_ca", options | {"x_ca_command": ["sign"]})

@@ -12,7 +12,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain, read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import (
+    plain,
+    read_certificates,
+    read_pem,
+)
 
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
@@ -33,6 +37,15 @@ def test_what_is_no_pem_is_named(tmp_path):
         with pytest.raises(AnsibleActionFail, match=said) as caught:
             read_pem(DataLoader(), "docker_engine_server_ca_key", value)
         assert "docker_engine_server_ca_key" in str(caught.value)
+
+
+def test_of_a_ca_s_file_only_the_certificates_are_taken(tmp_path):
+    other = PEM.replace("AAAA", "BBBB")
+    (tmp_path / "combined.pem").write_text(f"subject=CN = ca\n{PEM}{_tls.new_key()}{other.strip()}")
+    assert read_certificates(DataLoader(), "x", str(tmp_path / "combined.pem")) == PEM + other
+    assert read_certificates(DataLoader(), "x", "") == ""
+    with pytest.raises(AnsibleActionFail, match="x has no certificate in it"):
+        read_certificates(DataLoader(), "x", _tls.new_key())
 
 
 def test_a_key_in_another_form_is_not_shown():
