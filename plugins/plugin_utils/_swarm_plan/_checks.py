@@ -65,6 +65,7 @@ def check_hosts(
         wish = wishes.get(host)
         if wish is None or wish.state == "kept":
             continue
+        _refuse_copy(host, look, wishes, nodes[host])
         if not look.running and not seen.check_mode and wish.state == "present":
             raise MachineError(
                 f"The Engine of {host} does not run", code="no_engine", remedy="Run the role docker_engine on it first"
@@ -107,6 +108,20 @@ def check_hosts(
         elif look.state == "active" and nodes[host] is None:
             _refuse_foreign(host, look, wish, cluster, seen)
     _refuse_to_adopt(wishes, nodes, cluster)
+
+
+def _refuse_copy(host: str, look: Local, wishes: dict[str, Wish], node: Node | None) -> None:
+    """A host that says that it is the node of another one: a copy of its disk, or a lie."""
+    whose = [
+        name for name, wish in wishes.items() if node and node.id == look.id and node.labels.get(HOST) == wish.identity
+    ]
+    if node and whose and host not in whose:
+        raise MachineError(
+            f"{host} says that it is the node {node.id}, which is {whose[0]}",
+            code="copy",
+            remedy=f"If it was made from a copy of {whose[0]}, let it forget the swarm: stop its Engine, remove /var/lib/docker/swarm "
+            f"on it, and start it; then run this again. If it is {whose[0]} by another name, name it once",
+        )
 
 
 def _refuse_to_adopt(wishes: dict[str, Wish], nodes: dict[str, Node | None], cluster: Cluster | None) -> None:

@@ -102,6 +102,17 @@ def test_a_node_that_left_by_itself_joins_again_and_its_former_node_goes():
     assert (made.leaving.remove, made.join, made.nodes) == (["n-w1"], {}, [])
 
 
+@pytest.mark.parametrize("wish", ["worker", "absent"])
+def test_a_copy_of_a_node_is_neither_changed_nor_removed_in_its_place(wish):
+    """It would be demoted, or taken out of the swarm, with all that runs there."""
+    seen = answer(node("m1", "manager"), node("m2", "manager"), node("m3", "manager"))
+    hosts = {"m1": "manager", "m2": "manager", "w1": wish}
+    error = refusal(hosts, seen, looks={"w1": local("active", id="n-m2")})
+    assert error.code == "copy" and "w1 says that it is the node n-m2, which is m2" in error.text()
+    renamed = plan({"m1": "manager", "w1": wish}, seen, looks={"w1": local("active", id="n-m2")})
+    assert renamed.changes, "nobody else is of that name any more"
+
+
 def test_promotions_come_before_demotions():
     made = plan({"m1": "worker", "w1": "manager"}, answer(node("m1", "manager"), node("w1")))
     assert [(step["hostname"], step["role"]) for step in made.nodes] == [("n-w1", "manager"), ("n-m1", "worker")]
