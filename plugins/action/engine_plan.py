@@ -67,8 +67,8 @@ class ActionModule(ActionBase):
             hooks = _hooks(self._loader, options)
             self._check_turns(hooks, options)
             visit = Visit(self, task_vars or {}, arguments["user"] or "The user", options)
-            by_ssh = options["access"] == "ssh" and not options["rotate"] and self._connection.transport != "local"
-            if by_ssh and not arguments["user"]:
+            asked_for = options["access"] == "ssh" and not (options["rotate"] or options["rootless_user"])
+            if asked_for and not arguments["user"] and self._connection.transport != "local":
                 arguments["user"] = visit.login()
             info = plain(visit.look(_asked(options, arguments)))
             others = self._name(wanted, arguments["names"], options["tls_san"], info, task_vars or {})
