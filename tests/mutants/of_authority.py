@@ -13,6 +13,7 @@ CHAIN = "plugins/plugin_utils/_authority/_chain.py"
 COMMAND = "plugins/plugin_utils/_authority/_command.py"
 EXPIRY = "plugins/plugin_utils/_expiry.py"
 FOLDER = "plugins/plugin_utils/_client_folder.py"
+READING = "plugins/plugin_utils/_engine_action.py"
 GIVEN = "plugins/plugin_utils/_given_ca.py"
 RUN = "plugins/plugin_utils/_rotation.py"
 STORE_CA = "plugins/action/store_ca.py"
@@ -50,6 +51,12 @@ MUTANTS = [
         "Hosts get certificates that no client trusts yet.",
         f"{OF_GIVEN}::test_another_ca_comes_by_a_rotation_and_not_otherwise",
         (RUN, 'if self.given and self.given.is_in(files) != (self.kind == "certificates"):', "if False:"),
+    ),
+    mutant(
+        "key-beside-the-certificate-goes-along",
+        "Of a file with both, the CA's key lies on each host for all to read.",
+        "unit/plugins/action/test_engine_plan.py::test_no_key_of_a_ca_goes_to_the_host",
+        (READING, 'return "".join(f"{one}\\n" for one in found)', "return text"),
     ),
     mutant(
         "host-vouches-for-names",
