@@ -82,7 +82,9 @@ class ActionModule(ActionBase):
             _sources.fetch(plan, options["download"] == "controller", self._task.check_mode)
         except (PlanError, _tls.TlsError) as error:
             return unsafe({"failed": True, "msg": str(error)})
-        result = self._result(wanted, plan, info) | {"hooks": hooks if plan.restarts else {}}
+        result = self._result(wanted, plan, info) | {
+            "hooks": {when: file for when, file in hooks.items() if when in plan.hooks}
+        }
         result["changed"] = result["changed"] or visit.python_installed
         # What the host said is in it, and a host must not make the controller evaluate anything.
         return unsafe(result | visit.facts(info))

@@ -48,6 +48,10 @@ options:
   certificate:
     description: The Engine's certificate as PEM, if there is a new one.
     type: str
+  after_restart_done:
+    description: That what comes after a restart was done, and is not owed any more. Nothing else is done then.
+    type: bool
+    default: false
   secrets:
     description:
       - The Engine's environment and proxies and those of Docker's clients, as a JSON object of the role's variables
@@ -293,6 +297,7 @@ def main() -> None:
             "install": {"type": "dict", "default": {}},
             "apply": {"type": "dict", "default": {}},
             "certificate": {"type": "str"},
+            "after_restart_done": {"type": "bool", "default": False},
             "secrets": {"type": "str", "default": "{}", "no_log": True},
             "port": {"type": "int"},
             "start_timeout": {"type": "int", "default": 120},
@@ -301,7 +306,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     prepare, plan = module.params["prepare"], module.params["apply"]
-    changed = bool(prepare.keys() - {"request"} or module.params["install"] or plan)
+    done = module.params["after_restart_done"]
+    changed = bool(prepare.keys() - {"request"} or module.params["install"] or plan or done)
     result: dict[str, t.Any] = {"changed": changed, "action": plan.get("action")}
     if plan.get("diff") and module._diff:
         result["diff"] = plan["diff"]
@@ -309,7 +315,10 @@ def main() -> None:
         module.exit_json(**result)
     try:
         with host.alone(LOCK, module.params["wait_timeout"]):
-            result.update(perform(module.params))
+            if done:
+                files.remember(files.remembered(), files.owed(), after_restart=False)
+            else:
+                result.update(perform(module.params))
     except OSError as error:
         module.fail_json(msg=places.why(error, str(error.filename)) if error.filename else str(error))
     except (host.HostError, ValueError) as error:

@@ -146,7 +146,7 @@ class Engine:
             "packages": {"manager": "apt"},
             "rootless": {"unit_user": None},
             "places": _Everywhere({"/": everywhere}),
-            "remembered": {"pending": state.get("pending")},
+            "remembered": {"pending": state.get("pending"), "after_restart": False},
             "tls": {
                 "ca": self.files.get(cfg.CA_PATH),
                 "certificate": self.files.get(cfg.CERTIFICATE_PATH),

@@ -116,6 +116,12 @@ MUTANTS = [
         (SERVICE, 'if acted == "reload" and _runs():', 'if acted == "reload":'),
     ),
     mutant(
+        "forgets-what-comes-after-a-restart",
+        "A host that was drained for a restart stays so, and no run says it.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::test_what_comes_after_a_restart_is_owed_until_it_is_done",
+        ("plugins/plugin_utils/_engine_plan/_service.py", "= owed or (plan.restarts and", "= (plan.restarts and"),
+    ),
+    mutant(
         "start-that-is-a-restart",
         "Containers end, and nobody was asked.",
         "unit/plugins/plugin_utils/test_engine_plan.py::test_a_start_beside_an_engine_that_runs_is_a_restart",

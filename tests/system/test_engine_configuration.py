@@ -224,6 +224,15 @@ def test_configuration_hooks_are_run_around_a_restart_only(host, play, container
     ]  # fmt: skip
     assert len({old, back, engine_pid(host)}) == 3
 
+    # What comes after it is owed until it was done, also where a run was cut off before
+    failed = play(host, ok=False, **hooks | {"docker_engine_after_restart": broken}, **quiet)
+    assert "no quorum" in failed.message and config_of(host)["log-level"] == "warn"
+    pid = engine_pid(host)
+    owed = play(host, **hooks, **quiet)
+    assert owed.changed and owed.facts["action"] is None and engine_pid(host) == pid
+    assert host.out("tail -n 1 /run/hooks") == f"after {pid} False"
+    assert not play(host, **hooks, **quiet).changed
+
 
 @pytest.mark.long
 def test_configuration_that_one_host_refuses_goes_on_to_no_other_in_turn(bed, play, tmp_path):

@@ -115,4 +115,5 @@ def about_memory() -> dict[str, t.Any]:
         "clients": content.get("clients") or {},
         "pending": content.get("pending"),
         "tls": content.get("tls") is True,
+        "after_restart": content.get("after_restart") is True,
     }

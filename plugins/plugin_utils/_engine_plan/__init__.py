@@ -84,6 +84,7 @@ def _settings_of(wanted: Wanted, info: dict[str, t.Any]) -> t.Callable[[Plan, Wa
 def _finished(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> Plan:
     _guest.check_clock(plan, wanted, info, now)
     _guest.check_places(plan, info)
+    _service.plan_hooks(plan, wanted, info)
     if plan.changes:
         # Outside check mode the difference is shown by the task that makes it.
         plan.apply.update(action=plan.action, diff=plan.diff)

@@ -54,6 +54,7 @@ class Wanted:
     life: datetime.timedelta = _tls.CERTIFICATE_LIFE
     client_ca: str = ""
     rotate: str = ""
+    after_restart: str = ""  # a file of tasks
 
 
 @dataclasses.dataclass
@@ -72,6 +73,7 @@ class Plan:
     live_restore: bool = False  # whether the configuration lets containers outlive the Engine
     stops: str = ""  # why no container can outlive it, live-restore or not
     source: str = ""  # where the Engine comes from, once that is settled
+    hooks: list[str] = dataclasses.field(default_factory=list)  # of "before" and "after" a restart, what is to be done
     diff: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
     @property

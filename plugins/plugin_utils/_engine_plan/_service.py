@@ -70,6 +70,17 @@ def plan_action(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     _keep_containers(plan, wanted, info)
 
 
+def plan_hooks(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
+    """What comes after a restart is owed until it is done: else a host that was drained for it could stay so."""
+    owed = info["remembered"]["after_restart"] and bool(wanted.after_restart)
+    if plan.restarts:
+        plan.hooks = ["before", "after"]
+    elif owed:
+        plan.hooks = ["after"]
+        plan.changes.append("do what comes after a restart: an earlier run did not")
+    plan.apply.setdefault("remember_then", {})["after_restart"] = owed or (plan.restarts and bool(wanted.after_restart))
+
+
 def _check_answers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """Of an Engine that hangs, nobody knows what a restart would end."""
     active = info["units"]["docker.service"]["active"] == "active"

@@ -137,11 +137,23 @@ def test_no_unit_no_command():
 def test_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
     path = tmp_path / "engine.json"
     monkeypatch.setattr(cfg, "STATE_PATH", str(path))
-    assert _engine.about_memory() == {"config": {}, "clients": {}, "pending": None, "tls": False}
+    assert _engine.about_memory() == {
+        "config": {},
+        "clients": {},
+        "pending": None,
+        "tls": False,
+        "after_restart": False,
+    }
     path.write_text("{")
-    assert _engine.about_memory() == {"config": {}, "clients": {}, "pending": None, "tls": False}
+    assert _engine.about_memory() == {
+        "config": {},
+        "clients": {},
+        "pending": None,
+        "tls": False,
+        "after_restart": False,
+    }
     path.write_text(json.dumps({"schema": 1, "config": {"debug": True}, "pending": "restart", "tls": True, "later": 1}))
-    found = {"config": {"debug": True}, "clients": {}, "pending": "restart", "tls": True}
+    found = {"config": {"debug": True}, "clients": {}, "pending": "restart", "tls": True, "after_restart": False}
     assert _engine.about_memory() == found
 
 

@@ -55,7 +55,7 @@ def fresh():
         },
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
         "environment": {"names": [], "matches": True, "others": []},
-        "remembered": {"config": {}, "clients": {}, "pending": None, "tls": False},
+        "remembered": {"config": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False},
         "clients": {}, "firewalls": {"systemd": {"active": True}},
         "places": {
             path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
@@ -169,8 +169,8 @@ def test_tls_files_that_the_role_has_not_put_there_stay():
         info["units"][name]["own_drop_in"] = None
     it = plan(info, access="ssh")
     assert it.changes == [] and not it.apply["remove_tls"]
-    assert plan(info, access="local", config={"debug": True}).apply["remember_then"] == {"tls": False}
-    assert plan(info).apply["remember_then"] == {"tls": True}
+    assert plan(info, access="local", config={"debug": True}).apply["remember_then"]["tls"] is False
+    assert plan(info).apply["remember_then"]["tls"] is True
 
 
 def test_package_lists_that_are_fresh_are_not_read_again():
@@ -341,6 +341,24 @@ def test_what_an_interrupted_run_owes():
     info = done()
     info["remembered"]["pending"] = "restart"
     assert plan(info).action == "restart"
+
+
+def test_what_comes_after_a_restart_is_owed_until_it_is_done():
+    def owes(it):
+        return it.apply["remember_then"]["after_restart"]
+
+    info, restart = done(), {"config": {"log-driver": "local"}}
+    assert plan(info).hooks == [] and not owes(plan(info, **restart)), "there is no such file"
+    it = plan(info, after_restart="back.yml", **restart)
+    assert it.hooks == ["before", "after"] and owes(it)
+    it = plan(info, after_restart="back.yml", config={"debug": True})
+    assert (it.action, it.hooks) == ("reload", []) and not owes(it)
+    info["remembered"]["after_restart"] = True
+    assert plan(info).changes == [], "nobody asks for it any more"
+    it = plan(info, after_restart="back.yml")
+    assert (it.action, it.hooks) == (None, ["after"]) and owes(it)
+    assert it.changes == ["do what comes after a restart: an earlier run did not"]
+    assert plan(info, after_restart="back.yml", **restart).hooks == ["before", "after"]
 
 
 @pytest.mark.parametrize("owed", [{"pending": "start"}, {"socket": "failed"}])

@@ -65,7 +65,7 @@ def test_clients_get_their_proxies_without_the_engine():
     planned = plan(info)
     assert planned.action is None and planned.apply["clients"] == {"jo": {"set": ["httpProxy"], "unset": []}}
     assert planned.apply["remember_first"] == {"clients": {"al": ["noProxy"], "jo": ["httpProxy"]}}
-    assert planned.apply["remember_then"] == {"clients": {"jo": ["httpProxy"]}, "tls": True}
+    assert planned.apply["remember_then"] == {"clients": {"jo": ["httpProxy"]}, "tls": True, "after_restart": False}
     assert planned.changes == ["/home/jo/.docker/config.json: set httpProxy"]
     info["remembered"]["clients"] = {"jo": ["httpProxy"]}
     info["clients"] = client(ours=["httpProxy"])
