@@ -46,7 +46,13 @@ class Archive:
         folder = f"{static.FOLDER}/{self.step['checksum']}"
         if not os.path.isdir(folder):
             self._unpack(folder)
-        said = host.run(f"{folder}/dockerd", "--version")[1].strip()
+        try:
+            said = host.run(f"{folder}/dockerd", "--version")[1].strip()
+        except HostError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise HostError(
+                f"The archive's programs don't run on this host, which is {os.uname().machine}: {error}. Nothing was installed"
+            ) from None
         version = said.split("version ")[-1].split(",")[0]
         if not versions.asked_for(version, self.step["version"]):
             shutil.rmtree(folder, ignore_errors=True)

@@ -50,6 +50,8 @@ def run(
         done = _process.run(command, limit, env=variables)
     except FileNotFoundError:
         raise HostError(f"{command[0]} is not installed") from None
+    except OSError as error:  # of another architecture, or where nothing may be run
+        raise HostError(f"{command[0]} can't be run: {error.strerror}") from None
     except _process.TimeoutExpired:
         raise HostError(f"'{' '.join(command)}' did not end within {limit:.0f} s") from None
     out, err = done.stdout, done.stderr

@@ -315,16 +315,11 @@ def test_an_archive_that_is_not_what_was_asked_for(opt, told, more, said):
     assert not (opt / "engine" / digest).exists() and not it.go_back()
 
 
-def test_a_download_is_in_place_only_with_its_checksum(tmp_path):
-    source, path = tmp_path / "source", tmp_path / "folder" / "path"
-    source.write_bytes(b"words")
-    with pytest.raises(_download.DownloadError, match="asked for is 0000"):
-        _download.fetch_file(source.as_uri(), str(path), "0" * 64)
-    assert not path.exists() and not list(path.parent.iterdir())
-    _download.fetch_file(source.as_uri(), str(path), hashlib.sha256(b"words").hexdigest())
-    assert path.read_bytes() == b"words"
-    with pytest.raises(_download.DownloadError, match="could not be read"):
-        _download.fetch((tmp_path / "none").as_uri())
-    source.write_bytes(b"x" * 20)
-    with pytest.raises(_download.DownloadError, match="longer than 10 bytes"):
-        _download.fetch(source.as_uri(), 10)
+def test_an_archive_of_another_architecture_says_so(opt):
+    """The programs of pack() are none that a kernel runs."""
+    it, digest = archive(opt, ([], {}))
+    with pytest.raises(
+        host.HostError, match=f"don't run on this host, which is {os.uname().machine}: .*Exec format error"
+    ):
+        it.unpack()
+    assert not (opt / "engine" / digest).exists() and not it.go_back()
