@@ -212,6 +212,8 @@ def _asked(options: dict[str, t.Any], arguments: dict[str, t.Any]) -> dict[str, 
         "upgrade": options["upgrade"],
         "holds": options["hold"] != "as_is",
         "wait_timeout": options["wait_timeout"],
+        "port": options["port"] if options["access"] == "tls" and not options["rotate"] else 0,
+        "listen": options["listen"],
         "filters": options["access"] == "tls" and ALL not in options["allow"] and not options["rootless_user"],
     }
 

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -187,6 +188,16 @@ def systemctl(*words: str, limit: float = 60, check: bool = True) -> tuple[int, 
     )
 
 
+def process(pid: int) -> str:
+    """A process in words: its name, and the unit that it belongs to."""
+    units = re.findall(r"([^/\s]+\.service)$", read(f"/proc/{pid}/cgroup") or "", re.M)
+    return f"process {pid} ({', '.join([program(pid), *units[:1]])})"
+
+
+def program(pid: int) -> str:
+    return (read(f"/proc/{pid}/comm") or "?").strip()
+
+
 def show(*units: str) -> dict[str, dict[str, str]]:
     """Properties of units, in one call."""
     names = (
@@ -263,8 +274,7 @@ def lock_holder(paths: t.Iterable[str]) -> str | None:
         if len(words) >= 8 and words[1] == "POSIX" and words[5].rsplit(":", 1)[-1].isdigit():
             inode = int(words[5].rsplit(":", 1)[-1])
             if inode in inodes:
-                name = (read(f"/proc/{words[4]}/comm") or "?").strip()
-                return f"{inodes[inode]} is held by process {words[4]} ({name})"
+                return f"{inodes[inode]} is held by {process(int(words[4]))}"
     return None
 
 

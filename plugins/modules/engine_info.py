@@ -81,6 +81,15 @@ options:
     type: list
     elements: str
     default: []
+  port:
+    description: The port at which the Engine is to listen. If somebody else does, the result says who. V(0) asks for nothing.
+    type: int
+    default: 0
+  listen:
+    description: The addresses at which it is to listen. None means all.
+    type: list
+    elements: str
+    default: []
   filters:
     description:
       - Whether it matters if systemd can filter what comes to a socket. Unless the host's socket has such a filter already, it is
@@ -159,6 +168,10 @@ firewalls:
     are the role's; and whether systemd can filter.
   returned: success
   type: dict
+listener:
+  description: Who listens at O(port), unless that is the Engine or systemd.
+  returned: success
+  type: str
 groups:
   description: Users that are missing, and that are not in the group C(docker).
   returned: success
@@ -206,6 +219,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_look impo
     _data,
     _engine,
     _firewalls,
+    _network,
     _openrc,
     _packages,
     _remap,
@@ -253,6 +267,8 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     about_data = _data.about_data(
         params["data_root"], config["content"], memory["config"], arguments, rootless["data_root"]
     )
+    socket = units.get("docker.socket", {})
+    has_port = socket.get("active") == "active" and str(params["port"]) in (socket.get("own_drop_in") or "")
     states = {units.get(name, {}).get("active") for name in host.UNITS}
     return {
         "host": here,
@@ -273,6 +289,7 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
         "data": about_data,
         "remap": _remap.about_remap(params["userns_remap"], config["content"], about_data["root"]),
         "firewalls": firewalls,
+        "listener": None if has_port or not params["port"] else _network.listener(params["port"], params["listen"]),
         "rootless": rootless,
         "gpu": {"nvidia": host.which("nvidia-container-runtime")},
         "groups": _system.about_users(params["users"]),
@@ -293,6 +310,8 @@ def main() -> None:
             "as_it_is": {"type": "bool", "default": False},
             "userns_remap": {"type": "str", "default": ""},
             "users": {"type": "list", "elements": "str", "default": []},
+            "port": {"type": "int", "default": 0},
+            "listen": {"type": "list", "elements": "str", "default": []},
             "filters": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

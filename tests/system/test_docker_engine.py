@@ -156,6 +156,19 @@ def test_conflict_with_arguments_is_named_and_nothing_touched(engine_host, play)
     assert "--containerd=" in engine_host.out("systemctl show -P ExecStart docker.service")
 
 
+def test_a_port_that_another_program_has_is_named_and_nothing_touched(engine_host, play):
+    play(engine_host)
+    pid = engine_pid(engine_host)
+    engine_host.ssh("systemd-run --quiet --collect --unit squatter python3 -m http.server 3376")
+    try:
+        engine_host.ssh("for try in $(seq 50); do ss -Hltn | grep -q :3376 && exit; sleep 0.1; done; exit 1")
+        failed = play(engine_host, ok=False, docker_engine_port=3376)
+        assert "Port 3376 of this host is taken: process" in failed.message and "squatter.service" in failed.message
+        assert engine_pid(engine_host) == pid and not play(engine_host).changed
+    finally:
+        engine_host.ssh("systemctl stop squatter")
+
+
 def test_what_a_host_says_is_never_evaluated(engine_host, play, tmp_path):
     play(engine_host)
     trap = tmp_path / "evaluated"

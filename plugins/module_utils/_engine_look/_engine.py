@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import socket
 import stat
 import struct
@@ -60,8 +59,7 @@ def another() -> str | None:
         stream.settimeout(10)
         stream.connect(path)
         pid = struct.unpack("3i", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        units = re.findall(r"([^/\s]+\.service)$", host.read(f"/proc/{pid}/cgroup") or "", re.M)
-        return f"process {pid} ({', '.join([(host.read(f'/proc/{pid}/comm') or '?').strip(), *units[:1]])})"
+        return host.process(pid)
     return None
 
 

@@ -2,14 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host in its network: its addresses, and where this run comes from."""
+"""The host in its network: its addresses, who listens on a port, and where this run comes from."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import socket
 import struct
+import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 
@@ -21,6 +24,7 @@ _IFREQ = 40 if struct.calcsize("P") == 8 else 32
 # IPv6: temporary (RFC 8981, another each day), without success in finding that it is unique, deprecated, tentative
 _PASSING = 0x01 | 0x08 | 0x20 | 0x40
 _UP, _REJECT = 0x1, 0x200  # flags of routes
+_ENGINES = ("dockerd", "rootlesskit", "slirp4netns")  # programs of one that listens by itself
 
 
 def own_addresses() -> list[str]:
@@ -69,6 +73,36 @@ def ipv6_addresses(listed: str) -> list[tuple[str, str]]:
         for words in map(str.split, listed.splitlines())
         if len(words) > 5 and not int(words[4], 16) & _PASSING
     ]
+
+
+def listener(port: int, addresses: t.Sequence[str]) -> str | None:
+    """Who has a port of these addresses (none: all), but for Engines and systemd's sockets, which other looks know more of."""
+    for address in addresses or ("0.0.0.0", "::"):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as asking:
+                asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                asking.bind((address, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return _process_on(port)
+    return None
+
+
+def _process_on(port: int) -> str | None:
+    """A process that listens on a port, with its unit."""
+    listening = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for words in map(str.split, (host.read(table) or "").splitlines()[1:]):
+            if words[3] == "0A" and int(words[1].rsplit(":", 1)[1], 16) == port:
+                listening.add(f"socket:[{words[9]}]")
+    for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
+        with contextlib.suppress(OSError):
+            if any(os.readlink(f"/proc/{pid}/fd/{one}") in listening for one in os.listdir(f"/proc/{pid}/fd")):
+                return None if pid == "1" or host.program(int(pid)) in _ENGINES else host.process(int(pid))
+    return None
 
 
 def controller() -> str | None:

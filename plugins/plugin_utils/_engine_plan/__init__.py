@@ -53,6 +53,7 @@ def make_plan(wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) ->
     if wanted.rotate:
         _rotate.plan_rotation(plan, wanted, info, now)
         return _finished(plan, wanted, info, now)
+    _access.check_port(wanted, info)
     _rootless.check_wanted(wanted)
     _rootless.check_host(wanted, info)
     wanted = dataclasses.replace(wanted, config=_gpu.config_of(wanted, info))

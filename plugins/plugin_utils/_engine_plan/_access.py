@@ -45,6 +45,14 @@ def check_access(wanted: Wanted) -> None:
             _network(source)
 
 
+def check_port(wanted: Wanted, info: dict[str, t.Any]) -> None:
+    if info["listener"]:
+        raise PlanError(
+            f"Port {wanted.port} of this host is taken: {info['listener']} listens there. Stop that, or set docker_engine_port to "
+            "another. The host was not touched"
+        )
+
+
 def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """The drop-in of docker.socket, and the firewalls."""
     seen = info["units"]["docker.socket"]["own_drop_in"]

@@ -257,6 +257,21 @@ def test_an_engine_that_hangs_is_none_that_runs(monkeypatch):
     assert not found["running"] and "containers_running" not in found
 
 
+@pytest.mark.parametrize(
+    ("address", "asked"), [("127.0.0.1", []), ("127.0.0.1", ["192.0.2.7", "127.0.0.1"]), ("::1", ["::1"])]
+)
+def test_who_has_the_port_is_told(address, asked, monkeypatch):
+    name = (host.read(f"/proc/{os.getpid()}/comm") or "").strip()
+    with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) as server:
+        port = server.getsockname()[1]
+        assert (_network.listener(port, asked) or "").startswith(f"process {os.getpid()} ({name}")
+        assert _network.listener(port, ["127.0.0.2"]) is None
+        monkeypatch.setattr(_network, "_ENGINES", (name,))
+        assert _network.listener(port, asked) is None, "what the Engine itself listens on is found elsewhere"
+    monkeypatch.undo()
+    assert _network.listener(port, asked) is None
+
+
 def test_who_listens_in_the_engines_place_is_told(tmp_path, monkeypatch):
     path = tmp_path / "docker.sock"
     monkeypatch.setattr(host, "OWN_SOCKETS", (str(path), str(path)))

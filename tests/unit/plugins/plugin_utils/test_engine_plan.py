@@ -56,7 +56,7 @@ def fresh():
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
         "environment": {"names": [], "matches": True, "others": []},
         "remembered": {"config": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False},
-        "clients": {}, "firewalls": {"systemd": {"active": True}},
+        "clients": {}, "listener": None, "firewalls": {"systemd": {"active": True}},
         "places": {
             path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
             for path in places.PLACES
@@ -341,6 +341,15 @@ def test_what_an_interrupted_run_owes():
     info = done()
     info["remembered"]["pending"] = "restart"
     assert plan(info).action == "restart"
+
+
+def test_a_port_that_another_program_has_is_refused():
+    info = fresh()
+    info["listener"] = "process 812 (nginx, nginx.service)"
+    with pytest.raises(
+        PlanError, match=r"Port 2376 of this host is taken: process 812 \(nginx, nginx.service\) listens there"
+    ):
+        plan(info)
 
 
 def test_what_comes_after_a_restart_is_owed_until_it_is_done():
