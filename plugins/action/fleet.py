@@ -13,7 +13,14 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _fleet, _fleet_swarm, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import (
+    _drivers,
+    _expiry,
+    _fleet,
+    _fleet_swarm,
+    _groups,
+    _machines,
+)
 from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
@@ -112,6 +119,7 @@ class ActionModule(AccountAction):
             "change": plan.change,
             "keep": plan.keep,
             "ready": ready,
+            "groups": {one["name"]: self._groups(one, records.get(one["name"])) for one in plan.wanted},
             "surplus": plan.surplus,
             "swarm": swarm,
         }
@@ -169,6 +177,14 @@ class ActionModule(AccountAction):
                 "is a secret, and may not stand in a fleet",
                 "Give it by the provider's environment variables, or by module_defaults of the driver's module",
             )
+
+    @staticmethod
+    def _groups(one: dict[str, t.Any], record: Record | None) -> list[str]:
+        # What is not said of a machine stays as it is recorded.
+        fleet, role, labels = (
+            getattr(record, name, None) if one.get(name) is None else one[name] for name in ("fleet", "role", "labels")
+        )
+        return _groups.of_wanted(one["driver"], role, fleet, labels or {})
 
     def _refresh(
         self, args: dict[str, t.Any], plan: _fleet.Plan, records: dict[str, Record], task_vars: dict[str, t.Any]

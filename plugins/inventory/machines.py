@@ -119,12 +119,12 @@ import typing as t
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
-from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _live, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _groups, _live, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._groups import LABEL, PARENT
 from ansible_collections.dockyard.machine.plugins.plugin_utils._keys import lookups
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
@@ -132,8 +132,6 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import un
 NAME = "dockyard.machine.machines"
 SUFFIXES = tuple(f"{name}.{end}" for name in ("machines", "dockyard", "docker_machine") for end in ("yml", "yaml"))
 OURS = re.compile(rf"^plugin:\s*(['\"]?){re.escape(NAME)}\1\s*(#.*)?$", re.MULTILINE)
-PARENT = "dockyard"
-LABEL = "label_"
 ERROR = "machine_inventory_error"
 STORE = "machine_store"
 # Options of community.docker's plugin, as a file that was written for it may have them
@@ -282,10 +280,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if docker_machine:
                 variables.update(_docker_machine(machine, variables))
             groups = []
-            for prefix, value in _groups(group_by, variables):
-                pair = (prefix, value)
+            for pair in _groups.pairs(group_by, variables):
                 if pair not in safe_names:
-                    safe_names[pair] = to_safe_group_name(f"{prefix}_{value}", force=True, silent=True)
+                    safe_names[pair] = _groups.group(*pair)
                 groups.append(safe_names[pair])
             marked = lookups(variables, machine.name, store.where) if store.shared else unsafe(variables)
             listing.add(machine.name, marked, groups)
@@ -345,19 +342,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 self.display.warning(
                     f"The machine {host} has the name of a host of another inventory source: their variables are mixed"
                 )
-
-
-def _groups(group_by: list[str], variables: dict[str, t.Any]) -> t.Iterator[tuple[str, str]]:
-    """Prefix and value of each native group of a host."""
-    for name in group_by:
-        if name.startswith(LABEL):
-            value = variables["machine_labels"].get(name[len(LABEL) :])
-        else:
-            value = variables[f"machine_{name}"]
-            if name == "driver" and value:
-                value = value.removeprefix("dockyard.machine.")
-        if value not in (None, ""):
-            yield name, str(value)
 
 
 def _docker_machine(machine: _machines.Machine, variables: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -170,6 +170,11 @@ ready:
   returned: with O(state=present)
   type: dict
   sample: {"shop-web-0": {"ansible_host": "192.0.2.10", "machine_name": "shop-web-0"}}
+groups:
+  description: The groups of the inventory that each wanted machine is in, but for those of its state.
+  returned: with O(state=present)
+  type: dict
+  sample: {"shop-web-0": ["dockyard", "driver_qemu", "role_web", "fleet_shop", "label_tier_front"]}
 surplus:
   description: Names of the machines of the fleet beyond the count of their role.
   returned: with O(state=present)

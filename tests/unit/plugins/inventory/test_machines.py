@@ -86,7 +86,7 @@ def test_groups_of_a_host():
         "machine_labels": {"tier": "front", "count": 0},
     }
     wanted = ["driver", "state", "role", "fleet", "label_tier", "label_count", "label_other"]
-    assert list(plugin._groups(wanted, variables)) == [
+    assert list(plugin._groups.pairs(wanted, variables)) == [
         ("driver", "acme.cloud.thing"),
         ("state", "running"),
         ("label_tier", "front"),
