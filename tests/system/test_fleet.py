@@ -208,6 +208,15 @@ def test_the_estate_beside_it_stays_untouched(playbook, fleet, store, tmp_path):
     assert names(store) == []
 
 
+def test_a_strategy_of_the_users_own(playbook, fleet, store):
+    free = {"ANSIBLE_STRATEGY": "free"}
+    assert changed_machines(playbook("create_hosts", fleet(), env=free).ok()) == 2
+    again = playbook("create_hosts", fleet(), env=free).ok()
+    assert again.changed == 0 and "Could not match supplied host pattern" not in again.stderr
+    playbook("remove_hosts", fleet(), env=free).ok()
+    assert names(store) == []
+
+
 def test_a_job_with_a_snapshot_of_the_inventory(ansible, fleet, store, tmp_path):
     """As AWX does it: a new HOME, the inventory read once and frozen, the playbook run by ansible-runner."""
     environment = {
