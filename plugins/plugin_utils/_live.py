@@ -42,6 +42,7 @@ def _machine_info(store: str, timeout: float, limit: float) -> dict[str, t.Any]:
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(C.config.get_config_value("COLLECTIONS_PATHS")),
         # Its output is for us: neither the user's callbacks nor colours
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "0",
+        "ANSIBLE_CALLBACK_PLUGINS": os.devnull,  # ansible-runner's takes over what is printed, merely by being found
         "ANSIBLE_STDOUT_CALLBACK": "minimal",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_VERBOSITY": "0",

@@ -10,6 +10,7 @@ import os
 import pathlib
 import textwrap
 
+import ansible_runner
 import pytest
 
 from tests.system._harness import processes_of
@@ -349,6 +350,14 @@ def test_live_asks_the_providers(ansible, fleet, moody, source):
     assert inventory["_meta"]["hostvars"]["mood1"]["machine_error"] == "moody.cloud.box has not answered within 5 s."
     assert "Not seen: mood1: moody.cloud.box has not answered within 5 s." in " ".join(run.stderr.split())
     assert not processes_of(moody)
+
+
+def test_live_whatever_the_callbacks(ansible, fleet, source):
+    """ansible-runner's, which AWX has, too, prints beside Ansible, from the moment at which it is found."""
+    callbacks = pathlib.Path(ansible_runner.__file__).parent / "display_callback" / "callback"
+    ansible.environment["ANSIBLE_CALLBACK_PLUGINS"] = str(callbacks)
+    run = ansible.command("ansible-inventory", "--inventory", source(store=str(fleet), live=True), "--list").ok()
+    assert hosts(plain(json.loads(run.stdout)), "state_paused") == {"mood1"} and "can't be asked" not in run.stderr
 
 
 def test_only_live_state_is_cached(ansible, fleet, moody, source):
