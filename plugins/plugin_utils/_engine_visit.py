@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
 
 PAUSE = 1  # seconds between attempts to reach the host
+_HOST_KEY = "Host key verification failed"  # ssh's words, in any language; to wait does not help
 _INTERPRETER = "discovered_interpreter_python"
 _NOT_FOUND = 127  # a shell's exit code
 # A shell's words, since there is nothing else yet
@@ -90,17 +91,25 @@ class Visit:
                 said = str(error)
                 if "privilege escalation" in said:
                     raise self._error({"msg": said}) from error
+                if _HOST_KEY in said:
+                    raise PlanError(
+                        f"This host's SSH key is not the one that is known here, or none is: {' '.join(said.split()).rstrip('.')}. {self._touched()} was "
+                        "touched. Put the right key into the known_hosts that ssh reads, after a look at it. Of a machine that was "
+                        "adopted without its key, give the module machine its ssh_key"
+                    ) from error
                 if time.monotonic() >= end:
-                    touched = "Python was installed, nothing else" if self.python_installed else "Nothing"
                     raise PlanError(
                         f"This host did not answer to SSH within {self.connect_timeout} s (docker_engine_connect_timeout): "
-                        f"{said}. {touched} was touched. Look whether it runs, and at address, port and network"
+                        f"{said}. {self._touched()} was touched. Look whether it runs, and at address, port and network"
                     ) from error
             except AnsibleError as error:
                 raise self._error({"msg": str(error)}) from error
             with contextlib.suppress(AnsibleError):
                 self.action._connection.reset()
             time.sleep(PAUSE)
+
+    def _touched(self) -> str:
+        return "Python was installed, nothing else" if self.python_installed else "Nothing"
 
     def _install_python(self) -> None:
         if self.action._task.check_mode:

@@ -96,6 +96,10 @@ def test_a_host_that_does_not_answer_is_waited_for_so_long(clock):
             AnsibleConnectionFailure("Timeout (12s) waiting for privilege escalation prompt: "),
             "debian can't become root",
         ),
+        (
+            AnsibleConnectionFailure("No host key is known for web1.\r\nHost key verification failed."),
+            "SSH key is not the one .*: No host key is known for web1. Host key verification failed. Nothing was touched",
+        ),
         (AnsibleError("Incorrect sudo password"), "debian can't become root on this host: Incorrect sudo password"),
         (AnsibleError("no such file"), "no such file"),
     ],
