@@ -62,7 +62,7 @@ def find_file(loader: DataLoader, value: str) -> str:
 
 def goes_on_alone(task: t.Any) -> str:
     """The play's strategy, if its hosts don't wait for each other by it."""
-    strategy = str(task._parent._play.strategy)
+    strategy = str(task.get_play().strategy)
     return strategy if strategy.endswith(("free", "host_pinned")) else ""
 
 

@@ -217,7 +217,7 @@ def test_hooks_are_found_where_ansible_was_started(tmp_path, monkeypatch):
 @pytest.mark.parametrize("strategy", ["free", "host_pinned", "ansible.builtin.free", "mitogen_free", "linear"])
 def test_turns_are_refused_where_hosts_do_not_wait_for_each_other(strategy, mocker):
     task = mocker.Mock()
-    task._parent._play.strategy = strategy
+    task.get_play.return_value.strategy = strategy
     action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
     action._task = task
     action._check_turns({}, {"one_at_a_time": True})
