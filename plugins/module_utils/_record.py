@@ -86,6 +86,11 @@ class Resource:
     def request(self) -> dict[str, t.Any]:
         return self.requests[min(self.choice, len(self.requests) - 1)]
 
+    @property
+    def unmade(self) -> bool:
+        """Whether it is certain that there is none, so that nothing binds us to what was asked for."""
+        return self.id is None and self.status == "planned"
+
 
 def resource_name(machine: str, id: str, resource: Resource) -> str:
     """Ours alone: NAME-ID6-GENERATION, and a suffix for the second of a kind."""

@@ -10,6 +10,7 @@ from tests.mutants import mutant
 CHANGE = "plugins/module_utils/_lifecycle/_change.py"
 CREATION = "plugins/module_utils/_lifecycle/_creation.py"
 PLAN = "plugins/module_utils/_plan.py"
+RECORD = "plugins/module_utils/_record.py"
 TASK = "plugins/module_utils/_lifecycle/_task.py"
 VERBS = "plugins/module_utils/_lifecycle/__init__.py"
 LIFECYCLE = "unit/plugins/module_utils/test_lifecycle.py"
@@ -138,7 +139,13 @@ MUTANTS = [
         "data-dropped-with-their-use",
         "An option left out deletes a volume.",
         f"{LIFECYCLE}::test_data_outlive_their_use_and_are_taken_up_again",
-        (CHANGE, "if left and not kinds[left.kind].keeps_data:", "if left:"),
+        (CHANGE, "if left and (left.unmade or not kinds[left.kind].keeps_data):", "if left:"),
+    ),
+    mutant(
+        "unanswered-taken-for-unmade",
+        "A create without an answer is asked for otherwise, and what it made is never looked for.",
+        f"{LIFECYCLE}::test_the_frozen_plan_is_finished_whatever_the_options_say_now",
+        (RECORD, 'return self.id is None and self.status == "planned"', "return self.id is None"),
     ),
     mutant(
         "stopped-without-the-users-word",

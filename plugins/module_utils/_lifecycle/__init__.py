@@ -49,6 +49,7 @@ class Lifecycle(Change):
             if record.status == BEING_CREATED:
                 if self.wish.check:
                     return Outcome(True, before, {**before, "state": "present"}, self._public(record))
+                self._plan_anew(record)
                 self._make_or_undo(record)
             return self._update(record, before, start)
 

@@ -29,13 +29,8 @@ class Change(Creation):
 
     def _update(self, record: Record, before: dict[str, t.Any], start: bool) -> Outcome:
         """Compare what was asked for with what is, and change what can be changed in place."""
-        wish = self.wish
-        compares = bool(wish.given) or not wish.keep_options
-        for name in self.driver_class.required:  # a machine can't be without it: not said, it stays as it is
-            if wish.options.get(name) is None and name in record.options:
-                wish.options[name] = record.options[name]
-                wish.given.add(name)
-        changes = self._compare(record) if compares else Changes()
+        wish, compares = self.wish, self._compares
+        changes = self._changes(record)
         drift = dict(changes.drift)
         place = (name for name in self.driver_class.place if name in wish.given)
         moved = [name for name in place if record.place.get(name) != wish.options[name]]
@@ -101,6 +96,37 @@ class Change(Creation):
             access.make_files(self.store)
         return self._done(record, before)
 
+    @property
+    def _compares(self) -> bool:
+        return bool(self.wish.given) or not self.wish.keep_options
+
+    def _changes(self, record: Record) -> Changes:
+        wish = self.wish
+        if not self._compares:
+            return Changes()
+        for name in self.driver_class.required:  # a machine can't be without it: not said, it stays as it is
+            if wish.options.get(name) is None and name in record.options:
+                wish.options[name] = record.options[name]
+                wish.given.add(name)
+        return self._compare(record)
+
+    def _plan_anew(self, record: Record) -> None:
+        """Ask for what was never made as the options say now: what the provider has refused may be mended in them.
+
+        Not if they differ in what is there, too: then the plan is finished as it is, and the difference is told.
+        """
+        if any(one.unmade for one in record.resources):
+            changes = self._changes(record)
+            there = [one for one in record.resources if one.key in changes.surplus and not one.unmade]
+            bound = changes.drift or changes.existing or there or self._needs_stop(changes)
+            if (changes.anew or changes.surplus) and not bound:
+                self.resources.check_account()
+                self._apply(record, changes)
+            self._stop_picking()
+        for resource in reversed(list(record.resources)):
+            if resource.status in LEAVING:
+                self.resources.remove(resource)
+
     def _settle(self, record: Record) -> None:
         """Let all be as the record says, and what it has no use for any more be gone."""
         self._stop_for(record, self._unfinished(record))
@@ -128,6 +154,12 @@ class Change(Creation):
         new = self._recipe(record)
         choices = {one.key: one.choice for one in record.resources}
         changes = compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
+        wanted = {want.key: want for want in new.wants}
+        for one in record.resources:
+            if one.unmade and one.key in {**changes.adjust, **changes.drift} and wanted[one.key].existing is None:
+                changes.adjust.pop(one.key, None)
+                changes.drift.pop(one.key, None)
+                changes.anew[one.key] = wanted[one.key]
         for key, part in changes.adjust.items():
             one = record.resource(key)
             less = [
@@ -137,7 +169,8 @@ class Change(Creation):
                 changes.drift[key] = less  # before anything is stopped for what can't be done
         for want in list(changes.new):
             kept = record.resource(want.key)
-            if kept and kept.status != "removing":  # what outlived its use is taken up again, as it is
+            if kept and kept.status != "removing" and (kept.id or kept.status != SURPLUS):
+                # What outlived its use is taken up again, as it is
                 changes.new.remove(want)
                 if kept.status == SURPLUS:
                     changes.again.append(want.key)
@@ -153,6 +186,10 @@ class Change(Creation):
             if resource:
                 for request in resource.requests:
                     request.update(part)
+        for key, want in changes.anew.items():
+            resource = record.resource(key)
+            if resource:
+                resource.requests, resource.choice = want.requests, 0
         for want in changes.new:
             former = changes.order[: changes.order.index(want.key)]
             places = [place for place, one in enumerate(record.resources) if one.key in former]
@@ -162,7 +199,7 @@ class Change(Creation):
                 resource.status = "created"
         for key in changes.surplus:
             left = record.resource(key)
-            if left and not kinds[left.kind].keeps_data:
+            if left and (left.unmade or not kinds[left.kind].keeps_data):
                 left.status = SURPLUS  # removed once nothing uses it any more
         self.resources.forget()
         self._keep_options(record)
@@ -271,7 +308,7 @@ class Change(Creation):
                 **{key: want.existing for key, want in changes.existing.items()},
                 **{one.key: one.id for one in record.resources if one.key in changes.again},
             },
-            "create": {want.key: want.requests[0] for want in changes.new},
+            "create": {want.key: want.requests[0] for want in [*changes.new, *changes.anew.values()]},
             "remove": changes.surplus,
             "replace": changes.drift,
         }

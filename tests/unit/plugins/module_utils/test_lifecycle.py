@@ -717,3 +717,79 @@ def test_a_machine_that_a_list_lacks_for_a_while_runs_again_after_its_change(wor
         patched.setattr(type(world.cloud), "list_things", lambda cloud: real(cloud) if world.clock.now >= until else [])
         world.run(options={**FULL, "memory": 1024}, allow_stop=True)
     assert [(one["memory"], one["state"]) for one in world.state["things"].values()] == [(1024, "running")]
+
+
+# What the provider has refused is mended in the options
+
+
+REFUSED = {"code": "Invalid", "times": 1}
+
+
+def test_what_was_refused_is_made_as_the_options_say_now(world: World) -> None:
+    world.cloud.set(faults=[{"call": "run_thing", **REFUSED}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"image": "misspelt", "rules": [22]})
+    assert world.run(options={"image": "other", "rules": [22, 80]}).changed
+    assert [(one["image"], one["rules"]) for one in world.state["things"].values()] == [("other", [22, 80])]
+    assert world.record()["options"]["image"] == "other"
+    assert not world.run(options={"image": "other", "rules": [22, 80]}).changed
+    world.check()
+
+
+def test_what_was_refused_is_left_out_if_the_options_do_not_want_it_any_more(world: World) -> None:
+    world.cloud.set(faults=[{"call": "create_volume", **REFUSED}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"disk": 5000})
+    world.run(options={"disk": 0})
+    assert not world.state["volumes"] and len(world.state["things"]) == 1
+    world.check()
+    world.run(options={"disk": 5})
+    world.check()
+    tokens = [one["target"] for one in world.state["ledger"] if one["call"] == "create_volume"]
+    assert len(set(tokens)) == len(tokens), "another generation has another token"
+
+
+@pytest.mark.parametrize("moment", [(faults.BEFORE, "run_thing"), (faults.AFTER, "run_thing")])
+def test_a_plan_that_was_mended_is_finished_after_a_crash(world: World, moment: tuple[str, str]) -> None:
+    world.cloud.set(faults=[{"call": "create_volume", **REFUSED}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"disk": 5000})
+    world.crash(*moment, options={"disk": 0})
+    world.run(options={"disk": 0})
+    assert not world.state["volumes"] and len(world.state["things"]) == 1
+    world.check()
+
+
+def test_what_is_there_is_no_matter_of_a_mended_plan(world: World) -> None:
+    world.cloud.set(faults=[{"call": "run_thing", **REFUSED}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"disk": 5})
+    with pytest.raises(MachineError, match="size") as caught:
+        world.run(options={"disk": 6, "image": "other"})
+    assert caught.value.code == "drift"
+    assert [one["image"] for one in world.state["things"].values()] == ["image-1"], "the frozen one"
+    world.check()
+
+
+def test_what_was_refused_to_a_machine_that_runs_is_made_as_the_options_say_now(world: World) -> None:
+    world.run()
+    before = set(world.state["things"])
+    world.cloud.set(faults=[{"call": "create_volume", **REFUSED}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"disk": 5000})
+    assert world.run(options={"disk": 6}, check=True).after["changes"]["create"]["Volume"]["size"] == 6
+    world.run(options={"disk": 6})
+    assert [one["size"] for one in world.state["volumes"].values()] == [6]
+    assert set(world.state["things"]) == before
+    world.check()
+
+
+def test_what_was_refused_to_a_machine_that_runs_is_let_go(world: World) -> None:
+    world.run()
+    world.cloud.set(faults=[{"call": "create_volume", **REFUSED}])
+    with pytest.raises(MachineError, match="Invalid"):
+        world.run(options={"disk": 5000})
+    ledger = len(world.state["ledger"])
+    world.run(options={"disk": 0})
+    assert changes(world, ledger) == [] and not world.run(options={"disk": 0}).changed
+    world.check()
