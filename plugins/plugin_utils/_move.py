@@ -9,7 +9,9 @@
 3. in use here       moving_to                 -
 4. it says where     moved_to                  -
 
-A run that was cut off is taken up at the step where it was. From 3 on, nothing is copied any more.
+A run that was cut off is taken up at the step where it was. From 3 on, nothing is copied any more, also by a run that
+was only stopped, while another one finished it: it looks at the mark before it writes, and after it has read what it
+writes over.
 """
 
 from __future__ import annotations
@@ -67,6 +69,7 @@ class Move:
             self._mark(self.target, {**meta, FILLING: self.source.where})
             self._mark(self.source, {**meta, MOVING: self.target.where})
             self._copy()
+            self._refuse_finished()
             self._mark(self.target, meta)
         meta = {key: value for key, value in self.source.meta().items() if key != MOVING}
         self._mark(self.source, {**meta, MOVED: self.target.where})
@@ -91,6 +94,15 @@ class Move:
                 remedy=f"Move it there, or from there: machine_store_to={mark}",
             )
 
+    def _refuse_finished(self) -> None:
+        """An error if the new place is in use meanwhile: it knows more than the old one."""
+        if not self.target.meta(again=True).get(FILLING):
+            raise MachineError(
+                f"Another run has moved the store {self.source.where} to {self.target.where} while this one was stopped",
+                code="moved_store",
+                remedy="Nothing is left to be done: give that one as store",
+            )
+
     def _refuse_local(self) -> None:
         records = self.source.records().values()
         local = [one.name for one in records if _drivers.load(one.driver).local]
@@ -112,10 +124,13 @@ class Move:
                     self._copy_machine(record)
                     copied.append(name)
                 else:
+                    target.read(name)
+                    self._refuse_finished()
                     target.clear(name, lock)  # a copy by hand may be older than a removal
         with source.lock(CA_LOCK, self.timeout):
             files = source.ca_files()
             if files and target.ca_files() != files:
+                self._refuse_finished()
                 target.put_ca(files)
         for tombstone in source.tombstones():
             target.bury(tombstone)
@@ -126,6 +141,7 @@ class Move:
         source.fill(name)
         target.read(name)  # what is written over
         target.fill(name)
+        self._refuse_finished()
         target.replace_files(name, source.files(name))
         target.put(record)
         target.save_observed(name, source.observed(name))

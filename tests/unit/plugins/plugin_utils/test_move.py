@@ -239,6 +239,41 @@ def test_a_run_at_work_is_waited_for_and_none_begins(places: Places, source: str
     assert moved and moved.labels == {"late": "change"}
 
 
+@pytest.mark.parametrize("name", ["gone", "web1", "web2", ".ca"])
+def test_one_that_slept_while_another_finished_it_writes_over_nothing(
+    places: Places, source: str, target: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop is shut in the midst of it; somebody else gives the same command, and works at the new place."""
+    move = _move.Move(places.open(source), places.open(target), PERIOD + 10)
+    assert move.check()
+    lock, now = move.source.lock, {}
+
+    def work() -> None:
+        assert places.move(source, target)
+        store = places.open(target)
+        for machine in ("web2", "web3"):
+            with store.lock(machine, timeout=PERIOD + 10) as held:
+                store.fill(machine)
+                record = store.read(machine) or Record(f"{machine}-id", machine, DRIVER)
+                record.labels = {"since": "then"}
+                store.save(record, held)
+        store.change_ca(lambda files: {**files, "later.pem": "rotated"}, timeout=PERIOD + 10)
+        now.update(content(places.open(target)))
+
+    def sleeping(one: str, timeout: float) -> t.Any:
+        if one == name and not now:
+            work()
+        return lock(one, timeout)
+
+    monkeypatch.setattr(move.source, "lock", sleeping)
+    with pytest.raises(MachineError) as caught:
+        move.run()
+    assert caught.value.code == "moved_store" and target in caught.value.message
+    assert content(places.open(target)) == now and "web3" in now["machines"]
+    assert places.usable(target) and not places.usable(source)
+    assert not places.move(source, target), "done already"
+
+
 @pytest.mark.parametrize("part", ["records/web2", "records/web1", "keys/web1/", "ca.json", "tombstones/"])
 def test_a_copy_that_differs_is_noticed(
     places: Places, source: str, monkeypatch: pytest.MonkeyPatch, part: str
