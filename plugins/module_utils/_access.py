@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import email
+import email.message
 import email.mime.multipart
 import email.mime.text
 import functools
@@ -28,6 +30,17 @@ USER_DATA = "user_data"  # the same, by a way that others can read: replaced onc
 GIVEN = "given"  # the user says what it is
 PROVIDER = "provider"  # the provider's console or attributes say what it is
 FIRST_CONTACT = "first_contact"  # taken as shown at the first login, and pinned
+# How user data begin -> the MIME type that cloud-init knows them by; the first one that fits
+KINDS = (
+    ("#!", "x-shellscript"),
+    ("## template: jinja", "jinja2"),
+    ("#cloud-boothook", "cloud-boothook"),
+    ("#cloud-config-archive", "cloud-config-archive"),
+    ("#cloud-config-jsonp", "cloud-config-jsonp"),
+    ("#include-once", "x-include-once-url"),
+    ("#include", "x-include-url"),
+    ("#part-handler", "part-handler"),
+)
 AGENT = ""  # as ``key``: whatever the user's agent and default keys are
 
 
@@ -211,11 +224,13 @@ def _joined(*texts: str) -> str:
     """One text for cloud-init; kept, since each look at a machine asks for its request anew."""
     parts = email.mime.multipart.MIMEMultipart(boundary="==dockyard==")
     for text in texts:
-        parts.attach(email.mime.text.MIMEText(text, _subtype(text)))
+        parts.attach(_part(text))
     return parts.as_string()
 
 
-def _subtype(text: str) -> str:
-    """The MIME type that cloud-init knows a part by, from its first line, as cloud-init itself does."""
-    kinds = {"#!": "x-shellscript", "#cloud-boothook": "cloud-boothook", "#include": "x-include-url"}
-    return next((kind for start, kind in kinds.items() if text.startswith(start)), "cloud-config")
+def _part(text: str) -> email.message.Message:
+    """A part as cloud-init takes it: by its first line, as cloud-init itself does, or a MIME text of the user's as it is."""
+    if text.lstrip().lower().startswith(("content-type:", "mime-version:")):
+        return email.message_from_string(text.lstrip())
+    kind = next((kind for start, kind in KINDS if text.startswith(start)), "cloud-config")
+    return email.mime.text.MIMEText(text, kind)

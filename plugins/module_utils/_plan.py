@@ -176,9 +176,7 @@ class Changes:
     )  # key -> fields that can't be changed in place
 
     def __bool__(self) -> bool:
-        return bool(
-            self.adjust or self.existing or self.anew or self.new or self.surplus or self.again or self.drift
-        )
+        return bool(self.adjust or self.existing or self.anew or self.new or self.surplus or self.again or self.drift)
 
 
 def compare(

@@ -155,11 +155,11 @@ class Change(Creation):
         choices = {one.key: one.choice for one in record.resources}
         changes = compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
         wanted = {want.key: want for want in new.wants}
-        for one in record.resources:
-            if one.unmade and one.key in {**changes.adjust, **changes.drift} and wanted[one.key].existing is None:
-                changes.adjust.pop(one.key, None)
-                changes.drift.pop(one.key, None)
-                changes.anew[one.key] = wanted[one.key]
+        for key in [one.key for one in record.resources if one.unmade]:
+            if key in {**changes.adjust, **changes.drift} and wanted[key].existing is None:
+                changes.adjust.pop(key, None)
+                changes.drift.pop(key, None)
+                changes.anew[key] = wanted[key]
         for key, part in changes.adjust.items():
             one = record.resource(key)
             less = [

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import email
+import email.mime.multipart
+import email.mime.text
 import json
 import pathlib
 import typing as t
@@ -144,7 +146,15 @@ def test_user_data_lets_the_user_in_and_hands_over_the_host_key(access: t.Callab
 
 @pytest.mark.parametrize(
     ("theirs", "subtype"),
-    [("#!/bin/sh\nid", "x-shellscript"), ("#cloud-config\n{}", "cloud-config"), ("#include\nx", "x-include-url")],
+    [
+        ("#!/bin/sh\nid", "x-shellscript"),
+        ("#cloud-config\n{}", "cloud-config"),
+        ("#include\nx", "x-include-url"),
+        ("#include-once\nx", "x-include-once-url"),
+        ("## template: jinja\n#cloud-config\n{}", "jinja2"),
+        ("#cloud-config-archive\n[]", "cloud-config-archive"),
+        ("#part-handler\nx = 1", "part-handler"),
+    ],
 )
 def test_the_users_own_user_data_comes_first(access: t.Callable[..., Access], theirs: str, subtype: str) -> None:
     it = access(options={"user_data": theirs})
@@ -153,6 +163,19 @@ def test_the_users_own_user_data_comes_first(access: t.Callable[..., Access], th
     parts = email.message_from_string(it.fill("user_data", {"$user_data": "digest"})).get_payload()
     assert [part.get_content_subtype() for part in parts] == [subtype, "cloud-config"]
     assert parts[0].get_payload(decode=True).decode() == theirs
+
+
+def test_user_data_of_several_parts_stay_parts(access: t.Callable[..., Access]) -> None:
+    theirs = email.mime.multipart.MIMEMultipart()
+    for text, subtype in (("#!/bin/sh\nécho", "x-shellscript"), ("packages: [jq]", "cloud-config")):
+        theirs.attach(email.mime.text.MIMEText(text, subtype))
+    it = access(options={"user_data": theirs.as_string()})
+    it.public_key()
+    it.choose_policy(injects_host_key=True)
+    whole = email.message_from_string(it.fill("user_data", {"$user_data": "digest"}))
+    parts = [part for part in whole.walk() if not part.is_multipart()]
+    assert [part.get_content_subtype() for part in parts] == ["x-shellscript", "cloud-config", "cloud-config"]
+    assert parts[0].get_payload(decode=True).decode() == "#!/bin/sh\nécho"
 
 
 def test_secrets_are_filled_in_at_the_call_only(access: t.Callable[..., Access]) -> None:
