@@ -41,6 +41,7 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 NEVER = "never"  # as an end
 UNTAGGED = "untagged"  # kept: what belongs to the machine may still bear a former end
 NO_TLS = "none"  # the authority of a host without TLS
+LONGEST = 100 * 365 * 86400  # seconds of a life: beyond that dates end, and nobody means it
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -64,7 +65,12 @@ def seconds_of(option: str, life: str) -> int | None:
     found = re.fullmatch(rf"([1-9][0-9]*)([smhdw]?)|{NEVER}", life)
     if not found:
         raise BadOption(option, life, "is no length of time", "Write it like 90m, 8h, 7d, in seconds, or never")
-    return None if life == NEVER else int(found.group(1)) * UNITS[found.group(2)]
+    if life == NEVER:
+        return None
+    seconds = int(found.group(1)) * UNITS[found.group(2)]
+    if seconds > LONGEST:
+        raise BadOption(option, life, "is more than a hundred years", "Give less, or never")
+    return seconds
 
 
 @dataclasses.dataclass

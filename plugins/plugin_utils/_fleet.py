@@ -10,7 +10,10 @@ import fnmatch
 import re
 import typing as t
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import (
     MADE,
     UNTAGGED,
@@ -23,6 +26,7 @@ FLEET_KEYS = ("id", "roles", "swarm")
 # What a role may say, beside its count: what the module machine takes.
 PASSED = ("driver", "options", "labels", "tls_san", "expires_in", "ssh_user", "ssh_key", "ssh_args", "host_key")
 ROLE_KEYS = ("count", "swarm", *PASSED)
+TYPES = {"driver": {"type": "str"}, "options": {"type": "dict"}, **{key: SHARED[key] for key in PASSED[2:]}}
 
 
 @dataclasses.dataclass
@@ -96,15 +100,17 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
     roles = fleet.get("roles") or {}
     if not isinstance(roles, dict):
         raise BadOption("machine_fleet.roles", roles, "is no dictionary", "Give a dictionary from role to its machines")
+    typed = {}
     for role, one in roles.items():
         where = f"machine_fleet.roles.{role}"
         check_name(str(role))
         if not isinstance(one, dict):
             raise BadOption(where, one, "is no dictionary", f"It may have {', '.join(ROLE_KEYS)}")
         _refuse_unknown(where, one, ROLE_KEYS)
+        one = typed[role] = {**one, **_typed(where, one)}
         if one.get("expires_in") is not None:
-            seconds_of(f"{where}.expires_in", str(one["expires_in"]))
-    merged = {str(role): {**one, "count": counts.get(role, one.get("count", 1))} for role, one in roles.items()}
+            seconds_of(f"{where}.expires_in", one["expires_in"])
+    merged = {str(role): {**one, "count": counts.get(role, one.get("count", 1))} for role, one in typed.items()}
     for role, count in counts.items():
         if role not in merged:
             if _count(f"machine_counts.{role}", count):
@@ -219,6 +225,15 @@ def _is_as_wanted(
 def matches(name: str, limit: list[str]) -> bool:
     """Whether one of the patterns of machine_limit means this machine."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in limit)
+
+
+def _typed(where: str, role: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a role says, as the module machine takes it and a record has it: 3600 and "3600" are one length of time."""
+    said = {key: role[key] for key in TYPES if role.get(key) is not None}
+    result = ArgumentSpecValidator(TYPES).validate(said)
+    if result.error_messages:
+        raise MachineError(f"{where}: {'; '.join(result.error_messages)}", code="bad_option", remedy="Mend the role")
+    return {key: result.validated_parameters[key] for key in said}
 
 
 def _count(where: str, value: t.Any) -> int:

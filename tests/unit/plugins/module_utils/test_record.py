@@ -124,3 +124,16 @@ def test_what_modules_return_has_no_secrets(record: Record) -> None:
     public = _record.public(record, OBSERVED, "/f")
     assert "secrets" not in public and "digest" not in json.dumps(public)
     assert public["resources"] == [{"kind": "Box", "id": "b-1", "status": "made"}]
+
+
+@pytest.mark.parametrize(
+    ("life", "seconds"), [("90m", 5400), ("3600", 3600), ("36500d", 36500 * 86400), ("never", None)]
+)
+def test_lengths_of_time(life: str, seconds: int | None) -> None:
+    assert _record.seconds_of("expires_in", life) == seconds
+
+
+@pytest.mark.parametrize("life", ["", "0", "8 h", "-1d", "36501d", "99999999999999999999w"])
+def test_lengths_of_time_that_are_none(life: str) -> None:
+    with pytest.raises(BadOption, match="expires_in"):
+        _record.seconds_of("expires_in", life)

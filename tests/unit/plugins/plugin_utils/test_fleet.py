@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
@@ -71,12 +73,24 @@ def test_counts_win_over_the_fleet():
         (fleet(web={"count": 1}), {}, "machine_fleet.roles.web.driver"),
         (fleet(web={"driver": "none"}), {"db": 2}, "machine_counts.db: 2"),
         (fleet(Web={"driver": "none"}), {}, "'Web' is no machine name"),
+        (fleet(web={"driver": "none", "expires_in": "9999999d"}), {}, "roles.web.expires_in: '9999999d' is more than"),
+        (fleet(web={"driver": "none", "labels": ["a"]}), {}, "machine_fleet.roles.web: argument 'labels'"),
+        (fleet(web={"driver": "none", "options": "url"}), {}, "machine_fleet.roles.web: argument 'options'"),
     ],
 )
 def test_mistakes_in_a_fleet_are_named(value, counts, part):
     with pytest.raises(MachineError) as failure:
         _fleet.check_fleet(value, counts)
     assert part in failure.value.text()
+
+
+def test_what_a_role_says_is_as_a_record_has_it():
+    role = {"driver": NONE, "expires_in": 3600, "tls_san": "a.example,b.example", "ssh_key": "~/key"}
+    [one] = _fleet.wanted_of_fleet(_fleet.check_fleet(fleet(web=role), {}))
+    assert (one["expires_in"], one["tls_san"]) == ("3600", ["a.example", "b.example"])
+    assert one["ssh_key"] == os.path.expanduser("~/key")
+    there = record("shop-web-0", role="web", tls_san=["a.example", "b.example"], kept={"expires_in": "3600"})
+    assert plan([one], [], recorded(there)).keep == ["shop-web-0"], "and so is no change for ever"
 
 
 def test_surplus_is_what_has_an_index_beyond_the_count():
