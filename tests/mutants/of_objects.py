@@ -102,6 +102,12 @@ MUTANTS = [
         (OBJECTS, "if former is None and name not in self._places:", "if former is None and not name:"),
     ),
     mutant(
+        "keys-outlive-their-record",
+        "A removal that is killed leaves a private key that nothing names, and that nobody comes by any more.",
+        f"{TESTS}::test_keys_of_a_removal_that_was_killed_have_a_record_to_be_found_by",
+        (OBJECTS, "if kept and garbage:", "if kept and not garbage:"),
+    ),
+    mutant(
         "object-saved-without-compare-and-set",
         "Two controllers overwrite each other's ids.",
         f"{TESTS}::test_a_save_in_between_is_noticed",

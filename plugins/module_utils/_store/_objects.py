@@ -191,6 +191,11 @@ class ObjectStore(ObjectBase):
             garbage = []  # of who was overtaken, and goes on: there was nothing when we took the lock
         # The lock was ours when that was read, so nothing of it belongs to whoever may take it from here on.
         self._demand(lock, name, f"What is kept of {name} was to be removed without its lock")
+        if kept and garbage:
+            # Before the record, by which the next run finds what a killed one has left; named by nothing any more
+            self._commit(kept.record, None, [])
+            self._delete_keys(garbage)
+            tag, garbage = self._kept[name].tag, []  # type: ignore[union-attr]
         if tag:
             try:
                 self.objects.delete(_record_key(name), tag)

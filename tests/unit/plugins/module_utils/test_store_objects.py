@@ -162,6 +162,33 @@ def test_a_fault_at_any_call_costs_a_second_run_at_most(tmp_path: pathlib.Path, 
     assert fired or fault == LOST
 
 
+@pytest.mark.parametrize("how", [KILLED, "killed before"])
+def test_keys_of_a_removal_that_was_killed_have_a_record_to_be_found_by(tmp_path: pathlib.Path, how: str) -> None:
+    """Else nobody ever names that machine again, and its private key stays: prune looks at records."""
+    for number in itertools.count():
+        world = World(tmp_path / str(number))
+        live(world.controller())
+        first = len(world.memory.calls)
+
+        def strike(call: Call, at: int = first + number) -> str | None:
+            if call.number != at:
+                return None
+            if how == KILLED:
+                return KILLED
+            raise Killed
+
+        world.memory.fault = strike
+        try:
+            end(world.controller())
+            break
+        except Killed:
+            world.memory.fault = lambda call: None
+        assert not world.keys() or world.controller().read("web1"), world.memory.calls[-1]
+        again(world, end)
+        check_end(world)
+    assert number > 5
+
+
 def again(world: World, act: collections.abc.Callable[[ObjectStore], None]) -> None:
     """A later run, which waits out the lease of the one that was cut off."""
     store = world.controller()
