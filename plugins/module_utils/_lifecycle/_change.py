@@ -69,8 +69,9 @@ class Change(Creation):
         self._point_to(record, changes.existing)
         if record.ssh != login:
             self._try_login(record)
-        if any(record.resource(want.key) for want in changes.new):
-            self._settle(record)  # what is wanted anew is still to go, since a run that did not come to its end
+        if any(record.resource(want.key) for want in changes.new) or self._unresolved(record, changes):
+            # What is wanted anew is still to go, or what changes to be found, since a run that did not come to its end
+            self._settle(record)
         if changes:
             self._stop_for(record, needs_stop)
             self._apply(record, changes)
@@ -118,7 +119,8 @@ class Change(Creation):
         if any(one.unmade for one in record.resources):
             changes = self._changes(record)
             there = [one for one in record.resources if one.key in changes.surplus and not one.unmade]
-            bound = changes.drift or changes.existing or there or self._needs_stop(changes)
+            unsure = self._unresolved(record, changes)
+            bound = changes.drift or changes.existing or there or unsure or self._needs_stop(changes)
             if (changes.anew or changes.surplus) and not bound:
                 self.resources.check_account()
                 self._apply(record, changes)
@@ -126,6 +128,11 @@ class Change(Creation):
         for resource in reversed(list(record.resources)):
             if resource.status in LEAVING:
                 self.resources.remove(resource)
+
+    @staticmethod
+    def _unresolved(record: Record, changes: Changes) -> list[str]:
+        """What was asked for and may be on its way: a repetition has to ask for the same, or its token would not fit."""
+        return [one.key for one in record.resources if one.key in changes.adjust and one.status == "creating"]
 
     def _settle(self, record: Record) -> None:
         """Let all be as the record says, and what it has no use for any more be gone."""

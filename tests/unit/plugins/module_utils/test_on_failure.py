@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
@@ -72,3 +74,28 @@ def test_a_machine_that_was_made_once_is_not_taken_down(orphanage: Orphanage) ->
     with pytest.raises(MachineError):
         orphanage.present(on_failure="remove", rules=[22, 80], **FULL)
     assert orphanage.alive() == before and orphanage.records() == ["web1"]
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_what_may_be_on_its_way_is_asked_for_as_before(
+    orphanage: Orphanage, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    """The options say otherwise by now, but it isn't known what became of the call: first that, then the change."""
+    firewall = next(kind for kind in orphanage.driver.kinds if kind.__name__ == "Firewall")
+    create, asked = firewall.create, []
+    monkeypatch.setattr(
+        firewall, "create", lambda kind, it: asked.append((it.token, it.request["rules"])) or create(kind, it)
+    )
+    if made:
+        orphanage.present()
+        orphanage.provider.vanish(orphanage.one("firewall").id)
+        orphanage.clock.now += 60
+    orphanage.provider.faults = [model.Fault("timeout", "create_firewall", times=FOR_EVER)]
+    with pytest.raises(MachineError, match="create_firewall"):
+        orphanage.present(timeout=60)
+    orphanage.provider.faults = []
+    wanted: t.Any = {"rules": [22, 80], "sizes": ["medium"], "allow_stop": True}
+    orphanage.present(**wanted)
+    assert orphanage.one("firewall").body["rules"] == [22, 80]
+    assert all(rules == [22] for _token, rules in asked), asked
+    assert not orphanage.present(**wanted).changed
