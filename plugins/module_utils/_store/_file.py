@@ -207,7 +207,8 @@ class FileStore(FileCA):
         with self.explained():
             lock = FileLock(self._path("locks", name), name)
         try:
-            lock.acquire(timeout)
+            with self.explained():
+                lock.acquire(timeout)
             self._check_usable()
             yield lock
         finally:
@@ -304,6 +305,12 @@ class FileStore(FileCA):
             raise self._error(error) from error
 
     def _error(self, error: OSError) -> MachineError:
+        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            return MachineError(
+                f"The store {self.path} can't be locked: {error.strerror}",
+                code="store",
+                remedy="Give a folder on a file system that has locks (flock), or let its server's lock service run",
+            )
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return MachineError(
             f"The store {self.path} can't be used: {error.strerror} ({error.filename or self.path})",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import pathlib
@@ -130,6 +132,19 @@ def test_a_held_lock_names_its_holder(store: FileStore) -> None:
 def test_a_lock_is_not_inherited(store: FileStore) -> None:
     with store.lock("web1") as lock:
         assert not os.get_inheritable(lock._file)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(store: FileStore, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def flock(*_args: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(MachineError, match="can't be locked") as caught, store.lock("web1"):
+        pass
+    assert caught.value.code == "store" and store.path in caught.value.message and "flock" in caught.value.remedy
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_removal_leaves_a_tombstone(store: FileStore) -> None:
