@@ -22,6 +22,7 @@ from ._task import Outcome
 
 BOOTING = 30  # seconds; for so long a host of the user's is asked whether it lets us in
 REPLACED = "replaced"  # a resource's status: to be removed, and made anew
+OVERTAKEN = ("lease_lost", "conflict")  # codes of errors that say that another run works on the machine
 ADOPTED = "adopted"  # kept: ids of what was there before a machine that was lost is made anew
 
 
@@ -108,7 +109,9 @@ class Creation(Power):
             self._bury(record)
         except MachineError as another:
             error.left_behind = another.left_behind or self.resources.left_behind()
-            error.remedy = f"It could not be taken down again ({another.message}): run again with state absent"
+            # Whoever has the lock now makes it, or has taken it down: not to be removed after that
+            remedy = another.remedy if another.code in OVERTAKEN else "Run again with state absent"
+            error.remedy = f"It could not be taken down again ({another.message.rstrip('.')}). {remedy}"
         else:
             error.left_behind = []
             error.remedy = f"{error.remedy.rstrip('.')}. Nothing is left of it".lstrip(". ")

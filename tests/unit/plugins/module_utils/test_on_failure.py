@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._store import _file
 from tests import model
 from tests.faults.orphanage import FULL, Orphanage, orphanage
 
@@ -74,6 +75,25 @@ def test_a_machine_that_was_made_once_is_not_taken_down(orphanage: Orphanage) ->
     with pytest.raises(MachineError):
         orphanage.present(on_failure="remove", rules=[22, 80], **FULL)
     assert orphanage.alive() == before and orphanage.records() == ["web1"]
+
+
+@pytest.mark.parametrize("when", ["run_machine", "delete_volume"])
+def test_what_another_run_works_on_is_not_to_be_removed(
+    orphanage: Orphanage, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Its lease was lost: whoever followed the advice to remove it would take down what the other run makes."""
+    lost = MachineError("Another run works on web1 now", code="lease_lost", remedy="Run again when that run is over")
+
+    def check(lock: _file.FileLock, seconds: float) -> None:
+        if when in [entry["call"] for entry in orphanage.provider.ledger]:
+            raise lost
+
+    monkeypatch.setattr(_file.FileLock, "check", check)
+    orphanage.provider.faults = [model.Fault("quota", "run_machine", times=FOR_EVER)]
+    with pytest.raises(MachineError) as caught:
+        orphanage.present(on_failure="remove", **FULL)
+    assert "absent" not in caught.value.remedy and "Run again when that run is over" in caught.value.remedy
+    assert orphanage.alive() and caught.value.left_behind
 
 
 @pytest.mark.parametrize("made", [False, True])
