@@ -123,7 +123,7 @@ options:
         type: str
         required: true
       id:
-        description: A volume that exists. It is attached and never removed.
+        description: A volume that exists. It is attached and never removed. The machine is made in its zone.
         type: str
       size:
         description: Size in GiB. It can grow.
@@ -781,6 +781,11 @@ class AmazonEC2(driver.Driver):
             raise driver.BadOption("region", self.options["region"], "shows no zone", "Run again, or give zones")
         return zones
 
+    def zones_of(self, volumes):
+        """Of those that exist: which one doesn't is told when it is looked at."""
+        request = {"Filters": [{"Name": "volume-id", "Values": volumes}]}
+        return sorted({one["AvailabilityZone"] for one in self.client.describe_volumes(**request)["Volumes"]})
+
     # What a machine needs
 
     def recipe(self, m):
@@ -846,7 +851,17 @@ class AmazonEC2(driver.Driver):
         else:
             zones = zones or (m.look(self.find_zones) if options["volumes"] else [None])
             places = [{"id": None, "zone": zone, "vpc": None} for zone in zones]
-        return [m.choose("zone", places)] if options["volumes"] else places
+        if not options["volumes"]:
+            return places
+        ids = [one["id"] for one in options["volumes"] if one["id"]]
+        there = m.look(self.zones_of, ids) if ids else []
+        if len(there) > 1:
+            raise driver.BadOption("volumes", ids, f"are in {' and '.join(there)}", "Name those of one zone")
+        if there and there[0] not in [place["zone"] for place in places]:
+            why = f"are in {there[0]}, where zones, subnets or vpc_id let no machine be"
+            raise driver.BadOption("volumes", ids, why, "Give zones or subnets there, or leave them out")
+        # A machine has to be where the user's volumes are
+        return [m.choose("zone", [place for place in places if place["zone"] in there or not there])]
 
     def want_volumes(self, m, zone, taken, tags):
         """Device -> id; ``taken``: by the image."""

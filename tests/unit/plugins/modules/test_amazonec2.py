@@ -466,6 +466,28 @@ def test_subnets_of_two_networks_are_refused(ec2: Ec2Double, world: World) -> No
         world.run(options={"subnets": [subnets(ec2)[0].id, other]})
 
 
+def test_a_machine_is_made_where_the_users_volume_is(ec2: Ec2Double, world: World) -> None:
+    volume = ec2.client("ec2").create_volume(AvailabilityZone=f"{REGION}b", Size=5)["VolumeId"]
+    volumes = [{**VOLUME, "name": "new"}, {**VOLUME, "name": "old", "id": volume}]
+    world.run(options={"volumes": volumes})
+    assert instance(ec2, world)["Placement"]["AvailabilityZone"] == f"{REGION}b"
+    assert not world.run(options={"volumes": volumes}).changed
+    world.run(options={"zones": ["c", "b"], "volumes": volumes}, name="web2", check=True)
+
+
+def test_volumes_where_no_machine_can_be_are_refused_before_anything_is_made(ec2: Ec2Double, world: World) -> None:
+    client = ec2.client("ec2")
+    ids = [client.create_volume(AvailabilityZone=f"{REGION}{zone}", Size=5)["VolumeId"] for zone in "ab"]
+    volumes = [{**VOLUME, "name": f"v{number}", "id": id} for number, id in enumerate(ids)]
+    before = len(ec2.log)
+    with pytest.raises(BadOption, match=f"are in {REGION}a and {REGION}b"):
+        world.run(options={"volumes": volumes})
+    with pytest.raises(BadOption, match=f"are in {REGION}b, where"):
+        world.run(options={"volumes": volumes[1:], "zones": ["a"]})
+    assert changes(ec2, before) == []
+
+
+
 def test_what_is_the_users_is_used_and_never_touched(ec2: Ec2Double, world: World) -> None:
     client = ec2.client("ec2")
     group = client.create_security_group(GroupName="mine", Description="mine")["GroupId"]
