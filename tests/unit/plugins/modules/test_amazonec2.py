@@ -487,7 +487,6 @@ def test_volumes_where_no_machine_can_be_are_refused_before_anything_is_made(ec2
     assert changes(ec2, before) == []
 
 
-
 def test_what_is_the_users_is_used_and_never_touched(ec2: Ec2Double, world: World) -> None:
     client = ec2.client("ec2")
     group = client.create_security_group(GroupName="mine", Description="mine")["GroupId"]
