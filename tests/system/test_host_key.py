@@ -56,8 +56,9 @@ class Machine:
         return t.cast(Record, self.store.read(NAME)).ssh
 
     def shown(self) -> str:
-        """The key that the server shows to whoever comes."""
-        found = run("ssh-keyscan", "-t", "ed25519", self.host.address).stdout
+        """The key that the server shows to whoever comes, once it answers: it may just be started again."""
+        scan = ("ssh-keyscan", "-t", "ed25519", self.host.address)
+        found = until(lambda: run(*scan, check=False).stdout, "the server shows its key", limit=60)
         return " ".join(found.split()[1:3])
 
     def root(self, command: str) -> str:
