@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import typing as t
@@ -12,6 +13,7 @@ import typing as t
 import pytest
 
 from tests.beds._base import until
+from tests.beds._engine import GATEWAY
 from tests.beds.hosts import Host
 from tests.faults.processes import Controller
 
@@ -146,12 +148,19 @@ def test_a_host_that_is_down_is_unknown_and_can_be_forgotten(
 
 
 def test_restarted_waits_for_another_boot(controller: Controller, bed: t.Any, new_host: t.Callable[..., Host]) -> None:
-    """In a container the boot id is the kernel's, so the bed shows one that changes with the container's boots."""
+    """In a container the boot id is the kernel's, so the bed shows one that changes with the container's boots.
+
+    And a container that starts again gets whatever address is free by then: so it has one of its own besides.
+    """
+    own = f"{GATEWAY.rsplit('.', 1)[0]}.{200 + os.getpid() % 50}"
     script = "#!/bin/sh\nmount --bind /etc/boot-id /proc/sys/kernel/random/boot_id\n"
     unit = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'cat /proc/sys/kernel/random/uuid > /etc/boot-id'\n"
-    unit += "ExecStart=/usr/local/sbin/boot-id\n[Unit]\nBefore=ssh.service\n[Install]\nWantedBy=ssh.service\n"
+    unit += f"ExecStart=/usr/local/sbin/boot-id\nExecStart=ip address add {own}/24 dev eth0\n"
+    unit += "[Unit]\nBefore=ssh.service\n[Install]\nWantedBy=ssh.service\n"
     host = new_host(customize={"/usr/local/sbin/boot-id": script, "/etc/systemd/system/boot-id.service": unit})
     host.ssh("systemctl enable --now boot-id.service")
+    host.address = own
+    host.known_hosts.write_text(f"{own} {host.host_key}\n")
     controller.run(**how(host))
     before = host.out("cat /proc/sys/kernel/random/boot_id")
     bed.engine.docker("update", "--restart=always", host.container)
