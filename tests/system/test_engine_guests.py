@@ -23,7 +23,11 @@ from tests.beds.hosts import Bed, Host
 
 # What a run says at once that may not wait, in check mode
 IMPATIENT = {
-    "lock held for 120 s": ("/var/lib/dpkg/lock-frontend is held by process", "(python3, run-", "did not end within 1 s"),
+    "lock held for 120 s": (
+        "/var/lib/dpkg/lock-frontend is held by process",
+        "(python3, run-",
+        "did not end within 1 s",
+    ),
     "cloud-init runs": ("cloud-init is in its stage modules-final", "did not end within 1 s"),
     "no Python and no sudo": ("Python is missing on this host, and check mode installs nothing",),
 }
