@@ -66,8 +66,10 @@ def blocks(url: str) -> t.Iterator[bytes]:
     import urllib.error
     import urllib.request  # only here: it takes longer than most of what the modules do
 
+    opener = urllib.request.build_opener()
+    opener.addheaders = [("User-Agent", "dockyard.machine")]  # some mirrors refuse the library's own name
     try:
-        with urllib.request.build_opener().open(url, timeout=TIMEOUT) as stream:
+        with opener.open(url, timeout=TIMEOUT) as stream:
             length, got = stream.headers.get("Content-Length"), 0
             while block := stream.read(1 << 20):
                 got += len(block)

@@ -38,7 +38,7 @@ _REFUSALS = (
 )
 
 
-TELLING = ("level=error", "level=fatal", "failed to", "unable to", "nvalid", "conflict", "already in use")
+_TELLING = ("level=error", "level=fatal", "failed to", "unable to", "nvalid", "conflict", "already in use")
 _RELOADS = "%7B%22type%22%3A%5B%22daemon%22%5D%2C%22event%22%3A%5B%22reload%22%5D%7D"
 
 
@@ -157,7 +157,7 @@ def log_lines(since: t.Any) -> list[str]:
     telling = [
         line
         for line in lines
-        if any(word in line for word in TELLING) and not line.startswith(("docker.service:", "Failed to start"))
+        if any(word in line for word in _TELLING) and not line.startswith(("docker.service:", "Failed to start"))
     ]
     return [cfg.masked(line) for line in (telling or lines)[-4:]]
 

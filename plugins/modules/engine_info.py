@@ -169,7 +169,7 @@ firewalls:
   returned: success
   type: dict
 listener:
-  description: Who listens at O(port), unless that is the Engine or systemd.
+  description: Who listens at O(port), unless that is root's Engine or systemd, or there is an Engine without root.
   returned: success
   type: str
 groups:
@@ -269,6 +269,8 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     )
     socket = units.get("docker.socket", {})
     has_port = socket.get("active") == "active" and str(params["port"]) in (socket.get("own_drop_in") or "")
+    # For an Engine without root, programs of many names listen.
+    asks = params["port"] and not (has_port or user or rootless["unit_user"])
     states = {units.get(name, {}).get("active") for name in host.UNITS}
     return {
         "host": here,
@@ -289,7 +291,7 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
         "data": about_data,
         "remap": _remap.about_remap(params["userns_remap"], config["content"], about_data["root"]),
         "firewalls": firewalls,
-        "listener": None if has_port or not params["port"] else _network.listener(params["port"], params["listen"]),
+        "listener": _network.listener(params["port"], params["listen"]) if asks else None,
         "rootless": rootless,
         "gpu": {"nvidia": host.which("nvidia-container-runtime")},
         "groups": _system.about_users(params["users"]),

@@ -24,7 +24,6 @@ _IFREQ = 40 if struct.calcsize("P") == 8 else 32
 # IPv6: temporary (RFC 8981, another each day), without success in finding that it is unique, deprecated, tentative
 _PASSING = 0x01 | 0x08 | 0x20 | 0x40
 _UP, _REJECT = 0x1, 0x200  # flags of routes
-_ENGINES = ("dockerd", "rootlesskit", "slirp4netns")  # programs of one that listens by itself
 
 
 def own_addresses() -> list[str]:
@@ -76,7 +75,7 @@ def ipv6_addresses(listed: str) -> list[tuple[str, str]]:
 
 
 def listener(port: int, addresses: t.Sequence[str]) -> str | None:
-    """Who has a port of these addresses (none: all), but for Engines and systemd's sockets, which other looks know more of."""
+    """Who has a port of these addresses (none: all), but for root's Engine and systemd's sockets, which other looks know more of."""
     for address in addresses or ("0.0.0.0", "::"):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
@@ -101,7 +100,7 @@ def _process_on(port: int) -> str | None:
     for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
         with contextlib.suppress(OSError):
             if any(os.readlink(f"/proc/{pid}/fd/{one}") in listening for one in os.listdir(f"/proc/{pid}/fd")):
-                return None if pid == "1" or host.program(int(pid)) in _ENGINES else host.process(int(pid))
+                return None if pid == "1" or host.program(int(pid)) == "dockerd" else host.process(int(pid))
     return None
 
 

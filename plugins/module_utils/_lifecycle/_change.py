@@ -125,9 +125,7 @@ class Change(Creation):
                 self.resources.check_account()
                 self._apply(record, changes)
             self._stop_picking()
-        for resource in reversed(list(record.resources)):
-            if resource.status in LEAVING:
-                self.resources.remove(resource)
+        self._remove_leaving(record)
 
     @staticmethod
     def _unresolved(record: Record, changes: Changes) -> list[str]:
@@ -140,6 +138,9 @@ class Change(Creation):
         for resource in record.resources:
             if resource.status not in LEAVING:
                 self.resources.tag(resource, self._ensured(resource))
+        self._remove_leaving(record)
+
+    def _remove_leaving(self, record: Record) -> None:
         for resource in reversed(list(record.resources)):
             if resource.status in LEAVING:
                 self.resources.remove(resource)

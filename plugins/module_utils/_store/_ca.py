@@ -100,8 +100,8 @@ def begun(files: Files, kind: str, new: Files | None = None) -> Files | None:
     if kind == "certificates":
         # Of a CA that isn't ours, who has it gives the client's certificate: with ``new``
         renewed = {**files, **new} if new else _renewed(files) if _signs(files, "client") else files
-        return _at({**renewed, **_parts(files, OLD)}, str(uuid.uuid4()), kind, 0)
-    return _at({**files, **_parts(files, OLD), **_parts(new or _new(), NEW)}, str(uuid.uuid4()), kind, 0)
+        return _at({**renewed, **_parts(files, OLD)}, uuid.uuid4().hex, kind, 0)
+    return _at({**files, **_parts(files, OLD), **_parts(new or _new(), NEW)}, uuid.uuid4().hex, kind, 0)
 
 
 def advanced(files: Files, done: Rotation) -> Files | None:

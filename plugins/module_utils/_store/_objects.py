@@ -195,7 +195,8 @@ class ObjectStore(ObjectBase):
             # Before the record, by which the next run finds what a killed one has left; named by nothing any more
             self._commit(kept.record, None, [])
             self._delete_keys(garbage)
-            tag, garbage = self._kept[name].tag, []  # type: ignore[union-attr]
+            kept, garbage = self._known(name), []
+            tag = kept.tag if kept else None
         if tag:
             try:
                 self.objects.delete(_record_key(name), tag)

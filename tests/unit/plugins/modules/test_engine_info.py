@@ -137,24 +137,12 @@ def test_no_unit_no_command():
 def test_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
     path = tmp_path / "engine.json"
     monkeypatch.setattr(cfg, "STATE_PATH", str(path))
-    assert _engine.about_memory() == {
-        "config": {},
-        "clients": {},
-        "pending": None,
-        "tls": False,
-        "after_restart": False,
-    }
+    empty = {"config": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False}
+    assert _engine.about_memory() == empty
     path.write_text("{")
-    assert _engine.about_memory() == {
-        "config": {},
-        "clients": {},
-        "pending": None,
-        "tls": False,
-        "after_restart": False,
-    }
+    assert _engine.about_memory() == empty
     path.write_text(json.dumps({"schema": 1, "config": {"debug": True}, "pending": "restart", "tls": True, "later": 1}))
-    found = {"config": {"debug": True}, "clients": {}, "pending": "restart", "tls": True, "after_restart": False}
-    assert _engine.about_memory() == found
+    assert _engine.about_memory() == {**empty, "config": {"debug": True}, "pending": "restart", "tls": True}
 
 
 def test_public_key_is_worked_out_from_the_key(tmp_path, monkeypatch):
@@ -266,7 +254,7 @@ def test_who_has_the_port_is_told(address, asked, monkeypatch):
         port = server.getsockname()[1]
         assert (_network.listener(port, asked) or "").startswith(f"process {os.getpid()} ({name}")
         assert _network.listener(port, ["127.0.0.2"]) is None
-        monkeypatch.setattr(_network, "_ENGINES", (name,))
+        monkeypatch.setattr(host, "program", lambda pid: "dockerd")
         assert _network.listener(port, asked) is None, "what the Engine itself listens on is found elsewhere"
     monkeypatch.undo()
     assert _network.listener(port, asked) is None
