@@ -51,7 +51,7 @@ class Role:
             "docker_swarm_unlock_key_tasks": str(PLAYBOOKS.parent / "tasks" / "keep_key.yml"),
             "key_file": str(self.key),
             "swarm_hooks": str(_role(self.ansible) / "tasks"),
-            "docker_swarm_settings": {**SETTINGS, "autolock_managers": True},
+            "docker_swarm_settings": {"autolock_managers": True},
         }
         return self.ansible.playbook(str(PLAYBOOKS / "swarm.yml"), {**extra, **more}, *arguments, inventory=source)
 

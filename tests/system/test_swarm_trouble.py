@@ -73,7 +73,7 @@ def test_a_foreign_swarm_is_left_alone_and_who_has_left_comes_back(
     assert nodes(a) == {a.name: "Ready Active Leader", b.name: "Ready Active", c.name: "Ready Active Reachable"}
     before, secrets = ids(a), tokens(a)
     b.ssh("docker swarm leave")
-    until(lambda: nodes(a)[b.name] == "Down Active", "the managers miss it", limit=30)
+    until(lambda: nodes(a)[b.name] == "Down Active", "the managers miss it", limit=60)
     made = play("manager manager manager", "-vvv", docker_swarm_rotate_tokens=["worker", "manager"]).ok()
     assert nodes(a)[b.name] == "Ready Active Reachable" and len(ids(a)) == 3
     assert set(before) - set(ids(a)) == {id for id, name in before.items() if name == b.name}
@@ -155,3 +155,28 @@ def test_managers_that_are_locked_or_dead_and_the_last_one(
     # Beside much else, its Engine takes its time to come back as a worker's
     until(lambda: nodes(b) == {a.name: "Ready Active", b.name: "Ready Active Leader"}, "it is a worker", limit=120)
     assert play("worker manager absent").changed == 0
+
+
+def test_a_node_that_does_not_come_back_from_a_restart(
+    ansible: Ansible, three: list[Host], tmp_path: pathlib.Path
+) -> None:
+    a, b, _c = three
+    play = Role(ansible, three, tmp_path)
+    play("worker manager absent").ok()
+
+    def back() -> t.Any:
+        """What comes after a restart."""
+        only = ("--start-at-task", "Do what comes after")
+        return play("worker manager absent", *only, swarm_restarts=[a.name], docker_swarm_join_timeout=5)
+
+    a.ssh("iptables -I OUTPUT -p tcp --dport 2377 -j REJECT --reject-with tcp-reset")
+    until(lambda: nodes(b)[a.name].startswith("Down"), "the manager misses it", limit=60)
+    down = back().failed()
+    assert f"{b.name} finds it down (heartbeat failure) after 5 s" in down.messages and "restart it" in down.messages
+    a.ssh("systemctl restart docker")
+    away = back().failed()
+    assert f"{a.name} is not back in its swarm: its Engine says pending" in away.messages and "2377" in away.messages
+
+    a.ssh("iptables -D OUTPUT 1")
+    until(lambda: nodes(b)[a.name].startswith("Ready"), "it is back", limit=60)
+    back().ok()
