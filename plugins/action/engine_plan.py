@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import datetime
+import json
 import pathlib
 import typing as t
 
@@ -33,12 +35,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._opt
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_visit import Visit
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
-SPEC: dict[str, t.Any] = {
-    "wanted": {"type": "dict", "required": True, "no_log": True},
-    "names": {"type": "list", "elements": "str", "default": []},
-    "user": {"type": "str", "default": ""},
-    "secrets": {"type": "str", "default": "{}", "no_log": True},
-}
+SPEC: dict[str, t.Any] = {"wanted": {"type": "dict", "no_log": True}}
 # What can be wanted is told once, by the role; here it is read, so that values have their types.
 _ROLE = pathlib.Path(__file__).parents[2] / "roles" / "docker_engine" / "meta" / "argument_specs.yml"
 _PREFIX = "docker_engine_"
@@ -46,6 +43,8 @@ _PREFIX = "docker_engine_"
 _PEM = ("server_ca_cert", "server_ca_key", "client_ca_cert")
 # What the plan gets in another form than it was given
 _PREPARED = ("environment", "proxies", "repository", "archive", *_PEM)
+# What no result may show: the host gets it in one piece
+_SECRET = ("environment", "proxies", "client_proxies")
 _SERVER_CA = _PREFIX + "server_ca"
 
 
@@ -60,18 +59,21 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(SPEC)
-        arguments = plain(arguments)
+        variables = task_vars or {}
         try:
-            options = _options(self._loader, arguments["wanted"])
+            spec = _spec(self._loader)
+            given = arguments["wanted"]
+            options = _options(spec, self._role_s(spec, variables) if given is None else given)
             wanted = self._wanted(options)
             hooks = _hooks(self._loader, options)
             self._check_turns(hooks, options)
-            visit = Visit(self, task_vars or {}, arguments["user"] or "The user", options)
+            user, names = self._known(variables)
+            visit = Visit(self, variables, user or "The user", options)
             asked_for = options["access"] == "ssh" and not (options["rotate"] or options["rootless_user"])
-            if asked_for and not arguments["user"] and self._connection.transport != "local":
-                arguments["user"] = visit.login()
-            info = plain(visit.look(_asked(options, arguments)))
-            others = self._name(wanted, arguments["names"], options["tls_san"], info, task_vars or {})
+            if asked_for and not user and self._connection.transport != "local":
+                user = visit.login()
+            info = plain(visit.look(_asked(options, user)))
+            others = self._name(wanted, names, options["tls_san"], info, variables)
             if self._connection.transport == "local":
                 # An SSH session there is that of whoever started Ansible, not one between controller and host.
                 info["host"]["controller"] = None
@@ -82,12 +84,25 @@ class ActionModule(ActionBase):
             _sources.fetch(plan, options["download"] == "controller", self._task.check_mode)
         except (PlanError, _tls.TlsError) as error:
             return unsafe({"failed": True, "msg": str(error)})
-        result = self._result(wanted, plan, info) | {
+        result = self._result(wanted, plan, info, options["access"]) | {
             "hooks": {when: file for when, file in hooks.items() if when in plan.hooks}
         }
         result["changed"] = result["changed"] or visit.python_installed
         # What the host said is in it, and a host must not make the controller evaluate anything.
         return unsafe(result | visit.facts(info))
+
+    def _role_s(self, spec: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the role's variables say, by their names without prefix; those alone are evaluated that are templates."""
+        said = self._templar.template({name: variables[name] for name in spec if name in variables})
+        # Before 2.19, what is to be omitted is marked by a value of its own.
+        omit = variables.get("omit")
+        return {name.removeprefix(_PREFIX): value for name, value in said.items() if value != omit}
+
+    def _known(self, variables: dict[str, t.Any]) -> tuple[str, list[str]]:
+        """Who logs in, empty where no variable says so; names and addresses for the certificate, besides what the host reports."""
+        me = variables["inventory_hostname"]
+        user, address = self._templar.template([variables.get("ansible_user") or "", variables.get("ansible_host", me)])
+        return str(user), [str(address), me, "localhost"]
 
     def _wanted(self, options: dict[str, t.Any]) -> Wanted:
         if options["rotate"]:
@@ -161,7 +176,7 @@ class ActionModule(ActionBase):
         else:
             authority.check(request)
 
-    def _result(self, wanted: Wanted, plan: Plan, info: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _result(self, wanted: Wanted, plan: Plan, info: dict[str, t.Any], access: str) -> dict[str, t.Any]:
         needed = bool(plan.changes)
         certificate = info["tls"]["certificate"]
         kept = certificate and wanted.access == "tls" and not plan.certificate
@@ -172,20 +187,24 @@ class ActionModule(ActionBase):
             "needed": needed,
             "changes": plan.changes,
             "action": plan.action,
-            "source": plan.source,
             "waited": info["waited"],
             "prepare": plan.prepare if needed else {},
             "install": plan.install if needed else {},
             "certificate": plan.certificate,
             "apply": plan.apply if needed else {},
             "engine": {
+                "source": plan.source,
                 "version": info["engine"].get("version"),
                 "api_version": info["engine"].get("api_version"),
-                "access": wanted.access,
+                "access": access,
+                "allow": [],
+                "enforced_by": [],
                 "authority": plan.trust_id or NO_TLS,
                 **plan.access,
                 "certificate_not_before": look.get("not_before"),
                 "certificate_not_after": look.get("not_after"),
+                "action": plan.action,
+                "changed": False,
             },
         }
         if plan.warnings:
@@ -195,14 +214,13 @@ class ActionModule(ActionBase):
         return result
 
 
-def _asked(options: dict[str, t.Any], arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+def _asked(options: dict[str, t.Any], login: str) -> dict[str, t.Any]:
     """What engine_info is asked for: no more than what is wanted touches."""
     users = list(options["users"])
-    login = arguments["user"]
     if options["access"] == "ssh" and not options["rootless_user"] and login not in ("", "root", *users):
         users.append(login)
     return {
-        "secrets": arguments["secrets"],
+        "secrets": json.dumps({name: options[name] for name in _SECRET}),
         "users": users,
         "data_root": options["data_root"] or options["config"].get("data-root", ""),
         "rootless_user": options["rootless_user"],
@@ -246,9 +264,14 @@ def _proxy_variables(options: dict[str, t.Any]) -> list[str]:
     return sorted(ours)
 
 
-def _options(loader: DataLoader, given: dict[str, t.Any]) -> dict[str, t.Any]:
+def _spec(loader: DataLoader) -> dict[str, t.Any]:
+    """The role's argument specification. Ansible has read it; defaults alone are copied, since a validation fills them."""
+    spec = loader.load_from_file(str(_ROLE), unsafe=True)["argument_specs"]["main"]["options"]
+    return {name: {**about, "default": copy.copy(about.get("default"))} for name, about in spec.items()}
+
+
+def _options(spec: dict[str, t.Any], given: dict[str, t.Any]) -> dict[str, t.Any]:
     """The role's variables by name without prefix, each with its type; PlanError if one can't have that value."""
-    spec = loader.load_from_file(str(_ROLE))["argument_specs"]["main"]["options"]
     unknown = sorted(name for name in given if _PREFIX + name not in spec)
     if unknown:
         raise PlanError(f"The role docker_engine has no variable {', '.join(_PREFIX + name for name in unknown)}")

@@ -39,23 +39,8 @@ options:
     description:
       - The variables of the role P(dockyard.machine.docker_engine#role), by their names without C(docker_engine_).
       - A variable left out has the role's default.
+      - Left out as a whole, the variables themselves are read, C(docker_engine_access) and so on.
     type: dict
-    required: true
-  names:
-    description:
-      - Names and addresses for the certificate, besides those that the host reports. What is neither is left out.
-      - What the host reports and what is the name or C(ansible_host) of another host of the inventory is left out as well.
-    type: list
-    elements: str
-    default: []
-  user:
-    description: Who logs in, where that is known. With access by SSH alone, this user is to reach the Engine.
-    type: str
-    default: ""
-  secrets:
-    description: The option O(dockyard.machine.engine_info#module:secrets) of M(dockyard.machine.engine_info).
-    type: str
-    default: "{}"
 """
 
 EXAMPLES = r"""
@@ -85,11 +70,6 @@ hooks:
   description: Paths of the role's task files for before and after a restart, where there is one to come.
   returned: success
   type: dict
-source:
-  description: Where the Engine comes from, as it was settled for this host.
-  returned: success
-  type: str
-  sample: docker_ce
 waited:
   description: What the look at the host waited for.
   returned: success
@@ -112,7 +92,10 @@ apply:
   returned: success
   type: dict
 engine:
-  description: The Engine as it was seen.
+  description:
+    - The Engine as it was seen, with where it comes from and who may reach it as it was settled for this host.
+    - It is what C(docker_engine_result) of the role is where nothing is to be done.
   returned: success
   type: dict
+  sample: {"source": "docker_ce", "version": "28.0.1", "access": "tls", "allow": ["192.0.2.10"], "enforced_by": [], "changed": false}
 """

@@ -121,18 +121,6 @@ def test_the_readme_names_each_module() -> None:
     assert sorted(re.findall(r"`(\w+)`", line)) == sorted(set(NAMES) - set(drivers_table.drivers()))
 
 
-def test_what_the_role_returns_is_documented() -> None:
-    role = ROOT / "roles" / "docker_engine"
-    tasks = yaml.safe_load((role / "tasks" / "main.yml").read_text())
-    facts = [task["ansible.builtin.set_fact"] for task in tasks if "ansible.builtin.set_fact" in task]
-    (result,) = [fact["docker_engine_result"] for fact in facts if "docker_engine_result" in fact]
-    readme = (role / "README.md").read_text().partition("Afterwards `docker_engine_result` has ")[2]
-    assert set(re.findall(r"`(\w+)`", readme.partition("\n")[0])) == set(result)
-    said = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["description"]
-    (said,) = [text for text in said if "docker_engine_result" in text]
-    assert set(re.findall(r"C\((\w+)\)", said)) - {"docker_engine_result"} == set(result)
-
-
 def test_the_variables_of_playbooks_are_documented() -> None:
     files = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")]
     read = {name for path in files for name in re.findall(r"\b(machine_\w+)\s*\|\s*default\(", path.read_text())}

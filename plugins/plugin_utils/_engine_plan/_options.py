@@ -6,7 +6,7 @@
 
 A row is an option (without ``docker_engine_``), its key, and what makes the key's value from the option's, which raises
 ValueError with what is allowed. An empty value sets nothing. Another option is another row, an entry in the role's
-argument_specs, defaults and docker_engine_wanted.
+argument_specs and defaults.
 """
 
 from __future__ import annotations

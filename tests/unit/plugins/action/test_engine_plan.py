@@ -8,36 +8,38 @@ import contextlib
 import dataclasses
 import datetime
 import pathlib
+import re
 
 import pytest
 import yaml
 from ansible.errors import AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._packages import SOURCES
+from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trust_as_template, trusted
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
-# What the role's tasks use themselves, and what the plan knows by another name
-OF_THE_TASKS = {"start_timeout", "pipelining"}
+SPEC = engine_plan._spec(DataLoader())
+# What the plan knows by another name
 PREPARED = {"names", "server_ca", "client_ca", "options", "life", "signed_here"}
 
 
 def test_values_get_the_types_and_defaults_of_the_role():
-    options = engine_plan._options(DataLoader(), {"port": "2377", "live_restore": "no", "allow": "192.0.2.0/24"})
+    options = engine_plan._options(SPEC, {"port": "2377", "live_restore": "no", "allow": "192.0.2.0/24"})
     assert (options["port"], options["live_restore"], options["allow"]) == (2377, False, ["192.0.2.0/24"])
     assert options["access"] == "tls"
 
 
 def test_a_variable_without_a_value_is_one_that_is_not_given():
-    spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    nothing = dict.fromkeys(name.removeprefix("docker_engine_") for name in spec)
-    assert engine_plan._options(DataLoader(), nothing) == engine_plan._options(DataLoader(), {})
+    nothing = dict.fromkeys(name.removeprefix("docker_engine_") for name in SPEC)
+    assert engine_plan._options(SPEC, nothing) == engine_plan._options(SPEC, {})
     assert secrets.secrets_of('{"environment": null, "proxies": null, "client_proxies": null}') == ({}, {})
 
 
@@ -46,12 +48,12 @@ def test_no_key_of_a_ca_goes_to_the_host():
     action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
     action._loader = DataLoader()
     combined = {"server_ca_cert": certificate + key, "client_ca_cert": key + certificate}
-    wanted = action._wanted(engine_plan._options(action._loader, combined))
+    wanted = action._wanted(engine_plan._options(SPEC, combined))
     assert (wanted.server_ca, wanted.client_ca) == (certificate, certificate)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("said", "problem"),
     [
         ({"prot": 1}, "docker_engine_prot"),
         ({"port": "x"}, "docker_engine_port"),
@@ -60,20 +62,75 @@ def test_no_key_of_a_ca_goes_to_the_host():
         ({"rotate": "key"}, "docker_engine_rotate .* ca, certificates, got: key"),
     ],
 )
-def test_what_the_role_does_not_take_is_named(given, said):
-    with pytest.raises(PlanError, match=said):
-        engine_plan._options(DataLoader(), given)
+def test_what_the_role_does_not_take_is_named(said, problem):
+    with pytest.raises(PlanError, match=problem):
+        engine_plan._options(SPEC, said)
 
 
 def test_all_variables_of_the_role_reach_the_plan_with_one_default():
     spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    known = engine_plan._spec(DataLoader())
+    assert {name: {**about, "default": about.get("default")} for name, about in spec.items()} == known
     names = {name.removeprefix("docker_engine_") for name in spec}
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     assert {name: about.get("default") for name, about in spec.items()} == defaults
-    wanted = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["docker_engine_wanted"]
-    assert set(wanted) == names - OF_THE_TASKS
     assert {field.name for field in dataclasses.fields(Wanted)} - PREPARED <= names
     assert spec["docker_engine_source"]["choices"] == ["auto", *SOURCES]
+
+
+def given(**variables):
+    """What the action takes from a task's variables."""
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    action._templar = Templar(DataLoader(), variables=variables)
+    return action._role_s(SPEC, variables)
+
+
+def test_the_role_s_variables_are_taken_as_the_task_has_them():
+    said = given(
+        docker_engine_port=trusted("{{ ports.engine }}"),
+        docker_engine_labels=[trusted("tier={{ tier }}")],
+        docker_engine_config={"debug": True},
+        docker_engine_plan={"needed": False},
+        ports={"engine": 2377},
+        tier="front",
+    )
+    assert said == {"port": 2377, "labels": ["tier=front"], "config": {"debug": True}}
+    with pytest.raises(AnsibleUndefinedVariable):
+        given(docker_engine_port=trusted("{{ nowhere }}"))
+
+
+def test_what_is_to_be_omitted_has_its_default():
+    # Before 2.19, it is a variable that the core gives to each task.
+    core_s = {} if trust_as_template else {"omit": "__omit_place_holder__1"}
+    omitted = trusted("{{ nowhere | default(omit) }}")
+    assert given(docker_engine_version=omitted, docker_engine_port=2377, **core_s) == {"port": 2377}
+
+
+def test_names_and_login_are_those_of_the_task():
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    variables = {"inventory_hostname": "web1", "ansible_host": trusted("{{ address }}"), "address": "192.0.2.7"}
+    action._templar = Templar(DataLoader(), variables=variables)
+    assert action._known(variables) == ("", ["192.0.2.7", "web1", "localhost"])
+    variables = {"inventory_hostname": "web1", "ansible_user": trusted("{{ who }}"), "who": "admin"}
+    action._templar = Templar(DataLoader(), variables=variables)
+    assert action._known(variables) == ("admin", ["web1", "web1", "localhost"])
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_the_role_returns_is_documented(check_mode, mocker):
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    action._task = mocker.Mock(check_mode=check_mode)
+    info = {"tls": {"certificate": None}, "engine": {}, "waited": []}
+    planned = action._result(Wanted(access="tls"), Plan(changes=["install it"], action="start"), info, "ssh")
+    result = planned["engine"]
+    assert (planned["changed"], result["changed"], result["access"]) == (check_mode, False, "ssh")
+    readme = (ROLE / "README.md").read_text().partition("Afterwards `docker_engine_result` has ")[2]
+    assert set(re.findall(r"`(\w+)`", readme.partition("\n")[0])) == set(result)
+    said = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["description"]
+    (said,) = [text for text in said if "docker_engine_result" in text]
+    assert set(re.findall(r"C\((\w+)\)", said)) - {"docker_engine_result"} == set(result)
+    done = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["docker_engine_done"]
+    assert set(re.findall(r"'(\w+)':", done)) <= set(result)
 
 
 # -- what a host says of itself

@@ -32,7 +32,7 @@ def fails_with(error):
     ("plugin", "frame", "broken", "error"),
     [
         (swarm_plan, _action, "make_plan", MachineError(f"It says {SAID}", code="x", remedy="None")),
-        (engine_plan, engine_plan, "_options", PlanError(f"It says {SAID}")),
+        (engine_plan, engine_plan, "_spec", PlanError(f"It says {SAID}")),
     ],
 )
 def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, plugin, frame, broken, error):
