@@ -91,10 +91,10 @@ def test_the_role_s_variables_are_taken_as_the_task_has_them():
         docker_engine_labels=[trusted("tier={{ tier }}")],
         docker_engine_config={"debug": True},
         docker_engine_plan={"needed": False},
-        ports={"engine": 2377},
+        ports={"engine": "2377"},
         tier="front",
     )
-    assert said == {"port": 2377, "labels": ["tier=front"], "config": {"debug": True}}
+    assert said == {"port": "2377", "labels": ["tier=front"], "config": {"debug": True}}
     with pytest.raises(AnsibleUndefinedVariable):
         given(docker_engine_port=trusted("{{ nowhere }}"))
 
