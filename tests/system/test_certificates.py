@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from tests.beds import pki
 from tests.beds._base import until
-from tests.beds.engine import Player, docker, engine_pid
+from tests.beds.engine import Authority, Player, container_pid, docker, engine_pid, start_container
 
 SIGNER = [sys.executable, pki.__file__]
 
@@ -244,3 +244,53 @@ def test_a_certificate_for_a_person_and_one_that_ends(host, play, ansible, ca, t
     assert "bad certificate" in until(lambda: refused(host, tmp_path / "job"), "the certificate ends", 60, pause=0.5)
     assert "certificate has expired" in host.out("journalctl -u docker.service -o cat -n 50")
     assert refused(host, tmp_path / "jo") == ""
+
+
+@pytest.mark.long
+def test_the_cas_are_rotated_with_the_role_alone(bed, collections, tmp_path):
+    """As docs/certificates.md tells it for hosts without the store."""
+    old, new = (Authority(tmp_path / name).make() for name in ("old", "new"))
+    play = Player(tmp_path, collections, old.variables())
+    host = bed.host()
+    before, after = old.folder / "client", new.folder / "client"
+    try:
+        play(host)
+        container = start_container(host, before, tmp_path / "busybox.tar")
+        running = container_pid(host, before, container)
+
+        def step(servers, clients, key):
+            """One run over the hosts, with what its two bundles are made of."""
+            for name, cas in (("server-ca.pem", servers), ("client-ca.pem", clients)):
+                (tmp_path / name).write_text("".join(ca.pem(name) for ca in cas))
+            given = {
+                "docker_engine_server_ca_cert": str(tmp_path / "server-ca.pem"),
+                "docker_engine_server_ca_key": str(key.folder / "server-ca-key.pem"),
+                "docker_engine_client_ca_cert": str(tmp_path / "client-ca.pem"),
+                "docker_engine_rotate": "ca",
+            }
+            done = play(host, **given)
+            assert play(host, **given).changed == 0
+            assert container_pid(host, before if old in clients else after, container) == running
+            return done
+
+        # Engines trust both first, with the certificate that they have
+        both = step([old], [old, new], old)
+        assert both.facts["action"] == "restart" and not refused(host, before)
+        # Then clients do, and get their new certificate; Engines get theirs by the new CA
+        trusting = old.pem("server-ca.pem") + new.pem("server-ca.pem")
+        for folder in (before, after):
+            (folder / "ca.pem").write_text(trusting)
+        assert not refused(host, after), "each certificate is good while both are trusted"
+        issued = step([new, old], [old, new], new)
+        assert "issue a certificate" in " ".join(issued.result("Look at the host and plan")["changes"])
+        assert not refused(host, before) and not refused(host, after)
+        # At last the old ones are refused, on both sides
+        (after / "ca.pem").write_text(new.pem("server-ca.pem"))
+        step([new], [new], new)
+        assert not refused(host, after) and refused(host, before)
+        (before / "ca.pem").write_text(old.pem("server-ca.pem"))
+        assert "certificate signed by unknown authority" in refused(host, before)
+        # A run of the whole role goes on from there
+        assert play(host, **new.variables()).changed == 0
+    finally:
+        bed.remove(host)
