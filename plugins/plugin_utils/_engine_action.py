@@ -77,4 +77,5 @@ def plain(value: t.Any) -> t.Any:
     for kind in (int, float, str):
         if isinstance(value, kind):
             return kind(value)
-    return value
+    # A day, or before 2.19 what is encrypted with Ansible Vault
+    return str(value)

@@ -7,12 +7,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import json
 import pathlib
 import re
+import textwrap
 
 import pytest
 import yaml
 from ansible.errors import AnsibleUndefinedVariable
+from ansible.parsing import vault
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from cryptography import x509
@@ -88,15 +91,30 @@ def given(**variables):
 def test_the_role_s_variables_are_taken_as_the_task_has_them():
     said = given(
         docker_engine_port=trusted("{{ ports.engine }}"),
-        docker_engine_labels=[trusted("tier={{ tier }}")],
+        docker_engine_users=[trusted("{{ who }}")],
         docker_engine_config={"debug": True},
         docker_engine_plan={"needed": False},
-        ports={"engine": "2377"},
-        tier="front",
+        ports={"engine": 2377},
+        who="admin",
     )
-    assert said == {"port": "2377", "labels": ["tier=front"], "config": {"debug": True}}
+    assert engine_plan._options(SPEC, said)["port"] == 2377  # before 2.19, a template's value is a text
+    assert said | {"port": 2377} == {"port": 2377, "users": ["admin"], "config": {"debug": True}}
     with pytest.raises(AnsibleUndefinedVariable):
         given(docker_engine_port=trusted("{{ nowhere }}"))
+
+
+def test_values_that_are_encrypted_reach_the_plan_as_text(monkeypatch):
+    known = [("default", vault.VaultSecret(b"password"))]
+    text = vault.VaultLib(known).encrypt("hunter2", known[0][1]).decode()
+    loader = DataLoader()
+    loader.set_vault_secrets(known)
+    if hasattr(vault, "VaultSecretsContext"):  # from 2.19 on
+        monkeypatch.setattr(vault.VaultSecretsContext, "_current", vault.VaultSecretsContext(known))
+    encrypted = f"!vault |\n{textwrap.indent(text, '    ')}"
+    said = given(**loader.load(f"docker_engine_environment:\n  TOKEN: {encrypted}\n  SINCE: 2026-01-31\n"))
+    options = engine_plan._options(SPEC, said)
+    environment = json.loads(engine_plan._asked(options, "")["secrets"])["environment"]
+    assert environment == {"TOKEN": "hunter2", "SINCE": "2026-01-31"}
 
 
 def test_what_is_to_be_omitted_has_its_default():
