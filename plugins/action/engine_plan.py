@@ -5,15 +5,11 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import datetime
-import json
-import pathlib
 import typing as t
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 
@@ -32,20 +28,16 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action im
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._access import ALL
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_variables import PREFIX, options_of, secrets_of
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_visit import Visit
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 SPEC: dict[str, t.Any] = {"wanted": {"type": "dict", "no_log": True}}
-# What can be wanted is told once, by the role; here it is read, so that values have their types.
-_ROLE = pathlib.Path(__file__).parents[2] / "roles" / "docker_engine" / "meta" / "argument_specs.yml"
-_PREFIX = "docker_engine_"
 # Files of the controller, which the plan wants the content of
 _PEM = ("server_ca_cert", "server_ca_key", "client_ca_cert")
 # What the plan gets in another form than it was given
 _PREPARED = ("environment", "proxies", "repository", "archive", *_PEM)
-# What no result may show: the host gets it in one piece
-_SECRET = ("environment", "proxies", "client_proxies")
-_SERVER_CA = _PREFIX + "server_ca"
+_SERVER_CA = PREFIX + "server_ca"
 
 
 class ActionModule(ActionBase):
@@ -61,9 +53,7 @@ class ActionModule(ActionBase):
         dummy, arguments = self.validate_argument_spec(SPEC)
         variables = task_vars or {}
         try:
-            spec = _spec(self._loader)
-            given = arguments["wanted"]
-            options = _options(spec, self._role_s(spec, variables) if given is None else given)
+            options = options_of(self._loader, self._templar, variables, arguments["wanted"])
             wanted = self._wanted(options)
             hooks = _hooks(self._loader, options)
             self._check_turns(hooks, options)
@@ -91,13 +81,6 @@ class ActionModule(ActionBase):
         # What the host said is in it, and a host must not make the controller evaluate anything.
         return unsafe(result | visit.facts(info))
 
-    def _role_s(self, spec: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """What the role's variables say, by their names without prefix; those alone are evaluated that are templates."""
-        said = self._templar.template({name: variables[name] for name in spec if name in variables})
-        # Before 2.19, what is to be omitted is marked by a value of its own.
-        omit = variables.get("omit")
-        return {name.removeprefix(_PREFIX): value for name, value in said.items() if value != omit}
-
     def _known(self, variables: dict[str, t.Any]) -> tuple[str, list[str]]:
         """Who logs in, empty where no variable says so; names and addresses for the certificate, besides what the host reports."""
         me = variables["inventory_hostname"]
@@ -120,7 +103,7 @@ class ActionModule(ActionBase):
             archive=_sources.archive(self._loader, options["archive"]),
             server_ca=server_ca,
             signed_here=bool(options["server_ca_key"]),
-            life=_authority.life_of(_PREFIX + "certificate_life", options["certificate_life"]),
+            life=_authority.life_of(PREFIX + "certificate_life", options["certificate_life"]),
             client_ca=self._certificates("client_ca_cert", options) if tls else "",
         )
 
@@ -163,11 +146,11 @@ class ActionModule(ActionBase):
         ]
 
     def _certificates(self, option: str, options: dict[str, t.Any]) -> str:
-        return read_certificates(self._loader, _PREFIX + option, options[option])
+        return read_certificates(self._loader, PREFIX + option, options[option])
 
     def _rehearse(self, wanted: Wanted, plan: Plan, options: dict[str, t.Any]) -> None:
         """Find out that a certificate can't be issued before the host is touched, not after."""
-        given = {_PREFIX + name: value for name, value in options.items()}
+        given = {PREFIX + name: value for name, value in options.items()}
         authority = _authority.open_authority(self._loader, _SERVER_CA, given)
         request = _authority.server_request(plan.certificate["public_key"] or "", wanted.names, wanted.life)
         touched_first = plan.prepare.keys() - {"request"}
@@ -220,7 +203,7 @@ def _asked(options: dict[str, t.Any], login: str) -> dict[str, t.Any]:
     if options["access"] == "ssh" and not options["rootless_user"] and login not in ("", "root", *users):
         users.append(login)
     return {
-        "secrets": json.dumps({name: options[name] for name in _SECRET}),
+        "secrets": secrets_of(options),
         "users": users,
         "data_root": options["data_root"] or options["config"].get("data-root", ""),
         "rootless_user": options["rootless_user"],
@@ -251,7 +234,7 @@ def _hooks(loader: DataLoader, options: dict[str, t.Any]) -> dict[str, str]:
 def _proxy_variables(options: dict[str, t.Any]) -> list[str]:
     """The names of the Engine's variables that docker_engine_proxies gives; PlanError for what can't be."""
     for option in ("proxies", "client_proxies"):
-        problem = secrets.wrong(_PREFIX + option, options[option])
+        problem = secrets.wrong(PREFIX + option, options[option])
         if problem:
             raise PlanError(problem)
     ours = secrets.variables(options["proxies"])
@@ -262,25 +245,6 @@ def _proxy_variables(options: dict[str, t.Any]) -> list[str]:
             "take it out of one"
         )
     return sorted(ours)
-
-
-def _spec(loader: DataLoader) -> dict[str, t.Any]:
-    """The role's argument specification. Ansible has read it; defaults alone are copied, since a validation fills them."""
-    spec = loader.load_from_file(str(_ROLE), unsafe=True)["argument_specs"]["main"]["options"]
-    return {name: {**about, "default": copy.copy(about.get("default"))} for name, about in spec.items()}
-
-
-def _options(spec: dict[str, t.Any], given: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The role's variables by name without prefix, each with its type; PlanError if one can't have that value."""
-    unknown = sorted(name for name in given if _PREFIX + name not in spec)
-    if unknown:
-        raise PlanError(f"The role docker_engine has no variable {', '.join(_PREFIX + name for name in unknown)}")
-    # A variable without a value, as a line of YAML that ends with a colon, is one that is not given.
-    said = {_PREFIX + name: value for name, value in given.items() if value is not None}
-    checked = ArgumentSpecValidator(spec).validate(said)
-    if checked.error_messages:
-        raise PlanError("; ".join(checked.error_messages))
-    return {name.removeprefix(_PREFIX): value for name, value in plain(checked.validated_parameters).items()}
 
 
 def _names(found: list[str], asked: list[str], server_ca: str) -> list[str]:

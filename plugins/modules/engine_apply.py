@@ -28,6 +28,9 @@ attributes:
     support: partial
     details:
       - The plan has nothing to do on a host that is as wanted.
+  action:
+    description: An action on the controller adds the secrets.
+    support: full
   platform:
     description: Where the module runs.
     platforms: posix
@@ -56,6 +59,7 @@ options:
     description:
       - The Engine's environment and proxies and those of Docker's clients, as a JSON object of the role's variables
         C(environment), C(proxies) and C(client_proxies).
+      - Left out, and needed by O(apply), the variables themselves are read, C(docker_engine_environment) and so on.
     type: str
     default: "{}"
   port:

@@ -93,11 +93,11 @@ def test_failures_say_what_is_for_programs() -> None:
     assert without == {name for name in NAMES if name.startswith("engine_") or name == "machine_image"}
 
 
-def test_each_action_has_a_stub_and_the_other_way_round() -> None:
+def test_each_action_is_documented_and_each_stub_has_an_action() -> None:
     actions = {path.stem for path in ROOT.glob("plugins/action/*.py") if not path.stem.startswith("_")}
     # A stub has documentation alone
     stubs = {path.stem for path in MODULES if "def main" not in path.read_text(encoding="utf-8")}
-    assert actions == stubs
+    assert actions - {"engine_apply"} == stubs  # which adds to what its module gets
 
 
 @pytest.mark.parametrize(

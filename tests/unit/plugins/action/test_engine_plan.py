@@ -7,43 +7,27 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import json
 import pathlib
 import re
-import textwrap
 
 import pytest
 import yaml
 from ansible.errors import AnsibleUndefinedVariable
-from ansible.parsing import vault
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._packages import SOURCES
-from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trust_as_template, trusted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_variables import specification, typed
+from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
-SPEC = engine_plan._spec(DataLoader())
 # What the plan knows by another name
 PREPARED = {"names", "server_ca", "client_ca", "options", "life", "signed_here"}
-
-
-def test_values_get_the_types_and_defaults_of_the_role():
-    options = engine_plan._options(SPEC, {"port": "2377", "live_restore": "no", "allow": "192.0.2.0/24"})
-    assert (options["port"], options["live_restore"], options["allow"]) == (2377, False, ["192.0.2.0/24"])
-    assert options["access"] == "tls"
-
-
-def test_a_variable_without_a_value_is_one_that_is_not_given():
-    nothing = dict.fromkeys(name.removeprefix("docker_engine_") for name in SPEC)
-    assert engine_plan._options(SPEC, nothing) == engine_plan._options(SPEC, {})
-    assert secrets.secrets_of('{"environment": null, "proxies": null, "client_proxies": null}') == ({}, {})
 
 
 def test_no_key_of_a_ca_goes_to_the_host():
@@ -51,77 +35,19 @@ def test_no_key_of_a_ca_goes_to_the_host():
     action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
     action._loader = DataLoader()
     combined = {"server_ca_cert": certificate + key, "client_ca_cert": key + certificate}
-    wanted = action._wanted(engine_plan._options(SPEC, combined))
+    wanted = action._wanted(typed(specification(action._loader), combined))
     assert (wanted.server_ca, wanted.client_ca) == (certificate, certificate)
-
-
-@pytest.mark.parametrize(
-    ("said", "problem"),
-    [
-        ({"prot": 1}, "docker_engine_prot"),
-        ({"port": "x"}, "docker_engine_port"),
-        ({"access": "http"}, "docker_engine_access .* tls, ssh, local, got: http"),
-        ({"source": "snap"}, "docker_engine_source .* auto, docker_ce, distro, static, present, got: snap"),
-        ({"rotate": "key"}, "docker_engine_rotate .* ca, certificates, got: key"),
-    ],
-)
-def test_what_the_role_does_not_take_is_named(said, problem):
-    with pytest.raises(PlanError, match=problem):
-        engine_plan._options(SPEC, said)
 
 
 def test_all_variables_of_the_role_reach_the_plan_with_one_default():
     spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    known = engine_plan._spec(DataLoader())
+    known = specification(DataLoader())
     assert {name: {**about, "default": about.get("default")} for name, about in spec.items()} == known
     names = {name.removeprefix("docker_engine_") for name in spec}
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     assert {name: about.get("default") for name, about in spec.items()} == defaults
     assert {field.name for field in dataclasses.fields(Wanted)} - PREPARED <= names
     assert spec["docker_engine_source"]["choices"] == ["auto", *SOURCES]
-
-
-def given(**variables):
-    """What the action takes from a task's variables."""
-    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
-    action._templar = Templar(DataLoader(), variables=variables)
-    return action._role_s(SPEC, variables)
-
-
-def test_the_role_s_variables_are_taken_as_the_task_has_them():
-    said = given(
-        docker_engine_port=trusted("{{ ports.engine }}"),
-        docker_engine_users=[trusted("{{ who }}")],
-        docker_engine_config={"debug": True},
-        docker_engine_plan={"needed": False},
-        ports={"engine": 2377},
-        who="admin",
-    )
-    assert engine_plan._options(SPEC, said)["port"] == 2377  # before 2.19, a template's value is a text
-    assert said | {"port": 2377} == {"port": 2377, "users": ["admin"], "config": {"debug": True}}
-    with pytest.raises(AnsibleUndefinedVariable):
-        given(docker_engine_port=trusted("{{ nowhere }}"))
-
-
-def test_values_that_are_encrypted_reach_the_plan_as_text(monkeypatch):
-    known = [("default", vault.VaultSecret(b"password"))]
-    text = vault.VaultLib(known).encrypt("hunter2", known[0][1]).decode()
-    loader = DataLoader()
-    loader.set_vault_secrets(known)
-    if hasattr(vault, "VaultSecretsContext"):  # from 2.19 on
-        monkeypatch.setattr(vault.VaultSecretsContext, "_current", vault.VaultSecretsContext(known))
-    encrypted = f"!vault |\n{textwrap.indent(text, '    ')}"
-    said = given(**loader.load(f"docker_engine_environment:\n  TOKEN: {encrypted}\n  SINCE: 2026-01-31\n"))
-    options = engine_plan._options(SPEC, said)
-    environment = json.loads(engine_plan._asked(options, "")["secrets"])["environment"]
-    assert environment == {"TOKEN": "hunter2", "SINCE": "2026-01-31"}
-
-
-def test_what_is_to_be_omitted_has_its_default():
-    # Before 2.19, it is a variable that the core gives to each task.
-    core_s = {} if trust_as_template else {"omit": "__omit_place_holder__1"}
-    omitted = trusted("{{ nowhere | default(omit) }}")
-    assert given(docker_engine_version=omitted, docker_engine_port=2377, **core_s) == {"port": 2377}
 
 
 def test_names_and_login_are_those_of_the_task():

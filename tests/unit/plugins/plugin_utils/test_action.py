@@ -32,7 +32,7 @@ def fails_with(error):
     ("plugin", "frame", "broken", "error"),
     [
         (swarm_plan, _action, "make_plan", MachineError(f"It says {SAID}", code="x", remedy="None")),
-        (engine_plan, engine_plan, "_spec", PlanError(f"It says {SAID}")),
+        (engine_plan, engine_plan, "options_of", PlanError(f"It says {SAID}")),
     ],
 )
 def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, plugin, frame, broken, error):
@@ -42,7 +42,7 @@ def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, pl
     monkeypatch.setattr(plugin, broken, fails_with(error))
     action = plugin.ActionModule.__new__(plugin.ActionModule)
     action._task = types.SimpleNamespace(args={}, delegate_to=None, check_mode=False)
-    action._loader = None
+    action._loader = action._templar = None
     given = {"hosts": {}, "answers": [], "looks": {}, "managers": [], "settings": {}, "rotate_tokens": []}
     given.update(may_end=False, has_unlock_key=False, has_keeper=False, wanted={})
     action.validate_argument_spec = lambda *args, **more: (None, given)
