@@ -168,6 +168,8 @@ class ActionModule(ActionBase):
             # Outside check mode the task that does it says that it changed something.
             "changed": needed and self._task.check_mode,
             "needed": needed,
+            # That of the task, which a role or an include can have of its own
+            "check_mode": self._task.check_mode,
             "changes": plan.changes,
             "action": plan.action,
             "waited": info["waited"],

@@ -56,6 +56,10 @@ needed:
   description: Whether there is anything to do.
   returned: success
   type: bool
+check_mode:
+  description: Whether it was planned in check mode, in which nothing of it is done.
+  returned: success
+  type: bool
 changes:
   description: What is to be done, in words.
   returned: success
