@@ -15,18 +15,29 @@ from ansible.template import Templar
 
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted
 
-TASKS = pathlib.Path(__file__).resolve().parents[2] / "roles" / "docker_engine" / "tasks"
+ROLE = pathlib.Path(__file__).resolve().parents[2] / "roles" / "docker_engine"
+
+
+def read(name: str) -> t.Any:
+    return yaml.safe_load((ROLE / name).read_text(encoding="utf-8"))
 
 
 def done(name: str, **variables: t.Any) -> list[str]:
-    """What the tasks of a file do, of those whose conditions hold: an action and its arguments as text."""
-    templar = Templar(DataLoader(), variables=variables)
+    """What the tasks of a file do, of those whose conditions hold: an action's arguments as text."""
+    variables = {**{name: trusted(text) for name, text in read("vars/main.yml").items()}, **variables}
+
+    def of(template: t.Any, **more: t.Any) -> t.Any:
+        return Templar(DataLoader(), variables=variables | more).template(trusted(template))
+
     found = []
-    for task in yaml.safe_load((TASKS / name).read_text(encoding="utf-8")):
+    for task in read(f"tasks/{name}"):
         conditions = task.get("when", [])
         conditions = [conditions] if isinstance(conditions, str) else conditions
-        if all(templar.template(trusted(f"{{{{ true if ({one}) else false }}}}")) for one in conditions):
-            found.append(next(str(value) for key, value in task.items() if key.startswith("dockyard.") or "." in key))
+        variable = task.get("loop_control", {}).get("loop_var", "item")
+        for item in of(task["loop"]) if "loop" in task else [None]:
+            if all(of(f"{{{{ true if ({one}) else false }}}}", **{variable: item}) for one in conditions):
+                done_by = next(str(value) for key, value in task.items() if "." in key)
+                found.append(done_by if item is None else f"{done_by} {item}")
     return found
 
 
@@ -38,3 +49,17 @@ def test_the_check_mode_of_the_role_counts(of_the_play: bool, needed: bool, chec
     plan = {"needed": needed, "check_mode": check_mode}
     planned, outcome = done("main.yml", docker_engine_plan=plan, ansible_check_mode=of_the_play)
     assert planned == "None" and (outcome == "in_turn.yml") == applied
+
+
+@pytest.mark.parametrize("asked", [True, "yes", False, "no"])
+def test_all_who_have_no_turn_come_before_those_who_have_one(asked: bool | str) -> None:
+    """By a task of their own: the includes of one task come in the order in which hosts answer."""
+    plans = {"web1": {"before": "drain.yml"}, "web2": {}, "web3": {"after": "back.yml"}}
+    hosts = {host: {"inventory_hostname": host, "docker_engine_plan": {"hooks": plans[host]}} for host in plans}
+    known = {"hostvars": hosts, "ansible_play_batch": list(hosts), "docker_engine_one_at_a_time": asked}
+    includes = {host: done("in_turn.yml", **known, **hosts[host])[:-1] for host in hosts}
+    alone = asked in (True, "yes")
+    turns = {"web1": ["apply.yml web1"], "web3": ["apply.yml web3"]} if alone else {}
+    assert includes == {**dict.fromkeys(hosts, ["apply.yml"]), **turns}
+    first, second, _result = read("tasks/in_turn.yml")
+    assert "loop" not in first and "loop" in second
