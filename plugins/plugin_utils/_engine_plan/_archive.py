@@ -15,6 +15,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
     Wanted,
     package_step,
 )
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._repository import has_login
 
 OPTION = "docker_engine_archive"
 
@@ -39,6 +40,11 @@ def plan_archive(plan: Plan, wanted: Wanted, info: dict[str, t.Any], former: lis
         raise PlanError(
             f"docker_engine_source is 'static', which needs {OPTION}: its source, a URL or the path of a file on the "
             "controller, and its checksum"
+        )
+    if has_login(wanted.archive["source"]):
+        raise PlanError(
+            f"{OPTION}.source has a user name or password in it, with which nothing is downloaded here, and which results "
+            "would show. Get the archive yourself, and give its path on the controller"
         )
     checksum = checksum_of(wanted)
     if wanted.plugins:

@@ -21,12 +21,16 @@ def is_url(value: str) -> bool:
     return value.startswith(("https://", "http://"))
 
 
+def has_login(value: str) -> bool:
+    """Whether a URL has a user name or password in it."""
+    return is_url(value) and "@" in value.split("://", 1)[-1].split("/", 1)[0]
+
+
 def check(wanted: Wanted) -> None:
     """What can be said against the option without a host."""
     given = wanted.repository
     for name in ("url", "key"):
-        value = given.get(name) or ""
-        if "@" in value.split("://", 1)[-1].split("/", 1)[0] and is_url(value):
+        if has_login(given.get(name) or ""):
             raise PlanError(
                 f"{OPTION}.{name} has a user name or password in it, and the file it goes to can be read by all. Let the "
                 "mirror know its hosts otherwise, or keep the login in the package manager's own configuration"

@@ -414,13 +414,15 @@ def test_units_of_others_are_not_taken_the_place_of():
     [
         ({"archive": {}}, "needs docker_engine_archive"),
         ({"archive": {"source": "x", "checksum": "md5:1"}}, "SHA-256"),
+        ({"archive": {"source": "https://jo:secret@mirror.example.org/x", "checksum": SHA}}, "password in it"),
         ({"plugins": ["compose"]}, "can't be had from an archive"),
         ({"hold": "held"}, "about packages"),
     ],
 )
 def test_what_an_archive_can_not_do(more, said):
-    with pytest.raises(PlanError, match=said):
+    with pytest.raises(PlanError, match=said) as caught:
         plan(fresh(), **{**ARCHIVE, **more})
+    assert "secret" not in str(caught.value)
 
 
 def test_a_present_engine_of_another_version_than_is_asked_for():
