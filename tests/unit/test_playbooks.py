@@ -10,6 +10,7 @@ import re
 import typing as t
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
@@ -107,6 +108,22 @@ def test_no_template_takes_a_view_of_a_dictionary_for_a_list() -> None:
     for folder in (FOLDER, FOLDER.parent / "roles"):
         for path in folder.rglob("*.yml"):
             assert not re.search(r"\.(keys|values|items)\(\)", path.read_text()), path
+
+
+def tasks_in(listed: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """The tasks of a file, those of its blocks and plays as well."""
+    parts = ("pre_tasks", "tasks", "block", "rescue", "always")
+    return [*listed, *(task for one in listed for part in parts for task in tasks_in(one.get(part, [])))]
+
+
+def test_no_loop_is_over_what_is_to_be_shown_nowhere() -> None:
+    """When it fails, its item is shown, whatever its label says."""
+    files = [path for folder in (FOLDER, FOLDER.parent / "roles") for path in folder.rglob("*.yml")]
+    read_files = [yaml.safe_load(path.read_text()) for path in files]
+    tasks = [task for said in read_files if isinstance(said, list) for task in tasks_in(said)]
+    hidden = {task["register"] for task in tasks if task.get("no_log") and "register" in task}
+    loops = [str(task["loop"]) for task in tasks if "loop" in task and not task.get("no_log")]
+    assert hidden and not [loop for loop in loops for name in hidden if name in loop]
 
 
 # Ansible can't add hosts otherwise, and goes on with other machines after one that was refused.
