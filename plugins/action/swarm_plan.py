@@ -33,12 +33,14 @@ class ActionModule(ControllerAction):
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         given = plain(args)
+        silent = [host for host, look in given["looks"].items() if look.get("unreachable")]
         plan = make_plan(
             {host: _wish(host, said) for host, said in given["hosts"].items()},
             Seen(
                 answers=given["answers"],
                 looks={host: Local.of(look["engine"]) for host, look in given["looks"].items() if "engine" in look},
-                missing=[host for host in given["managers"] if host not in given["hosts"]],
+                silent=silent,
+                missing=[host for host in given["managers"] if host not in given["hosts"] or host in silent],
                 key=given["has_unlock_key"],
                 keeper=given["has_keeper"],
                 check_mode=self._task.check_mode,

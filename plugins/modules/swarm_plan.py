@@ -46,7 +46,7 @@ options:
     elements: dict
     default: []
   looks:
-    description: What M(dockyard.machine.engine_info) returned for hosts, by their names.
+    description: What M(dockyard.machine.engine_info) returned for hosts, by their names, also that one could not be reached.
     type: dict
     default: {}
   managers:

@@ -47,7 +47,9 @@ def make_plan(
     cluster = cluster_of(seen.answers)
     nodes = {host: _node_of(host, wish, cluster, seen.looks) for host, wish in wishes.items()}
     plan.unsure = [
-        host for host, wish in wishes.items() if host not in seen.looks and _is_unsure(wish, nodes[host], cluster)
+        host
+        for host, wish in wishes.items()
+        if host not in (*seen.looks, *seen.silent) and _is_unsure(wish, nodes[host], cluster)
     ]
     plan.cluster = cluster.id if cluster else ""
     plan.manager = _spokesman(wishes, nodes, cluster)
@@ -85,6 +87,10 @@ def make_plan(
             plan.changes.append(f"take {host} out of the swarm" + ("" if node.ready else ", where it is down"))
         elif host in plan.leaving.leave:
             plan.changes.append(f"let {host} leave its swarm")
+        elif host in seen.silent and not (cluster and all(HOST in node.labels for node in cluster.nodes)):
+            plan.warnings.append(
+                f"{host} can't be reached, and no node is known to be it: if it is one, it stays in its swarm"
+            )
     return plan
 
 

@@ -70,6 +70,7 @@ class Seen:
 
     answers: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     looks: dict[str, Local] = dataclasses.field(default_factory=dict)
+    silent: list[str] = dataclasses.field(default_factory=list)  # hosts that were to be looked at, and can't be reached
     missing: list[str] = dataclasses.field(default_factory=list)  # wanted managers that the play does not reach
     key: bool = False  # whether there is a key to unlock with
     keeper: bool = False  # whether there is somebody to hand the swarm's own key on to

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pathlib
+import types
 
 import pytest
 import yaml
@@ -40,3 +41,23 @@ def test_a_wish_is_known_by_its_host_unless_said_otherwise():
     assert swarm_plan._wish("web1", {"role": "worker", "identity": "3fb4"}).identity == "3fb4"
     with pytest.raises(MachineError, match="hosts.web1.rule"):
         swarm_plan._wish("web1", {"rule": "worker"})
+
+
+def test_who_could_not_be_reached_was_looked_at(monkeypatch):
+    """Else the plan would wait for a look at it, and do nothing for anybody."""
+    seen = []
+    monkeypatch.setattr(
+        swarm_plan, "make_plan", lambda wishes, seen_now, *more: seen.append(seen_now) or swarm_plan.Plan()
+    )
+    action = swarm_plan.ActionModule.__new__(swarm_plan.ActionModule)
+    action._task = types.SimpleNamespace(check_mode=False)
+    looks = {"m1": {"engine": {}}, "old": {"unreachable": True, "msg": "no route"}, "w1": {}}
+    given = {
+        "hosts": {"m1": {}, "old": {}},
+        "looks": looks,
+        "managers": ["m1", "old", "m2"],
+        "settings": {},
+        "answers": [],
+    }
+    action.perform({**given, "rotate_tokens": [], "may_end": False, "has_unlock_key": False, "has_keeper": False}, {})
+    assert (list(seen[0].looks), seen[0].silent, seen[0].missing) == (["m1"], ["old"], ["old", "m2"])

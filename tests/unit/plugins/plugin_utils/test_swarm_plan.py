@@ -312,6 +312,20 @@ def test_a_host_that_was_looked_at_and_is_nothing_to_this_swarm_is_left_alone():
     assert made == plan(TWO, answer(node("m1", "manager"), node("w1")))
 
 
+def test_a_host_that_is_to_be_out_and_can_not_be_reached_keeps_nobody_waiting():
+    hosts = {"m1": "manager", "w1": "worker", "old": "absent"}
+    made = plan(hosts, answer(node("m1", "manager")), looks={"w1": local()}, silent=["old"])
+    assert (made.unsure, made.join, made.warnings) == ([], {"w1": "worker"}, [])
+    unlabelled = node("x")
+    del unlabelled["Spec"]["Labels"]["dockyard.host"]
+    made = plan(hosts, answer(node("m1", "manager"), unlabelled), looks={"w1": local()}, silent=["old"])
+    assert made.join and "old can't be reached" in made.warnings[0]
+    # The others end their swarm without it
+    looks = {"w1": local("active", id="n-w1")}
+    made = plan({"m1": "absent", "w1": "absent"}, looks=looks, silent=["m1"], may_end=True)
+    assert made.leaving.leave == ["w1"]
+
+
 def test_managers_that_are_locked_may_be_those_that_the_quorum_lacks():
     alone = local("active", True, "rpc error: The swarm does not have a leader", "n-m1", ["192.0.2.1:2377"])
     hosts = {"m1": "manager", "m2": "manager", "m3": "manager"}
