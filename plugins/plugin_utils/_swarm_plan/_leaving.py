@@ -7,12 +7,17 @@
 from __future__ import annotations
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import Cluster, Local, Node
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import DRAINED, Cluster, Local, Node
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._plan import Leaving
 
 
 def majority(managers: int) -> int:
     return managers // 2 + 1
+
+
+def _was(node: Node) -> str:
+    """How available a node was before the role drained it, which an earlier run may have done."""
+    return node.labels.get(DRAINED) or node.availability
 
 
 def demotions(all_nodes: list[Node], nodes: list[Node]) -> list[Node]:
@@ -65,7 +70,7 @@ def plan_leaving(
             remedy="Put a manager that stays into the play, with docker_swarm_state 'kept', or let another host be one",
         )
     return Leaving(
-        drain=[{"host": host, "id": members[host].id, "was": members[host].availability} for host in ready],
+        drain=[{"host": host, "id": members[host].id, "was": _was(members[host])} for host in ready],
         leave=ready,
         remove=[node.id for node in members.values()],
     )

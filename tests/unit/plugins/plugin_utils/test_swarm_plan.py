@@ -195,6 +195,10 @@ def test_a_worker_leaves_by_being_drained_first():
     assert made.leaving.drain == [{"host": "w1", "id": "n-w1", "was": "active"}]
     assert (made.leaving.demote, made.leaving.leave, made.leaving.remove) == ([], ["w1"], ["n-w1"])
     assert made.manager == "m1" and made.nodes == []
+    # Its tasks did not end, say, and the next run drains it again: what it was before that is kept, should it stay.
+    drained = node("w1", availability="drain", **{"dockyard.drained": "active"})
+    made = plan({"m1": "kept", "w1": "absent"}, answer(node("m1", "manager"), drained))
+    assert made.leaving.drain == [{"host": "w1", "id": "n-w1", "was": "active"}]
 
 
 def test_a_node_that_is_down_is_removed_without_a_word_from_it():
