@@ -56,13 +56,16 @@ def _step(wish: Wish, node: Node, locks: bool) -> tuple[dict[str, t.Any], list[s
     out += [name for name in (DRAINED, OURS) if name in node.labels and name not in own]
     if KEY in node.labels and not locks:
         out.append(KEY)  # the next key is another one
-    if put or out:
+    kept = {name: value for name, value in node.labels.items() if name not in out}
+    if any(not node.labels[name] for name in out):  # docker_node removes no label without a value
+        step.update(labels={**kept, **labels, **own}, labels_state="replace")
+    elif put or out:
         step.update(labels=put, labels_to_remove=out)
+    if put or out:
         users = sorted({*put, *out} - set(OWN_LABELS))
         said.append(
             f"labels {', '.join(users)}" if users else "note which host it is" if put else "forget what is over"
         )
-    kept = {name: value for name, value in node.labels.items() if name not in out}
     return (
         step,
         said,

@@ -139,6 +139,12 @@ def test_labels_that_are_ours_go_and_those_of_others_stay():
         {"hostname": "n-w1", "labels": {"tier": "back", "dockyard.labels": "tier"}, "labels_to_remove": ["zone"]}
     ]
     assert made.after["w1"] == "worker active theirs=x tier=back"
+    # docker_node's way to remove one takes none that has no value
+    there = node("w1", **{"dockyard.labels": "ssd", "ssd": "", "theirs": ""})
+    made = plan(TWO, answer(node("m1", "manager"), there))
+    assert made.nodes == [
+        {"hostname": "n-w1", "labels": {"dockyard.host": "w1", "theirs": ""}, "labels_state": "replace"}
+    ]
 
 
 def test_availability_is_left_alone_unless_said_or_drained_by_us():
