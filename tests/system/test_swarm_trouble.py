@@ -11,11 +11,14 @@ import typing as t
 
 import pytest
 
+from tests.beds import image
 from tests.beds._base import until
 from tests.beds.hosts import Host
 from tests.system._harness import Ansible
 from tests.system._swarm import TOKEN, Role, nodes, swarm_of
+from tests.system.test_swarm import busybox, load
 
+__all__ = ["busybox"]
 pytestmark = pytest.mark.long
 
 
@@ -155,6 +158,36 @@ def test_managers_that_are_locked_or_dead_and_the_last_one(
     # Beside much else, its Engine takes its time to come back as a worker's
     until(lambda: nodes(b) == {a.name: "Ready Active", b.name: "Ready Active Leader"}, "it is a worker", limit=120)
     assert play("worker manager absent").changed == 0
+
+
+def test_containers_of_ones_own_on_the_way_into_a_swarm(
+    ansible: Ansible, three: list[Host], store: pathlib.Path, busybox: pathlib.Path
+) -> None:
+    host = three[2]
+    assert swarm_of(host)["LocalNodeState"] == "inactive"
+    load(host, busybox)
+    host.ssh(f"docker run -d --name own --init {image.NAME} sleep 100000")
+    running = "docker inspect -f '{{.State.Running}}' own"
+    fleet = {"id": "shop", "swarm": {"managers": 1}, "roles": {"core": host.fleet_role()}}
+    extra = {"machine_store": str(store), "machine_fleet": fleet, "docker_swarm_drain_timeout": 30}
+
+    # It is no node that could be drained, and has no live-restore
+    refused = ansible.playbook("create_hosts", extra).failed()
+    assert "1 containers run on shop-core-0, which is no node" in refused.messages
+    assert "docker_swarm_interrupt" in refused.messages and host.out(running) == "true"
+    ansible.playbook("create_hosts", {**extra, "docker_swarm_interrupt": True}).ok()
+    assert nodes(host) == {host.name: "Ready Active Leader"} and host.out(running) == "false"
+
+    # An Engine that hangs says neither that it is a node nor what it runs
+    host.ssh("docker start own && pkill -STOP -x dockerd")
+    try:
+        refused = ansible.playbook("create_hosts", {**extra, "docker_engine_log_driver": "local"}).failed()
+        assert "runs, but does not answer" in refused.messages and "docker_swarm_interrupt" in refused.messages
+    finally:
+        host.ssh("pkill -CONT -x dockerd")
+    assert host.out(running) == "true"
+    ansible.playbook("remove_hosts", {"machine_store": str(store), "machine_names": "shop-core-0"}).ok()
+    host.ssh("docker rm -f own")
 
 
 def test_a_node_that_does_not_come_back_from_a_restart(
