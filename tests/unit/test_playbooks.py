@@ -116,14 +116,25 @@ def tasks_in(listed: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     return [*listed, *(task for one in listed for part in parts for task in tasks_in(one.get(part, [])))]
 
 
-def test_no_loop_is_over_what_is_to_be_shown_nowhere() -> None:
-    """When it fails, its item is shown, whatever its label says."""
+def tasks_of_all() -> list[dict[str, t.Any]]:
+    """The tasks of all playbooks and roles."""
     files = [path for folder in (FOLDER, FOLDER.parent / "roles") for path in folder.rglob("*.yml")]
     read_files = [yaml.safe_load(path.read_text()) for path in files]
-    tasks = [task for said in read_files if isinstance(said, list) for task in tasks_in(said)]
+    return [task for said in read_files if isinstance(said, list) for task in tasks_in(said)]
+
+
+def test_no_loop_is_over_what_is_to_be_shown_nowhere() -> None:
+    """When it fails, its item is shown, whatever its label says."""
+    tasks = tasks_of_all()
     hidden = {task["register"] for task in tasks if task.get("no_log") and "register" in task}
     loops = [str(task["loop"]) for task in tasks if "loop" in task and not task.get("no_log")]
     assert hidden and not [loop for loop in loops for name in hidden if name in loop]
+
+
+def test_one_host_s_task_for_all_ends_no_play_that_is_to_go_on() -> None:
+    """run_once is as any_errors_fatal is, for which only ignore_errors counts: the play would end without a word."""
+    once = [task for task in tasks_of_all() if task.get("run_once") and task.get("ignore_unreachable")]
+    assert once and all(task.get("ignore_errors") for task in once)
 
 
 # Ansible can't add hosts otherwise, and goes on with other machines after one that was refused.

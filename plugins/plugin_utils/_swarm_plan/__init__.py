@@ -169,16 +169,16 @@ def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen) -> None:
     managers = [host for host, wish in wanted.items() if wish.role == "manager"]
     if not wanted or plan.unlock or any(not seen.looks[host].inactive for host in wanted if host in seen.looks):
         return
-    if not managers:
-        raise BadOption(
-            "docker_swarm_role", "worker", f"is all that is wanted of {', '.join(wanted)}", "A swarm needs a manager"
-        )
     if seen.missing:
         raise MachineError(
             f"No swarm was found, and of its managers {', '.join(seen.missing)} could not be looked at: a new swarm might "
             "be a second one",
             code="missing_manager",
             remedy="Run this with all managers, once they can be reached",
+        )
+    if not managers:
+        raise BadOption(
+            "docker_swarm_role", "worker", f"is all that is wanted of {', '.join(wanted)}", "A swarm needs a manager"
         )
     plan.init = managers[0]
     plan.changes.append(f"begin the swarm on {plan.init}")

@@ -82,6 +82,11 @@ def test_no_second_swarm_as_long_as_a_manager_was_not_looked_at():
     assert error.code == "missing_manager" and "m1" in error.text()
 
 
+def test_managers_that_can_not_be_looked_at_are_named_where_workers_are_left():
+    error = refusal({"w1": "worker"}, looks={"w1": local()}, missing=["m1"])
+    assert error.code == "missing_manager" and "m1" in error.text()
+
+
 def test_an_interrupted_start_is_taken_up():
     """The swarm has begun, and its first node has no label yet."""
     bare = node("m1", "manager")
