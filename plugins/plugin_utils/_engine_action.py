@@ -32,8 +32,8 @@ def read_pem(loader: DataLoader, option: str, value: str | None) -> str:
             "controller. It is not shown, as it can be secret"
         )
     try:
-        with open(loader.get_real_file(path, decrypt=True), encoding="utf-8") as stream:
-            content = stream.read()
+        # Decrypted in memory: get_real_file() would leave the key on the disk until the task ends, and for good if it is killed
+        content = loader._get_file_contents(path)[0].decode().replace("\r\n", "\n")
     except (AnsibleError, OSError, UnicodeDecodeError) as error:
         raise AnsibleActionFail(f"{option} is {value!r}, which can't be read on the controller: {error}") from error
     if "-----BEGIN " not in content:

@@ -25,6 +25,7 @@ OF_ENGINE = "unit/plugins/action/test_engine_certificate.py"
 OF_EXPIRY = "unit/plugins/plugin_utils/test_expiry.py"
 OF_GIVEN = "unit/plugins/plugin_utils/test_given_ca.py"
 OF_TLS = "unit/plugins/module_utils/test_tls.py"
+OF_READING = "unit/plugins/plugin_utils/test_engine_action.py"
 
 MUTANTS = [
     # A CA that is given
@@ -116,6 +117,12 @@ MUTANTS = [
         "A certificate for the host's key is out in the world that nobody keeps.",
         f"{OF_AUTHORITY}::test_a_rehearsal_uses_a_key_that_is_thrown_away",
         (AUTHORITY, "answer = self._call(trial, rehearsal=True)", "answer = self._call(request, rehearsal=True)"),
+    ),
+    mutant(
+        "key-decrypted-to-the-disk",
+        "A run that is killed leaves the CA's key in clear in a temporary folder.",
+        f"{OF_READING}::test_a_key_that_is_encrypted_is_decrypted_in_memory_alone",
+        (READING, "loader._get_file_contents(path)[0].decode()", "open(loader.get_real_file(path)).read()"),
     ),
     mutant(
         "signers-children-live-on",

@@ -8,8 +8,10 @@ import base64
 import traceback
 
 import pytest
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import (
@@ -29,6 +31,19 @@ def test_pem_as_content_or_path(tmp_path):
     loader.set_basedir(str(tmp_path))
     assert read_pem(loader, "x", "ca.pem") == PEM, "a path is relative to the playbook"
     assert read_pem(loader, "x", "") == read_pem(loader, "x", None) == ""
+
+
+def test_a_key_that_is_encrypted_is_decrypted_in_memory_alone(tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path / "tmp"))
+    key, loader = _tls.new_key(), DataLoader()
+    loader.set_vault_secrets([("default", VaultSecret(b"password"))])
+    path = tmp_path / "ca-key.pem"
+    path.write_bytes(VaultLib(loader._vault.secrets).encrypt(key))
+    assert read_pem(loader, "x", str(path)) == key
+    assert not list((tmp_path / "tmp").iterdir()), "whoever is killed now leaves it there"
+    with pytest.raises(AnsibleActionFail, match="x is '.*', which can't be read on the controller"):
+        read_pem(DataLoader(), "x", str(path))
 
 
 def test_what_is_no_pem_is_named(tmp_path):
