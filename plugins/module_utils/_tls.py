@@ -329,15 +329,17 @@ def _builder(
     limit: datetime.datetime | None = None,
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-    end = now + life
+    end = min(now + life, limit) if limit else now + life
+    # By what it really lives: one that its CA cuts short would be due for the next from its first moment on
+    backdate = min(BACKDATE, (end - now) * BACKDATE_MOST) if end > now else BACKDATE
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - min(BACKDATE, life * BACKDATE_MOST))
-        .not_valid_after(min(end, limit) if limit else end)
+        .not_valid_before(now - backdate)
+        .not_valid_after(end)
     )
 
 

@@ -156,13 +156,19 @@ MUTANTS = [
         "outlives-its-ca",
         "The CA ends before anything renews what it has signed: the whole fleet is out of reach at once.",
         f"{OF_TLS}::test_a_certificate_ends_no_later_than_its_ca",
-        (TLS, ".not_valid_after(min(end, limit) if limit else end)", ".not_valid_after(end)"),
+        (TLS, "min(now + life, limit) if limit else now + life", "now + life"),
     ),
     mutant(
         "short-life-begins-two-days-ago",
         "A certificate of an hour has passed two thirds of its life when it is made, and is renewed by each run.",
         f"{OF_CLIENT}::test_it_is_renewed_when_it_has_to_be_and_the_key_stays",
-        (TLS, "now - min(BACKDATE, life * BACKDATE_MOST)", "now - BACKDATE"),
+        (TLS, "min(BACKDATE, (end - now) * BACKDATE_MOST) if end > now else BACKDATE", "BACKDATE"),
+    ),
+    mutant(
+        "backdated-beyond-what-its-ca-leaves",
+        "What a CA signs on its last day is due at once: each run renews it and restarts the Engines.",
+        f"{OF_TLS}::test_what_a_ca_signs_near_its_end_is_not_due_at_once",
+        (TLS, "(end - now) * BACKDATE_MOST", "life * BACKDATE_MOST"),
     ),
     mutant(
         "longer-life-stays",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import pathlib
@@ -116,6 +117,16 @@ def test_servers_and_clients_get_what_they_ask_for(signer):
         servers.issue(_authority.server_request(_tls.public_key(_tls.new_key()), NAMES, YEAR))
     with pytest.raises(_tls.TlsError, match="no provisioners match nobody|unknown role: nobody"):
         signer.authority("nobody").issue(server())
+
+
+def test_an_hour_is_had_with_less_backdating(tmp_path, monkeypatch):
+    vault = Signer(tmp_path, monkeypatch, "vault")
+    wanted = dataclasses.replace(server(), life=datetime.timedelta(hours=1))
+    vault.set_up()
+    with pytest.raises(_tls.TlsError, match="would have to be renewed at once"):
+        vault.authority().issue(wanted)
+    vault.set_up([("not_before_duration=48h", "not_before_duration=30m")])
+    assert _tls.needs_renewal(vault.authority().issue(wanted)) is None
 
 
 # What the page says in the set-up or the command, and what comes of it if that is left out

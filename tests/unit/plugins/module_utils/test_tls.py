@@ -172,6 +172,15 @@ def test_a_certificate_ends_no_later_than_its_ca(monkeypatch):
     assert _tls.inspect(pem)["not_after"] == _tls.inspect(ca)["not_after"]
 
 
+@pytest.mark.parametrize("hours", [1, 20, 60, 2000])
+def test_what_a_ca_signs_near_its_end_is_not_due_at_once(monkeypatch, hours):
+    monkeypatch.setattr(_tls, "CA_LIFE", datetime.timedelta(hours=hours))
+    key, ca = _tls.new_ca("short")
+    pem = _tls.issue_server(ca, key, _tls.new_key(), ["web1"])
+    assert _tls.inspect(pem)["not_after"] == _tls.inspect(ca)["not_after"]
+    assert _tls.needs_renewal(pem, ["web1"]) is None
+
+
 def test_renewal_by_time_and_names(server_ca):
     pem = _tls.issue_server(server_ca[1], server_ca[0], _tls.new_key(), ["web1", "10.0.0.7"])
     now = datetime.datetime.now(datetime.timezone.utc)
