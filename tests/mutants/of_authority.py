@@ -129,7 +129,12 @@ MUTANTS = [
         "What a command has started goes on after its time, and may sign what nobody takes.",
         f"{OF_AUTHORITY}::test_a_command_that_hangs_is_ended_with_all_that_it_started",
         (COMMAND, "os.killpg(process.pid, signal.SIGKILL)", "process.kill()"),
-        (COMMAND, "            process.communicate()\n", "            process.wait()\n"),
+    ),
+    mutant(
+        "agent-of-a-signer-waited-for",
+        "A signer that starts an agent never answers, and the run hangs.",
+        f"{OF_AUTHORITY}::test_who_goes_on_in_the_background_is_not_waited_for",
+        (COMMAND, "if ended and (left < 0 or not ready):", "if ended and left < 0:"),
     ),
     mutant(
         "check-asks-the-signer",

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import ipaddress
 import json
+import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -279,7 +282,7 @@ WRONG = {
     "no-chain": r"does not lead to the CA certificate.*its issuer is CN=Acme Servers",
     "talk": "is not a PEM certificate",
     "signs": "it is a CA's certificate",
-    "much": "characters, which is no certificate",
+    "much": "bytes, which is no certificate",
     "fail": r"ended with 1 and said: policy: no certificates for web1.example.org",
     "hides": r"ended with 1 and said: \[2J \[31m policy$",
 }
@@ -314,6 +317,22 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(signer, key):
     while any(map(lives, started)) and time.monotonic() < until:
         time.sleep(0.01)
     assert not any(map(lives, started))
+
+
+@pytest.mark.parametrize(
+    "then, said",
+    [('exec "$@"', None), ("echo policy >&2; exit 3", "ended with 3 and said: policy$"), ("sleep 99", "within 2 s")],
+)
+def test_who_goes_on_in_the_background_is_not_waited_for(signer, key, then, said):
+    script, pid = signer.folder / "sign", signer.folder / "pid"
+    script.write_text(f"#!/bin/sh\nsetsid sleep 30 &\necho $! > {pid}\n{then}\n")
+    script.chmod(0o755)
+    signing = signer(limit=2 if said == "within 2 s" else 60)
+    signing.command = [str(script), *signing.command]
+    with pytest.raises(_tls.TlsError, match=said) if said else contextlib.nullcontext():
+        assert signing.issue(server(key))
+    assert lives(int(pid.read_text()))
+    os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def lives(pid):
