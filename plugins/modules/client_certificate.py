@@ -28,6 +28,7 @@ options:
     description:
       - The folder. It is made with mode 0700, its files have 0600.
       - A relative path begins where Ansible was started.
+      - A key that is there is used. One that can't be, since it has a passphrase for example, is an error unless O(new_key) is given.
     type: path
     required: true
   life:

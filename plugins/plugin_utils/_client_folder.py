@@ -34,12 +34,19 @@ class ClientFolder:
                 return ""
 
     def key(self) -> str:
-        """The key that is there, if it can be used."""
+        """The key that is there; an error, if it can't be used, since it would be lost."""
         text = self.read(KEY)
-        with contextlib.suppress(_tls.TlsError):
+        if "PRIVATE KEY-----" not in text:
+            return ""
+        try:
             _tls.public_key_sha256(text)
-            return text if "PRIVATE KEY-----" in text else ""
-        return ""
+        except _tls.TlsError as error:
+            raise MachineError(
+                f"{self._file(KEY)} can't be used: {error}",
+                code="folder",
+                remedy="Give another folder as output. Or give new_key, which writes a new one over it",
+            ) from error
+        return text
 
     def why_renew(self, request: _authority.Request, authority: _authority.Authority) -> str | None:
         """Why the certificate that is there won't do, or None."""

@@ -207,6 +207,12 @@ MUTANTS = [
         (FOLDER, 'key = "" if new_key else self.key()', 'key = ""'),
     ),
     mutant(
+        "key-with-a-passphrase-lost",
+        "A private key that somebody has nowhere else is written over.",
+        f"{OF_CLIENT}::test_a_key_that_cant_be_used_is_not_written_over",
+        (FOLDER, 'if "PRIVATE KEY-----" not in text:', 'if "-----BEGIN PRIVATE KEY-----" not in text:'),
+    ),
+    mutant(
         "key-open-to-the-group",
         "Others on that computer read the key, which is root on the fleet.",
         f"{OF_CLIENT}::test_what_others_can_read_is_made_private",

@@ -16,6 +16,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.template import Templar
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from ansible_collections.dockyard.machine.plugins.action.client_certificate import ActionModule
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
@@ -131,6 +133,23 @@ def test_another_ca_another_key_and_damage(make, store, tmp_path):
         made = make()
         assert made["changed"] and said in made["reason"]
         assert pair_is_whole(folder, store.ca_files()["client-ca.pem"]) and not make()["changed"]
+
+
+@pytest.mark.parametrize("kind", ["Ed25519", "passphrase"])
+def test_a_key_that_cant_be_used_is_not_written_over(make, tmp_path, kind):
+    key = ed25519.Ed25519PrivateKey.generate() if kind == "Ed25519" else ec.generate_private_key(ec.SECP256R1())
+    secret = serialization.NoEncryption() if kind == "Ed25519" else serialization.BestAvailableEncryption(b"secret")
+    theirs = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
+    folder = tmp_path / "jo"
+    folder.mkdir()
+    (folder / "key.pem").write_bytes(theirs)
+    for there in ("no certificate", "another certificate"):
+        for check in (True, False):
+            result = make(check)
+            assert result["failed"] and "key.pem can't be used" in result["msg"] and "new_key" in result["msg"]
+        assert (folder / "key.pem").read_bytes() == theirs and not (folder / "ca.pem").exists()
+        (folder / "cert.pem").write_text(there)
+    assert make(new_key=True)["changed"] and not make()["changed"]
 
 
 def test_what_others_can_read_is_made_private(make, tmp_path):
