@@ -445,6 +445,13 @@ def inspect(cert_pem: str) -> dict[str, t.Any]:
     }
 
 
+def life_of(cert_pem: str) -> datetime.timedelta:
+    """How long a certificate of ours was to live: without what it is backdated by."""
+    certificate = _load_certificate(cert_pem, "The certificate")
+    whole = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    return max(whole - BACKDATE, whole / (1 + BACKDATE_MOST))
+
+
 def needs_renewal(
     cert_pem: str,
     names: t.Iterable[str] | None = None,

@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Makes a folder that Docker clients take as E(DOCKER_CERT_PATH), with C(ca.pem), C(cert.pem) and C(key.pem).
   - It is signed by the CA of clients of a store, or by one that is given. Who has it is root on each host that trusts that CA.
-  - It is issued anew when a third of its life is left, and when name, subject, life, CA or key are others. The key stays.
+  - It is issued anew when a third of its life is left, and when name, subject, life, CA or key are others. The key stays. Where a
+    command signs, a longer life is no reason, since it may give less than it is asked for.
   - No certificate can be called back. It ends with its life, or when the CA of clients is another one.
   - Runs on the controller, whatever the connection of the task's host, and never with become.
 author:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import os
 import stat
 import typing as t
@@ -18,6 +19,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 
 CA, CERT, KEY = FILES = ("ca.pem", "cert.pem", "key.pem")
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
+MOMENT = datetime.timedelta(seconds=2)  # certificates know whole seconds
 
 
 class ClientFolder:
@@ -64,9 +66,21 @@ class ClientFolder:
             same = look["common_name"] == request.subject["CN"] if authority.command else look["subject"] == wanted
             if not same:
                 return f"it is for {look['subject']}"
-            return authority.why_not_ours(text) or _tls.needs_renewal(text, life=request.life)
+            return (
+                authority.why_not_ours(text)
+                or _tls.needs_renewal(text, life=request.life)
+                or self._why_not_so_long(text, request, authority)
+            )
         except _tls.TlsError as error:
             return f"the one there can't be read ({error})"
+
+    @staticmethod
+    def _why_not_so_long(text: str, request: _authority.Request, authority: _authority.Authority) -> str | None:
+        # A CA gives no more than it has left, and who signs elsewhere may always give less
+        if not authority.key or _tls.inspect(text)["not_after"] == _tls.inspect(authority.bundle)["not_after"]:
+            return None
+        life = _tls.life_of(text)
+        return f"it was to live {life}, and is to live {request.life}" if abs(life - request.life) > MOMENT else None
 
     def issue(self, request: _authority.Request, authority: _authority.Authority, new_key: bool) -> dict[str, str]:
         """What is to be in the folder, beside the CA. A key that is there stays, unless a new one is asked for."""

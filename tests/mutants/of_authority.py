@@ -182,6 +182,12 @@ MUTANTS = [
         (TLS, "if life is not None and end > moment + life + SLACK:", "if life is not None and end > start + CA_LIFE:"),
     ),
     mutant(
+        "shorter-life-stays",
+        "Who asks for a year keeps the certificate of a month, and is told that it will do.",
+        f"{OF_CLIENT}::test_another_life_is_had_at_once",
+        (FOLDER, "or self._why_not_so_long(text, request, authority)", "or None"),
+    ),
+    mutant(
         "own-ca-told-late",
         "A CA is told of when what it signs already lives for a month alone.",
         f"{OF_EXPIRY}::test_what_is_due",
@@ -198,7 +204,7 @@ MUTANTS = [
         "certificate-of-another-ca-stays",
         "After a rotation of the CAs a person's certificate is told to be fine, and every Engine refuses it.",
         f"{OF_CLIENT}::test_another_ca_another_key_and_damage",
-        (FOLDER, "return authority.why_not_ours(text) or _tls.needs_renewal", "return _tls.needs_renewal"),
+        (FOLDER, "authority.why_not_ours(text)\n                or _tls.needs_renewal", "_tls.needs_renewal"),
     ),
     mutant(
         "key-replaced-by-renewal",

@@ -113,6 +113,15 @@ def test_it_is_renewed_when_it_has_to_be_and_the_key_stays(make, store, tmp_path
     assert (folder / "key.pem").read_text() == key
 
 
+@pytest.mark.parametrize("before, after", [("30d", "365d"), ("1h", "90d"), ("1h", "10m"), ("36500d", "61")])
+def test_another_life_is_had_at_once(make, before, after):
+    make(life=before)
+    assert "is to live" in make(check=True, life=after)["reason"]
+    ended = make(life=after)
+    assert "is to live" in ended["reason"]
+    assert not make(life=after)["changed"], "however long, one that its CA cuts short will do"
+
+
 def test_another_ca_another_key_and_damage(make, store, tmp_path):
     folder = tmp_path / "jo"
     make()
@@ -196,6 +205,7 @@ def test_given_authorities_need_no_store(make, tmp_path):
     assert make(name="ann", **given, **command)["subject"] == "CN=ann"
     asked = json.loads((tmp_path / "ca" / "asked").read_text())
     assert asked["usage"] == "client" and asked["csr"] and asked["names"] == []
+    assert not make(name="ann", **given)["changed"], "how long a life others give is theirs to say"
 
 
 @pytest.mark.parametrize(
