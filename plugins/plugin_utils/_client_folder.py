@@ -99,7 +99,7 @@ class ClientFolder:
         with self._explained():
             make_folder(self.path)
             for path, mode in self._too_open().items():
-                os.chmod(path, mode)
+                _restrict(path, mode)
             write_files(self.path, texts)
 
     def told(self) -> dict[str, t.Any]:
@@ -123,11 +123,12 @@ class ClientFolder:
         ]
 
     def _too_open(self) -> dict[str, int]:
-        """What others may get at. The modes of a folder that holds other things as well are its owner's business."""
+        """What others may get at. What a link leads to, and a folder that holds other things as well, are their owner's business."""
         if not os.path.isdir(self.path):
             return {}
         with self._explained():
-            found = {self._file(name): FILE_MODE for name in FILES if os.path.exists(self._file(name))}
+            paths = [self._file(name) for name in FILES]
+            found = {path: FILE_MODE for path in paths if os.path.exists(path) and not os.path.islink(path)}
             if not set(os.listdir(self.path)) - set(FILES):
                 found[self.path] = FOLDER_MODE
             return {path: mode for path, mode in found.items() if stat.S_IMODE(os.stat(path).st_mode) & 0o077}
@@ -148,3 +149,12 @@ class ClientFolder:
                 code="folder",
                 remedy="Give another folder as output, or mend its rights",
             ) from error
+
+
+def _restrict(path: str, mode: int) -> None:
+    # Who has the folder may put a link in a file's place meanwhile. The folder itself may be one.
+    descriptor = os.open(path, os.O_RDONLY | (os.O_DIRECTORY if mode == FOLDER_MODE else os.O_NOFOLLOW))
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)

@@ -225,6 +225,12 @@ MUTANTS = [
         (FOLDER, "st_mode) & 0o077}", "st_mode) & 0o007}"),
     ),
     mutant(
+        "link-followed",
+        "Who has the folder makes any file of root's unreadable to all others.",
+        f"{OF_CLIENT}::test_what_a_link_leads_to_is_left_alone",
+        (FOLDER, "os.path.exists(path) and not os.path.islink(path)", "os.path.exists(path)"),
+    ),
+    mutant(
         "own-clients-live-a-year",
         "The life that is asked for is the given CA's alone: the client's certificate lives on for a year.",
         f"{OF_GIVEN}::test_one_side_alone",

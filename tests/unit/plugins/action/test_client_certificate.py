@@ -144,6 +144,19 @@ def test_another_ca_another_key_and_damage(make, store, tmp_path):
         assert pair_is_whole(folder, store.ca_files()["client-ca.pem"]) and not make()["changed"]
 
 
+def test_what_a_link_leads_to_is_left_alone(make, store, tmp_path):
+    make()
+    link, system = tmp_path / "jo" / "ca.pem", tmp_path / "system.pem"
+    for text in ("other", store.ca_files()["server-ca.pem"]):
+        system.write_text(text)
+        system.chmod(0o644)
+        link.unlink()
+        link.symlink_to(system)
+        assert make()["changed"] is (text == "other")
+        assert (mode(system), system.read_text()) == (0o644, text)
+        assert not make()["changed"] and link.read_text() == store.ca_files()["server-ca.pem"]
+
+
 @pytest.mark.parametrize("kind", ["Ed25519", "passphrase"])
 def test_a_key_that_cant_be_used_is_not_written_over(make, tmp_path, kind):
     key = ed25519.Ed25519PrivateKey.generate() if kind == "Ed25519" else ec.generate_private_key(ec.SECP256R1())
