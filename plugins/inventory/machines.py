@@ -239,7 +239,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _store(self, path: str, config: dict[str, t.Any]) -> Store:
         where = self.get_option("store")
         if config.get("store") and "://" not in where:
-            where = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(where))
+            where = os.path.expanduser(os.path.expandvars(where))
+            where = os.path.join(os.path.dirname(os.path.abspath(path)), where)
         store = open_store(where)
         if not store.shared and os.path.lexists(store.where) and not os.path.isdir(store.where):
             raise BadOption("store", store.where, "is no folder", "Give the folder of the store")

@@ -70,6 +70,15 @@ class ControllerAction(ActionBase):
             task_vars["ansible_delegated_vars"] = {**delegated, self._task.delegate_to: mine}
         local = self._shared_loader_obj.connection_loader.get("ansible.builtin.local", context, "/dev/null")
         local.set_option("pipelining", True)
+        execute = local.exec_command
+
+        def where_we_are(*args: t.Any, **kwargs: t.Any) -> t.Any:
+            # The core says the playbook's folder, which may be the collection's: a relative path would mean another file
+            # to the module than it means to us.
+            local.cwd = None
+            return execute(*args, **kwargs)
+
+        local.exec_command = where_we_are
         self._connection = local
         try:
             return dict(

@@ -30,7 +30,8 @@ def open_store(given: str | None = None, scratch: str | None = None) -> Store:
     where = location(given)
     scheme, mark, _place = where.partition("://")
     if not mark:
-        return FileStore(os.path.abspath(os.path.expanduser(where)))
+        # Variables, too, as in a task's argument of type path: this one may come from elsewhere
+        return FileStore(os.path.abspath(os.path.expanduser(os.path.expandvars(where))))
     if scheme == "s3":
         from ._objects import ObjectStore  # the SDK costs time: only who uses it pays
         from ._s3 import S3

@@ -195,6 +195,17 @@ def test_which_files_are_ours(module, tmp_path, name, text, ours):
     assert module.verify_file(str(tmp_path / "none" / name)) is False
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"), [("store", "/etc/store"), ("$PLACE/store", "/there/store"), ("~/store", "/home/jo/store")]
+)
+def test_a_store_is_looked_for_beside_the_file(module, inventory, monkeypatch, said, meant):
+    monkeypatch.setenv("PLACE", "/there")
+    monkeypatch.setenv("HOME", "/home/jo")
+    module.said["store"] = said
+    assert module._store("/etc/machines.yml", {"store": said}).where == meant
+    assert inventory.groups["all"].vars["machine_store"] == meant
+
+
 def test_a_failure_is_left_on_all(module, inventory):
     error = module._failed("/etc/machines.yml", "is wrong")
     assert isinstance(error, AnsibleParserError)

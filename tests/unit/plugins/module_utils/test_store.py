@@ -41,6 +41,8 @@ def test_the_store_is_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch) ->
     assert _store.location(None) == "~/.dockyard"
     monkeypatch.setenv("DOCKYARD_STORE", "/there")
     assert _store.location(None) == "/there" and _store.location("/here") == "/here"
+    monkeypatch.setenv("PLACE", "/there")
+    assert _store.open_store("$PLACE/store").where == "/there/store", "as an argument of type path has it"
     with pytest.raises(BadOption) as caught:
         _store.open_store("s4://bucket")
     assert caught.value.option == "store" and "s4://bucket" in caught.value.message

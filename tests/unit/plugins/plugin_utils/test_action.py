@@ -95,3 +95,21 @@ def test_defaults_of_the_group_that_are_for_drivers_are_no_mistake(name):
 def test_a_mistake_in_the_task_is_one(name, group):
     with pytest.raises(AnsibleActionFail, match=r"Unsupported parameters.*regoin"):
         arguments(name, {**REQUIRED.get(name, {}), "regoin": None}, group)
+
+
+def test_a_relative_path_means_the_same_to_a_module_as_to_its_action():
+    connection = types.SimpleNamespace(cwd=None, set_option=lambda name, value: None)
+    connection.exec_command = lambda cmd, **kwargs: connection.cwd
+    action = _action.ControllerAction.__new__(_action.ControllerAction)
+    action._connection, action._play_context = "the host's", None
+    action._task = types.SimpleNamespace(delegate_to=None, async_val=0)
+    loader = types.SimpleNamespace(get=lambda *args: connection)
+    action._shared_loader_obj = types.SimpleNamespace(connection_loader=loader)
+
+    def execute_module(**kwargs):
+        action._connection.cwd = b"/collections/dockyard/machine/playbooks"  # as the core does it
+        return {"cwd": action._connection.exec_command("python", in_data=b"")}
+
+    action._execute_module = execute_module
+    assert action.run_module("none", {"store": "store"}, {}) == {"cwd": None}, "where Ansible was started"
+    assert action._connection == "the host's"
