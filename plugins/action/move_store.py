@@ -23,6 +23,9 @@ class ActionModule(ControllerAction):
     }
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
+        if not args["to"].strip():
+            # Elsewhere nothing said means the default store: a folder of this computer, which may be gone with the job.
+            raise BadOption("to", args["to"], "names no place", "Give a folder, or s3://bucket/prefix")
         source, target = open_store(args["from"]), open_store(args["to"])
         if args["gone"]:
             return self._claim(source, target)
