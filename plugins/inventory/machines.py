@@ -121,7 +121,7 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _groups, _live, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._groups import LABEL, PARENT
@@ -228,8 +228,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if name in REPLACED:
                 raise BadOption(name, config[name], "is an option of community.docker's plugin", REPLACED[name])
             if name not in known:
-                raise BadOption(
-                    name, config[name], "is no option of this plugin", f"It has {', '.join(sorted(known - {'plugin'}))}"
+                raise UnknownOption(
+                    name, "is no option of this plugin", f"It has {', '.join(sorted(known - {'plugin'}))}"
                 )
         for name in self.get_option("group_by"):
             if name not in ("driver", "state", "role", "fleet") and not (name.startswith(LABEL) and name != LABEL):

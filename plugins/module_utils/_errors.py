@@ -40,3 +40,11 @@ class BadOption(MachineError):
     def __init__(self, option: str, value: t.Any, why: str, remedy: str = "") -> None:
         super().__init__(f"{option}: {value!r} {why}", code="bad_option", remedy=remedy or f"Change {option}")
         self.option = option
+
+
+class UnknownOption(BadOption):
+    """An option that there is not. Its value is not shown: it may be a secret, by the name that another program has for it."""
+
+    def __init__(self, option: str, why: str, remedy: str) -> None:
+        MachineError.__init__(self, f"{option} {why}", code="bad_option", remedy=remedy)
+        self.option = option

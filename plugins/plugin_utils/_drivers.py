@@ -14,7 +14,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
 from ansible_collections.dockyard.machine.plugins.module_utils.driver import Driver
 
 OWN = "dockyard.machine"
@@ -72,11 +72,8 @@ def check_options(name: str, options: dict[str, t.Any], what: str) -> dict[str, 
     spec = load(name).argument_spec
     for option in options:
         if option not in spec:
-            raise BadOption(
-                f"{what}: {option}",
-                options[option],
-                f"is unknown to driver {name}",
-                f"It knows {', '.join(sorted(spec))}",
+            raise UnknownOption(
+                f"{what}: {option}", f"is unknown to driver {name}", f"It knows {', '.join(sorted(spec))}"
             )
     without_defaults = {
         option: {key: value for key, value in one.items() if key not in ("default", "fallback")}

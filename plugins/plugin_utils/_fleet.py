@@ -12,7 +12,7 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import (
     MADE,
@@ -249,4 +249,4 @@ def _count(where: str, value: t.Any) -> int:
 def _refuse_unknown(where: str, given: dict[str, t.Any], known: tuple[str, ...]) -> None:
     for key in given:
         if key not in known:
-            raise BadOption(f"{where}.{key}", given[key], "is unknown", f"There are {', '.join(known)}")
+            raise UnknownOption(f"{where}.{key}", "is unknown", f"There are {', '.join(known)}")

@@ -9,7 +9,7 @@ import dataclasses
 import pathlib
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
 
 KEYS = ("managers",)
 # What the role docker_engine is told for nodes of a swarm: no live-restore, and a node is drained while its Engine restarts
@@ -47,7 +47,7 @@ def nodes_of_fleet(fleet: dict[str, t.Any], names: dict[str, list[str]]) -> dict
         raise BadOption("machine_fleet.swarm", swarm, "is no dictionary", "Give it like {managers: 1}")
     for key in swarm:
         if key not in KEYS:
-            raise BadOption(f"machine_fleet.swarm.{key}", swarm[key], "is unknown", f"There are {', '.join(KEYS)}")
+            raise UnknownOption(f"machine_fleet.swarm.{key}", "is unknown", f"There are {', '.join(KEYS)}")
     dedicated = "manager" in parts.values()
     able = [name for role, part in parts.items() for name in names[role] if part == ("manager" if dedicated else None)]
     wanted = swarm.get("managers", len(able) if dedicated else None)

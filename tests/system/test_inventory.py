@@ -274,7 +274,7 @@ def test_a_damaged_record_is_listed_and_named(ansible, shop, source):
         ({"group_by": ["colour"]}, ["group_by: 'colour'", "There are driver, state, role, fleet and label_KEY"]),
         ({"filter": "state =="}, ["filter: 'state =='", "is no JMESPath expression"]),
         ({"filter": "abs(name)"}, ["filter: 'abs(name)' fails for build", "Mend the expression"]),
-        ({"filtre": "x"}, ["filtre: 'x' is no option", "filter, group_by, groups"]),
+        ({"filtre": "x"}, ["filtre is no option", "filter, group_by, groups"]),
         ({"running_required": True}, ["running_required: True", "Use filter: state == 'running'"]),
         ({"live_timeout": "soon"}, ["live_timeout", "soon"]),
         ({"strict": True, "compose": {"x": "nothing.there"}}, ["Could not set x for host build"]),

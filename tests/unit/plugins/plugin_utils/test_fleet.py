@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
 
 NONE = "dockyard.machine.none"
 
@@ -82,6 +82,21 @@ def test_mistakes_in_a_fleet_are_named(value, counts, part):
     with pytest.raises(MachineError) as failure:
         _fleet.check_fleet(value, counts)
     assert part in failure.value.text()
+
+
+@pytest.mark.parametrize(
+    "where", [{"secret_access_key": "hunter2"}, {"roles": {"web": {"secret_access_key": "hunter2"}}}]
+)
+def test_what_is_not_known_may_be_a_secret_and_is_not_shown(where):
+    with pytest.raises(MachineError, match="secret_access_key is unknown") as failure:
+        _fleet.check_fleet({"id": "shop", **where}, {})
+    assert "hunter2" not in str(vars(failure.value))
+
+
+def test_nor_is_an_option_that_the_driver_does_not_know():
+    with pytest.raises(MachineError, match="web1: secret_access_key is unknown") as failure:
+        _drivers.check_options(NONE, {"secret_access_key": "hunter2"}, "web1")
+    assert "hunter2" not in str(vars(failure.value))
 
 
 def test_what_a_role_says_is_as_a_record_has_it():
