@@ -15,6 +15,7 @@ import time
 import typing as t
 
 from ansible import constants as C
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 SLACK = 60.0  # seconds for Ansible itself
 
@@ -39,8 +40,16 @@ def _machine_info(store: str, timeout: float, limit: float) -> dict[str, t.Any]:
     arguments = json.dumps({"store": store, "refresh": True, "timeout": timeout})
     environment = {
         **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(C.config.get_config_value("COLLECTIONS_PATHS")),
-        # Its output is for us: neither the user's callbacks nor colours
+        # Beside the configured ones, those in the playbook's folder
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(AnsibleCollectionConfig.collection_paths),
+        # Its host is no file, and nobody is asked for a password
+        "ANSIBLE_INVENTORY_ENABLED": "host_list",
+        "ANSIBLE_ASK_PASS": "0",
+        "ANSIBLE_BECOME_ASK_PASS": "0",
+        "ANSIBLE_ASK_VAULT_PASS": "0",
+        # Its output is for us: neither the user's callbacks nor colours, nor less than all
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+        "ANSIBLE_NO_LOG": "0",
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "0",
         "ANSIBLE_CALLBACK_PLUGINS": os.devnull,  # ansible-runner's takes over what is printed, merely by being found
         "ANSIBLE_STDOUT_CALLBACK": "minimal",
@@ -62,6 +71,9 @@ def _machine_info(store: str, timeout: float, limit: float) -> dict[str, t.Any]:
         "localhost,",
         "--connection",
         "local",
+        # Else variables of the estate came from where we are, and might need a vault's password.
+        "--playbook-dir",
+        str(C.DEFAULT_LOCAL_TMP),
     ]
     done = subprocess.run(
         [*program, "--module-name", "dockyard.machine.machine_info", "--args", arguments],

@@ -360,6 +360,53 @@ def test_live_whatever_the_callbacks(ansible, fleet, source):
     assert hosts(plain(json.loads(run.stdout)), "state_paused") == {"mood1"} and "can't be asked" not in run.stderr
 
 
+ESTATE = """
+[defaults]
+callback_result_format = yaml
+no_log = true
+[inventory]
+enable_plugins = dockyard.machine.machines, yaml
+any_unparsed_is_failed = true
+"""
+
+
+@pytest.fixture()
+def estate(ansible):
+    """A folder with settings, and with variables that need a password."""
+    folder = ansible.folder / "estate"
+    (folder / "group_vars").mkdir(parents=True)
+    (folder / "ansible.cfg").write_text(ESTATE)
+    (folder / "password").write_text("x")
+    (folder / "group_vars" / "all.yml").write_text("secret: x")
+    ansible.command(
+        "ansible-vault", "encrypt", "--vault-password-file", "password", "group_vars/all.yml", cwd=folder
+    ).ok()
+    return folder
+
+
+def test_live_whatever_the_estate_s_settings_and_secrets(ansible, fleet, source, estate):
+    path = source(store=str(fleet), live=True)
+    arguments = ["--inventory", path, "--list", "--vault-password-file", "password"]
+    run = ansible.command("ansible-inventory", *arguments, cwd=estate).ok()
+    assert hosts(plain(json.loads(run.stdout)), "state_paused") == {"mood1"} and "can't be asked" not in run.stderr
+
+
+def test_live_with_collections_beside_the_playbook(ansible, fleet, source):
+    folder = ansible.folder / "project"
+    beside = folder / "collections" / "ansible_collections"
+    beside.mkdir(parents=True)
+    for root in ansible.environment.pop("ANSIBLE_COLLECTIONS_PATH").split(":"):
+        for namespace in pathlib.Path(root, "ansible_collections").iterdir():
+            if not (beside / namespace.name).exists():
+                (beside / namespace.name).symlink_to(namespace)
+    (folder / "site.yml").write_text(
+        "- {hosts: state_paused, gather_facts: false, tasks: [{ansible.builtin.debug: }]}\n"
+    )
+    path = source(store=str(fleet), live=True)
+    run = ansible.command("ansible-playbook", "--inventory", path, folder / "site.yml").ok()
+    assert "mood1" in run.stdout and "can't be asked" not in run.stderr
+
+
 def test_only_live_state_is_cached(ansible, fleet, moody, source):
     path = source(
         store=str(fleet),
