@@ -134,6 +134,10 @@ SUFFIXES = tuple(f"{name}.{end}" for name in ("machines", "dockyard", "docker_ma
 OURS = re.compile(rf"^plugin:\s*(['\"]?){re.escape(NAME)}\1\s*(#.*)?$", re.MULTILINE)
 ERROR = "machine_inventory_error"
 STORE = "machine_store"
+HOST_NAMES = ("inventory_hostname", "inventory_hostname_short")  # machines' names have no dots
+# At the end of a host's name where expressions are evaluated: the core takes a name for a group's, if there is one of it,
+# and would let a group have that group's hosts in place of the machine.
+NO_GROUP = "."
 # Options of community.docker's plugin, as a file that was written for it may have them
 REPLACED = {
     "daemon_env": "Remove it: nothing is run to find the daemon's address",
@@ -322,16 +326,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """The user's own expressions, into an inventory that is thrown away if one of them fails."""
         strict = self.get_option("strict")
         real, self.inventory = self.inventory, scratch
+        name = f"{host}{NO_GROUP}"
         try:
-            scratch.add_host(host)
-            self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
-            # What compose has set is seen by the others.
-            variables = {**variables, **scratch.hosts[host].vars}
+            scratch.add_host(name)
+            self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
+            # What compose has set is seen by the others, and so are the names that each host has.
+            variables = {**variables, **scratch.hosts[name].vars, **dict.fromkeys(HOST_NAMES, host)}
             self._add_host_to_composed_groups(
-                self.get_option("groups"), variables, host, strict=strict, fetch_hostvars=False
+                self.get_option("groups"), variables, name, strict=strict, fetch_hostvars=False
             )
             self._add_host_to_keyed_groups(
-                self.get_option("keyed_groups"), variables, host, strict=strict, fetch_hostvars=False
+                self.get_option("keyed_groups"), variables, name, strict=strict, fetch_hostvars=False
             )
         finally:
             self.inventory = real
@@ -358,12 +363,12 @@ def _docker_machine(machine: _machines.Machine, variables: dict[str, t.Any]) -> 
 
 def _take_over(scratch: InventoryData, listing: Listing) -> None:
     for host, variables in listing.hosts.items():
-        composed = dict(scratch.hosts[host].vars)
+        composed = dict(scratch.hosts[f"{host}{NO_GROUP}"].vars)
         for name in ("inventory_file", "inventory_dir"):
             composed.pop(name, None)
         variables.update(composed)
     for name, group in scratch.groups.items():
         if name in ("all", "ungrouped"):
             continue
-        listing.groups.setdefault(name, []).extend(host.name for host in group.hosts)
+        listing.groups.setdefault(name, []).extend(host.name.removesuffix(NO_GROUP) for host in group.hosts)
         listing.children.setdefault(name, []).extend(child.name for child in group.child_groups)

@@ -222,3 +222,26 @@ def test_a_machine_with_the_name_of_a_group_of_the_estate_brings_none_of_its_hos
     for group in ("dockyard", "driver_none", "state_running"):
         assert sorted(host.name for host in inventory.groups[group].get_hosts()) == ["dockyard", "web"]
     assert [host.name for host in inventory.groups["web"].get_hosts()] == ["prod1"]
+
+
+def test_a_machine_with_the_name_of_a_group_of_an_expression_is_itself(module, store, inventory):
+    for name in ("web", "db1"):
+        add(store, name)
+    module.said["compose"] = trusted({"about": "machine_name"})
+    module.said["groups"] = trusted({"web": "true", "front": "machine_name == 'web'"})
+    module.said["keyed_groups"] = trusted([{"key": "about", "prefix": "", "separator": "", "parent_group": "each"}])
+    module._list("machines.yml", store, True).write(inventory)
+    inventory.reconcile_inventory()
+    members = {name: sorted(host.name for host in group.get_hosts()) for name, group in inventory.groups.items()}
+    assert members["front"] == ["web"] and members["db1"] == ["db1"]
+    assert members["web"] == members["each"] == ["db1", "web"]
+    assert [inventory.hosts[name].vars["about"] for name in ("web", "db1")] == ["web", "db1"]
+
+
+def test_expressions_see_the_names_of_hosts_as_with_other_plugins(module, store, inventory):
+    for name in ("web1", "db1"):
+        add(store, name)
+    module.said["groups"] = trusted({"databases": "inventory_hostname.startswith('db')"})
+    module.said["keyed_groups"] = trusted([{"key": "inventory_hostname_short", "prefix": "host"}])
+    groups = module._list("machines.yml", store, True).groups
+    assert groups["databases"] == groups["host_db1"] == ["db1"]
