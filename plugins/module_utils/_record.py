@@ -204,6 +204,9 @@ def ssh_arguments(record: Record, folder: str, **instead: str) -> list[str]:
         **({"IdentitiesOnly": "yes"} if private_key(record, folder) else {}),
         **instead,
     }
+    if re.search(r"\s", settings["UserKnownHostsFile"]):
+        # ssh takes several files here, with spaces between them.
+        settings["UserKnownHostsFile"] = f'"{settings["UserKnownHostsFile"]}"'
     return shlex.split(record.ssh.get("args") or "") + [
         part for name, value in settings.items() for part in ("-o", f"{name}={value}")
     ]

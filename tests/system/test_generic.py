@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shlex
 import subprocess
 import typing as t
 
@@ -44,6 +45,7 @@ def new_key(path: pathlib.Path) -> pathlib.Path:
 
 
 def test_first_contact_pins_what_is_shown(controller: Controller, host: Host) -> None:
+    controller.store = controller.folder / "my store"  # ssh takes a space for the end of a file's name
     checked = controller.run(**how(host), check=True)
     assert checked["changed"] and not controller.store.exists(), "a check looks, and touches nothing"
     result = controller.run(**how(host))
@@ -57,7 +59,7 @@ def test_first_contact_pins_what_is_shown(controller: Controller, host: Host) ->
     assert not again["changed"] and controller.records()["web1"] == record
     # What plays are given reaches the host
     values = machine["host_vars"]
-    command = ["ssh", *values["ansible_ssh_extra_args"].split(), "-i", values["ansible_ssh_private_key_file"]]
+    command = ["ssh", *shlex.split(values["ansible_ssh_extra_args"]), "-i", values["ansible_ssh_private_key_file"]]
     command += ["-o", "BatchMode=yes", "-l", values["ansible_user"], values["ansible_host"], "id -un"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == host.user
     assert controller.run(**how(host), state="absent")["changed"]

@@ -99,6 +99,13 @@ def test_the_users_ssh_arguments_come_first(record: Record) -> None:
     assert _record.ssh_arguments(record, "/f")[:3] == ["-J", "a b", "-v"]
 
 
+def test_a_folder_with_a_space_in_its_name_is_one_folder_to_ssh(record: Record) -> None:
+    words = shlex.split(_record.host_vars(record, OBSERVED, "/my store/web1")["ansible_ssh_extra_args"])
+    assert 'UserKnownHostsFile="/my store/web1/known_hosts"' in words
+    assert 'UserKnownHostsFile="/a b/hosts"' in _record.ssh_arguments(record, "/f", UserKnownHostsFile="/a b/hosts")
+    assert "UserKnownHostsFile=/f/known_hosts" in _record.ssh_arguments(record, "/f")
+
+
 def test_an_agent_needs_no_key(record: Record) -> None:
     record.ssh["key"] = ""
     assert "ansible_ssh_private_key_file" not in _record.host_vars(record, OBSERVED, "/f")
