@@ -71,10 +71,21 @@ class ActionModule(AccountAction):
             raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
         limit = _fleet.as_patterns(args["limit"])
         of_fleet = _fleet.names_of_fleet(fleet) if fleet else {}
-        records = store.records()
-        _fleet.check_patterns(limit, {*names, *itertools.chain(*of_fleet.values()), *records})
+        named = {*names, *itertools.chain(*of_fleet.values())}
+        # Who removes a fleet means all of its machines, also those beyond the counts.
+        whole = {f"{fleet['id']}-{role}" for role in of_fleet} if fleet and args["state"] == "absent" else set()
+
+        def is_meant(name: str) -> bool:
+            return (name in named or name.rpartition("-")[0] in whole) and (not limit or _fleet.matches(name, limit))
+
+        records, damage = self._records(store, is_meant)
+        warnings = [f"{name}: {error.text()}" for name, error in damage.items()]
+        _fleet.check_patterns(limit, {*named, *records, *damage})
         if args["state"] == "absent":
-            return self._removal(store, names, fleet, records, limit)
+            return {
+                **self._removal(store, names, fleet, records, limit),
+                **({"warnings": warnings} if warnings else {}),
+            }
         nodes = _fleet_swarm.nodes_of_fleet(fleet, of_fleet) if fleet else {}
         wanted = self._wanted(args, names, fleet, records)
         surplus = _fleet.surplus_of_fleet(fleet, records) if fleet else []
@@ -104,7 +115,7 @@ class ActionModule(AccountAction):
                 self._refresh(args, plan, records, task_vars)
                 ready = self._ready(store, records, plan)
         even = _fleet_swarm.even_managers(nodes)
-        warnings = [even] if even else []
+        warnings += [even] if even else []
         if uses_ssh and store.exists:
             # What create_hosts does not mend by itself: a CA, and what the run has no CA's key for
             warnings += _expiry.told(_expiry.of_store(store).values(), datetime.datetime.now(datetime.timezone.utc))
@@ -123,6 +134,17 @@ class ActionModule(AccountAction):
             "surplus": plan.surplus,
             "swarm": swarm,
         }
+
+    @staticmethod
+    def _records(store: Store, is_meant: t.Callable[[str], bool]) -> tuple[dict[str, Record], dict[str, MachineError]]:
+        """Those that can be read, and why others can't; an error if this run has to do with one of these."""
+        damage: dict[str, MachineError] = {}
+        records = store.records(damage)
+        for name, error in damage.items():
+            # Whether a swarm can do without its node, nobody can tell.
+            if is_meant(name) or (store.observed(name).get("engine") or {}).get("swarm"):
+                raise error
+        return records, damage
 
     def _wanted(
         self,

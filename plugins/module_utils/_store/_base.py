@@ -35,6 +35,7 @@ CALL = 5.0  # seconds that a lock must be ours for a save, which is compare-and-
 FIRST_BOOT = "first-boot"  # folder of what only the first boot needs, in a machine's folder
 KNOWN_HOSTS = "known_hosts"
 PAIR = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}  # a DOCKER_CERT_PATH
+DAMAGE = ("damaged_record", "newer_record")  # codes of errors that tell of one record, and not of the store
 DERIVED = {KNOWN_HOSTS, *PAIR}  # files of a machine that are made from the record and the CA
 
 # In store.json while a store is being moved, and ever after at the place that it was moved from
@@ -89,9 +90,9 @@ class Store(abc.ABC):
 
     # Machines
 
-    def records(self) -> dict[str, Record]:
-        """All of them, by name; an error if one can't be read."""
-        return {name: record for name in self.names() if (record := self.read(name))}
+    def records(self, damage: dict[str, MachineError] | None = None) -> dict[str, Record]:
+        """All of them, by name; an error if one can't be read, unless there is ``damage`` to note it in."""
+        return {name: record for name in self.names() if (record := self._read_or_note(name, damage))}
 
     @abc.abstractmethod
     def names(self) -> list[str]:
@@ -322,6 +323,15 @@ class Store(abc.ABC):
             )
 
     # Helpers
+
+    def _read_or_note(self, name: str, damage: dict[str, MachineError] | None) -> Record | None:
+        try:
+            return self.read(name)
+        except MachineError as error:
+            if damage is None or error.code not in DAMAGE:
+                raise
+            damage[name] = error
+            return None
 
     @abc.abstractmethod
     def _current(self, name: str) -> tuple[int, str]:

@@ -74,10 +74,11 @@ class ObjectStore(ObjectBase):
         self._look(bool(kept))
         return kept.record if kept else None
 
-    def records(self) -> dict[str, Record]:
+    def records(self, damage: dict[str, MachineError] | None = None) -> dict[str, Record]:
         names = self.names()
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            return {name: record for name, record in zip(names, pool.map(self.read, names), strict=True) if record}
+            read = pool.map(lambda name: self._read_or_note(name, damage), names)
+            return {name: record for name, record in zip(names, read, strict=True) if record}
 
     def _read(self, name: str) -> Kept | None:
         key = _record_key(name)

@@ -117,6 +117,31 @@ def test_who_names_machines_to_remove_does_not_mean_the_fleet_that_comes_with_th
             planned(store, **asked, names=nobody)
 
 
+@pytest.mark.parametrize("text", ["{", '{"schema": 99}'])
+def test_a_record_that_can_not_be_read_costs_no_other_machine(store: t.Any, text: str) -> None:
+    for name in ("shop-web-0", "shop-web-7", "old"):
+        record(store, name, NONE, fleet="shop", role="web", options={"url": "tcp://192.0.2.1:2376"})
+    pathlib.Path(store.folder("old"), "machine.json").write_text(text)
+    plan = planned(store, fleet=WEB, refresh=False)[0]
+    assert (plan["create"], plan["keep"], plan["surplus"]) == (["shop-web-1"], ["shop-web-0"], ["shop-web-7"])
+    [warning] = plan["warnings"]
+    assert warning.startswith("old: ") and "old/machine.json" in warning
+    removal = planned(store, state="absent", names="shop-web-0")[0]
+    assert (removal["existing"], removal["warnings"]) == (["shop-web-0"], [warning])
+    for said in ({}, {"state": "absent"}):
+        with pytest.raises(MachineError, match="old/machine.json"):
+            planned(store, names="old,shop-web-0", **said)
+    assert planned(store, state="absent", names="old,shop-web-0", limit="shop-*")[0]["remove"] == ["shop-web-0"]
+    assert planned(store, state="absent", fleet=WEB)[0]["remove"] == ["shop-web-0", "shop-web-7"]
+    pathlib.Path(store.folder("shop-web-7"), "machine.json").write_text(text)
+    assert planned(store, fleet=WEB, refresh=False)[0]["surplus"] == []
+    with pytest.raises(MachineError, match="shop-web-7/machine.json"):
+        planned(store, state="absent", fleet=WEB)
+    store.save_observed("old", {"engine": {"swarm": {"cluster": "c", "role": "manager"}}})
+    with pytest.raises(MachineError, match="old/machine.json"):
+        planned(store, state="absent", names="shop-web-0")
+
+
 def test_managers_that_a_limit_leaves_out_are_asked_all_the_same(store: t.Any) -> None:
     role = {"driver": GENERIC, "options": {"address": "192.0.2.1"}}
     shop = {"id": "shop", "swarm": {"managers": 1}, "roles": {"core": role, "web": {**role, "count": 2}}}
