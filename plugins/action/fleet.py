@@ -112,7 +112,7 @@ class ActionModule(AccountAction):
                 # Also where nothing was made: the run that has made it may have ended before it came to that.
                 made = store.give_client_pairs(name for name, record in records.items() if record.ssh) or made
             if args["refresh"]:
-                self._refresh(args, plan, records, task_vars)
+                self._refresh(store, plan, records, task_vars)
                 ready = self._ready(store, records, plan)
         even = _fleet_swarm.even_managers(nodes)
         warnings += [even] if even else []
@@ -209,7 +209,7 @@ class ActionModule(AccountAction):
         return _groups.of_wanted(one["driver"], role, fleet, labels or {})
 
     def _refresh(
-        self, args: dict[str, t.Any], plan: _fleet.Plan, records: dict[str, Record], task_vars: dict[str, t.Any]
+        self, store: Store, plan: _fleet.Plan, records: dict[str, Record], task_vars: dict[str, t.Any]
     ) -> None:
         """One module run a driver and place, so that unchanged machines need none of their own."""
         kept = set(plan.keep)
@@ -219,7 +219,7 @@ class ActionModule(AccountAction):
             if one["name"] in kept
         }
         for driver, place in runs:
-            said = {**dict(place), "store": args["store"]}
+            said = {**dict(place), "store": store.where}
             # What the record says of the place is all there is to say of it: no defaults
             result = self.over_account(driver, "gathered", said, task_vars, ("ids", *dict(place)))
             if result.get("failed"):

@@ -64,7 +64,8 @@ class ActionModule(ControllerAction):
         # Who names the driver describes the machine; who doesn't, means the machine that is there.
         args["keep_options"] = not args["driver"] if args["keep_options"] is None else args["keep_options"]
         shared = {name: args[name] for name in SHARED if args.get(name) is not None}
-        module_args = {**self._with_defaults(driver, shared, SHARED), **options}
+        # The environment of a task reaches the module, and not us: it must not name another store.
+        module_args = {"store": store.where, **self._with_defaults(driver, shared, SHARED), **options}
         result = self.run_module(driver, module_args, task_vars)
         if args["wait"] and args["state"] in UP and not result.get("failed") and not self._task.check_mode:
             self._wait(args, store, bool(result.get("changed")))

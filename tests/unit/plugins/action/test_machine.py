@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+import types
 
 import pytest
 
@@ -80,3 +81,15 @@ def test_a_secret_is_compared_only_where_it_is_known_as_one(answer, store):
 )
 def test_any_doubt_is_the_drivers_to_settle(answer, other):
     assert answer(**other) is None
+
+
+@pytest.mark.parametrize("said", [None, "/srv/store"])
+def test_the_module_works_on_the_store_of_the_action_whatever_the_task_s_environment(store, monkeypatch, said):
+    monkeypatch.setenv("DOCKYARD_STORE", store.where)
+    action, asked = ActionModule.__new__(ActionModule), []
+    action._task = types.SimpleNamespace(module_defaults=[], check_mode=False)
+    action.defaults = lambda name: {}
+    action.run_module = lambda driver, args, task_vars: asked.append(args["store"]) or {"failed": True}
+    one = {"name": "web", "driver": "none", "options": {"url": "tcp://192.0.2.1:2376"}, "store": said}
+    action.perform({**dict.fromkeys(OWN), **one}, {})
+    assert asked == [said or store.where]
