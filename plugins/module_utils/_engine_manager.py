@@ -92,6 +92,8 @@ class Systemd:
     def log(self, mark: t.Any) -> str:
         """What the Engine has said since."""
         with contextlib.suppress(HostError):
+            # What it has just said may be on its way into the journal yet, where the host has much else to do.
+            host.run("journalctl", "--sync", check=False)
             mine = (
                 (f"_UID={host.OWNER.uid}", "_SYSTEMD_USER_UNIT=docker.service")
                 if host.OWNER
