@@ -24,7 +24,7 @@ def read_pem(loader: DataLoader, option: str, value: str | None) -> str:
     if not value:
         return ""
     if "-----BEGIN " in value:
-        return value.strip() + "\n"
+        return value.replace("\r\n", "\n").strip() + "\n"
     path = find_file(loader, value)
     if _NO_PATH.fullmatch(value) and not os.path.exists(path):
         raise AnsibleActionFail(

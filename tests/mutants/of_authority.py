@@ -110,7 +110,7 @@ MUTANTS = [
         "request-passed-on-unread",
         "A host that is taken over has a CA's certificate, or another's name, signed for itself.",
         f"{OF_AUTHORITY}::test_a_hostile_signing_request_is_not_passed_on",
-        (AUTHORITY, "            _answer.check_csr(csr, request)\n", "            pass\n"),
+        (AUTHORITY, "_answer.checked_csr(request.public_key, request)", "request.public_key"),
     ),
     mutant(
         "rehearsal-with-the-real-key",

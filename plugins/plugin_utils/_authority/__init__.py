@@ -116,9 +116,9 @@ class Authority:
         return _answer.check_issued(answer, self._certificates(), request, _now(), what)
 
     def _call(self, request: Request, rehearsal: bool = False) -> str:
-        csr = request.public_key if "CERTIFICATE REQUEST-----" in request.public_key else None
-        if csr:
-            _answer.check_csr(csr, request)
+        csr = None
+        if "CERTIFICATE REQUEST-----" in request.public_key:
+            csr = _answer.checked_csr(request.public_key, request)
         question = {
             "version": 1,
             "rehearsal": rehearsal,

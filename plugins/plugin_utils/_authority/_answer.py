@@ -16,6 +16,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._authority import
 
 try:
     from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
     from cryptography.x509.oid import ExtensionOID
 except ImportError:
     pass  # _tls.missing_library() says so
@@ -106,8 +107,11 @@ ANSWER = (_is_for_the_key, _is_no_ca, _is_for_the_usage, _has_the_names, _has_th
 IN_REQUEST = ("SUBJECT_ALTERNATIVE_NAME", "SUBJECT_KEY_IDENTIFIER")
 
 
-def check_csr(pem: str, request: Request) -> None:
-    """TlsError if a signing request, which is passed on, asks for anything but what is wanted."""
+def checked_csr(pem: str, request: Request) -> str:
+    """The signing request, to be passed on: without what else the text has, such as its key.
+
+    TlsError if it asks for anything but what is wanted.
+    """
     _tls.public_key_sha256(pem)  # the signature, and the kind of key
     csr = x509.load_pem_x509_csr(pem.encode())
     try:
@@ -126,3 +130,4 @@ def check_csr(pem: str, request: Request) -> None:
             + (f", extensions {', '.join(others)}" if others else "")
             + ". It was not passed on"
         )
+    return csr.public_bytes(serialization.Encoding.PEM).decode()

@@ -219,6 +219,11 @@ def test_given_authorities_need_no_store(make, tmp_path):
     asked = json.loads((tmp_path / "ca" / "asked").read_text())
     assert asked["usage"] == "client" and asked["csr"] and asked["names"] == []
     assert not make(name="ann", **given)["changed"], "how long a life others give is theirs to say"
+    key = _tls.new_key()
+    # As some tools write them, with the key beside the request
+    assert make(csr=key + _tls.new_request({"CN": "bob"}, (), key), name="bob", **given, **command)
+    told = (tmp_path / "ca" / "asked").read_text().splitlines()[-1]
+    assert "BEGIN CERTIFICATE REQUEST" in json.loads(told)["csr"] and "PRIVATE KEY" not in told
 
 
 @pytest.mark.parametrize(

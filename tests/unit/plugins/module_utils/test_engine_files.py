@@ -70,7 +70,7 @@ def test_a_signing_request_asks_for_names_alone(tmp_path, monkeypatch):
     names = ["web1.example.org", "192.0.2.7", "fd00::1", "*.example.org"]
     csr = files.make_request(names)
     wanted = _authority.server_request(csr, names, _tls.CERTIFICATE_LIFE)
-    _answer.check_csr(csr, wanted)
+    _answer.checked_csr(csr, wanted)
     assert _tls.public_key_sha256(csr) == _tls.public_key_sha256((tmp_path / "tls" / "key.pem").read_text())
     assert [entry.name for entry in (tmp_path / "tls").iterdir()] == ["key.pem"]
     monkeypatch.setattr(host, "which", lambda name: None)

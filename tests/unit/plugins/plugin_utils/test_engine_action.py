@@ -28,6 +28,9 @@ def test_pem_as_content_or_path(tmp_path):
     path = tmp_path / "ca.pem"
     path.write_text(PEM)
     assert read_pem(loader, "x", PEM) == read_pem(loader, "x", str(path)) == read_pem(loader, "x", PEM.strip())
+    windows = PEM.replace("\n", "\r\n")
+    path.write_bytes(windows.encode())
+    assert read_pem(loader, "x", windows) == read_pem(loader, "x", str(path)) == PEM
     loader.set_basedir(str(tmp_path))
     assert read_pem(loader, "x", "ca.pem") == PEM, "a path is relative to the playbook"
     assert read_pem(loader, "x", "") == read_pem(loader, "x", None) == ""
