@@ -42,9 +42,8 @@ class BadOption(MachineError):
         self.option = option
 
 
-class UnknownOption(BadOption):
+class UnknownOption(MachineError):
     """An option that there is not. Its value is not shown: it may be a secret, by the name that another program has for it."""
 
     def __init__(self, option: str, why: str, remedy: str) -> None:
-        MachineError.__init__(self, f"{option} {why}", code="bad_option", remedy=remedy)
-        self.option = option
+        super().__init__(f"{option} {why}", code="bad_option", remedy=remedy)

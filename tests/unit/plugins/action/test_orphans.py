@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.action import adopt, prune
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, UnknownOption
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _action, _drivers
@@ -268,7 +268,7 @@ def test_a_driver_or_a_fleet(store: t.Any) -> None:
         adopted(store, none_adopted)
     with pytest.raises(BadOption, match="beside fleet"):
         adopted(store, none_adopted, driver=DRIVER, fleet={"id": "shop", "roles": {}})
-    with pytest.raises(BadOption, match="nonsense"):
+    with pytest.raises(UnknownOption, match="nonsense"):
         adopted(store, none_adopted, driver=DRIVER, options={"nonsense": 1})
 
 
