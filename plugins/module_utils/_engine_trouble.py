@@ -45,6 +45,13 @@ TROUBLES = (
         "Set the clock, and let it be kept (timesyncd, chrony). If the clock is right, that mirror is out of date",
     ),
     Trouble(
+        # A signature beside files that are not there is one of other files: apt takes what a mirror has of them.
+        r"(?s:(?=.*BADSIG)(?=.*does(?: not|n't) have a Release file))",
+        "The mirror of this host's packages is being changed",
+        "Run again later, or choose another mirror",
+        passes=True,
+    ),
+    Trouble(
         r"(?:NO_PUBKEY|BADSIG|EXPKEYSIG|The repository '[^']*' is not signed|Missing key|Bad OpenPGP signature)[^\n]*",
         "A repository is not signed by a key that this host trusts for it: {said}",
         "If its owner says that the key is a new one, pin that (docker_engine_repository.fingerprints). If not, do not use it",

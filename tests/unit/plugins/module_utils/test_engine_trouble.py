@@ -26,6 +26,10 @@ SAID = {
         "does not answer: Could not connect to x:80 (192.0.2.1). - connect (111: Connection refused). Look at the host's network"
     ),
     f"E: Failed to fetch {URL}  Hash Sum mismatch": "is being changed",
+    "E: The repository 'http://x trixie Release' does not have a Release file.\nW: GPG error: http://x trixie: BADSIG 6ED0": (
+        "is being changed"
+    ),
+    "W: GPG error: http://x trixie: BADSIG 6ED0": "not signed by a key that this host trusts",
     "E: You don't have enough free space in /var/cache/apt/archives/.": "is full: ",
     "dpkg: error processing archive /a.deb (--unpack):\n cannot copy: No space left on device": "free. Free some space there",
     "E: Release file for http://deb.debian.org/debian/dists/bookworm/InRelease is not valid yet (invalid for another 5h)": (
