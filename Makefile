@@ -1,6 +1,8 @@
 # Thin: each target calls a script in tests/tools/, which says what it does.
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
+# As in tests/tools/lib.sh
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 T := tests/tools
 # PACKAGES=given: the system's packages are there already, don't look
