@@ -41,6 +41,7 @@ class ActionModule(ControllerAction):
             args = super().arguments()
         finally:
             self._task.args = everything
+        args["labels"] = _record.as_labels("labels", args["labels"])
         args["options"] = {**flat, **(args["options"] or {})}
         if not args["name"] and args["scope"] != "account":
             raise BadOption("name", args["name"], "is needed", "Name the machine")

@@ -52,6 +52,7 @@ options:
   labels:
     description:
       - Labels of the machine. Those given replace all former ones; without the option they stay as they are.
+      - Keys and values are texts. What YAML takes for a number, a date or a truth value becomes one, nothing an empty one.
     type: dict
   tls_san:
     description:

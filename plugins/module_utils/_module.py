@@ -18,7 +18,7 @@ from ._lifecycle import POWER, Lifecycle, Wish, gather
 from ._lifecycle._adopt import Adopt
 from ._lifecycle._orphans import Survey, strangers
 from ._lifecycle._prune import Prune
-from ._record import check_name, seconds_of
+from ._record import as_labels, check_name, seconds_of
 from ._store import open_store
 from .driver import Driver, Machine, Seen
 
@@ -166,7 +166,11 @@ def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
         given=module.given & set(spec),
         secret=secret_options(driver),
         check=module.check_mode,
-        **{**{option: params[option] for option in noted}, "keep_options": keeps},
+        **{
+            **{option: params[option] for option in noted},
+            "labels": as_labels("labels", params["labels"]),
+            "keep_options": keeps,
+        },
     )
 
 

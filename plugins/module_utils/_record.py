@@ -73,6 +73,14 @@ def seconds_of(option: str, life: str) -> int | None:
     return seconds
 
 
+def as_labels(option: str, labels: dict[t.Any, t.Any] | None) -> dict[str, str] | None:
+    """Labels as a record has them, and host variables and groups name them: YAML knows keys and values that are no texts."""
+    for key, value in (labels or {}).items():
+        if isinstance(value, (dict, list)):
+            raise BadOption(f"{option}.{key}", value, "is no label's value", "Give a text or a number")
+    return labels and {str(key): "" if value is None else str(value) for key, value in labels.items()}
+
+
 @dataclasses.dataclass
 class Resource:
     """One thing that belongs to a machine, as far as we know it."""

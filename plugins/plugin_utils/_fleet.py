@@ -18,6 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._record import (
     MADE,
     UNTAGGED,
     Record,
+    as_labels,
     check_name,
     seconds_of,
 )
@@ -108,6 +109,7 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
             raise BadOption(where, one, "is no dictionary", f"It may have {', '.join(ROLE_KEYS)}")
         _refuse_unknown(where, one, ROLE_KEYS)
         one = typed[role] = {**one, **_typed(where, one)}
+        one["labels"] = as_labels(f"{where}.labels", one.get("labels"))
         if one.get("expires_in") is not None:
             seconds_of(f"{where}.expires_in", one["expires_in"])
     merged = {str(role): {**one, "count": counts.get(role, one.get("count", 1))} for role, one in typed.items()}

@@ -44,6 +44,12 @@ def test_a_machines_life(controller: Controller) -> None:
     assert gone["changed"] and gone["machine"] is None and gone["diff"]["after"] == {"state": "absent"}
 
 
+def test_labels_are_texts(controller: Controller) -> None:
+    made = controller.run(NONE, url=URL, labels={"n": 2, "e": None})
+    assert made["machine"]["labels"] == {"n": "2", "e": ""}
+    assert not controller.run(NONE, url=URL, labels={"n": "2", "e": ""})["changed"]
+
+
 def test_all_machines_of_a_driver_are_gathered_in_one_go(controller: Controller) -> None:
     for name in ("web1", "web2"):
         controller.run(NONE, name=name, url=URL)

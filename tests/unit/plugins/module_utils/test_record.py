@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shlex
 
@@ -35,6 +36,15 @@ def test_bad_names_are_named_with_what_is_allowed(name: str) -> None:
         _record.check_name(name)
     assert repr(name) in caught.value.message and "a-z" in caught.value.remedy
     assert caught.value.option == "name"
+
+
+def test_labels_are_texts_whatever_yaml_takes_them_for() -> None:
+    said = {8080: "x", "when": datetime.date(2026, 11, 24), "n": 2, "on": True, "e": None}
+    texts = {"8080": "x", "when": "2026-11-24", "n": "2", "on": "True", "e": ""}
+    assert _record.as_labels("labels", said) == texts == _record.as_labels("labels", texts)
+    assert _record.as_labels("labels", {}) == {} and _record.as_labels("labels", None) is None
+    with pytest.raises(BadOption, match=r"labels\.a: \['b'\] is no label's value"):
+        _record.as_labels("labels", {"a": ["b"]})
 
 
 def test_what_is_written_is_read(record: Record) -> None:

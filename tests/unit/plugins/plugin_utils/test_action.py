@@ -90,6 +90,10 @@ def test_defaults_of_the_group_that_are_for_drivers_are_no_mistake(name):
         assert not {"region", "memory"} & args.keys()
 
 
+def test_labels_of_a_machine_are_texts():
+    assert arguments("machine", {"name": "a", "labels": {8080: 1}}, {})["labels"] == {"8080": "1"}
+
+
 @pytest.mark.parametrize("name", [name for name in GROUP if name != "machine"])
 @pytest.mark.parametrize("group", [{}, {"region": "eu-central-1"}])
 def test_a_mistake_in_the_task_is_one(name, group):

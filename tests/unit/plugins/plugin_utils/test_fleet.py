@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 
 import pytest
@@ -56,6 +57,12 @@ def test_machines_are_named_after_fleet_role_and_index():
     ]
 
 
+def test_labels_are_as_a_record_has_them():
+    labels = {8080: "x", "when": datetime.date(2026, 11, 24)}
+    (one,) = _fleet.wanted_of_fleet(_fleet.check_fleet(fleet(web={"driver": "none", "labels": labels}), {}))
+    assert one["labels"] == {"8080": "x", "when": "2026-11-24"}
+
+
 def test_counts_win_over_the_fleet():
     checked = _fleet.check_fleet(fleet(web={"driver": "none", "count": 2}), {"web": "3"})
     assert len(_fleet.wanted_of_fleet(checked)) == 3
@@ -75,6 +82,7 @@ def test_counts_win_over_the_fleet():
         (fleet(Web={"driver": "none"}), {}, "'Web' is no machine name"),
         (fleet(web={"driver": "none", "expires_in": "9999999d"}), {}, "roles.web.expires_in: '9999999d' is more than"),
         (fleet(web={"driver": "none", "labels": ["a"]}), {}, "machine_fleet.roles.web: argument 'labels'"),
+        (fleet(web={"driver": "none", "labels": {"a": {}}}), {}, "machine_fleet.roles.web.labels.a: {} is no label's"),
         (fleet(web={"driver": "none", "options": "url"}), {}, "machine_fleet.roles.web: argument 'options'"),
     ],
 )
