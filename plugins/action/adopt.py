@@ -92,6 +92,16 @@ class ActionModule(AccountAction):
         if args["driver"]:
             raise BadOption("driver", args["driver"], "is said beside fleet, which has its own", "Give one of both")
         wanted = _fleet.wanted_of_fleet(_fleet.check_fleet(args["fleet"], args["counts"] or {}))
+        lost = sorted(set(names) - {one["name"] for one in wanted})
+        if lost:
+            # Of an id it is not known whose options are meant
+            raise BadOption(
+                "names",
+                ", ".join(lost),
+                "is no machine of the fleet",
+                "To adopt by an id, or beyond the counts, give driver and options, and no fleet: "
+                "create_hosts then notes the fleet",
+            )
         runs: dict[str, tuple[str, dict[str, t.Any]]] = {}
         for one in wanted:
             name = one.pop("name")

@@ -28,6 +28,7 @@ options:
   names:
     description:
       - Names or ids of machines, a list or a string with commas. Without it, all are adopted that the options fit.
+      - With O(fleet), only names of its machines.
     type: raw
   driver:
     description:

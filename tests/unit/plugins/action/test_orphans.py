@@ -263,6 +263,13 @@ def test_a_fleet_in_one_run_for_those_that_are_alike(store: t.Any) -> None:
     assert [one["ids"] for one in runs] == [["shop-web-1"]]
 
 
+@pytest.mark.parametrize("name", ["0123456789ab", "shop-web-1"])
+def test_what_is_no_name_of_the_fleet_is_not_left_out_silently(store: t.Any, name: str) -> None:
+    fleet = {"id": "shop", "roles": {"web": {"driver": DRIVER}}}
+    with pytest.raises(BadOption, match=f"'{name}' is no machine of the fleet"):
+        adopted(store, none_adopted, fleet=fleet, names=f"shop-web-0,{name}")
+
+
 def test_a_driver_or_a_fleet(store: t.Any) -> None:
     with pytest.raises(BadOption, match="driver"):
         adopted(store, none_adopted)
