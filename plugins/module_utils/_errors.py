@@ -38,7 +38,8 @@ class BadOption(MachineError):
     """An option that can't be used: named with its value and with what is allowed."""
 
     def __init__(self, option: str, value: t.Any, why: str, remedy: str = "") -> None:
-        super().__init__(f"{option}: {value!r} {why}", code="bad_option", remedy=remedy or f"Change {option}")
+        said = option if value is None else f"{option}: {value!r}"
+        super().__init__(f"{said} {why}", code="bad_option", remedy=remedy or f"Change {option}")
         self.option = option
 
 

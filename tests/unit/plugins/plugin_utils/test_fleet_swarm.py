@@ -50,7 +50,7 @@ def test_counts_say_how_many_nodes_there_are():
     [
         (True, {"web": WEB}, "machine_fleet.swarm: True"),
         ({"manager": 1}, {"web": WEB}, "machine_fleet.swarm.manager"),
-        ({}, {"web": WEB}, "machine_fleet.swarm.managers: None"),
+        ({}, {"web": WEB}, "machine_fleet.swarm.managers is no number"),
         ({"managers": 0}, {"web": WEB}, "machine_fleet.swarm.managers: 0"),
         ({"managers": "many"}, {"web": WEB}, "machine_fleet.swarm.managers: 'many'"),
         ({"managers": 3}, {"web": WEB}, "more than there are machines that can be one (2)"),
