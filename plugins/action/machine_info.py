@@ -18,7 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _fleet, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
@@ -33,7 +33,7 @@ class ActionModule(AccountAction):
 
     spec: t.ClassVar[dict[str, t.Any]] = {
         "name": {"type": "list", "elements": "str", "aliases": ["names"]},
-        "fleet": {"type": "str"},
+        "fleet": {"type": "raw"},
         "filter": {"type": "str"},
         "store": {"type": "path"},
         "refresh": {"type": "bool", "default": False},
@@ -46,7 +46,8 @@ class ActionModule(AccountAction):
         names = None if args["name"] is None else list(dict.fromkeys(args["name"]))
         for name in names or ():
             _record.check_name(name)
-        machines = [one for one in _machines.read(store, names) if self._in_fleet(one, args["fleet"])]
+        fleet = _fleet.id_of_fleet(args["fleet"]) if args["fleet"] else None
+        machines = [one for one in _machines.read(store, names) if self._in_fleet(one, fleet)]
         warnings = [f"{one.name}: {one.damage}" for one in machines if one.damage]
         if args["refresh"]:
             warnings += self._refresh(args, store, machines, task_vars)

@@ -45,6 +45,7 @@ options:
       - The wanted fleet, a dictionary of V(id) and V(roles). Each role has V(driver), V(count), and what else
         the module M(dockyard.machine.machine) takes for its machines.
       - With V(swarm), which says how many C(managers) there are, its machines are one swarm. A role's V(swarm) may be V(manager), V(worker) or V(none).
+      - It may be a text of YAML or JSON.
       - Its machines are called ID-ROLE-INDEX, the index counting from 0.
     type: raw
   counts:

@@ -23,8 +23,8 @@ options:
     aliases: [names]
   fleet:
     description:
-      - Only machines of the fleet with this id.
-    type: str
+      - Only machines of the fleet with this id, or of this fleet, as the module M(dockyard.machine.fleet) takes it.
+    type: raw
   filter:
     description:
       - A JMESPath expression. Only machines for which it is true are returned.

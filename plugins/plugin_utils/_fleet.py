@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fnmatch
 import re
 import typing as t
 
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
@@ -88,16 +90,34 @@ def check_patterns(limit: list[str], names: t.Iterable[str]) -> None:
         )
 
 
-def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The variable machine_fleet, with the counts of machine_counts put in; what is wrong is named."""
+def _read(fleet: t.Any) -> t.Any:
+    """As a survey or an argument gives it, machine_fleet is a text."""
+    if isinstance(fleet, str):
+        with contextlib.suppress(yaml.YAMLError):
+            return yaml.safe_load(fleet)
+    return fleet
+
+
+def id_of_fleet(fleet: t.Any) -> str:
+    """Of the variable machine_fleet, or of what is its id alone."""
+    fleet = _read(fleet)
     if not isinstance(fleet, dict):
-        raise BadOption("machine_fleet", fleet, "is no dictionary", "Give id and roles")
-    _refuse_unknown("machine_fleet", fleet, FLEET_KEYS)
+        fleet = {"id": fleet}
     if not fleet.get("id"):
         raise BadOption(
             "machine_fleet.id", fleet.get("id"), "is needed: it says whose machines these are", "Give a name"
         )
     check_name(str(fleet["id"]))
+    return str(fleet["id"])
+
+
+def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The variable machine_fleet, with the counts of machine_counts put in; what is wrong is named."""
+    fleet = _read(fleet)
+    if not isinstance(fleet, dict):
+        raise BadOption("machine_fleet", fleet, "is no dictionary", "Give id and roles")
+    _refuse_unknown("machine_fleet", fleet, FLEET_KEYS)
+    id = id_of_fleet(fleet)
     roles = fleet.get("roles") or {}
     if not isinstance(roles, dict):
         raise BadOption("machine_fleet.roles", roles, "is no dictionary", "Give a dictionary from role to its machines")
@@ -122,7 +142,7 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
         one["count"] = _count(f"count of role {role}", one["count"])
         if one["count"] and not one.get("driver"):
             raise BadOption(f"machine_fleet.roles.{role}.driver", None, "is needed", "Name the driver of this role")
-    return {"id": str(fleet["id"]), "roles": merged, "swarm": fleet.get("swarm")}
+    return {"id": id, "roles": merged, "swarm": fleet.get("swarm")}
 
 
 def names_of_fleet(fleet: dict[str, t.Any]) -> dict[str, list[str]]:

@@ -96,6 +96,22 @@ def store(tmp_path):
     return store
 
 
+def test_the_machines_of_a_fleet(store):
+    with store.lock("b") as lock:
+        record = store.read("b")
+        record.fleet = "shop"
+        store.save(record, lock)
+
+    def names(fleet):
+        args = {**dict.fromkeys(machine_info.ActionModule.spec), "store": store.where, "fleet": fleet}
+        return [one["name"] for one in action().perform(args, {})["machines"]]
+
+    assert names("shop") == names({"id": "shop", "roles": {}}) == names('{"id": "shop"}') == ["b"]
+    assert names("other") == [] and len(names(None)) == len(names("")) == 4
+    with pytest.raises(MachineError, match="id is needed"):
+        names({"roles": {}})
+
+
 def test_one_run_a_driver_and_place(store, monkeypatch):
     runs = []
 

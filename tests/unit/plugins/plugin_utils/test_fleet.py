@@ -63,6 +63,33 @@ def test_labels_are_as_a_record_has_them():
     assert one["labels"] == {"8080": "x", "when": "2026-11-24"}
 
 
+@pytest.mark.parametrize(
+    "text", ['{"id": "shop", "roles": {"web": {"driver": "none"}}}', "id: shop\nroles: {web: {driver: none}}"]
+)
+def test_a_survey_gives_a_fleet_as_a_text(text):
+    assert _fleet.check_fleet(text, {}) == _fleet.check_fleet(fleet(web={"driver": "none"}), {})
+    assert _fleet.id_of_fleet(text) == "shop"
+
+
+@pytest.mark.parametrize("value", ["shop", {"id": "shop"}, fleet(web=None)])
+def test_of_a_fleet_that_is_listed_the_id_matters_alone(value):
+    assert _fleet.id_of_fleet(value) == "shop"
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        ({"roles": {}}, "id is needed"),
+        ("{}", "id is needed"),
+        ("Shop", "no machine name"),
+        (["shop"], "no machine name"),
+    ],
+)
+def test_a_fleet_without_a_good_id_is_not_every_fleet(value, part):
+    with pytest.raises(MachineError, match=part):
+        _fleet.id_of_fleet(value)
+
+
 def test_counts_win_over_the_fleet():
     checked = _fleet.check_fleet(fleet(web={"driver": "none", "count": 2}), {"web": "3"})
     assert len(_fleet.wanted_of_fleet(checked)) == 3
@@ -72,12 +99,13 @@ def test_counts_win_over_the_fleet():
     ("value", "counts", "part"),
     [
         ("shop", {}, "machine_fleet: 'shop' is no dictionary"),
-        ({"roles": {}}, {}, "machine_fleet.id"),
+        ({"roles": {}}, {}, "machine_fleet.id is needed"),
+        ("roles: {web: [", {}, "is no dictionary"),
         ({"id": "shop", "role": {}}, {}, "machine_fleet.role"),
         (fleet(web={"driver": "none", "cuont": 1}), {}, "machine_fleet.roles.web.cuont"),
         (fleet(web={"driver": "none", "count": "many"}), {}, "count of role web: 'many'"),
         (fleet(web={"driver": "none", "count": -1}), {}, "count of role web: -1"),
-        (fleet(web={"count": 1}), {}, "machine_fleet.roles.web.driver"),
+        (fleet(web={"count": 1}), {}, "machine_fleet.roles.web.driver is needed"),
         (fleet(web={"driver": "none"}), {"db": 2}, "machine_counts.db: 2"),
         (fleet(Web={"driver": "none"}), {}, "'Web' is no machine name"),
         (fleet(web={"driver": "none", "expires_in": "9999999d"}), {}, "roles.web.expires_in: '9999999d' is more than"),
