@@ -16,11 +16,6 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_variables
 class ActionModule(ActionBase):
     """Runs the module, with what a plan doesn't hold since it is secret."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = True
-
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)

@@ -32,11 +32,7 @@ _PREFIX = "docker_engine_"
 class ActionModule(ActionBase):
     """Issues a host's certificate, on the controller."""
 
-    TRANSFERS_FILES = False
     _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)

@@ -43,11 +43,6 @@ _SERVER_CA = PREFIX + "server_ca"
 class ActionModule(ActionBase):
     """Looks at a host and makes the plan for its Engine, on the controller."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_async = False
-    _supports_diff = True
-
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(SPEC)
