@@ -161,7 +161,12 @@ class Record:
                 Resource(**{key: value for key, value in one.items() if key in _RESOURCE_KEYS})
                 for one in data["resources"]
             ]
-            return cls(**data)
+            record = cls(**data)
+            for name, kind in _CONTAINERS.items():
+                if not isinstance(getattr(record, name), kind):
+                    raise TypeError(f"{name} is no {kind.__name__}")
+            expires_at(record)
+            return record
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise MachineError(
                 f"The record {path} is damaged ({error})",
@@ -174,6 +179,9 @@ class Record:
 
 
 _RECORD_KEYS = {field.name for field in dataclasses.fields(Record)} - {"unknown"}
+_CONTAINERS = {  # else the one who reads it fails, and all other machines with this one
+    name: type(value) for name, value in vars(Record("", "", "")).items() if isinstance(value, (dict, list))
+}
 _RESOURCE_KEYS = {field.name for field in dataclasses.fields(Resource)}
 
 

@@ -22,9 +22,6 @@ GROUPED = "dockyard.machine.machine"  # the action group's members share their m
 class ControllerAction(ActionBase):
     """Subclasses define ``spec`` and ``perform(args, task_vars) -> result``; a MachineError becomes a failure."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_diff = True
     spec: t.ClassVar[dict[str, t.Any]] = {}
     _connection: t.Any
 
@@ -81,13 +78,18 @@ class ControllerAction(ActionBase):
         local.exec_command = where_we_are
         self._connection = local
         try:
-            return dict(
+            result = dict(
                 self._execute_module(
                     module_name=name, module_args=args, task_vars=task_vars, wrap_async=self._task.async_val
                 )
             )
         finally:
             self._connection = connection
+        if result.get("failed") and not result.get("msg"):
+            # A module that broke off: core >= 2.19 makes the message when it shows the result, and we hand it on before.
+            event = getattr(result.get("exception"), "event", None)
+            result["msg"] = str(getattr(event, "msg", None) or f"{name} broke off")
+        return result
 
     def defaults(self, action: str) -> dict[str, t.Any]:
         """module_defaults of a module that this task dispatches to, those of its groups included."""

@@ -280,6 +280,7 @@ class Store(abc.ABC):
         try:
             meta = json.loads(text)
             newer = meta["schema"] > SCHEMA
+            _complete = newer or (meta["id"], meta["digest_key"])
         except (ValueError, KeyError, TypeError) as error:
             raise MachineError(f"store.json of {self.where} can't be read ({error})", code="damaged_store") from error
         if newer:

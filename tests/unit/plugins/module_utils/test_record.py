@@ -54,9 +54,9 @@ def test_what_is_written_is_read(record: Record) -> None:
 
 def test_unknown_keys_are_kept(record: Record) -> None:
     data = json.loads(record.to_json())
-    data["expires"] = "2027-01-01"
+    data["colour"] = "blue"
     again = Record.from_json(json.dumps(data))
-    assert json.loads(again.to_json())["expires"] == "2027-01-01"
+    assert json.loads(again.to_json())["colour"] == "blue"
 
 
 def test_a_newer_schema_is_left_alone(record: Record) -> None:
@@ -74,6 +74,16 @@ def test_a_damaged_record_is_named(text: str) -> None:
         Record.from_json(text, "/store/web1.json")
     assert caught.value.code == "damaged_record"
     assert "/store/web1.json" in caught.value.message and "backup" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("labels", None), ("labels", []), ("ssh", None), ("tls_san", "a"), ("expires", "2027-01-01")]
+)
+def test_so_is_one_that_would_fail_whoever_reads_it(record: Record, name: str, value: object) -> None:
+    data = {**json.loads(record.to_json()), name: value}
+    with pytest.raises(MachineError, match="/store/web1.json is damaged") as caught:
+        Record.from_json(json.dumps(data), "/store/web1.json")
+    assert caught.value.code == "damaged_record"
 
 
 def test_a_half_made_machine_is_creating_whatever_runs(record: Record) -> None:

@@ -240,7 +240,14 @@ def test_a_vanished_store_json(store: FileStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"), [("{", "damaged_store"), ("[]", "damaged_store"), ('{"schema": 99, "id": "x"}', "newer_store")]
+    ("text", "code"),
+    [
+        ("{", "damaged_store"),
+        ("[]", "damaged_store"),
+        ('{"schema": 1}', "damaged_store"),
+        ('{"schema": 1, "id": "x"}', "damaged_store"),
+        ('{"schema": 99, "id": "x"}', "newer_store"),
+    ],
 )
 def test_a_bad_store_json(store: FileStore, text: str, code: str) -> None:
     path = pathlib.Path(store.path, "store.json")

@@ -117,3 +117,26 @@ def test_a_relative_path_means_the_same_to_a_module_as_to_its_action():
     action._execute_module = execute_module
     assert action.run_module("none", {"store": "store"}, {}) == {"cwd": None}, "where Ansible was started"
     assert action._connection == "the host's"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            {"failed": True, "exception": types.SimpleNamespace(event=types.SimpleNamespace(msg="no such day"))},
+            "no such day",
+        ),
+        ({"failed": True, "exception": "Traceback"}, "none broke off"),
+        ({"failed": True, "msg": "MODULE FAILURE", "exception": "Traceback"}, "MODULE FAILURE"),
+        ({"changed": False}, None),
+    ],
+)
+def test_a_module_that_breaks_off_says_why(answer, said):
+    action = _action.ControllerAction.__new__(_action.ControllerAction)
+    action._connection, action._play_context = "the host's", None
+    action._task = types.SimpleNamespace(delegate_to=None, async_val=0)
+    connection = types.SimpleNamespace(set_option=lambda *args: None, exec_command=None)
+    loader = types.SimpleNamespace(get=lambda *args: connection)
+    action._shared_loader_obj = types.SimpleNamespace(connection_loader=loader)
+    action._execute_module = lambda **kwargs: answer
+    assert action.run_module("none", {}, {}).get("msg") == said
