@@ -88,6 +88,8 @@ class ActionModule(ControllerAction):
     def _authorities(self, args: dict[str, t.Any]) -> tuple[_authority.Authority, str]:
         """Who signs, and whom the client is to trust: what is given, else the store's."""
         given, server_ca = args["client_ca_cert"], read_certificates(self._loader, SERVER_CA, args[SERVER_CA])
+        if server_ca:
+            _tls.check_certificates(server_ca, SERVER_CA)
         if not given:
             for option in ("client_ca_key", "client_ca_command"):
                 if args[option]:
@@ -109,8 +111,9 @@ class ActionModule(ControllerAction):
 
     @staticmethod
     def _about(certificate: str) -> Result:
-        if not certificate:
+        try:
+            look = _tls.inspect(certificate)
+        except _tls.TlsError:  # there is none, or in check mode one that is to be replaced
             return {}
-        look = _tls.inspect(certificate)
         said = {name: look[name] for name in ("subject", "issuer", "not_before", "not_after")}
         return {**said, "days_left": _expiry.days_left(look["not_after"]), "certificate": certificate}

@@ -28,6 +28,15 @@ try:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+    # What the library raises of a damaged certificate or signing request, much of it only when the part is asked for
+    UNREADABLE: tuple[type[Exception], ...] = (
+        ValueError,
+        UnsupportedAlgorithm,
+        InvalidSignature,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    )
     CRYPTOGRAPHY_ERROR: str | None = None
     if not hasattr(x509.Certificate, "not_valid_after_utc"):
         CRYPTOGRAPHY_ERROR = "The installed version is older than 42"
@@ -109,17 +118,22 @@ def _load_signing_key(pem: str, what: str) -> ec.EllipticCurvePrivateKey | rsa.R
 
 
 def _load_certificate(pem: str, what: str) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError as error:
-        raise TlsError(f"{what} is not a PEM certificate: {error}") from error
+    return _whole(lambda: [x509.load_pem_x509_certificate(pem.encode())], what)[0]
 
 
 def _load_certificates(pem: str, what: str) -> list[x509.Certificate]:
+    return _whole(lambda: x509.load_pem_x509_certificates(pem.encode()), what)
+
+
+def _whole(load: t.Callable[[], list[x509.Certificate]], what: str) -> list[x509.Certificate]:
+    """Certificates of which every part that is used here can be read."""
     try:
-        return x509.load_pem_x509_certificates(pem.encode())
-    except ValueError as error:
-        raise TlsError(f"{what} is not a PEM certificate: {error}") from error
+        found = load()
+        for one in found:
+            _parts = (one.subject, one.issuer, one.extensions, one.public_key(), one.signature_hash_algorithm)
+    except UNREADABLE as error:
+        raise TlsError(f"{what} is not a PEM certificate that can be read: {error}") from error
+    return found
 
 
 def _load_public_key(pem: str) -> CertificatePublicKeyTypes:
@@ -136,7 +150,7 @@ def _load_public_key(pem: str) -> CertificatePublicKeyTypes:
             key = serialization.load_pem_public_key(pem.encode())
     except TlsError:
         raise
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except UNREADABLE as error:
         raise TlsError(f"Neither a PEM signing request nor a PEM public key ({type(error).__name__})") from None
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
         raise TlsError(f"An RSA key of {key.key_size} bits is too short: 2048 at least")
@@ -166,6 +180,12 @@ def first(bundle_pem: str) -> str:
     """The first of a bundle's certificates."""
     _need_library()
     return _pem(_load_certificate(bundle_pem, "The CA certificate"))
+
+
+def check_certificates(bundle_pem: str, what: str) -> None:
+    """TlsError if one of a bundle's certificates can't be read."""
+    _need_library()
+    _load_certificates(bundle_pem, what)
 
 
 def _fingerprint(key: CertificatePublicKeyTypes) -> str:

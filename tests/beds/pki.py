@@ -11,6 +11,7 @@ Written with the library alone, so that what the collection does is judged by so
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import datetime
@@ -106,6 +107,39 @@ def make_ca(
         builder = builder.add_extension(extension, critical=critical)
     certificate = builder.sign(parent.key if parent else key, algorithm or hashes.SHA256())
     return CA(certificate, key, [parent.certificate, *parent.above] if parent else [])
+
+
+# In DER what is replaced by what, so that a certificate can be loaded and that part of it can't be read
+DAMAGE = {
+    "extension": (bytes.fromhex("551d0f0101ff040403"), bytes.fromhex("551d0f0101ff040404")),  # a key usage's type
+    "extension twice": (bytes.fromhex("0603551d0f"), bytes.fromhex("0603551d13")),
+    "name": (b"\x0c\x06broken", b"\x0c\x06br\xffken"),
+    "key": (bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d0277")),
+    "curve": (bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030177")),
+    "signature": (bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d040377")),
+    "version": (bytes.fromhex("a003020102"), bytes.fromhex("a003020107")),
+}
+
+
+def damaged(part: str) -> str:
+    """A CA's certificate, a part of which can't be read."""
+    whole = make_ca("broken").certificate.public_bytes(serialization.Encoding.DER)
+    der = whole.replace(*DAMAGE[part])
+    assert der != whole
+    return _armoured("CERTIFICATE", der)
+
+
+def signed_request(info: bytes, key: ec.EllipticCurvePrivateKey) -> str:
+    """A signing request of any content, with a signature that is right."""
+    signature = b"\0" + key.sign(info, ec.ECDSA(hashes.SHA256()))
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+    rest = info + algorithm + b"\x03" + bytes([len(signature)]) + signature
+    der = b"\x30\x82" + len(rest).to_bytes(2, "big") + rest
+    return _armoured("CERTIFICATE REQUEST", der)
+
+
+def _armoured(what: str, der: bytes) -> str:
+    return f"-----BEGIN {what}-----\n{base64.encodebytes(der).decode()}-----END {what}-----\n"
 
 
 def rsa_key(bits: int) -> rsa.RSAPrivateKey:

@@ -115,18 +115,18 @@ def checked_csr(pem: str, request: Request) -> str:
     _tls.public_key_sha256(pem)  # the signature, and the kind of key
     csr = x509.load_pem_x509_csr(pem.encode())
     try:
-        extensions = list(csr.extensions)
-    except ValueError as error:
+        extensions, subject = list(csr.extensions), csr.subject
+    except _tls.UNREADABLE as error:
         raise TlsError(f"The signing request can't be read: {error}") from error
     known = {getattr(ExtensionOID, name) for name in IN_REQUEST}
     others = [one.oid.dotted_string for one in extensions if one.oid not in known]
     named = [t.cast("t.Any", one.value) for one in extensions if one.oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME]
     names = {name for value in named for name in value}
     wanted = {_tls._general(name) for name in request.names}
-    if others or names != wanted or csr.subject != _tls.distinguished_name(request.subject):
+    if others or names != wanted or subject != _tls.distinguished_name(request.subject):
         raise TlsError(
             "The signing request asks for other things than it was to: "
-            f"subject {csr.subject.rfc4514_string()}, names {', '.join(sorted(str(one.value) for one in names)) or 'none'}"
+            f"subject {subject.rfc4514_string()}, names {', '.join(sorted(str(one.value) for one in names)) or 'none'}"
             + (f", extensions {', '.join(others)}" if others else "")
             + ". It was not passed on"
         )

@@ -144,6 +144,25 @@ def test_another_ca_another_key_and_damage(make, store, tmp_path):
         assert pair_is_whole(folder, store.ca_files()["client-ca.pem"]) and not make()["changed"]
 
 
+@pytest.mark.parametrize("text", ["broken", *map(pki.damaged, pki.DAMAGE)], ids=["all", *pki.DAMAGE])
+def test_a_certificate_that_cant_be_read_is_replaced(make, store, tmp_path, text):
+    make()
+    (tmp_path / "jo" / "cert.pem").write_text(text)
+    for check in (True, False):
+        made = make(check)
+        assert made["changed"] and "can't be read" in made["reason"]
+    assert pair_is_whole(tmp_path / "jo", store.ca_files()["client-ca.pem"]) and not make()["changed"]
+
+
+@pytest.mark.parametrize("part", pki.DAMAGE)
+def test_a_given_ca_that_cant_be_read_is_named(make, tmp_path, part):
+    key = {"client_ca_key": _tls.new_key()}
+    for option, more in (("client_ca_cert", key), ("server_ca_cert", {})):
+        result = make(**{option: pki.damaged(part)}, **more)
+        assert result["failed"] and f"{option} is not a PEM certificate that can be read" in result["msg"]
+    assert not (tmp_path / "jo").exists()
+
+
 def test_what_a_link_leads_to_is_left_alone(make, store, tmp_path):
     make()
     link, system = tmp_path / "jo" / "ca.pem", tmp_path / "system.pem"

@@ -218,6 +218,18 @@ def test_of_a_bundle_the_first_one_signs_and_the_order_of_the_rest_is_no_differe
     assert len({_tls.trust_id(*one) for one in ((both, both), (turned, both), (both, server_ca[1]))}) == 3
 
 
+@pytest.mark.parametrize("part", pki.DAMAGE)
+def test_a_certificate_is_read_as_a_whole_or_not_at_all(part, client_ca):
+    """The library reads most parts only when they are asked for."""
+    text = pki.damaged(part)
+    for read in (_tls.inspect, _tls.needs_renewal, _tls.public_key_sha256, _tls.first):
+        with pytest.raises(_tls.TlsError, match="not a PEM certificate that can be read"):
+            read(text)
+    with pytest.raises(_tls.TlsError, match="not a PEM certificate that can be read"):
+        _tls.trust_id(client_ca[1], client_ca[1] + text)
+    assert not _tls.same_certificates(text, client_ca[1])
+
+
 def test_missing_library_is_named(monkeypatch):
     monkeypatch.setattr(_tls, "CRYPTOGRAPHY_ERROR", "Traceback ...")
     with pytest.raises(_tls.TlsError, match="pip install .cryptography"):

@@ -365,6 +365,39 @@ def test_a_given_certificate_that_is_no_ca_is_refused_for_commands_too(signer, k
         dataclasses.replace(signer(), bundle=pki.make_ca("x", ca=False).bundle).check(server(key))
 
 
+@pytest.mark.parametrize("part", pki.DAMAGE)
+def test_an_answer_that_cant_be_read_is_refused(signer, key, part):
+    script, answer = signer.folder / "sign", signer.folder / "answer"
+    script.write_text(f"#!/bin/sh\ncat {answer}\n")
+    script.chmod(0o755)
+    signing = signer()
+    good = signing.issue(server(key))
+    signing.command = [str(script)]
+    for text in (pki.damaged(part), good + pki.damaged(part)):
+        answer.write_text(text)
+        with pytest.raises(
+            _tls.TlsError, match="server_ca_command has printed is not a PEM certificate that can be read"
+        ):
+            signing.issue(server(key))
+    assert _authority.names_vouched_for(good + pki.damaged(part), signing.bundle) == []
+
+
+@pytest.mark.parametrize("before, after", [(b"jojojo", b"jo\xffojo"), (b"\x55\x1d\x0e", b"\x55\x1d\x11")])
+def test_a_signing_request_that_cant_be_read_is_not_passed_on(signer, monkeypatch, before, after):
+    key = ec.generate_private_key(ec.SECP256R1())
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_tls.distinguished_name({"CN": "jojojo"}))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("jo")]), critical=False)
+    whole = builder.add_extension(identifier, critical=False).sign(key, hashes.SHA256())
+    info = whole.tbs_certrequest_bytes
+    assert before in info
+    der = pki.signed_request(info.replace(before, after), key)
+    wanted = dataclasses.replace(client(""), public_key=der)
+    with pytest.raises(_tls.TlsError, match="The signing request can't be read"):
+        signer().issue(wanted)
+    assert not (signer.folder / "asked").exists()
+
+
 @pytest.mark.parametrize("hostile", ["names", "subject", "extension"])
 def test_a_hostile_signing_request_is_not_passed_on(signer, key, hostile):
     wanted = server(key)
