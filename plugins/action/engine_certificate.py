@@ -49,7 +49,17 @@ class ActionModule(ActionBase):
                 request = dataclasses.replace(request, public_key=arguments["csr"])
             options = {_PREFIX + name: value for name, value in arguments.items()} if in_role else arguments
             option = _PREFIX + "server_ca" if in_role else "server_ca"
-            certificate = _authority.open_authority(self._loader, option, options).issue(request)
+            authority = _authority.open_authority(self._loader, option, options)
+            if self._task.check_mode:
+                _tls.public_key_sha256(request.public_key)
+                authority.check(request)
+                wanted = ", ".join(request.names)
+                return {
+                    "changed": False,
+                    "names": list(request.names),
+                    "msg": f"Would issue a certificate for {wanted}",
+                }
+            certificate = authority.issue(request)
             look = _tls.inspect(certificate)
         except (_tls.TlsError, AnsibleActionFail) as error:
             host = told.get("inventory_hostname") or ", ".join(arguments["names"][:1]) or "The host"

@@ -20,7 +20,7 @@ requirements:
   - cryptography >= 42 (on the controller)
 attributes:
   check_mode:
-    description: Changes nothing on any host.
+    description: Signs nothing and asks no command. It fails where it is known that no certificate would be issued, and else says which.
     support: full
   diff_mode:
     description: There is no difference to show.
@@ -87,16 +87,16 @@ EXAMPLES = r"""
 RETURN = r"""
 certificate:
   description: The certificate as PEM, with the intermediates of its chain after it.
-  returned: success
+  returned: success, but in check mode
   type: str
 not_before:
   description: From when on it is valid.
-  returned: success
+  returned: success, but in check mode
   type: str
   sample: "2026-11-22T08:00:00Z"
 not_after:
   description: When it ends.
-  returned: success
+  returned: success, but in check mode
   type: str
   sample: "2027-11-24T08:00:00Z"
 names:

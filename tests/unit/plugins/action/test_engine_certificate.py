@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 
 import pytest
@@ -27,8 +28,9 @@ def key():
     return _tls.new_key()
 
 
-def issue(key, task_vars=None, **args):
+def issue(key, task_vars=None, check=False, **args):
     task = Task.load({"action": "dockyard.machine.engine_certificate"})
+    task.check_mode = check
     task.args = {
         "public_key": _tls.public_key(key),
         "names": NAMES,
@@ -74,6 +76,23 @@ def test_a_request_of_another_key_is_refused(key):
 def test_what_cant_be_signed_is_told_without_a_traceback(key, args, said):
     with pytest.raises(AnsibleActionFail, match=said):
         issue(key, **args)
+
+
+def test_a_check_asks_nobody(key, tmp_path):
+    ca = pki.make_ca("Acme servers").save(tmp_path)
+    signer = {"server_ca_key": None, "server_ca_cert": ca.bundle}
+    signer["server_ca_command"] = [sys.executable, pki.__file__, str(tmp_path)]
+    for given in (signer, {}):
+        said = "Would issue a certificate for web1.example.org, 192.0.2.7"
+        assert issue(key, check=True, **given) == {"changed": False, "names": NAMES, "msg": said}
+    assert not (tmp_path / "asked").exists()
+    assert issue(key, **signer)["names"] == NAMES and (tmp_path / "asked").exists()
+    with pytest.raises(AnsibleActionFail, match="there is no program"):
+        issue(key, check=True, **{**signer, "server_ca_command": ["./no-such"]})
+    with pytest.raises(AnsibleActionFail, match="server_ca_key is needed"):
+        issue(key, check=True, server_ca_key=None)
+    with pytest.raises(AnsibleActionFail, match="Neither a PEM signing request nor a PEM public key"):
+        issue(key, check=True, public_key="key")
 
 
 def test_a_failure_in_the_role_says_who_has_what_and_what_to_do(key, tmp_path):
