@@ -85,7 +85,25 @@ MUTANTS = [
         "name-constraints-as-text",
         "A CA for example.org signs for notexample.org, and no client follows it.",
         f"{OF_AUTHORITY}::test_name_constraints",
-        (CHAIN, 'name.endswith("." + suffix)', "name.endswith(suffix)"),
+        (CHAIN, 'name.endswith("." + suffix.removeprefix("."))', "name.endswith(suffix)"),
+    ),
+    mutant(
+        "cn-of-an-address-forgotten",
+        "OpenSSL refuses the certificate of a host that is named by its address alone.",
+        f"{OF_AUTHORITY}::test_what_name_constraints_allow_is_what_openssl_verifies",
+        (CHAIN, "all(map(_tls._address, use.names)) and", "False and"),
+    ),
+    mutant(
+        "check-mode-signs",
+        "A check has a certificate signed elsewhere that nobody uses.",
+        f"{OF_ENGINE}::test_a_check_asks_nobody",
+        (ENGINE, "if self._task.check_mode:", "if False:"),
+    ),
+    mutant(
+        "certificate-read-in-part",
+        "A damaged certificate is a traceback, much later.",
+        f"{OF_TLS}::test_a_certificate_is_read_as_a_whole_or_not_at_all",
+        ("plugins/module_utils/_tls.py", "one.extensions, one.public_key(),", "one.public_key(),"),
     ),
     # A command
     mutant(

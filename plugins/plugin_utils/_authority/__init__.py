@@ -72,6 +72,8 @@ class Authority:
                 f"A certificate has to be signed, so {self.option}_key is needed: the path or the content of the CA's key on "
                 f"the controller; or {self.option}_command, if others sign"
             )
+        if request.usage == "server":
+            use = dataclasses.replace(use, called=(request.subject["CN"],))
         _chain.check_ca(certificates[0], certificates, use, what)
         if not _tls.belongs(self.key, self.bundle, f"{self.option}_key"):
             raise TlsError(

@@ -47,7 +47,9 @@ def check_issued(pem: str, bundle: list[x509.Certificate], request: Request, now
             f"{what} does not lead to the CA certificate that was given: {said} (its issuer is {own.issuer.rfc4514_string()})"
         )
     pool = [*sent[1:], *bundle]
-    _chain.check_ca(_chain.path(own, pool)[1], pool, _chain.Use(request.usage, request.names, now), what)
+    called = _called(own) if request.usage == "server" else ()
+    use = _chain.Use(request.usage, request.names, now, called=called)
+    _chain.check_ca(_chain.path(own, pool)[1], pool, use, what)
     return "".join(_tls._pem(one) for one in _chain.path(own, sent[1:]) if one is own or not _chain.self_signed(one))
 
 
@@ -77,10 +79,9 @@ def _is_for_the_usage(own: x509.Certificate, request: Request, now: datetime.dat
 def _has_the_names(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:
     if request.usage == "client":
         # Engines and their authorisation plug-ins know a client by it
-        called = [str(one.value) for one in own.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-        wanted_cn = request.subject["CN"]
+        called, wanted_cn = _called(own), request.subject["CN"]
         return (
-            None if called == [wanted_cn] else f"its CN is {', '.join(called) or 'missing'}, and has to be {wanted_cn}"
+            None if called == (wanted_cn,) else f"its CN is {', '.join(called) or 'missing'}, and has to be {wanted_cn}"
         )
     found, wanted = set(_tls._names(own)), set(request.names)
     others = _chain.extension(own, x509.SubjectAlternativeName)
@@ -89,6 +90,10 @@ def _has_the_names(own: x509.Certificate, request: Request, now: datetime.dateti
     said = [f"it lacks {', '.join(sorted(wanted - found))}"] if wanted - found else []
     said += [f"nobody asked for {', '.join(sorted(found - wanted))}"] if found - wanted else []
     return "its names are others: " + "; ".join(said) if said else None
+
+
+def _called(own: x509.Certificate) -> tuple[str, ...]:
+    return tuple(str(one.value) for one in own.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME))
 
 
 def _has_the_life(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:

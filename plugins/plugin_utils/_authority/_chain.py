@@ -27,6 +27,8 @@ try:
 
     USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
     WEAK = (hashes.MD5, hashes.SHA1)
+    # What Go knows name constraints on; of others, it refuses each certificate below them if they are critical
+    CONSTRAINED = (x509.DNSName, x509.IPAddress, x509.RFC822Name, x509.UniformResourceIdentifier)
 except ImportError:
     pass  # _tls.missing_library() says so
 
@@ -41,6 +43,7 @@ class Use:
     names: tuple[str, ...]
     now: datetime.datetime
     below: int = 0  # how many CAs are between it and the certificate
+    called: tuple[str, ...] = ()  # a server's CN, if it is known: who signs elsewhere may write another one
 
 
 def load(pem: str, what: str) -> list[x509.Certificate]:
@@ -173,22 +176,33 @@ def _is_understood(one: x509.Certificate, use: Use) -> str | None:
     for extension in one.extensions:
         if extension.critical and isinstance(extension.value, x509.UnrecognizedExtension):
             return f"has a critical extension that nobody knows, {extension.oid.dotted_string}"
+        if extension.critical and isinstance(extension.value, x509.NameConstraints):
+            both = (extension.value.permitted_subtrees, extension.value.excluded_subtrees)
+            if any(not isinstance(base, CONSTRAINED) for bases in both for base in bases or []):
+                return "has name constraints, critical ones, of a kind that Docker refuses: on directory names, for example"
     return None
 
 
 def _may_name(one: x509.Certificate, use: Use) -> str | None:
-    refused = [name for name in use.names if not _is_within(one, name)]
-    return f"may not vouch for {', '.join(refused)} (its name constraints)" if refused else None
+    refused = [name for name in use.names if not _is_within(one, _tls._general(name))]
+    if refused:
+        return f"may not vouch for {', '.join(refused)} (its name constraints)"
+    hosts = [name for name in use.called if "." in name and _tls._DNS_NAME.fullmatch(name)]
+    if all(map(_tls._address, use.names)) and not all(_is_within(one, x509.DNSName(name)) for name in hosts):
+        return (
+            f"may not vouch for the CN {', '.join(hosts)} (its name constraints on host names: OpenSSL takes a CN for one where "
+            "addresses alone are named). Name the host as well"
+        )
+    return None
 
 
 RULES = (_is_ca, _may_sign, _has_purpose, _is_valid, _has_good_key, _is_well_signed, _is_understood, _may_name)
 
 
-def _is_within(one: x509.Certificate, name: str) -> bool:
+def _is_within(one: x509.Certificate, general: x509.GeneralName) -> bool:
     constraints = extension(one, x509.NameConstraints)
     if constraints is None:
         return True
-    general = _tls._general(name)
     permitted, excluded = (
         [base for base in bases or [] if isinstance(base, type(general))]
         for bases in (constraints.permitted_subtrees, constraints.excluded_subtrees)
@@ -206,10 +220,11 @@ def _below(general: x509.GeneralName, base: x509.GeneralName) -> bool:
             and address.version == network.version
             and address in network
         )
-    name, suffix = str(general.value).lower().removeprefix("*."), str(base.value).lower().lstrip(".")
-    return not suffix or name == suffix or name.endswith("." + suffix)
+    # With a dot before it, a constraint is one on what is below the name alone
+    name, suffix = str(general.value).lower(), str(base.value).lower()
+    return not suffix or name == suffix or name.endswith("." + suffix.removeprefix("."))
 
 
 def may_name(bundle: list[x509.Certificate], name: str) -> bool:
     """Whether the constraints of all the CAs allow this name."""
-    return all(_is_within(one, name) for one in bundle)
+    return all(_is_within(one, _tls._general(name)) for one in bundle)

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 
@@ -195,6 +196,55 @@ def test_name_constraints():
     }
     assert {name: _authority.may_name(text, name) for name in allowed} == allowed
     assert _authority.may_name(pki.make_ca("x").bundle, "localhost")
+
+
+DIRECTORY = x509.DirectoryName(_tls.distinguished_name({"O": "Acme"}))
+HOSTS = ["example.org", "a.example.org", "*.example.org", "b.a.example.org", "notexample.org", "192.0.2.7", "fd00::1"]
+BOTH = [["192.0.2.7", "a.example.org"], ["a.example.org", "192.0.2.7"], ["192.0.2.7", "192.0.2.8"]]
+
+
+@pytest.mark.parametrize("excluded", [False, True])
+@pytest.mark.parametrize(
+    "base",
+    [x509.DNSName("example.org"), x509.DNSName(".example.org"), x509.DNSName("a.example.org"), x509.DNSName(""),
+     x509.IPAddress(ipaddress.ip_network("192.0.2.0/24")), x509.RFC822Name("example.org")],
+    ids=lambda base: f"{type(base).__name__} {base.value}",
+)  # fmt: skip
+def test_what_name_constraints_allow_is_what_openssl_verifies(tmp_path, key, base, excluded):
+    constraints = x509.NameConstraints(None, [base]) if excluded else x509.NameConstraints([base], None)
+    ca = pki.make_ca("x", more=[(constraints, True)]).save(tmp_path)
+    for names in [*([host] for host in HOSTS), *BOTH]:
+        (tmp_path / "cert.pem").write_text(_tls.issue_server(ca.bundle, ca.key_pem, key, names))
+        command = ["openssl", "verify", "-purpose", "sslserver", "-CAfile", "ca.pem", "cert.pem"]
+        verified = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+        try:
+            of(ca).check(server(key, names))
+            said = ""
+        except _tls.TlsError as error:
+            said = str(error)
+        assert (not said) == (verified.returncode == 0), (names, said, verified.stderr)
+        assert not said or "name constraints" in said
+
+
+def test_of_an_address_alone_it_is_the_cn_that_counts(signer, key, tmp_path):
+    hosts = x509.NameConstraints([x509.DNSName("example.org")], None)
+    ca = pki.make_ca("x", more=[(hosts, True)]).save(tmp_path)
+    signing = dataclasses.replace(signer(), bundle=ca.bundle)
+    signing.check(server(key, ["192.0.2.7"]))  # the command may give it another CN
+    for one in (of(ca), signing):
+        with pytest.raises(_tls.TlsError, match=r"the CN 192.0.2.7 .*Name the host as well"):
+            one.issue(server(key, ["192.0.2.7"]))
+    assert signing.issue(server(key, ["192.0.2.7", "a.example.org"]))
+    assert of(ca).issue(client(key)), "no name of a host's"
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_critical_name_constraints_that_go_does_not_know_are_refused(key, which):
+    constraints = x509.NameConstraints(*([DIRECTORY] if one == which else None for one in (0, 1)))
+    for critical in (True, False):
+        ca = pki.make_ca("x", more=[(constraints, critical)])
+        with pytest.raises(_tls.TlsError, match="on directory names") if critical else contextlib.nullcontext():
+            of(ca).check(client(key))
 
 
 @pytest.mark.parametrize("value, seconds", [("365d", 365 * 86400), ("8h", 8 * 3600), ("60", 60)])
