@@ -59,6 +59,8 @@ class ActionModule(ControllerAction):
         result.update(changed=bool(plan.changes) and not plan.unsure and self._task.check_mode)
         result["leaving"] = dataclasses.asdict(plan.leaving)
         result["needed"] = bool(plan.changes)
+        # That of the task, which a role or an include can have of its own
+        result["check_mode"] = self._task.check_mode
         if plan.warnings and not plan.unsure:
             result["warnings"] = plan.warnings
         if plan.before != plan.after:

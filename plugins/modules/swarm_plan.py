@@ -107,6 +107,10 @@ changes:
   type: list
   elements: str
   sample: ["let web2 join as worker"]
+check_mode:
+  description: Whether the plan was made in check mode, by which the role goes.
+  returned: success
+  type: bool
 unsure:
   description: Hosts for which the managers don't vouch. The plan is to be made again with a look at them.
   returned: success

@@ -9,11 +9,18 @@ import types
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.dockyard.machine.plugins.action import swarm_plan
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted
 
 ROLE = pathlib.Path(swarm_plan.__file__).parents[2] / "roles" / "docker_swarm"
+
+
+def read(name):
+    return yaml.safe_load((ROLE / "tasks" / name).read_text())
 
 
 def test_the_role_has_each_default_once():
@@ -34,6 +41,44 @@ def test_the_plan_is_asked_for_with_the_same_words_each_time():
     said = [set(task["dockyard.machine.swarm_plan"]) for task in tasks]
     assert len(said) == 2 and said[1] - said[0] == {"looks", "has_unlock_key"} and not said[0] - said[1]
     assert said[1] == set(swarm_plan.ActionModule.spec)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_the_check_mode_of_the_role_counts(check_mode):
+    """That of the play is what ansible_check_mode knows."""
+    action = swarm_plan.ActionModule.__new__(swarm_plan.ActionModule)
+    action._task = types.SimpleNamespace(check_mode=check_mode)
+    result = action._result(swarm_plan.Plan())
+    assert result["check_mode"] is check_mode
+    (act,) = [task for task in read("change.yml") if task["name"] == "Do what is planned"]
+    assert act["when"] == "not docker_swarm_plan.check_mode"
+    assert not [file for file in ROLE.glob("tasks/*.yml") if "ansible_check_mode" in file.read_text()]
+
+
+@pytest.mark.parametrize("name", ["join.yml", "unlock.yml", "activate.yml"])
+@pytest.mark.parametrize("state", ["active", "pending", "locked", None])
+def test_a_wait_for_a_node_ends_with_words_of_its_own(name, state):
+    """Those that Ansible has for it tell nobody what to do."""
+    tasks = read(name)
+    (at,) = [number for number, task in enumerate(tasks) if "until" in task and "dockyard.machine.engine_info" in task]
+    assert tasks[at]["failed_when"] == "docker_swarm_look.engine is not defined", "else it ends there"
+    said = next(task for task in tasks[at:] if "ansible.builtin.fail" in task)
+    engine = {} if state is None else {"swarm": state}
+    known = {
+        "inventory_hostname": "web1",
+        "docker_swarm_look": {"engine": engine},
+        "docker_swarm_join_timeout": 60,
+    }
+
+    def of(template):
+        return Templar(DataLoader(), variables=known).template(trusted(template))
+
+    conditions = [said["when"]] if isinstance(said["when"], str) else said["when"]
+    failed = all(of(f"{{{{ true if ({one}) else false }}}}") for one in conditions)
+    assert failed is (state not in ("active", *([None] if name == "activate.yml" else [])))
+    if failed:
+        message = of(said["ansible.builtin.fail"]["msg"])
+        assert message.startswith("web1 ") and (state or "nothing") in message and "run this again" in message
 
 
 def test_a_wish_is_known_by_its_host_unless_said_otherwise():
