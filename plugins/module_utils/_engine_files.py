@@ -135,6 +135,17 @@ def _memory() -> dict[str, t.Any]:
     return content if isinstance(content, dict) else {}
 
 
+def config_path() -> str:
+    """Where daemon.json is to be written: a link there stays one, and what it leads to is changed; but no device."""
+    place = os.path.realpath(cfg.CONFIG_PATH)
+    return place if os.path.isfile(place) or not os.path.lexists(place) else cfg.CONFIG_PATH
+
+
+def write_config(config: dict[str, t.Any]) -> bool:
+    """daemon.json with this content; who could read it still can, and nobody else."""
+    return host.write(config_path(), cfg.render_config(config), host.mode_of(cfg.CONFIG_PATH))
+
+
 def validate(text: str) -> None:
     """Let the Engine's program judge a configuration, where it can (version 23 and later)."""
     if not host.which("dockerd") or set(json.loads(text)) <= {"live-restore"}:

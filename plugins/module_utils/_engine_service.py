@@ -17,7 +17,13 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files, remember, remembered
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import (
+    Files,
+    config_path,
+    remember,
+    remembered,
+    write_config,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _network
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_packages import hold, lift_hold
@@ -64,7 +70,7 @@ def live_restore(limit: float) -> None:
     """Let a running Engine know that its containers outlive it, before anything ends it."""
     config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
     if config.get("live-restore") is not True:
-        host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), host.mode_of(cfg.CONFIG_PATH))
+        write_config({**config, "live-restore": True})
         remember({**remembered(), "live-restore": True}, None)
     reload_engine(True, limit)
 
@@ -97,17 +103,16 @@ def stop_with_containers(limit: float) -> None:
     if about.get("LiveRestoreEnabled") and about.get("ContainersRunning"):
         # They would outlive it. In the file it is for a moment only.
         text = host.read(cfg.CONFIG_PATH)
-        mode = host.mode_of(cfg.CONFIG_PATH)
-        host.write(cfg.CONFIG_PATH, cfg.render_config({**cfg.parse_config(text or ""), "live-restore": False}), mode)
+        write_config({**cfg.parse_config(text or ""), "live-restore": False})
         try:
             manager.here().reload(limit)
             if not host.until(lambda: not (host.ask("/info") or {}).get("LiveRestoreEnabled", True), 15):
                 raise HostError("The Engine's containers would outlive it, since live-restore can't be switched off")
         finally:
             if text is None:
-                host.remove(cfg.CONFIG_PATH)
+                host.remove(config_path())
             else:
-                host.write(cfg.CONFIG_PATH, text, mode)
+                host.write(config_path(), text, host.mode_of(cfg.CONFIG_PATH))
     hold()
     manager.here().reread(limit)
     manager.here().stop(limit)
@@ -120,7 +125,7 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
     if keep_live_restore:
         # The containers outlived the old Engine by it: a start without it would end them.
         config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
-        host.write(cfg.CONFIG_PATH, cfg.render_config({**config, "live-restore": True}), host.mode_of(cfg.CONFIG_PATH))
+        write_config({**config, "live-restore": True})
     if lift_hold() or files.changed:
         it.reread(check=False)
     if not acted:

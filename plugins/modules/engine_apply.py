@@ -249,7 +249,8 @@ class Apply:
         if not rootless.script():
             raise host.HostError("dockerd-rootless.sh is not on this host, though what it comes with is installed")
         if host.read(cfg.CONFIG_PATH) is None:
-            self.files.put(cfg.CONFIG_PATH, cfg.render_config({}))  # it is named in the command, so it has to be there
+            # It is named in the command, so it has to be there.
+            self.files.put(files.config_path(), cfg.render_config({}))
         plan = self.plan["rootless"]
         text = rootless.unit(plan["user"], plan["port"], plan["listen"], unit["environment"], unit["controllers"])
         return self.files.put(isolation.ROOTLESS_UNIT, text)
@@ -258,7 +259,7 @@ class Apply:
         old = host.read(cfg.CONFIG_PATH)
         text = cfg.render_config(cfg.apply_changes(cfg.parse_config(old or ""), keys, gone))
         files.validate(text)
-        self.files.put(cfg.CONFIG_PATH, text, host.mode_of(cfg.CONFIG_PATH))
+        self.files.put(files.config_path(), text, host.mode_of(cfg.CONFIG_PATH))
 
     def settle(self) -> None:
         """Let the Engine take it over, and look whether it did."""

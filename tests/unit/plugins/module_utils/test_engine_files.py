@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 
 import pytest
@@ -31,6 +32,35 @@ def test_files_are_put_back_as_they_were(tmp_path):
     kept.undo()
     assert (one.read_text(), stat.S_IMODE(one.stat().st_mode)) == ("old", 0o640)
     assert two.read_text() == "two" and not three.exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_to_a_configuration_stays_one(tmp_path, monkeypatch, there):
+    kept, link = tmp_path / "kept" / "docker.json", tmp_path / "daemon.json"
+    kept.parent.mkdir()
+    if there:
+        kept.write_text('{"mtu": 1400}')
+        kept.chmod(0o640)
+    link.symlink_to("kept/docker.json")
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(link))
+    put = files.Files()
+    assert put.put(files.config_path(), '{"mtu": 1300}')
+    assert link.is_symlink() and kept.read_text() == '{"mtu": 1300}'
+    put.undo()
+    assert link.is_symlink() and kept.exists() == there
+    if there:
+        assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == ('{"mtu": 1400}', 0o640)
+    assert files.write_config({"debug": True})
+    assert link.is_symlink() and json.loads(kept.read_text()) == {"debug": True}
+    assert stat.S_IMODE(kept.stat().st_mode) == (0o640 if there else 0o644)
+
+
+def test_a_device_in_place_of_a_configuration_is_not_written_over(tmp_path, monkeypatch):
+    """A link to /dev/null is an empty configuration: what comes in its place must not come in that of the device."""
+    link = tmp_path / "daemon.json"
+    link.symlink_to(os.devnull)
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(link))
+    assert files.config_path() == str(link)
 
 
 def test_memory_survives_and_is_private(tmp_path, monkeypatch):

@@ -55,6 +55,30 @@ def test_a_private_configuration_stays_private(ran, monkeypatch, tmp_path, mode)
         assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_a_link_to_a_configuration_stays_one(ran, monkeypatch, tmp_path):
+    kept, link = tmp_path / "kept.json", tmp_path / "daemon.json"
+    link.symlink_to(kept)
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(link))
+    monkeypatch.setattr(cfg, "STATE_PATH", str(tmp_path / "engine.json"))
+    monkeypatch.setattr(service, "lift_hold", lambda: False)
+    monkeypatch.setattr(service, "hold", lambda: None)
+
+    def ask(question, limit=10):
+        asked = cfg.parse_config(host.read(str(link)) or "")
+        return {"LiveRestoreEnabled": asked.get("live-restore", True), "ContainersRunning": 1}
+
+    monkeypatch.setattr(host, "ask", ask)
+    service.stop_with_containers(10)
+    assert link.is_symlink() and not kept.exists()
+    for work in (lambda: service.live_restore(10), lambda: service.put_back(service.Files(), None, True, True, 10)):
+        kept.write_text('{"mtu": 1400}')
+        work()
+        assert link.is_symlink() and cfg.parse_config(kept.read_text()) == {"mtu": 1400, "live-restore": True}
+    text = kept.read_text()
+    service.stop_with_containers(10)
+    assert link.is_symlink() and kept.read_text() == text
+
+
 def test_the_daemons_own_words(monkeypatch):
     text = (
         "Starting docker.service\nlevel=info msg=x\nfailed to start daemon: http://a:b@c\ndocker.service: failed to\n"

@@ -109,6 +109,29 @@ def test_a_run_that_fails_before_it_acts_leaves_what_an_interrupted_one_owes(ran
     assert files.owed() == left and files.remembered() == {"mtu": 1400}
 
 
+def test_a_configuration_that_is_kept_elsewhere_is_put_back_there(ran, tmp_path, monkeypatch):
+    commands, unit = ran
+    unit.update(ActiveState="active")
+    kept, link = tmp_path / "kept.json", tmp_path / "daemon.json"
+    kept.write_text('{"mtu": 1400}')
+    link.symlink_to(kept)
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(link))
+    monkeypatch.setattr(files, "validate", lambda text: None)
+    seen = []
+
+    def fail(self):
+        seen.append((link.is_symlink(), kept.read_text()))
+        self.acted = "restart"
+        raise host.HostError("it did not start")
+
+    monkeypatch.setattr(engine_apply.Apply, "settle", fail)
+    plan = {**PLAN, "action": "restart", "config_set": {"debug": True}, "config_unset": []}
+    with pytest.raises(host.HostError, match="The former configuration is back"):
+        engine_apply.Apply(plan, PARAMS).run()
+    assert seen == [(True, cfg.render_config({"mtu": 1400, "debug": True}))]
+    assert link.is_symlink() and kept.read_text() == '{"mtu": 1400}'
+
+
 def test_a_run_that_can_not_even_be_noted_leaves_the_engine_as_it_was(ran, monkeypatch):
     """Packages were changed by then, and have filled the file system of the memory, say; and units are held."""
     commands, unit = ran
