@@ -10,6 +10,7 @@ import hashlib
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _openpgp
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _systems
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError, Wanted
@@ -24,6 +25,11 @@ def is_url(value: str) -> bool:
 def has_login(value: str) -> bool:
     """Whether a URL has a user name or password in it."""
     return is_url(value) and "@" in value.split("://", 1)[-1].split("/", 1)[0]
+
+
+def is_foreign(source: str | None) -> bool:
+    """Whether the file in which our repository would be has something that the role has not written."""
+    return bool((source or "").strip()) and not str(source).startswith(HEADER)
 
 
 def check(wanted: Wanted) -> None:
@@ -58,6 +64,12 @@ def plan_repository(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> dict[
     text = places.render(url, suite, component)
     step: dict[str, t.Any] = {}
     if seen["source"] != text:
+        if is_foreign(seen["source"]) and not wanted.remove_conflicting:
+            raise PlanError(
+                f"{places.source_path} on the host was not written by the role, and what it has would be lost. Set "
+                "docker_engine_remove_conflicting to replace it, or give that file another name if it has something else. An "
+                f"Engine that was installed from it stays with it if docker_engine_source is 'auto' and {OPTION} is empty"
+            )
         plan.differ(places.source_path, seen["source"], text)
         step["source"] = text
     if is_url(key):

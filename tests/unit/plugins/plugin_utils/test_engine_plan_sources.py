@@ -166,8 +166,18 @@ def test_the_repository_of_an_engine_of_others_is_left_alone(text):
         info["packages"]["repository"].update(source=None, key=None, fingerprints=[])
     it = plan(info, source="auto")
     assert it.source == "docker_ce" and it.changes == [] and not it.install
+    for asked in ({"source": "docker_ce"}, {"source": "auto", "repository": MIRROR}):
+        assert plan(info, **asked, remove_conflicting=True).install["packages"]["repository"]
+
+
+def test_what_others_wrote_where_the_repository_would_be_is_an_error_or_goes_when_asked():
+    info = fresh()
+    info["packages"]["repository"]["source"] = "Types: deb\nURIs: https://intern.example.org/tools\n"
+    with pytest.raises(PlanError, match=r"docker\.sources on the host was not.*docker_engine_remove_conflicting"):
+        plan(info, source="docker_ce")
+    assert plan(info, source="docker_ce", remove_conflicting=True).install["packages"]["repository"]
+    info["packages"]["repository"]["source"] = "\n"
     assert plan(info, source="docker_ce").install["packages"]["repository"]
-    assert plan(info, source="auto", repository=MIRROR).install["packages"]["repository"]
 
 
 def test_another_fingerprint_renews_the_key():
