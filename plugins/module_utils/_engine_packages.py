@@ -91,6 +91,10 @@ class Installation:
                 archive.give_back(self.units, self.step["archive"], self.limit)
                 return "The former programs are back. "
             back = self._bring_back(former, [name for name in self.before if name not in now])
+            held = [name for name in self.step["hold"] if name in self.before]
+            if held:
+                # To install a package ends its hold, and then the next upgrade would bring what has just failed.
+                self._tell(self.family.hold, *held)
         except HostError as error:
             return f"The former packages ({', '.join(former)}) could not be installed again: {error}. "
         return f"The former packages are back ({', '.join(back)}). "

@@ -169,6 +169,17 @@ def test_the_former_packages_are_back(told):
     assert it.go_back() == "", "nothing had changed"
 
 
+def test_the_former_packages_are_held_again(told):
+    """apt and dpkg take a hold away with the installation of another version, an older one too."""
+    before = BEFORE + "containerd.io\t1.7.1-1\tii \n"
+    it = installation(told, before, hold=["docker-ce", "docker-ce-cli", "docker-compose-plugin"], held_too=True)
+    it.run()
+    told[1]["dpkg-query"] = [(0, before.replace("27.4.0", "27.3.1"), "")]
+    assert "former packages are back" in it.go_back()
+    assert "--allow-change-held-packages" in told[0][-2]
+    assert told[0][-1] == "apt-mark hold docker-ce docker-ce-cli", "and no package that was not there"
+
+
 def test_an_engine_that_had_to_go_comes_back_though_the_mirror_has_another_version_by_now(told, tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
     before = "docker.io\t20.10\tii \nrunc\t1.1.4\tii \n"
