@@ -173,12 +173,13 @@ class ActionModule(ActionBase):
             "certificate": plan.certificate,
             "apply": plan.apply if needed else {},
             "engine": {
-                "source": plan.source,
+                "source": plan.source or None,
                 "version": info["engine"].get("version"),
                 "api_version": info["engine"].get("api_version"),
                 "access": access,
-                "allow": [],
-                "enforced_by": [],
+                # A rotation does not look at who may reach the Engine, which is not that nobody may.
+                "allow": None if wanted.rotate else [],
+                "enforced_by": None if wanted.rotate else [],
                 "authority": plan.trust_id or NO_TLS,
                 **plan.access,
                 "certificate_not_before": look.get("not_before"),

@@ -99,6 +99,7 @@ engine:
   description:
     - The Engine as it was seen, with where it comes from and who may reach it as it was settled for this host.
     - It is what C(docker_engine_result) of the role is where nothing is to be done.
+    - With C(docker_engine_rotate), C(source), C(allow) and C(enforced_by) are null, since nobody asks for them.
   returned: success
   type: dict
   sample: {"source": "docker_ce", "version": "28.0.1", "access": "tls", "allow": ["192.0.2.10"], "enforced_by": [], "changed": false}

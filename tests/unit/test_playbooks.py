@@ -103,6 +103,24 @@ def test_plays_over_machines_are_over_those_of_one_plan_alone(name: str) -> None
     assert over_machines and all(".id | default('')" in said for said in over_machines)
 
 
+@pytest.mark.parametrize(
+    ("given", "added"),
+    [
+        (["front.example.org"], ["front.example.org"]),
+        ("front.example.org, 192.0.2.9", ["front.example.org", "192.0.2.9"]),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_names_of_many_hosts_can_be_a_text(given: t.Any, added: list[str]) -> None:
+    """As the role takes them: an inventory in INI has no lists."""
+    (task,) = [one for one in read("tasks/set_up_engine") if "ansible.builtin.include_role" in one]
+    known = {"machine_name": "m", "machine_id": "i", "machine_tls_san": ["own"], "inventory_hostname": "m"}
+    known.update(ansible_host="192.0.2.1", hostvars={"m": {"docker_engine_tls_san": given}})
+    names = Templar(DataLoader(), variables=known).template(task["vars"]["docker_engine_tls_san"])
+    assert names == ["192.0.2.1", "m", "i", "own", *added]
+
+
 def test_no_template_takes_a_view_of_a_dictionary_for_a_list() -> None:
     """Only from core 2.19 on is it one: before, nothing can be added to it."""
     for folder in (FOLDER, FOLDER.parent / "roles"):

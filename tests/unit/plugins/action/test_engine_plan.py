@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import pathlib
 import re
+import types
 
 import pytest
 import yaml
@@ -28,6 +29,16 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import tr
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
 # What the plan knows by another name
 PREPARED = {"names", "server_ca", "client_ca", "options", "life", "signed_here"}
+
+
+def test_a_rotation_does_not_say_that_nobody_may_reach_the_engine():
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    action._task = types.SimpleNamespace(check_mode=False)
+    info = {"tls": {"certificate": None}, "waited": [], "engine": {}}
+    rotated = action._result(Wanted(access="tls", rotate="certificates"), Plan(), info, "tls")["engine"]
+    assert (rotated["source"], rotated["allow"], rotated["enforced_by"]) == (None, None, None)
+    local = action._result(Wanted(access="local"), Plan(source="distro"), info, "local")["engine"]
+    assert (local["source"], local["allow"], local["enforced_by"]) == ("distro", [], [])
 
 
 def test_no_key_of_a_ca_goes_to_the_host():
