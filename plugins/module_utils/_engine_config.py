@@ -131,7 +131,8 @@ def apply_changes(current: dict[str, t.Any], put: dict[str, t.Any], out: t.Itera
     return merged
 
 
-_USERINFO = re.compile(r"(://)[^/@\s\"]+@")
+# Up to the last @, as Go has it: a password can have one.
+_USERINFO = re.compile(r"(://)[^/\s\"]+@")
 
 
 def masked(value: t.Any) -> t.Any:

@@ -46,6 +46,7 @@ def test_passwords_in_urls_are_masked():
     masked = cfg.masked(value)
     assert "pw" not in str(masked) and "proxy:3128" in str(masked)
     assert masked["registry-mirrors"] == ["https://m/x@y"]
+    assert cfg.masked("http://jo:p@ss@proxy:3128 of http://proxy") == "http://********@proxy:3128 of http://proxy"
 
 
 def test_an_empty_assignment_starts_a_list_anew():
