@@ -24,6 +24,7 @@ NFT_OWN_CHAIN = NFT_TABLE + " input"
 IPT_FILES = {"iptables": "/etc/docker/dockyard.iptables", "ip6tables": "/etc/docker/dockyard.ip6tables"}
 # What brings rules of iptables back after a boot: Debian's service, and those of Fedora and its relatives
 IPT_UNITS = ("netfilter-persistent.service", "iptables.service", "ip6tables.service")
+IPT_FAMILIES = {"ip": "iptables", "ip6": "ip6tables"}
 IPT_CHAIN = "DOCKYARD-"  # and what the chain was made from, as a hash: so a look tells whether it is still the one
 
 
@@ -39,17 +40,20 @@ def ufw_rules(text: str) -> list[list[str]]:
     return found
 
 
-def nft_chains(ruleset: list[dict[str, t.Any]]) -> dict[str, list[list[t.Any]]]:
+def nft_chains(ruleset: list[dict[str, t.Any]], native: t.Collection[str] = ()) -> dict[str, list[list[t.Any]]]:
     """The chains that what comes in has to pass, each with handle and comment of the rules in it that are the role's.
 
-    Those of firewalld, and of iptables and what uses it, are left to them.
+    Those of firewalld, and of iptables and what uses it, are left to them. ``native``: the families of which iptables can't
+    read the chain INPUT, so that it is not its own. One that it can read, it would save without our sources.
     """
     found: dict[str, list[list[t.Any]]] = {}
     for entry in ruleset:
         chain = entry.get("chain") or {}
         # An INPUT of the family inet is nobody's but the ruleset's own.
         theirs = chain.get("table") == "firewalld" or (
-            (chain.get("table"), chain.get("name")) == ("filter", "INPUT") and chain.get("family") in ("ip", "ip6")
+            (chain.get("table"), chain.get("name")) == ("filter", "INPUT")
+            and chain.get("family") in IPT_FAMILIES
+            and chain.get("family") not in native
         )
         if (chain.get("hook"), chain.get("type")) == ("input", "filter") and not theirs:
             found["{family} {table} {name}".format(**chain)] = []

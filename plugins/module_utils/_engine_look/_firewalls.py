@@ -93,8 +93,20 @@ def _nftables(units: dict[str, dict[str, str]]) -> dict[str, t.Any] | None:
         "program": program,
         "table": host.read(firewall.NFT_FILE),
         "drop_in": host.read(firewall.NFT_DROP_IN),
-        "chains": firewall.nft_chains(ruleset),
+        "chains": firewall.nft_chains(ruleset, _native(ruleset)),
     }
+
+
+def _native(ruleset: list[dict[str, t.Any]]) -> list[str]:
+    """The families in which the chain that iptables would have is the ruleset's own, and no rules of iptables."""
+    chains = [entry["chain"] for entry in ruleset if "chain" in entry]
+    there = {chain["family"] for chain in chains if (chain["table"], chain["name"]) == ("filter", "INPUT")}
+    return [family for family, name in firewall.IPT_FAMILIES.items() if family in there and not _readable(name)]
+
+
+def _readable(name: str) -> bool:
+    program = host.which(name)
+    return program is None or "is incompatible" not in host.run(program, "-w", "-S", "INPUT", check=False)[2]
 
 
 def _iptables(units: dict[str, dict[str, str]]) -> dict[str, t.Any] | None:

@@ -4,7 +4,13 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_firewall as firewall
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _firewalls
 
 UFW = """\
 ### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in
@@ -79,3 +85,27 @@ def test_chains_that_what_comes_in_has_to_pass():
         "inet filter INPUT": [],
         firewall.NFT_OWN_CHAIN: [[7, "dockyard.machine:def"]],
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "native"),
+    [
+        ("iptables v1.8.9 (nf_tables): chain `INPUT' in table `filter' is incompatible, use 'nft' tool.", True),
+        ("iptables v1.8.7 (nf_tables): table `filter' is incompatible, use 'nft' tool.", True),
+        ("Another app is currently holding the xtables lock.", False),
+        ("", False),
+    ],
+)
+def test_a_chain_that_iptables_can_not_read_is_the_ruleset_s_own(monkeypatch, said, native):
+    """By the name that iptables has for its own: one that was carried over from there, and goes on with sets, say."""
+    ruleset = [chain("ip", "filter", "INPUT"), rule("ip", "filter", "INPUT", 4, comment="dockyard.machine:abc")]
+    ruleset.append(chain("ip6", "filter", "INPUT"))
+    answers = {
+        "/sbin/nft": (0, json.dumps({"nftables": ruleset}), ""),
+        "/sbin/iptables": (1 if said else 0, "", said),
+        "/sbin/ip6tables": (0, "-P INPUT ACCEPT", ""),
+    }
+    monkeypatch.setattr(host, "which", lambda name: f"/sbin/{name}")
+    monkeypatch.setattr(host, "run", lambda program, *words, **more: answers[program])
+    seen = _firewalls._nftables({"nftables.service": {"LoadState": "loaded", "ActiveState": "active"}})
+    assert seen["chains"] == ({"ip filter INPUT": [[4, "dockyard.machine:abc"]]} if native else {})
