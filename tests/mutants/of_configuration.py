@@ -68,6 +68,16 @@ MUTANTS = [
         (HOST, "        return stat.S_IMODE(os.stat(path).st_mode)\n", "        return otherwise\n"),
     ),
     mutant(
+        "file-in-place-of-a-link",
+        "Who keeps daemon.json elsewhere changes a file there that no Engine reads any more.",
+        "unit/plugins/modules/test_engine_apply.py::test_a_configuration_that_is_kept_elsewhere_is_put_back_there",
+        (
+            "plugins/module_utils/_engine_files.py",
+            "    return place if os.path.isfile(place) or not os.path.lexists(place) else cfg.CONFIG_PATH\n",
+            "    return place if not os.path.lexists(place) else cfg.CONFIG_PATH\n",
+        ),
+    ),
+    mutant(
         "password-in-a-unit",
         "A proxy's password in somebody's unit is in the output of --diff.",
         "unit/plugins/modules/test_engine_info.py::test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes",

@@ -72,6 +72,16 @@ MUTANTS = [
         ),
     ),
     mutant(
+        "port-open-to-all-once-saved",
+        "iptables-save takes our rule in its chain for one without sources.",
+        "unit/plugins/module_utils/test_engine_firewall.py::test_a_chain_that_iptables_can_not_read_is_the_ruleset_s_own",
+        (
+            "plugins/module_utils/_engine_look/_firewalls.py",
+            'program is None or "is incompatible" not in ',
+            'program is None or "" == ',
+        ),
+    ),
+    mutant(
         "iptables-lets-the-rest-in",
         "Where the policy of INPUT is to accept, the list has no effect.",
         TESTS + "test_iptables_gets_a_chain_of_ours_which_a_rule_before_all_others_leads_to",

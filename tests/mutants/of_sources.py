@@ -27,6 +27,22 @@ MUTANTS = [
         (PACKAGES, "            if not gone:\n                raise\n", "            raise\n"),
     ),
     mutant(
+        "rolled-back-and-free-to-fail-again",
+        "After a failed upgrade of an Engine that is held, unattended upgrades bring what has failed.",
+        f"{HOST_TESTS}::test_the_former_packages_are_held_again",
+        (PACKAGES, 'held = [name for name in self.step["hold"] if name in self.before]', "held = []"),
+    ),
+    mutant(
+        "others-repository-overwritten",
+        "What others keep in docker.sources is lost.",
+        f"{PLAN_TESTS}::test_what_others_wrote_where_the_repository_would_be_is_an_error_or_goes_when_asked",
+        (
+            "plugins/plugin_utils/_engine_plan/_repository.py",
+            'is_foreign(seen["source"]) and not wanted.remove_conflicting',
+            "False",
+        ),
+    ),
+    mutant(
         "an-estates-mirror-replaced",
         "On a host whose Engine others installed by the vendor's own guide, their mirror becomes the vendor's repository.",
         f"{PLAN_TESTS}::test_the_repository_of_an_engine_of_others_is_left_alone",
