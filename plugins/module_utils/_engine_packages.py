@@ -43,6 +43,7 @@ class Installation:
         self.said = ""  # what went wrong by that
         self.again = False  # whether an installation has failed, and is tried again
         self.names: list[str] = []
+        self.held = set(step["held"])
         self.files = Files()  # the repository's
         self.units: Files | None = None  # those of an archive, which had to go
 
@@ -52,6 +53,7 @@ class Installation:
         trouble.persistently(self._prepare, self.limit)
         if not self.running or step["remove"] or step["archive"]:
             hold()
+        self._let_go()
         if self.names and (step["remove"] or step["archive"]):
             # From here on the host has no Engine, so what can fail has to have been done before.
             trouble.persistently(self._fetch, self.limit)
@@ -63,9 +65,8 @@ class Installation:
             self._tell(self.family.remove, *step["remove"])
         if self.names:
             trouble.persistently(self._install, self.limit)
-        for words, held in ((self.family.release, step["release"]), (self.family.hold, step["hold"])):
-            if held:
-                self._tell(words, *held)
+        self._release([name for name in step["release"] if name in self.held])
+        self._hold(step["hold"])
 
     def installed(self, names: t.Sequence[str]) -> dict[str, str]:
         if not names:
@@ -75,6 +76,15 @@ class Installation:
 
     def go_back(self) -> str:
         """The former versions again; what came of it as a sentence, or nothing if there were none."""
+        with contextlib.suppress(HostError):
+            self._let_go()
+        try:
+            return self._go_back()
+        finally:
+            with contextlib.suppress(HostError):
+                self._hold([name for name in self.step["held"] if name in self.before and name not in self.held])
+
+    def _go_back(self) -> str:
         now = self.installed(list(self.before))
         former = [self._pinned(name, version) for name, version in self.before.items() if now.get(name) != version]
         if not former and self.units is None:
@@ -91,10 +101,8 @@ class Installation:
                 archive.give_back(self.units, self.step["archive"], self.limit)
                 return "The former programs are back. "
             back = self._bring_back(former, [name for name in self.before if name not in now])
-            held = [name for name in self.step["hold"] if name in self.before]
-            if held:
-                # To install a package ends its hold, and then the next upgrade would bring what has just failed.
-                self._tell(self.family.hold, *held)
+            # To install a package ends its hold, and then the next upgrade would bring what has just failed.
+            self._hold([name for name in self.step["hold"] if name in self.before])
         except HostError as error:
             return f"The former packages ({', '.join(former)}) could not be installed again: {error}. "
         return f"The former packages are back ({', '.join(back)}). "
@@ -138,29 +146,48 @@ class Installation:
     def _names(self) -> list[str]:
         """What the package manager is told to install: names, and those that have the Engine's version with it."""
         step, chain = self.step, self.step["follow"]
-        optional = [name for name in step["optional"] if self._available(name)]
-        if not chain or not step["version"]:
+        chosen = bool(chain and step["version"])
+        known = self._available([*(chain if chosen else ()), *step["optional"]])
+        optional = [name for name in step["optional"] if known.get(name)]
+        if not chosen:
             return [*chain, *step["names"], *optional]
-        known = self._available(chain[0])
-        chosen = next((version for version in known if versions.asked_for(version, step["version"])), None)
-        if chosen is None:
+        engine = known.get(chain[0], [])
+        version = next((version for version in engine if versions.asked_for(version, step["version"])), None)
+        if version is None:
             raise HostError(
                 f"docker_engine_version is {step['version']!r}, but {chain[0]} can be had here in "
-                f"{', '.join(known[:8]) or 'no version'}. Nothing was installed"
+                f"{', '.join(engine[:8]) or 'no version'}. Nothing was installed"
             )
-        return [*(self._pinned(name, chosen) for name in [*chain, *optional]), *step["names"]]
+        follow = {name: versions.alike(known.get(name, []), version) for name in [*chain, *optional]}
+        return [*(self._pinned(name, alike) for name, alike in follow.items()), *step["names"]]
 
     def _pinned(self, name: str, version: str) -> str:
         return self.family.pin.format(name=name, version=version) if self.family.pin else name
 
-    def _available(self, name: str) -> list[str]:
+    def _available(self, names: t.Sequence[str]) -> dict[str, list[str]]:
         words = command(self.family.listing, self.limit)
-        return self.family.available(host.run(*words, name, check=False)[1]).get(name, [])
+        return self.family.available(host.run(*words, *names, check=False)[1]) if names else {}
 
     def _choosing(self) -> tuple[str, ...]:
         """How versions are installed that may be older, or of packages that are held."""
         held_too = self.family.held_too if self.step.get("held_too") else ()
         return (*self.family.install, *self.family.downgrade, *held_too)
+
+    def _let_go(self) -> None:
+        """Release what is to be changed, where the package manager has no option to change what is held."""
+        step = self.step
+        if not self.family.held_too:
+            self._release([name for name in (*step["follow"], *step["names"], *step["remove"]) if name in self.held])
+
+    def _hold(self, names: t.Sequence[str]) -> None:
+        if names:
+            self._tell(self.family.hold, *names)
+            self.held.update(names)
+
+    def _release(self, names: t.Sequence[str]) -> None:
+        if names:
+            self._tell(self.family.release, *names)
+            self.held.difference_update(names)
 
     def _fetch(self) -> None:
         """Download what is to be installed, as if what is to go had gone."""

@@ -17,7 +17,16 @@ def asked_for(version: str, asked: str) -> bool:
     """Whether a package's version is the one asked for, in full (with epoch and revision) or as a prefix."""
     if not asked or version == asked:
         return True
-    return bool(re.match(re.escape(asked) + _BOUNDARY, version.split(":", 1)[-1]))
+    return bool(re.match(re.escape(asked) + _BOUNDARY, _without_epoch(version)))
+
+
+def alike(known: t.Iterable[str], version: str) -> str:
+    """The same version of another package: each may count epochs for itself, as the vendor's do where they are RPMs."""
+    return next((one for one in known if _without_epoch(one) == _without_epoch(version)), version)
+
+
+def _without_epoch(version: str) -> str:
+    return version.split(":", 1)[-1]
 
 
 def order(version: str) -> t.Any:

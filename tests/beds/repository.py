@@ -103,6 +103,9 @@ class Key:
     def sign(self, text: str) -> str:
         return self._gpg("--clearsign", "--digest-algo", "SHA512", input=text)
 
+    def signature(self, path: pathlib.Path) -> str:
+        return self._gpg("--armor", "--detach-sign", "--digest-algo", "SHA512", "--output", "-", str(path))
+
     def _gpg(self, *arguments: str, **more: t.Any) -> str:
         command = ("gpg", "--homedir", str(self.home), "--batch", "--quiet", "--yes", "--passphrase", "")
         return run(*command, *arguments, **more).stdout

@@ -30,7 +30,25 @@ MUTANTS = [
         "rolled-back-and-free-to-fail-again",
         "After a failed upgrade of an Engine that is held, unattended upgrades bring what has failed.",
         f"{HOST_TESTS}::test_the_former_packages_are_held_again",
-        (PACKAGES, 'held = [name for name in self.step["hold"] if name in self.before]', "held = []"),
+        (PACKAGES, 'self._hold([name for name in self.step["hold"] if name in self.before])', "pass"),
+    ),
+    mutant(
+        "one-epoch-for-all",
+        "No version can be asked for where packages are RPMs: the vendor's client has another epoch than the Engine.",
+        f"{HOST_TESTS}::test_a_version_has_each_packages_own_epoch",
+        (PACKAGES, "versions.alike(known.get(name, []), version)", "version"),
+    ),
+    mutant(
+        "locked-out-of-the-change",
+        "The Engine that the role has locked itself can't be upgraded with dnf and zypper.",
+        f"{HOST_TESTS}::test_what_is_locked_is_released_to_be_changed_and_locked_again",
+        (PACKAGES, "        self._let_go()\n        if self.names and (", "        if self.names and ("),
+    ),
+    mutant(
+        "failed-and-unlocked",
+        "An upgrade fails, and the next upgrade of the system brings what somebody had locked.",
+        f"{HOST_TESTS}::test_what_was_locked_before_is_locked_after_a_failure",
+        (PACKAGES, "if name in self.before and name not in self.held", "if False"),
     ),
     mutant(
         "others-repository-overwritten",

@@ -322,11 +322,12 @@ def _hold(
     if not family.hold:
         raise PlanError(f"docker_engine_hold is {wanted.hold!r}, but the role knows no hold for {_name(info)}")
     hold = [name for name in names if name not in held or name in change] if wanted.hold == "held" else []
-    release = [name for name in names if name in held] if wanted.hold == "released" else []
+    there = [name for name in names if name in held]
+    release = there if wanted.hold == "released" else []
     for what, which in (("hold", [name for name in hold if name not in held]), ("release", release)):
         if which:
             plan.changes.append(f"{what} {', '.join(which)}")
-    return {"hold": hold, "release": release, "held_too": True}
+    return {"hold": hold, "release": release, "held": there, "held_too": True}
 
 
 def _tell(plan: Plan, info: dict[str, t.Any], step: dict[str, t.Any], new: list[str], remove: list[str]) -> None:

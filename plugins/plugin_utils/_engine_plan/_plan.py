@@ -113,6 +113,7 @@ def package_step(family: str, **more: t.Any) -> dict[str, t.Any]:
         "brought": [],  # what may come with them, and is in the way of those that were removed
         "hold": [],
         "release": [],
+        "held": [],  # by whomever, before
         "held_too": False,  # whether packages that are held may be changed
         "update": False,  # whether package lists have to be read
         "repository": None,

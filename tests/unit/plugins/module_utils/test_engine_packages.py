@@ -24,7 +24,7 @@ def holds(tmp_path, monkeypatch):
 def step(update=True, **more):
     return {
         "family": "apt", "names": [], "follow": ["docker.io"], "version": "", "optional": [], "remove": [], "hold": [],
-        "release": [], "archive": None, "repository": None, "update": update, **more,
+        "release": [], "held": [], "archive": None, "repository": None, "update": update, **more,
     }  # fmt: skip
 
 

@@ -131,7 +131,7 @@ def installation(told, before="", running=True, **more):
     answers["apt-cache"] = [(0, "docker-ce:\n  Candidate: 5:27.4.0-1\n     5:27.4.0-1 500\n     5:27.3.1-1 500\n", "")]
     plan = {
         "family": "apt", "names": ["containerd.io"], "follow": ["docker-ce", "docker-ce-cli"], "version": "27.3", "optional": [],
-        "remove": [], "brought": [], "hold": [], "release": [], "archive": None, "repository": None, "update": False, **more,
+        "remove": [], "brought": [], "hold": [], "release": [], "held": [], "archive": None, "repository": None, "update": False, **more,
     }  # fmt: skip
     return packages.Installation(plan, 0, running)
 
@@ -178,6 +178,47 @@ def test_the_former_packages_are_held_again(told):
     assert "former packages are back" in it.go_back()
     assert "--allow-change-held-packages" in told[0][-2]
     assert told[0][-1] == "apt-mark hold docker-ce docker-ce-cli", "and no package that was not there"
+
+
+RPMS = {
+    "rpm": "docker-ce\t3:27.4.0-1\tii \ndocker-ce-cli\t1:27.4.0-1\tii \n",
+    "repoquery": "docker-ce\t3:27.4.0-1\ndocker-ce\t3:27.3.1-1\ndocker-ce-cli\t1:27.4.0-1\ndocker-ce-cli\t1:27.3.1-1\n",
+}
+
+
+def rpms(told, **more):
+    """As the vendor counts them: each package has an epoch of its own."""
+    told[1].update({word: [(0, text, "")] for word, text in RPMS.items()})
+    return installation(told, **{"family": "dnf", "names": [], **more})
+
+
+def test_a_version_has_each_packages_own_epoch(told):
+    rpms(told).run()
+    assert told[0][-1].endswith("install docker-ce-3:27.3.1-1 docker-ce-cli-1:27.3.1-1")
+
+
+def test_what_is_locked_is_released_to_be_changed_and_locked_again(told):
+    """dnf and zypper know no option to change it nevertheless; of dnf's locks each is for one version."""
+    chain = ["docker-ce", "docker-ce-cli"]
+    it = rpms(told, held=["docker-ce", "containerd.io"], hold=chain, held_too=True)
+    it.run()
+    assert [line for line in told[0] if "versionlock" in line] == [
+        "dnf -q versionlock delete docker-ce",
+        "dnf -q versionlock add docker-ce docker-ce-cli",
+    ]
+    told[1]["rpm"] = [(0, RPMS["rpm"].replace("27.4.0", "27.3.1"), "")]
+    assert "docker-ce-3:27.4.0-1, docker-ce-cli-1:27.4.0-1" in it.go_back()
+    assert told[0][-4] == "dnf -q versionlock delete docker-ce docker-ce-cli" and " install " in told[0][-2]
+    assert told[0][-1] == "dnf -q versionlock add docker-ce docker-ce-cli"
+
+
+def test_what_was_locked_before_is_locked_after_a_failure(told):
+    told[1]["install"] = [(1, "", "Error: no"), (1, "", "Error: no")]
+    it = rpms(told, held=["docker-ce"], release=["docker-ce"], held_too=True)
+    with pytest.raises(host.HostError, match="Error: no"):
+        it.run()
+    told[1]["rpm"] = [(0, RPMS["rpm"], "")]
+    assert it.go_back() == "" and told[0][-1].endswith("versionlock add docker-ce")
 
 
 def test_an_engine_that_had_to_go_comes_back_though_the_mirror_has_another_version_by_now(told, tmp_path, monkeypatch):

@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Engine by dnf, zypper and pacman themselves, from repositories made here."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.beds import families
+from tests.beds import repository as repositories
+from tests.beds.engine import container_pid, engine_pid, start_container
+from tests.beds.hosts import own_suite
+from tests.beds.repository import BROKEN, NEW, OLD
+
+ENGINE = ("docker-ce", "docker-ce-cli", "containerd.io")
+PLUGINS = ("docker-compose-plugin", "docker-buildx-plugin")
+# A lock that others have set
+LOCK = {"dnf": "dnf -q versionlock add", "zypper": "zypper -q --non-interactive addlock"}
+LOCKS = {"dnf": "dnf -q versionlock list", "zypper": "zypper -q locks"}
+
+
+@pytest.fixture(scope="module")
+def repository(bed):
+    with repositories.serving(bed) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def release(repository):
+    return repository.add(own_suite())
+
+
+@pytest.fixture(scope="module")
+def vendor(repository, release):
+    """The vendor's RPMs."""
+    families.add(repository, release, "rhel", "9")
+    families.add(repository, release, "suse", "15.6")
+    return repository
+
+
+@pytest.fixture(scope="module", params=["dnf", "zypper"])
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def host(bed, family):
+    it = families.host(bed, family)
+    yield it
+    bed.remove(it)
+
+
+@pytest.fixture(scope="module")
+def options(vendor, family):
+    """What the role is told of the repository."""
+
+    def told(**more):
+        return vendor.options(url=f"{vendor.url}/{'rhel' if family == 'dnf' else 'suse'}", **more)
+
+    return told
+
+
+@pytest.fixture(scope="module")
+def container(host, play, options, client, archive):
+    """A container on the older Engine; what tells that it is the same and runs."""
+    play(host, **options(), docker_engine_version="27.3", docker_engine_plugins=["compose", "buildx"])
+    started = start_container(host, client, archive)
+    return started, container_pid(host, client, started)
+
+
+def installed(host, *names):
+    """Versions without epoch and release."""
+    text = host.ssh(f"rpm -q --queryformat '%{{NAME}} %{{VERSION}}\\n' {' '.join(names)}", check=False).stdout
+    return dict(line.split() for line in text.splitlines() if "not installed" not in line)
+
+
+def test_first_and_second_run(host, play, options, container):
+    assert installed(host, *ENGINE) == dict.fromkeys(ENGINE, OLD)
+    assert f"compose v{NEW}" in host.out("docker compose version")
+    again = play(host, **options(), docker_engine_version="27.3", docker_engine_plugins=["compose", "buildx"])
+    assert again.changed == 0
+    assert again.facts["source"] == "docker_ce" and again.facts["version"]
+
+
+def test_upgrade_downgrade_and_hold(host, play, options, container, client, family):
+    wanted = {**options(), "docker_engine_plugins": ["compose", "buildx"], "docker_engine_hold": "held"}
+    for asked, version in (("27.4", NEW), (OLD, OLD)):
+        before = engine_pid(host)
+        changed = play(host, **wanted, docker_engine_version=asked)
+        assert changed.changed and engine_pid(host) != before
+        assert installed(host, *ENGINE) == {"docker-ce": version, "docker-ce-cli": version, "containerd.io": OLD}
+        assert container_pid(host, client, container[0]) == container[1], "the container was restarted"
+        assert play(host, **wanted, docker_engine_version=asked).changed == 0
+    locked = host.out(LOCKS[family])
+    assert all(name in locked for name in ENGINE), locked
+    released = play(host, **wanted | {"docker_engine_hold": "released"})
+    assert released.changed
+    assert not any(name in host.out(LOCKS[family]) for name in ENGINE)
+    host.ssh(f"{LOCK[family]} docker-ce")
+    refused = play(host, ok=False, **options(), docker_engine_version=NEW)
+    assert "docker-ce is held on this host" in refused.message
+
+
+def test_an_engine_that_does_not_start(host, play, options, container, client, family):
+    """The lock of before is there again, too."""
+    wanted = {**options(component="test"), "docker_engine_version": BROKEN, "docker_engine_hold": "released"}
+    failed = play(host, ok=False, **wanted)
+    assert "broken for the test" in failed.message and "former packages are back" in failed.message, failed.message
+    assert installed(host, *ENGINE) == dict.fromkeys(ENGINE, OLD)
+    assert "docker-ce" in host.out(LOCKS[family])
+    assert container_pid(host, client, container[0]) == container[1], "the container was restarted"
+    assert play(host, **options()).changed == 0
+
+
+def test_a_wrong_key_and_a_wrong_signature(host, play, options, repository, container, family):
+    unpinned = play(host, ok=False, **options(fingerprints=[repository.next_key.fingerprint]))
+    assert "not the key that is pinned" in unpinned.message
+    folder = "rhel" if family == "dnf" else "suse"
+    families.publish(repository, folder, repository.next_key)
+    pid = engine_pid(host)
+    try:
+        refused = play(host, ok=False, **options(), docker_engine_version=NEW, docker_engine_hold="released")
+    finally:
+        families.publish(repository, folder, repository.key)
+    assert "GPG check FAILED" in refused.message or "Signature verification failed" in refused.message
+    assert engine_pid(host) == pid
+    assert installed(host, *ENGINE) == dict.fromkeys(ENGINE, OLD)
+
+
+def test_pacman(bed, release, play, client, archive):
+    host = families.host(bed, "pacman")
+    families.fill(host, release, OLD)
+    distro = {"docker_engine_source": "distro"}
+    made = play(host, **distro, docker_engine_plugins=["compose"])
+    assert made.facts["source"] == "distro"
+    assert host.out("pacman -Q").split("\n") == [
+        f"containerd 1:{OLD}-1",
+        f"docker 1:{OLD}-1",
+        f"docker-compose 1:{OLD}-1",
+    ]
+    assert play(host, **distro, docker_engine_plugins=["compose"]).changed == 0
+    container = start_container(host, client, archive)
+    pid = container_pid(host, client, container)
+
+    families.fill(host, release, NEW)
+    assert play(host, **distro, docker_engine_version=OLD).changed == 0
+    host.ssh("pacman -Sy")
+    assert play(host, **distro, docker_engine_upgrade=True).changed
+    assert f"docker 1:{NEW}-1" in host.out("pacman -Q")
+    assert container_pid(host, client, container) == pid, "the container was restarted"
+    refused = play(host, ok=False, **distro, docker_engine_version=OLD)
+    assert f"docker can be had here in 1:{NEW}-1" in refused.message
+    bed.remove(host)
