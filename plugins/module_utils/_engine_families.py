@@ -51,7 +51,7 @@ class Family(t.NamedTuple):
     fetch: tuple[str, ...]  # added to install, to download only
     remove: tuple[str, ...]  # removes packages, and refuses where others need them
     gone: str = ""  # how install is told that one is to go, where it does not find that out by itself
-    lists: str = ""  # the folder of package lists, by which their age is known
+    lists: tuple[str, ...] = ()  # the folders of package lists, by which their age is known
     pin: str | None = None  # how one version is named; None where there is only the newest
     downgrade: tuple[str, ...] = ()  # added to install when a version may be older
     held_too: tuple[str, ...] = ()  # and when a package may be held
@@ -187,7 +187,7 @@ FAMILIES: dict[str, Family] = {
         fetch=("--download-only", "-o", "APT::Get::Remove=true"),
         remove=("dpkg", "--remove"),
         gone="{name}-",
-        lists="/var/lib/apt/lists",
+        lists=("/var/lib/apt/lists",),
         pin="{name}={version}",
         downgrade=("--allow-downgrades",),
         held_too=("--allow-change-held-packages",),
@@ -217,8 +217,7 @@ FAMILIES: dict[str, Family] = {
         listing=(
             "dnf",
             "-q",
-            "repoquery",
-            "--showduplicates",
+            "repoquery",  # which shows all versions without being asked, and in dnf 5 has no option to ask it by
             "--queryformat",
             "%{name}\t%{epoch}:%{version}-%{release}\n",
         ),
@@ -227,7 +226,7 @@ FAMILIES: dict[str, Family] = {
         install=("dnf", "-q", "-y", "--setopt=install_weak_deps=False", "install"),
         fetch=("--downloadonly", "--allowerasing"),
         remove=("rpm", "--erase"),
-        lists="/var/cache/dnf",
+        lists=("/var/cache/dnf", "/var/cache/libdnf5"),
         pin="{name}-{version}",
         held=("dnf", "-q", "versionlock", "list"),
         hold=("dnf", "-q", "versionlock", "add"),
@@ -250,7 +249,7 @@ FAMILIES: dict[str, Family] = {
         install=("zypper", "-q", "--non-interactive", "install", "--no-recommends"),
         fetch=("--download-only", "--force-resolution"),
         remove=("rpm", "--erase"),
-        lists="/var/cache/zypp/solv",
+        lists=("/var/cache/zypp/solv",),
         pin="{name}={version}",
         downgrade=("--oldpackage",),
         held=("zypper", "-q", "locks"),
@@ -279,7 +278,7 @@ FAMILIES: dict[str, Family] = {
         install=("pacman", "-S", "--noconfirm", "--needed"),
         fetch=("--downloadonly",),
         remove=("pacman", "-R", "--noconfirm"),
-        lists="/var/lib/pacman/sync",
+        lists=("/var/lib/pacman/sync",),
     ),
     "apk": Family(
         program="apk",
@@ -291,7 +290,7 @@ FAMILIES: dict[str, Family] = {
         install=("apk", "--wait", "{limit}", "add", "-q"),
         fetch=("--simulate",),
         remove=("apk", "--wait", "{limit}", "del", "-q"),
-        lists="/var/cache/apk",
+        lists=("/var/cache/apk",),
         pin="{name}={version}",
     ),
 }

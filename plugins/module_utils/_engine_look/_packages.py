@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
+import itertools
 import os
 import re
 import time
@@ -44,7 +45,7 @@ def ask(family: Family, words: t.Iterable[str], *names: str) -> str:
 def lists_age(family: Family) -> int | None:
     """Seconds since the newest of the package lists was read, or None if there are none."""
     ages = []
-    for folder, _folders, files in os.walk(family.lists):
+    for folder, _folders, files in itertools.chain.from_iterable(map(os.walk, family.lists)):
         for name in files:
             # Their modification times are the server's; the change times are this host's.
             with contextlib.suppress(OSError):

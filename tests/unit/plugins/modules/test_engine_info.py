@@ -51,7 +51,7 @@ def test_states_of_packages():
 
 
 def test_lists_from_before_the_clock_was_set_back_are_old(tmp_path, monkeypatch):
-    family = families.FAMILIES["apt"]._replace(lists=str(tmp_path))
+    family = families.FAMILIES["apt"]._replace(lists=(str(tmp_path / "none"), str(tmp_path)))
     assert _packages.lists_age(family) is None
     (tmp_path / "lock").touch()
     assert _packages.lists_age(family) is None
