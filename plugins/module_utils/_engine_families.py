@@ -222,8 +222,9 @@ FAMILIES: dict[str, Family] = {
             "%{name}\t%{epoch}:%{version}-%{release}\n",
         ),
         available=tab_listing,
-        refresh=("dnf", "-q", "makecache"),
-        install=("dnf", "-q", "-y", "--setopt=install_weak_deps=False", "install"),
+        # Not -q: it would say only that all mirrors were tried, and not what came of that.
+        refresh=("dnf", "makecache"),
+        install=("dnf", "-y", "--setopt=install_weak_deps=False", "install"),
         fetch=("--downloadonly", "--allowerasing"),
         remove=("rpm", "--erase"),
         lists=("/var/cache/dnf", "/var/cache/libdnf5"),

@@ -30,7 +30,8 @@ class Trouble(t.NamedTuple):
 # The first that is found is what is told: a cause comes before what follows from it.
 TROUBLES = (
     Trouble(
-        r"(?:No space left on device|enough free space in (/\S+[^.\s]))",
+        r"(?:No space left on device|enough free space in (/\S+[^.\s])|more space needed on the|Failed writing received data to disk"
+        r"|not enough free disk space)",
         "A file system of this host is full: {space}",
         "Free some space there",
     ),
@@ -52,12 +53,14 @@ TROUBLES = (
         passes=True,
     ),
     Trouble(
-        r"(?:NO_PUBKEY|BADSIG|EXPKEYSIG|The repository '[^']*' is not signed|Missing key|Bad OpenPGP signature)[^\n]*",
+        r"(?:NO_PUBKEY|BADSIG|EXPKEYSIG|The repository '[^']*' is not signed|Missing key|Bad OpenPGP signature"
+        r"|Public key for \S+ is not installed|GPG check FAILED|Signature verification failed|is of unknown trust"
+        r"|\(PGP signature\))[^\n]*",
         "A repository is not signed by a key that this host trusts for it: {said}",
         "If its owner says that the key is a new one, pin that (docker_engine_repository.fingerprints). If not, do not use it",
     ),
     Trouble(
-        r"(?:Could not get lock|Unable to lock|Unable to acquire)[^\n]*",
+        r"(?i:Could not get lock|unable to lock|Unable to acquire|can't create transaction lock|System management is locked)[^\n]*",
         "Another program is installing packages: {lock}",
         "Wait for it to end, or look at what it does",
         passes=True,
@@ -69,22 +72,27 @@ TROUBLES = (
         passes=True,
     ),
     Trouble(
-        r"(?:(http\S+)\s+404  ?Not Found|The repository '([^']*)' does(?: not|n't) have a Release file)",
-        "The mirror of this host's packages has no {0}{1}",
+        r"(?:(http\S+)\s+404  ?Not Found|The repository '([^']*)' does(?: not|n't) have a Release file|Status code: 404 for (http\S+)"
+        r"|'(\S+)' from \S+ : The requested URL returned error: 404|(http[^\s\]|]+)\] Repository type can't be determined"
+        r"|File '([^']*)' not found on medium)",
+        "The mirror of this host's packages has no {0}{1}{2}{3}{4}{5}",
         "Look at the mirror, and at the sources of packages on this host",
         passes=True,
     ),
     Trouble(
-        r"(?:Hash Sum mismatch|unexpected size|Mirror sync in progress)",
+        r"(?:Hash Sum mismatch|unexpected size|Mirror sync in progress|checksum doesn't match|corrupted during transfer"
+        r"|\(checksum\))",
         "The mirror of this host's packages is being changed",
         "Run again later, or choose another mirror",
         passes=True,
     ),
     Trouble(
         r"(?:Could not connect to|Unable to connect to|Connection (?:failed|timed out|refused)|Cannot initiate the connection to"
-        r"|Failed to fetch (http\S+)  5\d\d)[^\n]*",
+        r"|Failed to fetch (http\S+)  5\d\d|Couldn't connect to server|Failed to connect to|Timeout was reached"
+        r"|(?:Status code:|returned error:) 5\d\d)[^\n]*",
         "The mirror of this host's packages does not answer: {said}",
-        "Look at the host's network, and at its proxy if it needs one (Acquire::http::Proxy in /etc/apt/apt.conf.d)",
+        "Look at the host's network, and at its proxy if it needs one: in the package manager's own configuration, such as "
+        "Acquire::http::Proxy in /etc/apt/apt.conf.d",
         passes=True,
     ),
     Trouble(
@@ -93,9 +101,10 @@ TROUBLES = (
         "Set docker_engine_hold to 'held' or 'released' to let the role decide, or release that package",
     ),
     Trouble(
-        r"(?:Unable to locate package (\S+)|Package '?([^'\s]+)'? has no installation candidate)",
-        "No source of packages on this host has {0}{1}",
-        "Look at /etc/apt/sources.list and /etc/apt/sources.list.d",
+        r"(?:Unable to locate package (\S+)|Package '?([^'\s]+)'? has no installation candidate|Unable to find a match: ([^\n]+)"
+        r"|No match for argument: (\S+)|No provider of '([^']+)' found|target not found: (\S+))",
+        "No source of packages on this host has {0}{1}{2}{3}{4}{5}",
+        "Look at these sources: /etc/apt/sources.list.d, /etc/yum.repos.d, /etc/zypp/repos.d or /etc/pacman.conf",
     ),
 )
 
@@ -171,5 +180,5 @@ FACTS: dict[str, t.Callable[[str], str]] = {
     "read_only": _read_only,
     "name_servers": _name_servers,
     "clock": lambda text: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-    "lock": lambda text: host.lock_holder(host.LOCKS) or "it has let go of the lock by now",
+    "lock": lambda text: host.lock_holder(host.LOCKS) or "see below; or it has let go of the lock by now",
 }

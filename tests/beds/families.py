@@ -51,7 +51,7 @@ Provides: distribution-release
 A system that is there
 %files
 """
-_RELEASE = {"dnf": "9", "zypper": "15.6"}
+NUMBERS = {"dnf": "9", "zypper": "15.6"}  # of the release
 # As on RHEL, where dnf fails for a repository that can't be had, and takes the newest or nothing
 _DNF = (
     "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n"
@@ -99,7 +99,7 @@ def host(bed: Bed, family: str) -> Host:
     else:
         script += _PREPARE_RPM
         words += [
-            _SYSTEM.format(name="bed-system", release=_RELEASE[family]),
+            _SYSTEM.format(name="bed-system", release=NUMBERS[family]),
             _DNF,
             _PRODUCT.format(machine=_machine()),
         ]
@@ -162,8 +162,8 @@ def add(repository: Repository, release: Release, folder: str, number: str) -> N
     publish(repository, folder, repository.key)
 
 
-def publish(repository: Repository, folder: str, key: Key) -> None:
-    """Sign all packages with a key, and list them. The key that is served stays."""
+def publish(repository: Repository, folder: str, key: Key, served: Key | None = None) -> None:
+    """Sign all packages with a key, and list them. The key that is served stays, unless another is named."""
     top = repository.web / folder
     packages = [str(path) for path in top.rglob("*.rpm")]
     run(
@@ -175,8 +175,8 @@ def publish(repository: Repository, folder: str, key: Key) -> None:
         run("createrepo_c", "--quiet", component, limit=120)
         listed = pathlib.Path(component) / "repodata" / "repomd.xml"
         listed.with_name("repomd.xml.asc").write_text(key.signature(listed))
-    if not (top / "gpg").exists():
-        (top / "gpg").write_text(key.armoured)
+    if served or not (top / "gpg").exists():
+        (top / "gpg").write_text((served or key).armoured)
 
 
 def _made(release: Release) -> pathlib.Path:

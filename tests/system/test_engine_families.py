@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.beds import families
@@ -14,11 +16,13 @@ from tests.beds.engine import container_pid, engine_pid, start_container
 from tests.beds.hosts import own_suite
 from tests.beds.repository import BROKEN, NEW, OLD
 
+FOLDERS = {"dnf": "rhel", "zypper": "suse"}  # of the repository
 ENGINE = ("docker-ce", "docker-ce-cli", "containerd.io")
 PLUGINS = ("docker-compose-plugin", "docker-buildx-plugin")
 # A lock that others have set
 LOCK = {"dnf": "dnf -q versionlock add", "zypper": "zypper -q --non-interactive addlock"}
 LOCKS = {"dnf": "dnf -q versionlock list", "zypper": "zypper -q locks"}
+RELEASED = {"docker_engine_hold": "released"}
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +38,9 @@ def release(repository):
 
 @pytest.fixture(scope="module")
 def vendor(repository, release):
-    """The vendor's RPMs."""
-    families.add(repository, release, "rhel", "9")
-    families.add(repository, release, "suse", "15.6")
+    """The vendor's packages as RPMs."""
+    for name, folder in FOLDERS.items():
+        families.add(repository, release, folder, families.NUMBERS[name])
     return repository
 
 
@@ -57,7 +61,7 @@ def options(vendor, family):
     """What the role is told of the repository."""
 
     def told(**more):
-        return vendor.options(url=f"{vendor.url}/{'rhel' if family == 'dnf' else 'suse'}", **more)
+        return vendor.options(**{"url": f"{vendor.url}/{FOLDERS[family]}", **more})
 
     return told
 
@@ -95,7 +99,7 @@ def test_upgrade_downgrade_and_hold(host, play, options, container, client, fami
         assert play(host, **wanted, docker_engine_version=asked).changed == 0
     locked = host.out(LOCKS[family])
     assert all(name in locked for name in ENGINE), locked
-    released = play(host, **wanted | {"docker_engine_hold": "released"})
+    released = play(host, **wanted | RELEASED)
     assert released.changed
     assert not any(name in host.out(LOCKS[family]) for name in ENGINE)
     host.ssh(f"{LOCK[family]} docker-ce")
@@ -105,7 +109,7 @@ def test_upgrade_downgrade_and_hold(host, play, options, container, client, fami
 
 def test_an_engine_that_does_not_start(host, play, options, container, client, family):
     """The lock of before is there again, too."""
-    wanted = {**options(component="test"), "docker_engine_version": BROKEN, "docker_engine_hold": "released"}
+    wanted = {**options(component="test"), "docker_engine_version": BROKEN, **RELEASED}
     failed = play(host, ok=False, **wanted)
     assert "broken for the test" in failed.message and "former packages are back" in failed.message, failed.message
     assert installed(host, *ENGINE) == dict.fromkeys(ENGINE, OLD)
@@ -117,11 +121,11 @@ def test_an_engine_that_does_not_start(host, play, options, container, client, f
 def test_a_wrong_key_and_a_wrong_signature(host, play, options, repository, container, family):
     unpinned = play(host, ok=False, **options(fingerprints=[repository.next_key.fingerprint]))
     assert "not the key that is pinned" in unpinned.message
-    folder = "rhel" if family == "dnf" else "suse"
+    folder = FOLDERS[family]
     families.publish(repository, folder, repository.next_key)
     pid = engine_pid(host)
     try:
-        refused = play(host, ok=False, **options(), docker_engine_version=NEW, docker_engine_hold="released")
+        refused = play(host, ok=False, **options(), docker_engine_version=NEW, **RELEASED)
     finally:
         families.publish(repository, folder, repository.key)
     assert "GPG check FAILED" in refused.message or "Signature verification failed" in refused.message
@@ -129,10 +133,33 @@ def test_a_wrong_key_and_a_wrong_signature(host, play, options, repository, cont
     assert installed(host, *ENGINE) == dict.fromkeys(ENGINE, OLD)
 
 
+def test_a_new_key_from_a_mirror_that_has_nothing_for_a_while(
+    host, play, options, repository, container, client, family
+):
+    nowhere = options(url="http://mirror.example.invalid", key=repository.key.armoured) | RELEASED
+    refused = play(host, ok=False, **nowhere, docker_engine_version=NEW, docker_engine_wait_timeout=3)
+    assert "can't resolve the name mirror.example.invalid" in refused.message, refused.message
+    families.publish(repository, FOLDERS[family], repository.next_key, served=repository.next_key)
+    told = options(fingerprints=[repository.next_key.fingerprint])
+    place = repository.web / FOLDERS[family] / families.NUMBERS[family]
+    away = place.with_name("away")
+    place.rename(away)
+    known = len(repository.asked)
+    back = threading.Timer(12, away.rename, (place,))
+    back.start()
+    assert play(host, **told, docker_engine_version=NEW, **RELEASED).changed
+    back.join()
+    assert len([line for line in repository.asked[known:] if "repomd.xml" in line]) > 2
+    assert installed(host, *ENGINE) == {"docker-ce": NEW, "docker-ce-cli": NEW, "containerd.io": OLD}
+    assert container_pid(host, client, container[0]) == container[1], "the container was restarted"
+
+
 def test_pacman(bed, release, play, client, archive):
     host = families.host(bed, "pacman")
     families.fill(host, release, OLD)
     distro = {"docker_engine_source": "distro"}
+    # Another program installs something for a while.
+    host.ssh("touch /var/lib/pacman/db.lck; setsid sh -c 'sleep 8; rm /var/lib/pacman/db.lck' > /dev/null 2>&1 &")
     made = play(host, **distro, docker_engine_plugins=["compose"])
     assert made.facts["source"] == "distro"
     assert host.out("pacman -Q").split("\n") == [

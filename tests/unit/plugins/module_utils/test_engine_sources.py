@@ -70,7 +70,7 @@ def test_key_and_source_are_in_place_and_read(apt, told):
 @pytest.mark.parametrize(
     ("family", "told_to"),
     [
-        ("dnf", ["dnf -q makecache --disablerepo=* --enablerepo=docker-ce-test"]),
+        ("dnf", ["dnf makecache --disablerepo=* --enablerepo=docker-ce-test"]),
         # Asked by zypper whether to trust a key, it is no one who answers.
         ("zypper", ["rpm --import {key}", "zypper -q --non-interactive refresh --repo docker-ce-test"]),
     ],

@@ -43,6 +43,36 @@ SAID = {
     "E: Package 'docker.io' has no installation candidate": "has docker.io. Look at",
     "dpkg: error: unable to access: Read-only file system": "is read-only: ",
 }
+# As dnf, zypper and pacman said it
+MIRROR = "http://192.0.2.1/rhel/9/x86_64/stable/repodata/repomd.xml"
+SKIPPED = "Some of the repositories have not been refreshed because of an error.\nNo provider of 'docker' found."
+ALL_TRIED = "\nError: Failed to download metadata for repo 'docker-ce-stable': Cannot download repomd.xml: All mirrors were tried"
+SAID |= {
+    f" - Curl error (6): Couldn't resolve host name for {MIRROR} [Could not resolve host: mirror.example.org]{ALL_TRIED}": (
+        "can't resolve the name mirror.example.org. Look at"
+    ),
+    f"Error code: Connection failed\nError message: Could not resolve host: mirror.example.org\n{SKIPPED}": (
+        "can't resolve the name mirror.example.org. Look at"
+    ),
+    "error: failed retrieving file 'extra.db' from m.example.org : Could not resolve host: m.example.org": (
+        "can't resolve the name m.example.org. Look at"
+    ),
+    f" - Curl error (7): Couldn't connect to server for {MIRROR} [Failed to connect to 192.0.2.1]{ALL_TRIED}": "does not answer: ",
+    f"Error message: Failed to connect to 192.0.2.1 port 1 after 0 ms: Couldn't connect to server\n{SKIPPED}": "does not answer: ",
+    f" - Status code: 404 for {MIRROR} (IP: 192.0.2.1){ALL_TRIED}": f"has no {MIRROR}. Look at the mirror",
+    f"[docker-ce-stable|{MIRROR}] Repository type can't be determined.\n{SKIPPED}": f"has no {MIRROR}. Look at the mirror",
+    "error: failed retrieving file 'extra.db' from 192.0.2.1 : The requested URL returned error: 404": "has no extra.db. Look at",
+    " - Status code: 503 for http://192.0.2.1/x (IP: 192.0.2.1)": "does not answer: Status code: 503",
+    "Public key for docker-ce-cli-27.3.1-1.el9.x86_64.rpm is not installed.\nError: GPG check FAILED": "not signed by a key",
+    "History:\n - Signature verification failed for repomd.xml\nNo provider of 'docker' found.": "not signed by a key",
+    "Error: Unable to find a match: docker-ce-3:27.3.1-1.el9 docker-ce-cli-1:27.3.1-1.el9": "has docker-ce-3:27.3.1-1.el9 docker",
+    "No provider of 'docker' found.": "has docker. Look at",
+    "error: target not found: docker": "has docker. Look at",
+    "System management is locked by the application with pid 102 (zypper).": "Another program is installing packages",
+    "error: failed to init transaction (unable to lock database)": "Another program is installing packages",
+    "error: can't create transaction lock on /var/lib/rpm/.rpm.lock (Resource temporarily unavailable)": "Another program is installing",
+    "Download failed: Curl error (23): Failed writing received data to disk/application for http://192.0.2.1/x.rpm": "is full: ",
+}
 
 
 @pytest.fixture(autouse=True)
