@@ -50,10 +50,10 @@ class Installation:
     def run(self) -> None:
         step = self.step
         self.before = self.installed([*step["follow"], *step["names"], *step["remove"]])
+        self._let_go()
         trouble.persistently(self._prepare, self.limit)
         if not self.running or step["remove"] or step["archive"]:
             hold()
-        self._let_go()
         if self.names and (step["remove"] or step["archive"]):
             # From here on the host has no Engine, so what can fail has to have been done before.
             trouble.persistently(self._fetch, self.limit)

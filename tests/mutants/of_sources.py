@@ -42,7 +42,7 @@ MUTANTS = [
         "locked-out-of-the-change",
         "The Engine that the role has locked itself can't be upgraded with dnf and zypper.",
         f"{HOST_TESTS}::test_what_is_locked_is_released_to_be_changed_and_locked_again",
-        (PACKAGES, "        self._let_go()\n        if self.names and (", "        if self.names and ("),
+        (PACKAGES, "        self._let_go()\n        trouble.", "        trouble."),
     ),
     mutant(
         "failed-and-unlocked",

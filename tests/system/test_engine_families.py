@@ -18,7 +18,7 @@ from tests.beds.repository import BROKEN, NEW, OLD
 
 FOLDERS = {"dnf": "rhel", "zypper": "suse"}  # of the repository
 ENGINE = ("docker-ce", "docker-ce-cli", "containerd.io")
-PLUGINS = ("docker-compose-plugin", "docker-buildx-plugin")
+PLUGINS = {"docker_engine_plugins": ["compose", "buildx"]}
 # A lock that others have set
 LOCK = {"dnf": "dnf -q versionlock add", "zypper": "zypper -q --non-interactive addlock"}
 LOCKS = {"dnf": "dnf -q versionlock list", "zypper": "zypper -q locks"}
@@ -69,7 +69,7 @@ def options(vendor, family):
 @pytest.fixture(scope="module")
 def container(host, play, options, client, archive):
     """A container on the older Engine; what tells that it is the same and runs."""
-    play(host, **options(), docker_engine_version="27.3", docker_engine_plugins=["compose", "buildx"])
+    play(host, **options(), docker_engine_version="27.3", **PLUGINS)
     started = start_container(host, client, archive)
     return started, container_pid(host, client, started)
 
@@ -83,13 +83,13 @@ def installed(host, *names):
 def test_first_and_second_run(host, play, options, container):
     assert installed(host, *ENGINE) == dict.fromkeys(ENGINE, OLD)
     assert f"compose v{NEW}" in host.out("docker compose version")
-    again = play(host, **options(), docker_engine_version="27.3", docker_engine_plugins=["compose", "buildx"])
+    again = play(host, **options(), docker_engine_version="27.3", **PLUGINS)
     assert again.changed == 0
     assert again.facts["source"] == "docker_ce" and again.facts["version"]
 
 
 def test_upgrade_downgrade_and_hold(host, play, options, container, client, family):
-    wanted = {**options(), "docker_engine_plugins": ["compose", "buildx"], "docker_engine_hold": "held"}
+    wanted = {**options(), **PLUGINS, "docker_engine_hold": "held"}
     for asked, version in (("27.4", NEW), (OLD, OLD)):
         before = engine_pid(host)
         changed = play(host, **wanted, docker_engine_version=asked)
@@ -131,6 +131,7 @@ def test_a_wrong_key_and_a_wrong_signature(host, play, options, repository, cont
     assert "GPG check FAILED" in refused.message or "Signature verification failed" in refused.message
     assert engine_pid(host) == pid
     assert installed(host, *ENGINE) == dict.fromkeys(ENGINE, OLD)
+    assert "docker-ce" in host.out(LOCKS[family])
 
 
 def test_a_new_key_from_a_mirror_that_has_nothing_for_a_while(
