@@ -19,7 +19,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_host impo
 
 
 class Trouble(t.NamedTuple):
-    """One kind of trouble. In its sentences, {0}, {1}… are the groups of what was found, {NAME} one of FACTS."""
+    """One kind of trouble. In its sentences, {0} is the group of the pattern that was found, {NAME} one of FACTS."""
 
     found: str
     means: str
@@ -75,7 +75,7 @@ TROUBLES = (
         r"(?:(http\S+)\s+404  ?Not Found|The repository '([^']*)' does(?: not|n't) have a Release file|Status code: 404 for (http\S+)"
         r"|'(\S+)' from \S+ : The requested URL returned error: 404|(http[^\s\]|]+)\] Repository type can't be determined"
         r"|File '([^']*)' not found on medium)",
-        "The mirror of this host's packages has no {0}{1}{2}{3}{4}{5}",
+        "The mirror of this host's packages has no {0}",
         "Look at the mirror, and at the sources of packages on this host",
         passes=True,
     ),
@@ -103,7 +103,7 @@ TROUBLES = (
     Trouble(
         r"(?:Unable to locate package (\S+)|Package '?([^'\s]+)'? has no installation candidate|Unable to find a match: ([^\n]+)"
         r"|No match for argument: (\S+)|No provider of '([^']+)' found|target not found: (\S+))",
-        "No source of packages on this host has {0}{1}{2}{3}{4}{5}",
+        "No source of packages on this host has {0}",
         "Look at these sources: /etc/apt/sources.list.d, /etc/yum.repos.d, /etc/zypp/repos.d or /etc/pacman.conf",
     ),
 )
@@ -124,10 +124,10 @@ def explained(text: str) -> str:
     if not known:
         return text
     trouble, match = known
-    words = [group or "" for group in match.groups()]
+    what = next(filter(None, match.groups()), "")
     facts = {name: fact(text) for name, fact in FACTS.items() if "{" + name + "}" in trouble.means + trouble.helps}
     facts["said"] = " ".join(match.group().split())
-    return f"{trouble.means}. {trouble.helps}".format(*words, **facts) + f". In its own words: {text}"
+    return f"{trouble.means}. {trouble.helps}".format(what, **facts) + f". In its own words: {text}"
 
 
 def persistently(work: t.Callable[[], None], limit: float, longest: float = 15.0) -> None:

@@ -36,7 +36,7 @@ OS_RELEASE = {
     "pacman": "ID=arch\nBUILD_ID=rolling\nNAME=Arch\n",
 }
 # The rest of the system, as far as packages ask for it
-_SYSTEM = """Name: {name}
+_SYSTEM = """Name: bed-system
 Version: {release}
 Release: 1
 Summary: A system that is there
@@ -99,7 +99,7 @@ def host(bed: Bed, family: str) -> Host:
     else:
         script += _PREPARE_RPM
         words += [
-            _SYSTEM.format(name="bed-system", release=NUMBERS[family]),
+            _SYSTEM.format(release=NUMBERS[family]),
             _DNF,
             _PRODUCT.format(machine=_machine()),
         ]
@@ -109,8 +109,8 @@ def host(bed: Bed, family: str) -> Host:
 # -- repositories of RPM
 
 
-EPOCHS = {"docker-ce": 3, "docker-ce-cli": 1}  # as the vendor's
-RELEASE = "1.el9"
+_EPOCHS = {"docker-ce": 3, "docker-ce-cli": 1}  # as the vendor's
+_NUMBER = "1.el9"
 _RELATIONS = {
     "docker-ce": "Requires: containerd.io >= 1.6, docker-ce-cli, iptables\nConflicts: docker, docker-engine\n",
     "docker-ce-cli": "Conflicts: docker-engine\n",
@@ -145,11 +145,6 @@ cp -a {files}/usr %{{buildroot}}
 """
 # What takes long and changes nothing
 _QUICK = ("_binary_payload w1.zstdio", "_build_id_links none", "debug_package %{nil}", "__os_install_post %{nil}")
-
-
-def version(package: str, upstream: str) -> str:
-    """As rpm tells it."""
-    return f"{EPOCHS.get(package, 0)}:{upstream}-{RELEASE}"
 
 
 def add(repository: Repository, release: Release, folder: str, number: str) -> None:
@@ -200,9 +195,9 @@ def _build(top: pathlib.Path, deb: pathlib.Path, package: str, upstream: str) ->
     units = _UNITS.get(package)
     text = _SPEC.format(
         name=package,
-        epoch=f"Epoch: {EPOCHS[package]}\n" if package in EPOCHS else "",
+        epoch=f"Epoch: {_EPOCHS[package]}\n" if package in _EPOCHS else "",
         version=upstream,
-        release=RELEASE,
+        release=_NUMBER,
         relations=_RELATIONS[package],
         files=files,
         scripts=_SCRIPTS.format(units=units) if units else "",

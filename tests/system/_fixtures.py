@@ -16,7 +16,9 @@ import typing as t
 import pytest
 
 from tests.beds import image
+from tests.beds import repository as repositories
 from tests.beds.engine import Authority, Player
+from tests.beds.hosts import Bed
 from tests.system._harness import Ansible, processes_of
 from tests.tools import artifact
 
@@ -129,6 +131,13 @@ def client(authority: Authority) -> pathlib.Path:
 def play(tmp_path_factory: pytest.TempPathFactory, collections: pathlib.Path, authority: Authority) -> Player:
     """Runs the role on hosts, with TLS."""
     return Player(tmp_path_factory.mktemp("play"), collections, authority.variables())
+
+
+@pytest.fixture(scope="module")
+def repository(bed: Bed) -> t.Iterator[repositories.Repository]:
+    """The vendor's repository, which a test adds releases to."""
+    with repositories.serving(bed) as it:
+        yield it
 
 
 @pytest.fixture(scope="module")

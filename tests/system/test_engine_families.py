@@ -11,7 +11,6 @@ import threading
 import pytest
 
 from tests.beds import families
-from tests.beds import repository as repositories
 from tests.beds.engine import container_pid, engine_pid, start_container
 from tests.beds.hosts import own_suite
 from tests.beds.repository import BROKEN, NEW, OLD
@@ -23,12 +22,6 @@ PLUGINS = {"docker_engine_plugins": ["compose", "buildx"]}
 LOCK = {"dnf": "dnf -q versionlock add", "zypper": "zypper -q --non-interactive addlock"}
 LOCKS = {"dnf": "dnf -q versionlock list", "zypper": "zypper -q locks"}
 RELEASED = {"docker_engine_hold": "released"}
-
-
-@pytest.fixture(scope="module")
-def repository(bed):
-    with repositories.serving(bed) as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

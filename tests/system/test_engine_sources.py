@@ -19,18 +19,11 @@ import tarfile
 
 import pytest
 
-from tests.beds import repository as repositories
 from tests.beds.engine import container_pid, docker, engine_pid, start_container
 from tests.beds.repository import BROKEN, NEW, OLD
 
 KEY = "/etc/apt/keyrings/docker.asc"
 SOURCE = "/etc/apt/sources.list.d/docker.sources"
-
-
-@pytest.fixture(scope="module")
-def repository(bed):
-    with repositories.serving(bed) as it:
-        yield it
 
 
 @pytest.fixture(scope="module")

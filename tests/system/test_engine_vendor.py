@@ -9,7 +9,6 @@ from __future__ import annotations
 import pytest
 
 from tests.beds import image
-from tests.beds import repository as repositories
 from tests.beds._base import until
 from tests.beds.engine import Authority, Player, container_pid, docker, start_container
 from tests.beds.hosts import own_suite
@@ -18,12 +17,6 @@ from tests.system.test_engine_isolation import ROOTLESS, USER, as_outside
 from tests.system.test_engine_sources import ALL, installed, static
 
 pytestmark = pytest.mark.long
-
-
-@pytest.fixture(scope="module")
-def repository(bed):
-    with repositories.serving(bed) as it:
-        yield it
 
 
 @pytest.fixture(scope="module", autouse=True)

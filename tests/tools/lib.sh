@@ -24,7 +24,7 @@ build=${DOCKYARD_BUILD:-$PWD/.build}
 export ANSIBLE_COLLECTIONS_PATH="$build/src"
 export ANSIBLE_NOCOWS=1
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-# Images of containers set it. Without byte code, each start of Ansible compiles all of it: half a second.
+# Images of containers set it. Without byte code, each start of Ansible compiles all of it: 0.4 s.
 unset PYTHONDONTWRITEBYTECODE
 
 # Prints the bin folder of a virtualenv with that ansible-core, made where there is none: core_bin [2.17]
