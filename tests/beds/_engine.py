@@ -25,6 +25,9 @@ from tests.beds._base import BedError, cache_folder, locked, run, run_folder, un
 BRIDGE = "dockyard-beds"
 NETWORK = "172.29.213.0/24"
 GATEWAY = "172.29.213.1/24"
+# Of its own: a bridge without one takes the lowest of its members', and when that host goes, the others' packets get lost
+# until they have asked for the new address, which may take half a minute.
+HARDWARE_ADDRESS = "02:42:ac:1d:d5:01"
 _MASQUERADE = ("POSTROUTING", "-s", NETWORK, "!", "-o", BRIDGE, "-j", "MASQUERADE")
 # What hosts need of this machine's kernel, at least; each watches files by some 8 instances. Put back at the end.
 _SETTINGS = {"net/ipv4/ip_forward": 1, "fs/inotify/max_user_instances": 1024}
@@ -138,6 +141,7 @@ class Engine:
 
     def _network(self) -> None:
         run("ip", "link", "add", BRIDGE, "type", "bridge", check=False)
+        run("ip", "link", "set", BRIDGE, "address", HARDWARE_ADDRESS)
         run("ip", "address", "replace", GATEWAY, "dev", BRIDGE)
         run("ip", "link", "set", BRIDGE, "up")
         for name, least in _SETTINGS.items():

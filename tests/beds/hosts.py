@@ -99,7 +99,7 @@ class Host:
     def ssh_command(self, *options: str) -> list[str]:
         return [
             *("ssh", "-i", str(self.key), "-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={self.known_hosts}"),
-            *("-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", *options),
+            *("-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", *options),
             *("-p", str(self.port), f"{self.user}@{self.address}"),
         ]
 
