@@ -17,6 +17,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 
 
 class Source:
@@ -42,7 +43,7 @@ class Source:
         if self.running:
             self.started = manager.here().state().get(host.STARTED, "")
         if self.new:
-            self.new.unpack()  # what can fail, before anything is taken away
+            trouble.persistently(self.new.unpack, self.limit)  # what can fail, before anything is taken away
         if self.live_restore:
             service.live_restore(self.limit)
         try:

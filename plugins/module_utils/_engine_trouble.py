@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes wrong on a host when packages are installed: what it means, whether it may pass, and what helps.
+"""What goes wrong on a host when the Engine is installed: what it means, whether it may pass, and what helps.
 
 Package managers say it in English, since they are run with LC_ALL=C. Runs on the host, on Python 3.8.
 """
@@ -66,9 +66,18 @@ TROUBLES = (
         passes=True,
     ),
     Trouble(
-        r"(?:Temporary failure resolving|Could not resolve(?: host)?:?|Something wicked happened resolving) '?([\w.-]+)",
+        r"(?:(?:Temporary failure resolving|Could not resolve(?: host)?:?|Something wicked happened resolving) '?([\w.-]+)"
+        r"|https?://([\w.-]+)\S* could not be read: \[Errno -\d)",
         "This host can't resolve the name {0}",
         "Look at its /etc/resolv.conf, where the name servers are {name_servers}",
+        passes=True,
+    ),
+    Trouble(
+        # As _download says it
+        r"(http\S+) could not be read: "
+        r"(?:HTTP (?:404|408|429|5\d\d)|\[Errno \d|it ended|IncompleteRead|Remote end closed|(?:\w+ )*timed out)",
+        "This host can't get {0}",
+        "Look at that address, and at this host's way there",
         passes=True,
     ),
     Trouble(

@@ -70,7 +70,7 @@ options:
     type: int
     default: 120
   wait_timeout:
-    description: How many seconds to wait for package locks.
+    description: How many seconds to wait for package locks, and for mirrors that do not answer.
     type: int
     default: 300
 """

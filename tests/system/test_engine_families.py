@@ -135,15 +135,15 @@ def test_a_new_key_from_a_mirror_that_has_nothing_for_a_while(
     assert "can't resolve the name mirror.example.invalid" in refused.message, refused.message
     families.publish(repository, FOLDERS[family], repository.next_key, served=repository.next_key)
     told = options(fingerprints=[repository.next_key.fingerprint])
-    place = repository.web / FOLDERS[family] / families.NUMBERS[family]
-    away = place.with_name("away")
+    place = repository.web / FOLDERS[family]
+    away = place.with_name(f"{FOLDERS[family]}-away")
     place.rename(away)
     known = len(repository.asked)
     back = threading.Timer(12, away.rename, (place,))
     back.start()
     assert play(host, **told, docker_engine_version=NEW, **RELEASED).changed
     back.join()
-    assert len([line for line in repository.asked[known:] if "repomd.xml" in line]) > 2
+    assert len([line for line in repository.asked[known:] if line.endswith("/gpg")]) > 2
     assert installed(host, *ENGINE) == {"docker-ce": NEW, "docker-ce-cli": NEW, "containerd.io": OLD}
     assert container_pid(host, client, container[0]) == container[1], "the container was restarted"
 

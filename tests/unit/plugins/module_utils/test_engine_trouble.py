@@ -43,6 +43,20 @@ SAID = {
     "E: Package 'docker.io' has no installation candidate": "has docker.io. Look at",
     "dpkg: error: unable to access: Read-only file system": "is read-only: ",
 }
+# As a download of our own says it
+KEY = "https://mirror.example.org/rhel/gpg"
+SAID |= {
+    f"The key is missing: {KEY} could not be read: [Errno -3] Temporary failure in name resolution": (
+        "can't resolve the name mirror.example.org. Look at its /etc/resolv.conf"
+    ),
+    f"The key is missing: {KEY} could not be read: HTTP 404 Not Found": f"can't get {KEY}. Look at that address",
+    f"The key is missing: {KEY} could not be read: HTTP 503 Service Unavailable": f"can't get {KEY}",
+    f"The key is missing: {KEY} could not be read: [Errno 111] Connection refused": f"can't get {KEY}",
+    f"The key is missing: {KEY} could not be read: timed out": f"can't get {KEY}",
+    f"{KEY} could not be read: The read operation timed out": f"can't get {KEY}",
+    f"{KEY} could not be read: it ended after 2 of 5 bytes": f"can't get {KEY}",
+    f"{KEY} could not be read: Remote end closed connection without response": f"can't get {KEY}",
+}
 # As dnf, zypper and pacman said it
 MIRROR = "http://192.0.2.1/rhel/9/x86_64/stable/repodata/repomd.xml"
 SKIPPED = "Some of the repositories have not been refreshed because of an error.\nNo provider of 'docker' found."
@@ -155,10 +169,30 @@ def test_it_ends_with_success_once_the_trouble_has_passed(clock):
     assert clock.pauses == [1.0, 1.5]
 
 
-def test_what_does_not_pass_by_itself_fails_at_once(clock):
-    with pytest.raises(host.HostError, match="is full"):
-        trouble.persistently(fails("No space left on device"), 60)
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("No space left on device", "is full"),
+        (f"{KEY} could not be read: HTTP 403 Forbidden", "^http"),
+        (f"{KEY} could not be read: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "^http"),
+    ],
+)
+def test_what_does_not_pass_by_itself_fails_at_once(clock, said, told):
+    with pytest.raises(host.HostError, match=told):
+        trouble.persistently(fails(said), 60)
     assert clock.pauses == []
+
+
+@pytest.mark.parametrize("known", [said for said in SAID if "could not be read" in said])
+def test_a_download_that_fails_is_tried_again(clock, known):
+    said = [known, known]
+
+    def work():
+        if said:
+            raise host.HostError(said.pop())
+
+    trouble.persistently(work, 60)
+    assert len(clock.pauses) == 2
 
 
 # -- places
