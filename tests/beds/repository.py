@@ -140,9 +140,10 @@ class Repository:
         self.web = self.folder / "web"
         self.web.mkdir()
         self.asked: list[str] = []
+        self.absent: dict[str, int] = {}  # how many more times a path is not found
         self.key = Key(self.folder, "first")
         self.next_key = Key(self.folder, "second")
-        handler = functools.partial(_Handler, directory=str(self.web), asked=self.asked)
+        handler = functools.partial(_Handler, directory=str(self.web), asked=self.asked, absent=self.absent)
         self.server = http.server.ThreadingHTTPServer((GATEWAY.split("/", 1)[0], 0), handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -201,9 +202,17 @@ class Repository:
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    def __init__(self, *arguments: t.Any, asked: list[str], **more: t.Any) -> None:
+    def __init__(self, *arguments: t.Any, asked: list[str], absent: dict[str, int], **more: t.Any) -> None:
         self.asked = asked
+        self.absent = absent
         super().__init__(*arguments, **more)
+
+    def do_GET(self) -> None:
+        if self.absent.get(self.path):
+            self.absent[self.path] -= 1
+            self.send_error(404)
+        else:
+            super().do_GET()
 
     def log_message(self, format: str, *arguments: t.Any) -> None:
         self.asked.append(f"{self.client_address[0]} {self.path}")
