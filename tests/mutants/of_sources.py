@@ -16,6 +16,7 @@ SERVICE = "plugins/plugin_utils/_engine_plan/_service.py"
 SOURCE = "plugins/module_utils/_engine_source.py"
 VISIT = "plugins/plugin_utils/_engine_visit.py"
 VERSIONS = "plugins/module_utils/_engine_versions.py"
+ARCHIVE_TESTS = "unit/plugins/module_utils/test_engine_archive.py"
 HOST_TESTS = "unit/plugins/module_utils/test_engine_sources.py"
 PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_sources.py"
 
@@ -163,5 +164,17 @@ MUTANTS = [
             "        self.files.undo()\n        _use(self.before)\n",
             "        self.files.undo()\n        _use(self.before)\n        self.enabled = list(static.UNITS)\n",
         ),
+    ),
+    mutant(
+        "one-try-for-an-archive",
+        "A mirror that lacks the archive for a moment fails the host.",
+        f"{ARCHIVE_TESTS}::test_an_archive_is_unpacked_once_the_mirror_has_it",
+        (SOURCE, "trouble.persistently(self.new.unpack, self.limit)", "self.new.unpack()"),
+    ),
+    mutant(
+        "an-archive-chooses-its-place",
+        "A program of an archive with .. in its path is written wherever that leads.",
+        f"{ARCHIVE_TESTS}::test_programs_are_put_flat_whatever_their_paths",
+        (ARCHIVE, "name = os.path.basename(member.name)", "name = member.name"),
     ),
 ]
