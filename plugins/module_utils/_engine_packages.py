@@ -63,6 +63,7 @@ class Installation:
             self.units = archive.take_away(self.limit)
         if step["remove"]:
             self._tell(self.family.remove, *step["remove"])
+            self.held.difference_update(step["remove"])
         if self.names:
             trouble.persistently(self._install, self.limit)
         self._release([name for name in step["release"] if name in self.held])

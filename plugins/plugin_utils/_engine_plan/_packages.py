@@ -191,6 +191,7 @@ def _packages(
     if remove:
         step["brought"] = [name for name in packages.all if name not in seen["installed"]]
     step.update(names=names, remove=remove, repository=repository, **held)
+    step["held"] += [name for name in remove if name in seen["held"]]
     if not any((step["names"], step["follow"], remove, repository, step["hold"], step["release"], step["archive"])):
         return
     age = seen["lists_age"]
@@ -286,15 +287,26 @@ def _former(wanted: Wanted, info: dict[str, t.Any], source: str, packages: Packa
                 f"docker_engine_source is {source!r}, but {info['engine']['program']} on this host comes from elsewhere, and "
                 "the role does not know how to remove it. Remove it first, or use docker_engine_source 'present' or 'auto'"
             )
-        gone = {"docker_ce": DOCKER_CE, "distro": own}.get(have or "")
-        remove = [name for name in gone.all if name in installed] if gone else []
-    if packages is None or packages.engine in installed:
-        return remove
+        former = {"docker_ce": DOCKER_CE, "distro": own}.get(have or "")
+        remove = [name for name in former.all if name in installed] if former else []
+    if packages is not None and packages.engine not in installed:
+        remove += _conflicts(wanted, source, packages, [name for name in installed if name not in remove])
+    held = [name for name in remove if name in info["packages"]["held"]]
+    if held and wanted.hold == "as_is":
+        raise PlanError(
+            f"{', '.join(held)} is held on this host, and has to be removed for docker_engine_source {source!r}. Release it "
+            "there first, as docker_engine_hold 'released' does with the present source"
+        )
+    return remove
+
+
+def _conflicts(wanted: Wanted, source: str, packages: Packages, installed: t.Sequence[str]) -> list[str]:
+    """What is in the way of these packages, if it may be removed."""
     conflicts = [
         name
         for name in _systems.CONFLICTS[source]
         if name in installed
-        and name not in (*remove, *packages.all)
+        and name not in packages.all
         and _systems.OF_PLUGINS.get(name, "engine") in ("engine", *wanted.plugins)
     ]
     if conflicts and not wanted.remove_conflicting:
@@ -302,7 +314,7 @@ def _former(wanted: Wanted, info: dict[str, t.Any], source: str, packages: Packa
             f"{', '.join(conflicts)} on this host is in the way of the Engine's packages ({source}). Set "
             "docker_engine_remove_conflicting to have it removed, or remove it yourself"
         )
-    return [*remove, *conflicts]
+    return conflicts
 
 
 def _hold(

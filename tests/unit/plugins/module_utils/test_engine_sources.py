@@ -221,6 +221,30 @@ def test_what_was_locked_before_is_locked_after_a_failure(told):
     assert it.go_back() == "" and told[0][-1].endswith("versionlock add docker-ce")
 
 
+@pytest.mark.parametrize("family", ["apt", "dnf"])
+def test_a_former_package_that_was_held_is_held_again_once_it_is_back(told, tmp_path, monkeypatch, family):
+    """Its hold goes with it, or has to be let go before."""
+    monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
+    before = "docker.io\t20.10\tii \n"
+    told[1]["rpm"] = [(0, before, "")]
+    it = installation(
+        told,
+        before,
+        family=family,
+        follow=[],
+        names=["docker-ce"],
+        version="",
+        remove=["docker.io"],
+        held=["docker.io"],
+    )
+    it.run()
+    holding = f"{' '.join(packages.FAMILIES[family].hold)} docker.io"
+    assert holding not in told[0]
+    told[1]["dpkg-query"] = told[1]["rpm"] = [(0, "", "")]
+    assert "former packages are back" in it.go_back()
+    assert told[0][-1] == holding
+
+
 def test_an_engine_that_had_to_go_comes_back_though_the_mirror_has_another_version_by_now(told, tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
     before = "docker.io\t20.10\tii \nrunc\t1.1.4\tii \n"

@@ -323,6 +323,12 @@ def test_holds():
 
 # -- from one source to another
 
+SHA = "a" * 64
+ARCHIVE = {
+    "source": "static",
+    "archive": {"source": "https://mirror.example.org/docker.tgz", "checksum": f"sha256:{SHA}"},
+}
+
 
 def test_a_default_switches_no_host():
     assert plan(done(), source="auto").changes == []
@@ -352,6 +358,24 @@ def test_a_switch_that_is_asked_for_removes_the_former_packages_and_keeps_contai
         plan(info, source="docker_ce", live_restore=False)
 
 
+@pytest.mark.parametrize("wish", [{"source": "distro"}, {**ARCHIVE, "interrupt": True}], ids=["packages", "archive"])
+def test_a_hold_of_others_is_not_ended_by_a_switch(wish):
+    """dpkg and rpm remove a package without asking whether it is held."""
+    info = vendor(held=["docker-ce"])
+    with pytest.raises(PlanError, match="docker-ce is held on this host, and has to be removed .*'released'"):
+        plan(info, **wish)
+    step = plan(info, source="distro", hold="held").install["packages"]
+    assert "docker-ce" in step["remove"] and step["held"] == ["docker-ce"] and "docker-ce" not in step["hold"]
+
+
+def test_what_is_in_the_way_and_held_stays():
+    info = fresh()
+    info["packages"].update(installed={"containerd": "1.6"}, held=["containerd"])
+    with pytest.raises(PlanError, match="containerd is held"):
+        plan(info, source="docker_ce", remove_conflicting=True)
+    assert plan(info, source="docker_ce", remove_conflicting=True, hold="released").install["packages"]["remove"]
+
+
 def test_an_engine_of_unknown_origin_is_not_replaced():
     info = done()
     info["packages"]["installed"] = {}
@@ -369,12 +393,6 @@ def test_what_is_in_the_way_goes_only_when_that_is_asked_for():
 
 
 # -- an archive
-
-SHA = "a" * 64
-ARCHIVE = {
-    "source": "static",
-    "archive": {"source": "https://mirror.example.org/docker.tgz", "checksum": f"sha256:{SHA}"},
-}
 
 
 def test_an_archive_for_any_system():
