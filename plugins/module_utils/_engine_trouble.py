@@ -75,7 +75,7 @@ TROUBLES = (
     Trouble(
         # As _download says it
         r"(http\S+) could not be read: "
-        r"(?:HTTP (?:404|408|429|5\d\d)|\[Errno \d|it ended|IncompleteRead|Remote end closed|(?:\w+ )*timed out)",
+        r"(?:HTTP (?:404|408|429|5\d\d)|\[Errno \d|it ended|IncompleteRead|Remote end closed|[^\n]*timed out)",
         "This host can't get {0}",
         "Look at that address, and at this host's way there",
         passes=True,

@@ -191,7 +191,7 @@ def _packages(
     if remove:
         step["brought"] = [name for name in packages.all if name not in seen["installed"]]
     step.update(names=names, remove=remove, repository=repository, **held)
-    step["held"] += [name for name in remove if name in seen["held"]]
+    step["held"] = [*step["held"], *(name for name in remove if name in seen["held"])]
     if not any((step["names"], step["follow"], remove, repository, step["hold"], step["release"], step["archive"])):
         return
     age = seen["lists_age"]
@@ -293,9 +293,14 @@ def _former(wanted: Wanted, info: dict[str, t.Any], source: str, packages: Packa
         remove += _conflicts(wanted, source, packages, [name for name in installed if name not in remove])
     held = [name for name in remove if name in info["packages"]["held"]]
     if held and wanted.hold == "as_is":
+        # An archive knows no hold.
+        helps = (
+            "Release it there first"
+            if packages is None
+            else "Set docker_engine_hold to 'held' or 'released' to let the role decide"
+        )
         raise PlanError(
-            f"{', '.join(held)} is held on this host, and has to be removed for docker_engine_source {source!r}. Release it "
-            "there first, as docker_engine_hold 'released' does with the present source"
+            f"{', '.join(held)} is held on this host, and has to be removed for docker_engine_source {source!r}. {helps}"
         )
     return remove
 

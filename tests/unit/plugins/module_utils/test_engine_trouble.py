@@ -54,6 +54,8 @@ SAID |= {
     f"The key is missing: {KEY} could not be read: [Errno 111] Connection refused": f"can't get {KEY}",
     f"The key is missing: {KEY} could not be read: timed out": f"can't get {KEY}",
     f"{KEY} could not be read: The read operation timed out": f"can't get {KEY}",
+    f"{KEY} could not be read: _ssl.c:989: The handshake operation timed out": f"can't get {KEY}",
+    f"{KEY} could not be read: IncompleteRead(2 bytes read, 3 more expected)": f"can't get {KEY}",
     f"{KEY} could not be read: it ended after 2 of 5 bytes": f"can't get {KEY}",
     f"{KEY} could not be read: Remote end closed connection without response": f"can't get {KEY}",
 }

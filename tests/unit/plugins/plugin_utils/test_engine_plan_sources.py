@@ -358,14 +358,20 @@ def test_a_switch_that_is_asked_for_removes_the_former_packages_and_keeps_contai
         plan(info, source="docker_ce", live_restore=False)
 
 
-@pytest.mark.parametrize("wish", [{"source": "distro"}, {**ARCHIVE, "interrupt": True}], ids=["packages", "archive"])
-def test_a_hold_of_others_is_not_ended_by_a_switch(wish):
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [({"source": "distro"}, "Set docker_engine_hold"), ({**ARCHIVE, "interrupt": True}, "Release it there first")],
+    ids=["packages", "archive"],
+)
+def test_a_hold_of_others_is_not_ended_by_a_switch(wish, told):
     """dpkg and rpm remove a package without asking whether it is held."""
     info = vendor(held=["docker-ce"])
-    with pytest.raises(PlanError, match="docker-ce is held on this host, and has to be removed .*'released'"):
+    with pytest.raises(PlanError, match=f"docker-ce is held on this host, and has to be removed .*{told}"):
         plan(info, **wish)
     step = plan(info, source="distro", hold="held").install["packages"]
     assert "docker-ce" in step["remove"] and step["held"] == ["docker-ce"] and "docker-ce" not in step["hold"]
+    step = plan(info, source="distro", hold="released").install["packages"]
+    assert step["held"] == ["docker-ce"] and step["release"] == [], "what is gone is not released"
 
 
 def test_what_is_in_the_way_and_held_stays():
