@@ -210,6 +210,7 @@ def _asked(options: dict[str, t.Any], login: str) -> dict[str, t.Any]:
         "version": options["version"],
         "upgrade": options["upgrade"],
         "holds": options["hold"] != "as_is",
+        "source": options["source"],
         "wait_timeout": options["wait_timeout"],
         "port": options["port"] if options["access"] == "tls" and not options["rotate"] else 0,
         "listen": options["listen"],

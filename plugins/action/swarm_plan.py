@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import find_file, plain
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import Local, Plan, Seen, Wish, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
@@ -28,11 +28,12 @@ class ActionModule(ControllerAction):
         "rotate_tokens": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "may_end": {"type": "bool", "default": False},
         "has_unlock_key": {"type": "bool", "default": False},
-        "has_keeper": {"type": "bool", "default": False},
+        "unlock_key_tasks": {"type": "str", "default": ""},
     }
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         given = plain(args)
+        keeper = self._keeper(given["unlock_key_tasks"])
         silent = [host for host, look in given["looks"].items() if look.get("unreachable")]
         plan = make_plan(
             {host: _wish(host, said) for host, said in given["hosts"].items()},
@@ -42,7 +43,7 @@ class ActionModule(ControllerAction):
                 silent=silent,
                 missing=[host for host in given["managers"] if host not in given["hosts"] or host in silent],
                 key=given["has_unlock_key"],
-                keeper=given["has_keeper"],
+                keeper=bool(keeper),
                 check_mode=self._task.check_mode,
             ),
             given["settings"],
@@ -50,7 +51,16 @@ class ActionModule(ControllerAction):
             given["may_end"],
         )
         # What hosts said is in it, and a host must not make the controller evaluate anything.
-        return t.cast(Result, unsafe(self._result(plan)))
+        return t.cast(Result, unsafe({**self._result(plan), "unlock_key_tasks": keeper}))
+
+    def _keeper(self, given: str) -> str:
+        """The whole path of the file of tasks that gets the key."""
+        path = find_file(self._loader, given) if given else ""
+        if path and not self._loader.is_file(path):
+            raise BadOption(
+                "docker_swarm_unlock_key_tasks", given, f"is no file: there is no {path}", "Name one that is there"
+            )
+        return path
 
     def _result(self, plan: Plan) -> Result:
         values = {field.name: getattr(plan, field.name) for field in dataclasses.fields(Plan)}

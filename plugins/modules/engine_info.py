@@ -54,6 +54,11 @@ options:
     description: Whether it matters which packages are held, also where that takes a question of its own.
     type: bool
     default: false
+  source:
+    description: Where the Engine is to come from. Where that removes packages, it matters which are held.
+    type: str
+    choices: [auto, docker_ce, distro, static, present]
+    default: auto
   wait_timeout:
     description: How many seconds to wait for cloud-init and package locks.
     type: int
@@ -274,7 +279,7 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     states = {units.get(name, {}).get("active") for name in host.UNITS}
     return {
         "host": here,
-        "packages": _packages.about_packages(params["version"], params["upgrade"], params["holds"], refresh),
+        "packages": _packages.about_packages(params, refresh),
         "engine": {
             **_engine.about_engine(units.get("docker.service", {}).get("active") == "active"),
             "another": _engine.another() if states <= _units.DOWN and not user else None,
@@ -306,6 +311,11 @@ def main() -> None:
             "version": {"type": "str", "default": ""},
             "upgrade": {"type": "bool", "default": False},
             "holds": {"type": "bool", "default": False},
+            "source": {
+                "type": "str",
+                "choices": ["auto", "docker_ce", "distro", "static", "present"],
+                "default": "auto",
+            },
             "wait_timeout": {"type": "int", "default": 300},
             "data_root": {"type": "str", "default": ""},
             "rootless_user": {"type": "str", "default": ""},

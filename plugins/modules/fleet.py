@@ -42,8 +42,8 @@ options:
     type: dict
   fleet:
     description:
-      - The wanted fleet, a dictionary of V(id) and V(roles). Each role has V(driver), V(count), and what else
-        the module M(dockyard.machine.machine) takes for its machines.
+      - The wanted fleet, a dictionary of V(id) and V(roles). Each role has V(driver) and V(count), 1 by default, and may have V(options),
+        V(labels), V(tls_san), V(expires_in), V(ssh_user), V(ssh_key), V(ssh_args) and V(host_key), as M(dockyard.machine.machine) has them.
       - With V(swarm), which says how many C(managers) there are, its machines are one swarm. A role's V(swarm) may be V(manager), V(worker) or V(none).
       - It may be a text of YAML or JSON.
       - Its machines are called ID-ROLE-INDEX, the index counting from 0.

@@ -71,10 +71,12 @@ options:
     description: Whether there is a key to unlock managers with.
     type: bool
     default: false
-  has_keeper:
-    description: Whether there is somebody to hand on the key to that the swarm unlocks its managers with.
-    type: bool
-    default: false
+  unlock_key_tasks:
+    description:
+      - A file of tasks to hand on the key to that the swarm unlocks its managers with. A relative path begins at the playbook's folder,
+        or where Ansible was started.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -152,6 +154,10 @@ settings:
   type: dict
 hand_on:
   description: If the key that unlocks managers is to be handed on, the node whose label then says that it was.
+  returned: success
+  type: str
+unlock_key_tasks:
+  description: The whole path of the file of tasks that gets the key. Empty where none is given.
   returned: success
   type: str
 leaving:

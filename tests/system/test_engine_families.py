@@ -96,6 +96,9 @@ def test_upgrade_downgrade_and_hold(host, play, options, container, client, fami
     host.ssh(f"{LOCK[family]} docker-ce")
     refused = play(host, ok=False, **options(), docker_engine_version=NEW)
     assert "docker-ce is held on this host" in refused.message
+    other = {"source": "http://mirror.example.invalid/docker.tgz", "checksum": "sha256:" + "0" * 64}
+    refused = play(host, ok=False, docker_engine_source="static", docker_engine_archive=other)
+    assert "docker-ce is held on this host" in refused.message
 
 
 def test_an_engine_that_does_not_start(host, play, options, container, client, family):

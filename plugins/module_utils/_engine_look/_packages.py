@@ -55,8 +55,8 @@ def lists_age(family: Family) -> int | None:
     return abs(int(time.time() - newest)) if newest else None
 
 
-def about_packages(asked: str, upgrade: bool, holds: bool, refresh: bool) -> dict[str, t.Any]:
-    """Versions that could be are read only where they matter, since that takes as long as all the rest."""
+def about_packages(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
+    """What takes as long as all the rest is read only where it matters: versions that could be, and what is held."""
     name = manager()
     if name is None:
         nothing: dict[str, t.Any] = {"installed": {}, "unfinished": [], "candidates": {}, "versions": {}, "held": []}
@@ -65,12 +65,14 @@ def about_packages(asked: str, upgrade: bool, holds: bool, refresh: bool) -> dic
     installed, unfinished, held = family.installed(ask(family, family.query, *PACKAGES))
     age = lists_age(family)
     engine = next((package for package in ENGINES if package in installed), None)
-    matter = upgrade or engine is None or not versions.asked_for(installed[engine], asked)
+    matter = params["upgrade"] or engine is None or not versions.asked_for(installed[engine], params["version"])
     if matter and engine and refresh and (age is None or age > LISTS_FRESH):
         host.run(*command(family.refresh, 60), limit=600, check=False, environment=dict(family.environment))
         age = lists_age(family)
     known = family.available(ask(family, family.listing, *PACKAGES)) if matter and age is not None else {}
-    if family.held and (holds or matter and engine):
+    here = {"docker-ce": "docker_ce", None: "static"}.get(engine, "distro")
+    removes = params["source"] not in ("auto", "present", here)
+    if family.held and (params["holds"] or removes or matter and engine):
         listed = ask(family, family.held)
         held = [package for package in PACKAGES if re.search(rf"(?<![\w-]){re.escape(package)}(?:-\d|[\s|]|$)", listed)]
     return {

@@ -150,6 +150,12 @@ def _present(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             f"docker_engine_version is {wanted.version!r}, and the Engine here is {version}: it is not from a source that "
             "the role could change it by. Name a docker_engine_source, or leave docker_engine_version empty"
         )
+    for option, given in (("docker_engine_hold", wanted.hold != "as_is"), ("docker_engine_plugins", wanted.plugins)):
+        if given:
+            raise PlanError(
+                f"{option} is about packages, and the Engine here comes from none that the role knows: leave it out for this "
+                "host, or name a docker_engine_source"
+            )
 
 
 SOURCES: dict[str, t.Callable[[Plan, Wanted, dict[str, t.Any]], None]] = {

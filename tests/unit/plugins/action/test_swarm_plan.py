@@ -88,6 +88,19 @@ def test_a_wish_is_known_by_its_host_unless_said_otherwise():
         swarm_plan._wish("web1", {"rule": "worker"})
 
 
+def test_a_file_that_gets_the_key_is_found_before_anything_is_touched(tmp_path, monkeypatch):
+    """With a playbook of a collection, nobody has files beside the playbook."""
+    (tmp_path / "keep.yml").write_text("[]")
+    monkeypatch.chdir(tmp_path)
+    action = swarm_plan.ActionModule.__new__(swarm_plan.ActionModule)
+    action._loader = DataLoader()
+    action._loader.set_basedir(str(tmp_path / "playbooks"))
+    assert action._keeper("keep.yml") == str(tmp_path / "keep.yml")
+    assert action._keeper("") == ""
+    with pytest.raises(MachineError, match="docker_swarm_unlock_key_tasks: .*/none.yml"):
+        action._keeper("none.yml")
+
+
 def test_who_could_not_be_reached_was_looked_at(monkeypatch):
     """Else the plan would wait for a look at it, and do nothing for anybody."""
     seen = []
@@ -104,5 +117,7 @@ def test_who_could_not_be_reached_was_looked_at(monkeypatch):
         "settings": {},
         "answers": [],
     }
-    action.perform({**given, "rotate_tokens": [], "may_end": False, "has_unlock_key": False, "has_keeper": False}, {})
+    action.perform(
+        {**given, "rotate_tokens": [], "may_end": False, "has_unlock_key": False, "unlock_key_tasks": ""}, {}
+    )
     assert (list(seen[0].looks), seen[0].silent, seen[0].missing) == (["m1"], ["old"], ["old", "m2"])

@@ -50,6 +50,32 @@ def test_states_of_packages():
     assert families.dpkg_status(text) == ({"docker.io": "20.10", "iptables": "1"}, ["containerd"], ["iptables"])
 
 
+@pytest.mark.parametrize(
+    ("asked", "matters"),
+    [
+        ({}, False),
+        ({"source": "docker_ce"}, False),
+        ({"source": "distro"}, True),
+        ({"source": "static"}, True),
+        ({"holds": True}, True),
+        ({"version": "29"}, True),
+    ],
+)
+def test_what_is_held_is_asked_where_it_matters(monkeypatch, asked, matters):
+    """dnf and zypper take their time for it; but rpm removes what they have locked."""
+    answers = {"rpm": "docker-ce\t0:28.0.1-1\tii \n", "versionlock": "docker-ce-3:28.0.1-1.*\n"}
+
+    def run(*command, **more):
+        return 0, next((text for word, text in answers.items() if word in command), ""), ""
+
+    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(host, "which", lambda name: name if name == "dnf" else None)
+    params = {"version": "", "upgrade": False, "holds": False, "source": "auto", **asked}
+    seen = _packages.about_packages(params, refresh=False)
+    assert seen["installed"] == {"docker-ce": "0:28.0.1-1"}
+    assert seen["held"] == (["docker-ce"] if matters else [])
+
+
 def test_lists_from_before_the_clock_was_set_back_are_old(tmp_path, monkeypatch):
     family = families.FAMILIES["apt"]._replace(lists=(str(tmp_path / "none"), str(tmp_path)))
     assert _packages.lists_age(family) is None

@@ -44,7 +44,7 @@ def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, pl
     action._task = types.SimpleNamespace(args={}, delegate_to=None, check_mode=False)
     action._loader = action._templar = None
     given = {"hosts": {}, "answers": [], "looks": {}, "managers": [], "settings": {}, "rotate_tokens": []}
-    given.update(may_end=False, has_unlock_key=False, has_keeper=False, wanted={})
+    given.update(may_end=False, has_unlock_key=False, unlock_key_tasks="", wanted={})
     action.validate_argument_spec = lambda *args, **more: (None, given)
     result = action.run()
     assert result["failed"] and SAID in result["msg"]

@@ -463,3 +463,10 @@ def test_a_present_engine_of_another_version_than_is_asked_for():
     with pytest.raises(PlanError, match="the Engine here is 20.10"):
         plan(done(), source="present", version="27")
     assert plan(done(), source="present", version="20").changes == []
+
+
+@pytest.mark.parametrize("asked", [{"hold": "held"}, {"hold": "released"}, {"plugins": ["compose"]}])
+def test_what_is_asked_for_of_packages_can_not_be_had_without_them(asked):
+    (option,) = asked
+    with pytest.raises(PlanError, match=f"docker_engine_{option} is about packages"):
+        plan(done(), source="present", **asked)
