@@ -109,6 +109,8 @@ def open_and_close(firewall: dict[str, t.Any] | None, limit: float) -> bool:
             host.write(path, content, 0o644)
     for command in firewall["commands"]:
         host.run(*command, limit=limit)
+    for path, content in firewall["done"].items():
+        host.write(path, content, 0o644)
     return any(path.endswith(".conf") for path in firewall["files"])
 
 

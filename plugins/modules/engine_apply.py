@@ -232,7 +232,8 @@ class Apply:
             clients.put(user, {key: self.client_proxies[key] for key in keys["set"]}, keys["unset"])
         if "service" in plan:
             self.place_units(plan["service"])
-        rootless.own_files()
+        if plan.get("own_files"):
+            rootless.own_files()
         for user in plan.get("users", []):
             ids.join(user, "docker")
         if plan.get("enable"):

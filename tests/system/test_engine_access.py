@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import socket
@@ -512,6 +513,11 @@ def test_the_port_is_open_to_given_sources_only(engine_host, play, authority, cl
     engine_host.ssh(on)
     try:
         before = engine_host.ssh(show, check=False).stdout
+        if name == "ufw":
+            engine_host.ssh("ufw allow 2376/tcp")
+            refused = play(engine_host, ok=False)
+            engine_host.ssh(re.search(r"\((ufw delete .+?)\)", refused.message)[1])
+            assert engine_host.ssh(show, check=False).stdout == before
         played = play(engine_host)
         assert played.facts["enforced_by"][-1] == name and played.facts["allow"] == [us]
         assert ping(engine_host, tls(authority, client)) == 200

@@ -37,6 +37,7 @@ class Steps:
     after: str = ""
     files: dict[str, str | None] = dataclasses.field(default_factory=dict)
     commands: list[list[str]] = dataclasses.field(default_factory=list)
+    done: dict[str, str] = dataclasses.field(default_factory=dict)  # files as they are once the commands have succeeded
 
 
 def plan_firewalls(plan: Plan, opening: Opening | None, seen: dict[str, t.Any]) -> None:
@@ -49,6 +50,7 @@ def plan_firewalls(plan: Plan, opening: Opening | None, seen: dict[str, t.Any]) 
         steps = steps_of(opening, about)
         together.files.update(steps.files)
         together.commands += steps.commands
+        together.done.update(steps.done)
         if steps.files or steps.commands:
             plan.differ(name, steps.before, steps.after)
             to = "close" if opening is None else f"keep to {', '.join(opening.sources or []) or 'the host itself'}"
@@ -56,7 +58,7 @@ def plan_firewalls(plan: Plan, opening: Opening | None, seen: dict[str, t.Any]) 
                 to = "open"
             plan.changes.append(f"{name}: {to} the Engine's port")
     if together.files or together.commands:
-        plan.apply["firewall"] = {"files": together.files, "commands": together.commands}
+        plan.apply["firewall"] = {"files": together.files, "commands": together.commands, "done": together.done}
 
 
 def _lines(rules: t.Iterable[str]) -> str:
@@ -71,29 +73,50 @@ def _ufw(opening: Opening | None, seen: dict[str, t.Any]) -> Steps:
     others = {rule for rule, comment in seen["rules"] if comment != look.MARK}
     wanted: list[str] = []
     if opening:
-        anywhere = ["0.0.0.0/0", "::/0"]
+        given, anywhere = opening.sources or [], ["0.0.0.0/0", "::/0"]
         action = "deny" if opening.sources is not None else "allow"
-        pairs = [("allow", source) for source in opening.sources or []] + [(action, source) for source in anywhere]
+        pairs = [("allow", source) for source in given] + [(action, one) for one in anywhere if one not in given]
         wanted = [
             f"{what} tcp {opening.port} {anywhere[':' in source]} any {source} in"
             for what, source in pairs
             if seen["ipv6"] or ":" not in source
         ]
+        _check_ufw(wanted, others, opening)
     # One that someone else has put there just so does for us, and stays theirs.
     wanted = [rule for rule in wanted if rule not in others]
-    if sorted(wanted) == sorted(ours):
+    if sorted(wanted) == sorted(ours) and _denies_last(ours):
         return Steps()
     commands = [_ufw_command(rule, delete=True) for rule in ours] + [_ufw_command(rule) for rule in wanted]
-    # "from any" stands for both families.
-    unique = [command for number, command in enumerate(commands) if command not in commands[:number]]
-    return Steps(_lines(ours), _lines(wanted), commands=unique)
+    return Steps(_lines(ours), _lines(wanted), commands=commands)
+
+
+def _check_ufw(wanted: list[str], others: set[str], opening: Opening) -> None:
+    """ufw has one rule for a port and source: given another action, it takes the place of that which was there."""
+    theirs = {rule.partition(" ")[2]: rule for rule in others}
+    same = {rule: theirs.get(rule.partition(" ")[2]) for rule in wanted}
+    against = [
+        other
+        for rule, other in same.items()
+        if other and (other != rule or (opening.sources and rule.startswith("deny")))
+    ]
+    if against:
+        away = " && ".join(" ".join(_ufw_command(rule, delete=True)) for rule in against)
+        raise PlanError(
+            f"ufw on this host has rules of others for port {opening.port}, which come before those of the role and contradict "
+            f"docker_engine_allow. Take them away there ({away}), or let docker_engine_allow say the same"
+        )
+
+
+def _denies_last(rules: list[str]) -> bool:
+    """Of each family, which has rules of its own: the first that fits decides."""
+    by_family = sorted(rules, key=lambda rule: ":" in rule)
+    return by_family == sorted(by_family, key=lambda rule: (":" in rule, rule.startswith("deny")))
 
 
 def _ufw_command(rule: str, delete: bool = False) -> list[str]:
     action, protocol, port, _to, _from_port, source = rule.split()[:6]
-    by = [] if source in ("0.0.0.0/0", "::/0") else ["from", source]
-    comment = [] if delete else ["comment", look.MARK]
-    return ["ufw", *(["delete"] if delete else []), action, "proto", protocol, *by, "to", "any", "port", port, *comment]
+    words = [action, "proto", protocol, "from", source, "to", "any", "port", port]
+    return ["ufw", "delete", *words] if delete else ["ufw", *words, "comment", look.MARK]
 
 
 # -- firewalld: a policy of our own, before all zones
@@ -114,21 +137,25 @@ def _firewalld(opening: Opening | None, seen: dict[str, t.Any]) -> Steps:
         after = _POLICY.format("\n".join(rules))
     if before == after:
         return Steps()
-    commands: list[list[str]] = []
+    steps = Steps(before or "", after or "", {look.FIREWALLD_POLICY: after})
     if seen["active"]:
+        if after:
+            # The file alone does not show whether firewalld has taken it over.
+            steps.files, steps.done = {look.FIREWALLD_POLICY: after + _UNLOADED}, {look.FIREWALLD_POLICY: after}
         old, new = _rich_rules(before or ""), _rich_rules(after or "")
         policy = ["firewall-cmd", "--quiet", f"--policy={_POLICY_NAME}"]
-        if before is None:
+        if before is None or before.endswith(_UNLOADED):
             # A new policy is only seen by a reload. Later on there is none, since it takes away what others have set
             # for the time being.
-            commands = [["firewall-cmd", "--quiet", "--reload"]]
+            steps.commands = [["firewall-cmd", "--quiet", "--reload"]]
         else:
-            commands = [[*policy, f"--add-rich-rule={rule}"] for rule in new if rule not in old]
-            commands += [[*policy, f"--remove-rich-rule={rule}"] for rule in old if rule not in new]
-    return Steps(before or "", after or "", {look.FIREWALLD_POLICY: after}, commands)
+            steps.commands = [[*policy, f"--add-rich-rule={rule}"] for rule in new if rule not in old]
+            steps.commands += [[*policy, f"--remove-rich-rule={rule}"] for rule in old if rule not in new]
+    return steps
 
 
 _POLICY_NAME = "dockyard-engine"
+_UNLOADED = "<!-- firewalld has not been told of this yet -->\n"
 _POLICY = """<?xml version="1.0" encoding="utf-8"?>
 <policy priority="-100" target="CONTINUE">
   <short>dockyard.machine: the Docker Engine's port</short>

@@ -99,7 +99,10 @@ def plan_owner(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         _make_way(wanted, seen["other"], f"the Engine of the user {seen['unit_user']}")
         plan.apply["rootless_off"] = seen["unit_user"]
         plan.act("start", f"stop the Engine of the user {seen['unit_user']}; its data stays")
-    if not seen["owned"]:
+    # Without these, what is in the folder is others': a client's, or a proxy's.
+    ours = wanted.access == "tls" or info["remembered"]["tls"] or bool(user or seen["unit_user"])
+    plan.apply["own_files"] = ours
+    if ours and not seen["owned"]:
         plan.act("restart", f"give the Engine's private files to {user or 'root'}")
     if not user:
         return

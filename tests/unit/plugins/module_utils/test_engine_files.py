@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -32,6 +33,23 @@ def test_files_are_put_back_as_they_were(tmp_path):
     kept.undo()
     assert (one.read_text(), stat.S_IMODE(one.stat().st_mode)) == ("old", 0o640)
     assert two.read_text() == "two" and not three.exists()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_firewalls_file_is_as_it_is_to_be_once_its_commands_are_done(tmp_path, monkeypatch, fails):
+    path = tmp_path / "policy.xml"
+    seen = []
+
+    def run(*command, **more):
+        seen.append(path.read_text())
+        if fails:
+            raise host.HostError("no")
+
+    monkeypatch.setattr(host, "run", run)
+    step = {"files": {str(path): "not yet"}, "commands": [["reload"]], "done": {str(path): "told"}}
+    with pytest.raises(host.HostError) if fails else contextlib.nullcontext():
+        files.open_and_close(step, 1)
+    assert seen == ["not yet"] and path.read_text() == ("not yet" if fails else "told")
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -164,25 +164,78 @@ def test_ufw_gets_its_rules_after_those_of_others():
     assert said(first) == [
         "ufw allow proto tcp from 192.0.2.1 to any port 2376 comment dockyard.machine",
         "ufw allow proto tcp from 2001:db8::/64 to any port 2376 comment dockyard.machine",
-        "ufw deny proto tcp to any port 2376 comment dockyard.machine",
+        "ufw deny proto tcp from 0.0.0.0/0 to any port 2376 comment dockyard.machine",
+        "ufw deny proto tcp from ::/0 to any port 2376 comment dockyard.machine",
     ], "what another has put there just so is theirs"
     ours = [[rule, look.MARK] for rule in first.after.splitlines()]
     assert said(steps("ufw", OPEN, UFW | {"rules": others + ours})) == []
     fewer = steps("ufw", OPEN._replace(sources=["192.0.2.1"]), UFW | {"rules": others + ours})
-    assert said(fewer)[:3] == [
+    assert said(fewer)[:4] == [
         "ufw delete allow proto tcp from 192.0.2.1 to any port 2376",
         "ufw delete allow proto tcp from 2001:db8::/64 to any port 2376",
-        "ufw delete deny proto tcp to any port 2376",
+        "ufw delete deny proto tcp from 0.0.0.0/0 to any port 2376",
+        "ufw delete deny proto tcp from ::/0 to any port 2376",
     ]
-    assert said(steps("ufw", None, UFW | {"rules": others + ours})) == said(fewer)[:3], "closed: ours go, no others"
+    assert said(steps("ufw", None, UFW | {"rules": others + ours})) == said(fewer)[:4], "closed: ours go, no others"
     everyone = said(steps("ufw", _firewall.Opening(2376, None), UFW))
-    assert everyone == ["ufw allow proto tcp to any port 2376 comment dockyard.machine"]
+    assert everyone == [
+        "ufw allow proto tcp from 0.0.0.0/0 to any port 2376 comment dockyard.machine",
+        "ufw allow proto tcp from ::/0 to any port 2376 comment dockyard.machine",
+    ]
     assert not any("2001" in line for line in said(steps("ufw", OPEN, UFW | {"ipv6": False})))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "sources", "contradicts"),
+    [
+        ("allow", ["192.0.2.1"], True),
+        ("limit", None, True),
+        ("allow", None, False),
+        ("deny", ["192.0.2.1"], True),
+        ("deny", [], False),
+        ("allow", ["0.0.0.0/0"], False),
+    ],
+)
+def test_a_rule_of_others_is_never_turned_into_one_of_ours(theirs, sources, contradicts):
+    """ufw would, where only the action is another; and what comes first decides."""
+    seen = UFW | {"rules": [[f"{theirs} tcp 2376 0.0.0.0/0 any 0.0.0.0/0 in", ""]]}
+    opening = _firewall.Opening(2376, sources)
+    if contradicts:
+        with pytest.raises(PlanError, match=f"ufw delete {theirs} proto tcp from 0.0.0.0/0 to any port 2376"):
+            steps("ufw", opening, seen)
+    else:
+        assert not any(" 0.0.0.0/0 " in line for line in said(steps("ufw", opening, seen)))
+
+
+def test_a_family_that_is_let_in_as_a_whole_is_not_closed_again():
+    everyone = steps("ufw", _firewall.Opening(2376, ["0.0.0.0/0"]), UFW)
+    assert everyone.after.splitlines() == [
+        "allow tcp 2376 0.0.0.0/0 any 0.0.0.0/0 in",
+        "deny tcp 2376 ::/0 any ::/0 in",
+    ]
+
+
+def test_what_ufw_has_in_another_order_comes_into_the_right_one():
+    lines = steps("ufw", OPEN, UFW).after.splitlines()
+    ours = [[rule, look.MARK] for rule in lines]
+    by_family = sorted(ours, key=lambda rule: ":" in rule[0])
+    assert steps("ufw", OPEN, UFW | {"rules": by_family}).commands == []
+    closed_first = [rule for rule in ours if rule[0].startswith("deny")] + ours[:3]
+    assert len(steps("ufw", OPEN, UFW | {"rules": closed_first}).commands) == 10
+
+
+def test_a_policy_that_firewalld_did_not_take_over_is_loaded_by_the_next_run():
+    first = steps("firewalld", OPEN, FIREWALLD)
+    cut_off = FIREWALLD | {"policy": first.files[look.FIREWALLD_POLICY]}
+    again = steps("firewalld", OPEN, cut_off)
+    assert said(again) == ["firewall-cmd --quiet --reload"] and again.done == first.done
+    assert steps("firewalld", OPEN, FIREWALLD | {"policy": first.done[look.FIREWALLD_POLICY]}).commands == []
 
 
 def test_firewalld_gets_a_policy_and_is_reloaded_only_for_a_new_one():
     first = steps("firewalld", OPEN, FIREWALLD)
-    text = first.files[look.FIREWALLD_POLICY]
+    text = first.done[look.FIREWALLD_POLICY]
+    assert first.files[look.FIREWALLD_POLICY].startswith(text)
     assert said(first) == ["firewall-cmd --quiet --reload"]
     assert text.index("192.0.2.1") < text.index("<drop/>") and 'family="ipv6"' in text
     seen = FIREWALLD | {"policy": text}

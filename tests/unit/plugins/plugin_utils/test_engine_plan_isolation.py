@@ -354,6 +354,18 @@ def test_a_host_has_one_engine():
 
 
 @pytest.mark.parametrize(
+    ("access", "before", "ours"), [("tls", False, True), ("local", True, True), ("local", False, False)]
+)
+def test_files_of_others_in_the_folder_stay_theirs(access, before, ours):
+    info = base.done()
+    info["rootless"]["owned"] = False
+    info["remembered"]["tls"] = before
+    it = base.plan(info, access=access)
+    assert it.apply["own_files"] is ours
+    assert any("private files to root" in change for change in it.changes) is ours
+
+
+@pytest.mark.parametrize(
     ("seen", "more", "said"),
     [
         ({"tun": False}, {}, "/dev/net/tun"),
