@@ -12,6 +12,7 @@ was cut off is finished or taken back by the next. Runs on the host, on Python 3
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -44,6 +45,7 @@ class Move:
         ours = {name: kept.get(name) for name in named} == named
         new = {**named, "stage": "new", "running": [], "active": False, "inventory": {}}
         self.state: dict[str, t.Any] = kept if ours else new
+        self.warnings: list[str] = []
 
     def _note(self, stage: str) -> None:
         self.state["stage"] = stage
@@ -52,7 +54,12 @@ class Move:
     def begin(self, active: bool) -> bool:
         """While the Engine still runs, if it does: who will have to run afterwards. Whether it ran when all this began."""
         if not self.switched:
-            if not self.state.get("rename") and not self.abandoned:
+            if self.state["stage"] == "removing":
+                self.warnings.append(
+                    f"After its data was moved to {self.target} the Engine has run in {self.source} again: what it has written "
+                    "there since was not moved, and stays"
+                )
+            elif not self.state.get("rename") and not self.abandoned:
                 # The Engine may have run on the old data since, as after a boot: the copy is compared anew.
                 self.back()
             running = host.ask("/containers/json", limit=30) if active else None
@@ -115,8 +122,8 @@ class Move:
         if host.remove(HOLD):
             host.run("systemctl", "daemon-reload", check=False)
 
-    def check(self, limit: float) -> list[str]:
-        """Containers that do not run again though they did; HostError if the Engine lacks anything that was there."""
+    def check(self, limit: float) -> None:
+        """Warns of containers that do not run again though they did; HostError if the Engine lacks anything that was there."""
         about = host.ask("/info", 30) or {}
         driver = about.get("Driver")
         # Where the Engine remaps users, it shows what is theirs alone.
@@ -134,7 +141,11 @@ class Move:
         ]
         if lost:
             raise HostError(f"With the moved data the Engine does not have {', '.join(lost[:5])}")
-        return self.start_again(min(limit, 30))
+        idle = self.start_again(min(limit, 30))
+        if idle:
+            self.warnings.append(
+                f"Containers that ran before the Engine's data was moved do not run now: {', '.join(idle)}"
+            )
 
     def start_again(self, limit: float) -> list[str]:
         """Those that ran: the ones with a restart policy began with the Engine, the others do now. Who does not run then."""
@@ -150,20 +161,29 @@ class Move:
         host.until(lambda: not idle(), limit)
         return idle()
 
-    def finish(self, all_run: bool) -> str | None:
-        """Take the old data away; where it is if it stays."""
+    def finish(self) -> str | None:
+        """Take the old data away; where it is if it stays. Nothing goes back any more, whatever comes of it."""
         kept = None
         if not self.abandoned and not self.state["rename"] and os.path.isdir(self.source):
-            if self.keep or not all_run or data.mounts_below(self.source):
+            if self.keep or self.warnings or data.mounts_below(self.source):
                 kept = self.source
             else:
                 self._note("removing")
-                _empty(self.source)
+                left = _empty(self.source)
+                if left:
+                    kept = self.source
+                    self.warnings.append(
+                        f"The Engine's data was moved to {self.target}, but not all of what is in {self.source} could be removed: "
+                        f"{', '.join(left[:3])}. No Engine needs it: remove it yourself"
+                    )
+        # What could not be removed this time is no reason for each later run to try, and to fail.
         host.remove(data.JOURNAL)
         return kept
 
     def back(self) -> None:
         """The data where it was; what was copied stays for the next attempt. The Engine is stopped."""
+        if self.state["stage"] == "removing":
+            raise HostError(f"some of it is removed there, and all of it is in {self.target}")
         if self.state["stage"] in ("placing", "placed"):
             if self.state["rename"]:
                 _unmount(self.target)
@@ -192,8 +212,18 @@ def _unmount(root: str) -> None:
         host.run("umount", root)
 
 
-def _empty(folder: str) -> None:
+def _empty(folder: str) -> list[str]:
+    """Remove what is in a folder, and the folder; what could not be removed, and why."""
+    left = []
     for name in data.names(folder):
-        tree.clear(os.path.join(folder, name))
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)  # not where it is a mount point
+        path = os.path.join(folder, name)
+        try:
+            tree.clear(path)
+        except OSError as error:
+            left.append(f"{path} ({error.strerror})")
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if not left and error.errno != errno.EBUSY:  # a mount point stays
+            left.append(f"{folder} ({error.strerror})")
+    return left

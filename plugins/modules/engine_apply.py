@@ -103,8 +103,8 @@ api_version:
   type: str
   sample: "1.41"
 old_data:
-  description: The folder in which the data stayed that was moved.
-  returned: when it was kept
+  description: The folder in which the data stayed that was moved, or what could not be removed of it.
+  returned: when it was kept, or could not be removed
   type: str
 action:
   description: What was done to the service, one of V(start), V(reload), V(restart), V(cycle), or nothing.
@@ -193,6 +193,8 @@ class Apply:
         ours = self.plan.get("remember", {**before, **self.plan.get("config_set", {})})
         files.remember(ours, None, **self.plan.get("remember_then", {}))
         self.source.finish()
+        if self.move:
+            self.finish_move(self.move)
         return self.result
 
     def make_room(self) -> None:
@@ -269,7 +271,7 @@ class Apply:
         if self.action:
             self.start(self.action)
         if self.move:
-            self.moved(self.move)
+            self.move.check(self.limit)
 
     def start(self, action: str) -> None:
         self.acted = action
@@ -286,14 +288,12 @@ class Apply:
             service.check_refusal(self.plan.get("listen") or [], port, self.params["certificate"])
         self.result.update(version=version.get("Version"), api_version=version.get("ApiVersion"))
 
-    def moved(self, move: moving.Move) -> None:
-        idle = move.check(self.limit)
-        if idle:
-            said = f"Containers that ran before the Engine's data was moved do not run now: {', '.join(idle)}"
-            self.result["warnings"] = [said]
-        kept = move.finish(not idle)
+    def finish_move(self, move: moving.Move) -> None:
+        kept = move.finish()
         if kept:
             self.result["old_data"] = kept
+        if move.warnings:
+            self.result["warnings"] = move.warnings
 
 
 def main() -> None:

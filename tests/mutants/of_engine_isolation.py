@@ -65,7 +65,7 @@ MUTANTS = [
         "old-data-goes-though-not-all-is-well",
         "A container does not run with the moved data, and the data it did run with is gone.",
         MOVE + "test_old_data_stays_if_asked_for_or_if_not_all_is_well",
-        (HOST + "_engine_move.py", "if self.keep or not all_run or", "if self.keep or"),
+        (HOST + "_engine_move.py", "if self.keep or self.warnings or", "if self.keep or"),
     ),
     mutant(
         "missing-volume-is-overlooked",

@@ -53,16 +53,17 @@ def _go_on(plan: Plan, wanted: Wanted, journal: dict[str, t.Any], current: str, 
     """An earlier run was cut off in the middle of a move."""
     begun = f"the move of the Engine's data from {journal['from']} to {journal['to']}, which was cut off"
     switched = current == journal["to"]
+    whole = not switched and journal["stage"] != "removing"  # what is in the old place
     if target == journal["to"]:
         plan.act(None if switched else "restart", f"finish {begun}")
         _move(plan, wanted, journal["from"], target, switched=switched)
-    elif target == journal["from"] and not switched:
+    elif target == journal["from"] and whole:
         plan.act("restart", f"take back {begun}")
         _move(plan, wanted, target, journal["to"], abandon=True)
     else:
         raise PlanError(
-            f"Finish {begun}, before the data goes to {target}: run the role with docker_engine_data_root {journal['to']}, "
-            f"or with {journal['from']} to take it back"
+            f"Finish {begun}, before the data goes to {target}: run the role with docker_engine_data_root {journal['to']}"
+            + (f", or with {journal['from']} to take it back" if whole else "")
         )
 
 

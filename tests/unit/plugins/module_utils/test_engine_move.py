@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
@@ -88,7 +89,8 @@ def test_a_move_and_its_end(places, way, engine):
     assert os.path.exists(moving.HOLD) == (way == "rename"), "with no data yet in its root the Engine must not start"
     it.release()
     engine.root = str(target)
-    assert it.check(1) == [] and it.finish(True) is None
+    it.check(1)
+    assert it.finish() is None and it.warnings == []
     assert not source.exists() and data.journal() is None and not os.path.exists(moving.HOLD)
 
 
@@ -122,8 +124,8 @@ def test_cut_off_anywhere_it_is_finished(places, way, engine, stage, monkeypatch
     again.forth()
     again.release()
     engine.root = str(target)
-    assert again.check(1) == []
-    assert again.finish(True) is None
+    again.check(1)
+    assert again.finish() is None and again.warnings == []
     assert (target / "volumes/store/_data/file").read_text() == (
         "newer" if way == "copy" else "volumes/store/_data/file"
     )
@@ -164,7 +166,8 @@ def test_links_are_followed_as_the_engine_does(places, way, engine, tmp_path, li
     with pytest.raises(host.HostError, match="does not have volume store"):
         it.check(1)
     (tmp_path / "away").rename(lost)
-    assert it.check(1) == [] and it.finish(True) is None and not source.exists()
+    it.check(1)
+    assert it.finish() is None and it.warnings == [] and not source.exists()
 
 
 @pytest.mark.parametrize("more", [{"keep": True}, {}])
@@ -175,10 +178,76 @@ def test_old_data_stays_if_asked_for_or_if_not_all_is_well(places, engine, monke
     it.begin(True)
     it.forth()
     engine.root, engine.running = str(target), ["web"] if more else []
-    idle = it.check(0)
-    assert idle == ([] if more else ["web"])
-    assert it.finish(not idle) == str(source) and (source / "volumes").exists() and data.journal() is None
+    it.check(0)
+    said = "Containers that ran before the Engine's data was moved do not run now: web"
+    assert it.warnings == ([] if more else [said])
+    assert it.finish() == str(source) and (source / "volumes").exists() and data.journal() is None
     assert "POST /containers/web/start" in engine.calls
+
+
+def immutable(monkeypatch, name):
+    """Whatever has this name can't be removed."""
+    clear = tree.clear
+
+    def refuse(path):
+        if path.endswith(name):
+            raise PermissionError(errno.EPERM, "Operation not permitted", path)
+        clear(path)
+
+    monkeypatch.setattr(tree, "clear", refuse)
+
+
+def test_old_data_that_can_not_be_removed_is_told_and_the_move_is_done(places, engine, monkeypatch):
+    source, target = places
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    it = move(places)
+    it.begin(True)
+    it.forth()
+    engine.root = str(target)
+    it.check(1)
+    immutable(monkeypatch, "volumes")
+    assert it.finish() == str(source)
+    assert f"{source}/volumes (Operation not permitted)" in it.warnings[0] and str(target) in it.warnings[0]
+    assert os.listdir(source) == ["volumes"], "all else is gone"
+    assert data.journal() is None, "no later run has to do with it"
+
+
+def test_a_folder_that_can_not_be_listed_is_told(places, engine, monkeypatch):
+    source, target = places
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    it = move(places)
+    it.begin(True)
+    it.forth()
+    engine.root = str(target)
+    it.check(1)
+    listed = os.listdir
+
+    def broken(path):
+        if path == str(source):
+            raise OSError(errno.EIO, "Input/output error", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", broken)
+    assert it.finish() == str(source) and f"{source} (" in it.warnings[0] and data.journal() is None
+
+
+def test_nothing_goes_back_to_data_that_is_being_removed(places, engine, monkeypatch):
+    source, target = places
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    it = move(places)
+    it.begin(True)
+    it.forth()
+    it._note("removing")
+    with pytest.raises(host.HostError, match=f"all of it is in {target}"):
+        it.back()
+    assert (target / "volumes").exists() and not (target / data.PARTIAL).exists()
+    # An Engine that someone has put back there all the same may have written since
+    again = move(places)
+    again.begin(True)
+    again.forth()
+    engine.root = str(target)
+    again.check(1)
+    assert again.finish() == str(source) and "was not moved" in again.warnings[0] and (source / "volumes").exists()
 
 
 def test_taking_it_back(places, way, engine):
@@ -190,7 +259,8 @@ def test_taking_it_back(places, way, engine):
     assert back.begin(False) is True
     back.forth()
     back.release()
-    assert back.check(1) == [] and back.finish(True) is None
+    back.check(1)
+    assert back.finish() is None and back.warnings == []
     assert volume_of(source) == f"{source}/volumes/store/_data" and not target.exists() and data.journal() is None
 
 

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_source as source
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_tree as tree
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 
 PARAMS = {"start_timeout": 10, "certificate": None, "port": None, "secrets": "{}"}
@@ -88,6 +92,41 @@ def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(r
     engine_apply.Apply(plan, PARAMS).run()
     assert told[1] == ({"mtu": 1400, "debug": True}, {"debug": True}), interrupted
     assert [line.split()[1] for line in commands].count("reload") == 2 and "restart" not in " ".join(commands)
+
+
+def test_once_moved_data_is_checked_nothing_goes_back(ran, tmp_path, monkeypatch):
+    """What is left of the old data by then is no data any more."""
+    commands, unit = ran
+    unit.update(ActiveState="active")
+    source, target, config = tmp_path / "docker", tmp_path / "new", tmp_path / "daemon.json"
+    for name in ("volumes/store", "image"):
+        (source / name).mkdir(parents=True)
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(config))
+    monkeypatch.setattr(data, "JOURNAL", str(tmp_path / "move.json"))
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    monkeypatch.setattr(files, "validate", lambda text: None)
+
+    def ask(question, *more, **options):
+        return {
+            "/version": {"Version": "20.10"},
+            "/info": {"DockerRootDir": str(target)},
+            "/volumes": {"Volumes": [{"Name": "store"}]},
+        }.get(question)
+
+    def clear(path):
+        if path.startswith(str(source)):
+            raise OSError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr(host, "ask", ask)
+    monkeypatch.setattr(tree, "clear", clear)
+    plan = {**PLAN, "action": "restart", "stop_containers": True}
+    plan.update(config_set={"data-root": str(target)}, config_unset=[])
+    plan["move"] = {"from": str(source), "to": str(target), "keep": False, "switched": False, "abandon": False}
+    result = engine_apply.Apply(plan, PARAMS).run()
+    assert result["old_data"] == str(source) and "Read-only file system" in result["warnings"][0]
+    assert cfg.parse_config(config.read_text())["data-root"] == str(target)
+    assert files.owed() is None and data.journal() is None
+    assert [line.split()[1] for line in commands].count("stop") == 1
 
 
 @pytest.mark.parametrize(("fails", "left"), [("put_config", "restart"), ("settle", None)])

@@ -92,5 +92,8 @@ def test_a_move_that_lacks_its_end_stops_nothing():
     it = base.plan(info, **NEW)
     assert it.action is None and not it.stops and it.apply["move"]["switched"] is True and it.changes
     # Going back would now be a move of its own, from where the Engine has written since
-    with pytest.raises(PlanError, match="Finish the move"):
+    with pytest.raises(PlanError, match=r"Finish the move.*docker_engine_data_root /srv/docker$"):
         base.plan(info, config={"data-root": "/var/lib/docker"})
+    # Nor is there anything whole to go back to, where someone has put the Engine there
+    with pytest.raises(PlanError, match=r"Finish the move.*docker_engine_data_root /srv/docker$"):
+        base.plan(seen(journal=journal, target="/var/lib/docker"))
