@@ -46,6 +46,7 @@ class Move:
         new = {**named, "stage": "new", "running": [], "active": False, "inventory": {}}
         self.state: dict[str, t.Any] = kept if ours else new
         self.warnings: list[str] = []
+        self.runs_there = False
 
     def _note(self, stage: str) -> None:
         self.state["stage"] = stage
@@ -53,6 +54,7 @@ class Move:
 
     def begin(self, active: bool) -> bool:
         """While the Engine still runs, if it does: who will have to run afterwards. Whether it ran when all this began."""
+        self.runs_there = active and self.switched
         if not self.switched:
             if self.state["stage"] == "removing":
                 self.warnings.append(
@@ -124,10 +126,18 @@ class Move:
 
     def check(self, limit: float) -> None:
         """Warns of containers that do not run again though they did; HostError if the Engine lacks anything that was there."""
-        about = host.ask("/info", 30) or {}
-        driver = about.get("Driver")
+        about = host.ask("/info", 30)
+        if not about:
+            raise HostError("The Engine runs but does not answer on its own socket")
+        driver, root = about.get("Driver"), os.path.realpath(about.get("DockerRootDir", self.target))
         # Where the Engine remaps users, it shows what is theirs alone.
-        place = os.path.relpath(about.get("DockerRootDir", self.target), self.target)
+        place = os.path.relpath(root, self.target)
+        if place.startswith("..") and not self.abandoned:
+            raise HostError(
+                f"The Engine runs on the data in {root}, and not in {self.target} as its configuration says: restart it"
+            )
+        if self.switched and self.state["stage"] == "removing":
+            return  # it had all of it when that began
         seen = {
             "images": {f"{driver}/{image['Id'].split(':')[-1]}" for image in host.ask("/images/json?all=1", 60) or []},
             "containers": {container["Id"] for container in host.ask("/containers/json?all=1", 60) or []},
@@ -139,8 +149,14 @@ class Move:
             for name in names
             if name not in seen[kind] and (kind != "images" or name.startswith(f"{driver}/"))
         ]
-        if lost:
+        if lost and not self.switched:
             raise HostError(f"With the moved data the Engine does not have {', '.join(lost[:5])}")
+        if lost and not self.state["rename"]:
+            # Who has removed a container since has made no mistake, and no later run would find it either.
+            self.warnings.append(
+                f"The Engine may have run in {self.target} since its move from {self.source} was cut off, and does not have "
+                f"{', '.join(lost[:5])}. So the data in {self.source} stays: remove it when nothing of it is missed"
+            )
         idle = self.start_again(min(limit, 30))
         if idle:
             self.warnings.append(
@@ -151,7 +167,8 @@ class Move:
         """Those that ran: the ones with a restart policy began with the Engine, the others do now. Who does not run then."""
         there = {container["Id"] for container in host.ask("/containers/json?all=1", 30) or []}
         wanted = [container for container in self.state["running"] if container in there]
-        for container in wanted:
+        # An Engine that ran has been left to its owner since, who may have stopped some.
+        for container in [] if self.runs_there else wanted:
             host.ask(f"/containers/{container}/start", limit=60, method="POST")
 
         def idle() -> list[str]:

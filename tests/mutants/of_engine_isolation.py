@@ -71,7 +71,7 @@ MUTANTS = [
         "missing-volume-is-overlooked",
         "What the Engine lacks in the new place is removed from the old one.",
         MOVE + "test_what_the_engine_lacks_is_named_and_all_goes_back",
-        (HOST + "_engine_move.py", "        if lost:\n", "        if lost and not seen:\n"),
+        (HOST + "_engine_move.py", "        if lost and not self.switched:\n", "        if lost and not seen:\n"),
     ),
     mutant(
         "links-to-the-data-not-followed",

@@ -185,6 +185,85 @@ def test_old_data_stays_if_asked_for_or_if_not_all_is_well(places, engine, monke
     assert "POST /containers/web/start" in engine.calls
 
 
+def cut_off_on_the_new_data(places, engine, monkeypatch, stage):
+    """A run that ended when the Engine ran on the new data; the next one begins."""
+    source, target = places
+    it = move(places)
+    it.begin(True)
+    it.forth()
+    if stage == "removing":
+        it._note(stage)
+    it.release()
+    engine.root = str(target)
+    engine.calls.clear()
+    return move(places, switched=True)
+
+
+def recreate(engine, target):
+    """As an update of it does."""
+    (target / "containers" / "web").rename(target / "containers" / "anew")
+    engine.running = ["anew"]
+
+
+def started(engine):
+    return [call for call in engine.calls if call.startswith("POST")]
+
+
+def test_a_removal_that_was_cut_off_is_only_finished(places, engine, monkeypatch):
+    source, target = places
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    again = cut_off_on_the_new_data(places, engine, monkeypatch, "removing")
+    recreate(engine, target)
+    tree.clear(str(target / "volumes" / "store"))
+    assert again.begin(True) is True
+    again.forth()
+    again.check(1)
+    assert again.finish() is None and again.warnings == [] and started(engine) == []
+    assert not source.exists() and data.journal() is None
+
+
+def test_the_engine_may_have_changed_since_a_move_was_cut_off(places, way, engine, monkeypatch):
+    source, target = places
+    again = cut_off_on_the_new_data(places, engine, monkeypatch, "placed")
+    recreate(engine, target)
+    again.begin(True)
+    again.forth()
+    again.check(1)
+    if way == "copy":
+        assert again.finish() == str(source) and (source / "containers" / "web").exists()
+        assert "container web" in again.warnings[0] and str(source) in again.warnings[0]
+    else:
+        assert again.finish() is None and again.warnings == [], "a rename loses nothing, and leaves nothing to look at"
+    assert started(engine) == [] and data.journal() is None
+
+
+@pytest.mark.parametrize("stage", ["placed", "removing"])
+def test_the_data_of_an_engine_that_runs_elsewhere_is_not_removed(places, engine, monkeypatch, stage):
+    """Someone has changed the configuration by hand, and the Engine does not know it yet."""
+    source, target = places
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    again = cut_off_on_the_new_data(places, engine, monkeypatch, stage)
+    engine.root = str(source)
+    again.begin(True)
+    again.forth()
+    with pytest.raises(host.HostError, match=f"runs on the data in {source}, and not in {target}"):
+        again.check(1)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_who_was_stopped_since_is_not_started(places, engine, monkeypatch, runs):
+    """Where the Engine does not run either, it was the run that stopped them."""
+    source, target = places
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    again = cut_off_on_the_new_data(places, engine, monkeypatch, "placed")
+    engine.running = []
+    again.begin(runs)
+    again.forth()
+    again.check(0)
+    assert started(engine) == ([] if runs else ["POST /containers/web/start"])
+    assert "do not run now: web" in again.warnings[0] and again.finish() == str(source)
+
+
 def immutable(monkeypatch, name):
     """Whatever has this name can't be removed."""
     clear = tree.clear
