@@ -166,12 +166,20 @@ def existing(path: str) -> str:
 
 
 def by_rename(source: str, target: str) -> bool:
-    """Whether a rename will do, once the Engine is stopped."""
-    mounted = os.path.ismount(source) and not self_mounted(source)
+    """Whether a rename will do, once the Engine is stopped. None leads from one mount to another, be it of the same file system."""
+    points = {mount.point for mount in _mounts().values()}
+
+    def mounted_at(path: str) -> str:
+        return max(
+            (point for point in points if (path + "/").startswith(point.rstrip("/") + "/")), key=len, default="/"
+        )
+
+    there = existing(target)
     return (
         os.path.isdir(source)
-        and not (mounted or os.path.ismount(target))
-        and os.stat(source).st_dev == os.stat(existing(target)).st_dev
+        and (source not in points or self_mounted(source))
+        and mounted_at(os.path.dirname(source)) == mounted_at(there)
+        and os.stat(source).st_dev == os.stat(there).st_dev
     )
 
 

@@ -130,6 +130,38 @@ def test_a_root_that_is_mounted_over_itself(line, own):
     assert data.self_mounted("/srv/disk/deep/engine", text) is own
 
 
+@pytest.mark.parametrize(
+    ("points", "way"),
+    [
+        (["/"], True),
+        (["/", "/disk"], True),
+        (["/", "/docker"], False),
+        (["/", "/srv"], False),
+        (["/", "/srv/new"], False),
+        (["/", "/docker/overlay2/1/merged"], True),
+    ],
+)
+def test_no_rename_leads_out_of_what_is_mounted(root, monkeypatch, points, way):
+    """Not even to another part of the same file system."""
+    base = root.parent
+    (base / "srv" / "new").mkdir(parents=True)
+    mounted = {
+        str(at): data.Mount("1", "8:1", f"/part{at}", f"{base}{point}") for at, point in enumerate(points[1:], 2)
+    }
+    mounted["1"] = data.Mount("0", "8:1", "/", "/")
+    monkeypatch.setattr(data, "_mounts", lambda text=None: mounted)
+    assert data.by_rename(str(root), f"{base}/srv/new") is way
+    if points[1:] != ["/srv/new"]:
+        assert data.by_rename(str(root), f"{base}/srv/deep/new") is way
+
+
+def test_what_the_engine_has_mounted_over_itself_is_no_other_place(root, monkeypatch):
+    """It is gone when the Engine is stopped."""
+    itself = {"1": data.Mount("0", "8:1", "/", "/"), "2": data.Mount("1", "8:1", str(root), str(root))}
+    monkeypatch.setattr(data, "_mounts", lambda text=None: itself)
+    assert data.by_rename(str(root), f"{root.parent}/new") is True
+
+
 def test_containers_find_their_volumes_in_the_new_place(root):
     container(root, "web", volumes=["store"])
     path = root / "containers" / "web" / "config.v2.json"
