@@ -25,7 +25,10 @@ def size(folder: str) -> tuple[int, int]:
     folders = [folder]
     while folders:
         for entry in _entries(folders.pop()):
-            status = entry.stat(follow_symlinks=False)
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # gone in the meantime
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
             elif status.st_nlink > 1:

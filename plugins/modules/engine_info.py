@@ -332,6 +332,9 @@ def main() -> None:
         module.fail_json(msg="The Engine's files are root's: set 'become: true', or log in as root")
     try:
         module.exit_json(changed=False, **look(module.params, not module.check_mode))
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        module.fail_json(msg=f"This host can't be looked at: {what}. Put that right and run again; nothing was changed")
     except (host.HostError, ValueError) as error:
         module.fail_json(msg=str(error))
 

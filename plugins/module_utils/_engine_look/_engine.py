@@ -64,9 +64,11 @@ def another() -> str | None:
 
 
 def about_config() -> dict[str, t.Any]:
-    text = host.read(cfg.CONFIG_PATH)
     try:
+        text = host.read(cfg.CONFIG_PATH)
         return {"exists": text is not None, "content": cfg.masked(cfg.parse_config(text or "")), "error": None}
+    except IsADirectoryError:  # what Docker makes of a file to be mounted that is not there
+        return {"exists": True, "content": {}, "error": "it is a folder"}
     except ValueError as error:
         return {"exists": True, "content": {}, "error": str(error)}
 

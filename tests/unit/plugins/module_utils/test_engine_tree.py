@@ -52,6 +52,22 @@ def listed(folder):
     return found
 
 
+def test_what_goes_while_it_is_measured_is_not_counted(source, monkeypatch):
+    """The Engine runs meanwhile."""
+    entries = tree._entries
+
+    def vanish(folder):
+        found = entries(folder)
+        if folder == str(source):
+            (source / "empty").unlink()
+            (source / "deep" / "er" / "link").unlink()
+            (source / "deep" / "er").rmdir()
+        return found
+
+    monkeypatch.setattr(tree, "_entries", vanish)
+    assert tree.size(str(source))[1] == 5
+
+
 def test_nothing_is_lost(source, tmp_path):
     tree.copy(str(source), str(tmp_path / "target"))
     assert listed(tmp_path / "target") == listed(source)

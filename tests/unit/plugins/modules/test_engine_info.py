@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -23,6 +24,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_look impo
     _packages,
     _units,
 )
+from ansible_collections.dockyard.machine.plugins.modules import engine_info
 
 POLICY = """\
 docker.io:
@@ -112,6 +114,39 @@ def test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes(tmp_path,
         found = _units.about_units(shown)["docker.service"]
         assert "canary" not in str(found) and found["outdated"] is outdated
         assert found["own_drop_in"] == cfg.service_drop_in(found["exec_start"], True, False)
+
+
+def test_a_configuration_that_is_a_folder_is_told_as_others_that_are_not_valid(tmp_path, monkeypatch):
+    """Docker makes one, where a container is to have a file that is not there."""
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(tmp_path))
+    assert _engine.about_config() == {"exists": True, "content": {}, "error": "it is a folder"}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOTCONN, "Transport endpoint is not connected", "/srv/x"), "/srv/x: Transport endpoint"),
+        (OSError("by itself"), "by itself"),
+    ],
+)
+def test_what_can_not_be_read_is_told(monkeypatch, error, said):
+    class Module:
+        check_mode, params, exit_json = False, {}, None
+
+        def __init__(self, **more):
+            pass
+
+        def fail_json(self, msg):
+            raise host.HostError(msg)
+
+    def look(*more):
+        raise error
+
+    monkeypatch.setattr(engine_info, "AnsibleModule", Module)
+    monkeypatch.setattr(engine_info, "look", look)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(host.HostError, match=said):
+        engine_info.main()
 
 
 def test_a_command_that_comes_after_ours_is_named():
