@@ -15,6 +15,7 @@ import json
 import os
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
@@ -47,6 +48,7 @@ def about_clients(users: t.Iterable[str], wanted: dict[str, str], ours: dict[str
         try:
             with acting_as(user) as path:
                 current, error = _read(path)
+                error = error or _why_not_written(os.path.dirname(path))
         except KeyError:
             continue  # no such user (any more); who is asked for and missing is told elsewhere
         except OSError as trouble:
@@ -84,6 +86,17 @@ def _read(path: str) -> tuple[dict[str, t.Any], str | None]:
     except ValueError:
         return {}, "it is not valid JSON"
     return (content, None) if isinstance(content, dict) else ({}, "it is not a JSON object")
+
+
+def _why_not_written(folder: str) -> str | None:
+    """Asked with the rights of the user, who would make the folder if it isn't there."""
+    there = data.existing(folder)
+    if os.access(there, os.W_OK | os.X_OK, effective_ids=True):
+        return None
+    home = os.path.dirname(folder)
+    if not os.path.isdir(home):
+        return f"there is no folder {home}, and that user can't make it"
+    return f"that user can't write to {there}"
 
 
 def _default(content: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -54,7 +54,8 @@ def plan_clients(plan: Plan, info: dict[str, t.Any]) -> None:
         if about["error"]:
             raise PlanError(
                 f"docker_engine_client_proxies can't be put into {about['path']} of the user {user}: {about['error']}. "
-                "Correct or remove that file first"
+                "Put that right on the host"
+                + ("" if user == "root" else f", or take {user} out of docker_engine_users")
             )
         said = [f"set {key}" for key in about["set"]] + [f"take out {key}" for key in about["unset"]]
         plan.differ(about["path"], None, "".join(f"{line}\n" for line in said))

@@ -79,6 +79,31 @@ def test_a_file_that_can_not_be_read_is_told_and_not_overwritten(home, text):
     assert config(home).read_text() == text
 
 
+def test_a_home_that_its_user_can_not_write_to_is_told(home, monkeypatch):
+    """Such as a service's user has, or one of which there is none. It is that user who may write, not who looks."""
+    asked = []
+
+    def access(path, mode, **more):
+        asked.append((path, mode, more))
+        return False
+
+    monkeypatch.setattr(os, "access", access)
+    assert clients.about_clients(["jo"], WANTED, {})["jo"]["error"] == f"that user can't write to {home}"
+    assert asked == [(str(home), os.W_OK | os.X_OK, {"effective_ids": True})]
+    home.rmdir()
+    assert (
+        clients.about_clients(["jo"], WANTED, {})["jo"]["error"]
+        == f"there is no folder {home}, and that user can't make it"
+    )
+
+
+def test_a_home_that_is_yet_to_be_made_is_none_that_can_not_be_written_to(home):
+    home.rmdir()
+    assert clients.about_clients(["jo"], WANTED, {})["jo"]["error"] is None
+    clients.put("jo", WANTED, [])
+    assert config(home).exists()
+
+
 def test_a_link_stays_a_link(home):
     real = home / "dotfiles.json"
     real.write_text("{}")
