@@ -74,6 +74,29 @@ MUTANTS = [
         (HOST + "_engine_move.py", "        if lost and not self.switched:\n", "        if lost and not seen:\n"),
     ),
     mutant(
+        "old-data-back-half-removed",
+        "What can't be removed puts the Engine on what is left of its old data.",
+        "unit/plugins/modules/test_engine_apply.py::test_once_moved_data_is_checked_nothing_goes_back",
+        (
+            "plugins/modules/engine_apply.py",
+            "            self.move.check(self.limit)\n",
+            "            self.move.check(self.limit)\n            if self.move.finish():\n"
+            "                raise host.HostError(self.move.source)\n",
+        ),
+    ),
+    mutant(
+        "unfinished-move-fails-for-good",
+        "A container was recreated since a run was cut off, and no later run ends well.",
+        MOVE + "test_the_engine_may_have_changed_since_a_move_was_cut_off",
+        (HOST + "_engine_move.py", "        if lost and not self.switched:\n", "        if lost:\n"),
+    ),
+    mutant(
+        "data-of-a-running-engine-removed",
+        "The Engine still runs in the old place when that is emptied.",
+        MOVE + "test_the_data_of_an_engine_that_runs_elsewhere_is_not_removed",
+        (HOST + "_engine_move.py", 'if place.startswith("..") and', 'if place == ".." and'),
+    ),
+    mutant(
         "links-to-the-data-not-followed",
         "Nothing that the Engine says is below the place by its name, so nothing is compared, and the old data goes.",
         MOVE + "test_links_are_followed_as_the_engine_does",
