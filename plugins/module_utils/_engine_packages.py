@@ -159,6 +159,10 @@ class Installation:
                 f"docker_engine_version is {step['version']!r}, but {chain[0]} can be had here in "
                 f"{', '.join(engine[:8]) or 'no version'}. Nothing was installed"
             )
+        have = self.before.get(chain[0])
+        if have and versions.asked_for(have, step["version"]) and versions.order(have) >= versions.order(version):
+            # A mirror may be behind what is there.
+            return [*step["names"], *optional]
         follow = {name: versions.alike(known.get(name, []), version) for name in [*chain, *optional]}
         return [*(self._pinned(name, alike) for name, alike in follow.items()), *step["names"]]
 

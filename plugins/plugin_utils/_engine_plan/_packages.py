@@ -238,12 +238,11 @@ def _versions(
     known = seen["versions"].get(engine, [])
     goal = next((version for version in known if versions.asked_for(version, wanted.version)), None)
     fits = versions.asked_for(have, wanted.version)
-    if (fits and not wanted.upgrade) or (goal == have and not repository):
+    # A mirror may be behind what is there.
+    if fits and not (wanted.upgrade and (repository or _is_newer(goal, have))):
         missing = [name for name in chain if name not in installed]
         return {**step, "follow": missing, "version": have} if missing else step
     if goal is None and not repository:
-        if fits:
-            return step
         raise PlanError(
             f"docker_engine_version is {wanted.version!r}, but {engine} can be had here in {', '.join(known[:8]) or 'no version'}"
             f", and {have} is installed"

@@ -158,6 +158,14 @@ def test_a_version_that_the_repository_does_not_have(told):
     assert not [line for line in told[0] if " install " in line]
 
 
+@pytest.mark.parametrize(("version", "installed"), [("27", False), ("27.3", True)])
+def test_a_mirror_that_is_behind_takes_back_only_what_is_not_asked_for(told, version, installed):
+    """Of a repository that is only being set up, the plan knows no versions."""
+    it = installation(told, BEFORE.replace("27.4", "27.5"), version=version, names=[])
+    it.run()
+    assert any(" install " in line for line in told[0]) is installed
+
+
 def test_the_former_packages_are_back(told):
     before = BEFORE + "containerd.io\t1.7.1-1\tii \n"
     it = installation(told, before)

@@ -246,6 +246,26 @@ def test_which_version_is_installed(asked, goal, action):
     assert it.install.get("live_restore") is (False if action else None), "live-restore is on already"
 
 
+@pytest.mark.parametrize(
+    ("there", "listed", "version"),
+    [
+        ("0:27.5.1_ce-219.1", "27.5.1_ce-219.1", ""),  # an epoch of 0, which zypper does not list
+        ("5:27.5.0-1", "5:27.4.0-1", ""),
+        ("5:27.5.0-1", "5:27.4.0-1", "27"),
+    ],
+)
+def test_an_upgrade_does_not_go_back(there, listed, version):
+    """A mirror may be behind what is there."""
+    info = vendor(there, versions={"docker-ce": [listed]}, candidates={})
+    it, dummy = changed(info, version=version, upgrade=True)
+    assert (it.changes, it.warnings, it.action) == ([], [], None)
+
+
+def test_an_upgrade_goes_back_to_a_version_that_is_asked_for():
+    it, step = changed(vendor("5:27.5.0-1"), version="27.4", upgrade=True)
+    assert step["version"] == "5:27.4.0-1" and it.warnings
+
+
 def test_what_is_beside_the_engine_is_upgraded_though_the_engine_is_current():
     """Containerd by a restart with all that belongs to one; plugins without."""
     info = vendor()
