@@ -63,9 +63,7 @@ class Archive:
             grp.getgrnam("docker")
         except KeyError:
             host.run("groupadd", "--system", "docker")
-        self.enabled = [
-            name for name in static.UNITS if not host.run("systemctl", "is-enabled", "--quiet", name, check=False)[0]
-        ]
+        self.enabled = static.enabled()
         self.done = True
         for path, text in static.UNIT_FILES.items():
             self.files.put(path, text, 0o644)

@@ -17,6 +17,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ar
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_repository as repository
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, command
@@ -44,6 +45,7 @@ class Installation:
         self.again = False  # whether an installation has failed, and is tried again
         self.names: list[str] = []
         self.held = set(step["held"])
+        self.enabled: list[str] = []  # units of packages that had to go
         self.files = Files()  # the repository's
         self.units: Files | None = None  # those of an archive, which had to go
 
@@ -62,6 +64,7 @@ class Installation:
         if step["archive"]:
             self.units = archive.take_away(self.limit)
         if step["remove"]:
+            self.enabled = static.enabled() if manager.here().holds else []
             self._tell(self.family.remove, *step["remove"])
             self.held.difference_update(step["remove"])
         if self.names:
@@ -102,6 +105,9 @@ class Installation:
                 archive.give_back(self.units, self.step["archive"], self.limit)
                 return "The former programs are back. "
             back = self._bring_back(former, [name for name in self.before if name not in now])
+            if self.enabled:
+                # Packages of RPM disable their units when they go.
+                host.run("systemctl", "enable", "--quiet", *self.enabled, limit=self.limit, check=False)
             # To install a package ends its hold, and then the next upgrade would bring what has just failed.
             self._hold([name for name in self.step["hold"] if name in self.before])
         except HostError as error:

@@ -54,6 +54,11 @@ def current() -> str | None:
     return None
 
 
+def enabled() -> list[str]:
+    """Units of these names, of an archive or of others, that come with a boot."""
+    return [name for name in UNITS if not host.run("systemctl", "is-enabled", "--quiet", name, check=False)[0]]
+
+
 def about() -> dict[str, t.Any]:
     used = current()
     return {

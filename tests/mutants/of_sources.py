@@ -34,6 +34,12 @@ MUTANTS = [
         (PACKAGES, 'self._hold([name for name in self.step["hold"] if name in self.before])', "pass"),
     ),
     mutant(
+        "rolled-back-and-gone-after-a-boot",
+        "On a host with RPM, an Engine that came back after another source's had failed does not come with the next boot.",
+        f"{HOST_TESTS}::test_units_that_were_enabled_are_so_again_once_their_packages_are_back",
+        (PACKAGES, "            if self.enabled:\n", "            if False:\n"),
+    ),
+    mutant(
         "one-epoch-for-all",
         "No version can be asked for where packages are RPMs: the vendor's client has another epoch than the Engine.",
         f"{HOST_TESTS}::test_a_version_has_each_packages_own_epoch",

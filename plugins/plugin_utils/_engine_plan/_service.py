@@ -43,8 +43,9 @@ def plan_service(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             plan.apply["enable"] = disabled
             plan.changes.append(f"enable {', '.join(disabled)}")
     step = plan.install.get("packages", {})
-    if step.get("archive") or (not service["exists"] and step.get("family", "apt") != "apt"):
+    if step.get("archive") or (step.get("family", "apt") != "apt" and (step["remove"] or not service["exists"])):
         # Packages of other families leave that to the administrator, and so do those that the host had before an archive.
+        # Those of RPM that are removed disable their units besides.
         plan.apply["enable"] = ["docker.service", "docker.socket"]
     plan_action(plan, wanted, info)
 

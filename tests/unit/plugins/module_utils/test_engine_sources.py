@@ -253,6 +253,17 @@ def test_a_former_package_that_was_held_is_held_again_once_it_is_back(told, tmp_
     assert told[0][-1] == holding
 
 
+def test_units_that_were_enabled_are_so_again_once_their_packages_are_back(told, tmp_path, monkeypatch):
+    """Packages of RPM disable them when they go."""
+    monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
+    told[1]["rpm"] = [(0, RPMS["rpm"], "")]
+    told[1]["is-enabled"] = [(1, "", ""), (0, "", ""), (1, "", "")]
+    it = installation(told, family="zypper", follow=[], names=["docker"], version="", remove=["docker-ce"])
+    it.run()
+    assert "docker-ce" in it.go_back()
+    assert told[0][-2].endswith(" docker-ce=3:27.4.0-1") and told[0][-1] == "systemctl enable --quiet docker.socket"
+
+
 def test_an_engine_that_had_to_go_comes_back_though_the_mirror_has_another_version_by_now(told, tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "HOLDS", (str(tmp_path / "hold.conf"),))
     before = "docker.io\t20.10\tii \nrunc\t1.1.4\tii \n"
@@ -260,7 +271,7 @@ def test_an_engine_that_had_to_go_comes_back_though_the_mirror_has_another_versi
     it.run()
     told[1]["install"] = [(100, "", "E: Version '1.1.4' for 'runc' was not found")]
     assert it.go_back() == "The former packages are back (docker.io, runc). "
-    pinned, lists, back = told[0][-3:]
+    pinned, lists, back, dummy = told[0][-4:]
     assert (
         pinned.endswith(" docker.io=20.10 runc=1.1.4")
         and lists.endswith(" update")
@@ -288,7 +299,7 @@ def test_what_came_with_the_new_packages_makes_way_for_the_former_ones(told, tmp
     it.run()
     told[1]["dpkg-query"] = [(0, "docker.io\t20.10\tii \ncontainerd\t1.6\tii \ntini\t0.19\tii \n", "")] * 2
     assert "docker-ce=5:27.4.0-1" in it.go_back()
-    removed, back = told[0][-2:]
+    removed, back, dummy = told[0][-3:]
     assert removed.startswith("dpkg --remove ") and sorted(removed.split()[2:]) == ["containerd", "docker.io"]
     assert back.endswith(" docker-ce=5:27.4.0-1")
 

@@ -378,6 +378,12 @@ def test_a_switch_that_is_asked_for_removes_the_former_packages_and_keeps_contai
         plan(info, source="docker_ce", live_restore=False)
 
 
+@pytest.mark.parametrize(("name", "enabled"), [("leap", ["docker.service", "docker.socket"]), ("debian 12", None)])
+def test_units_that_a_switch_disables_are_enabled_again(name, enabled):
+    """Packages of RPM disable them when they go, and those that come leave them so; dpkg remembers."""
+    assert plan(on(name, vendor()), source="distro", access="local").apply.get("enable") == enabled
+
+
 @pytest.mark.parametrize(
     ("wish", "told"),
     [({"source": "distro"}, "Set docker_engine_hold"), ({**ARCHIVE, "interrupt": True}, "Release it there first")],
