@@ -53,7 +53,8 @@ class Family(t.NamedTuple):
     gone: str = ""  # how install is told that one is to go, where it does not find that out by itself
     lists: tuple[str, ...] = ()  # the folders of package lists, by which their age is known
     pin: str | None = None  # how one version is named; None where there is only the newest
-    downgrade: tuple[str, ...] = ()  # added to install when a version may be older
+    upgrade: tuple[str, ...] = ()  # added to install where packages are there that are to be newer
+    downgrade: tuple[str, ...] = ()  # and when a version may be older
     held_too: tuple[str, ...] = ()  # and when a package may be held
     held: tuple[str, ...] = ()  # prints what is held, where query does not
     hold: tuple[str, ...] = ()
@@ -293,6 +294,7 @@ FAMILIES: dict[str, Family] = {
         remove=("apk", "--wait", "{limit}", "del", "-q"),
         lists=("/var/cache/apk",),
         pin="{name}={version}",
+        upgrade=("-u",),
     ),
 }
 

@@ -117,12 +117,12 @@ class Installation:
     def _bring_back(self, former: list[str], gone: list[str]) -> list[str]:
         """Install the former versions, or, of packages that had to go, any: mirrors mostly have no old ones."""
         try:
-            self._tell(self._choosing(), *former)
+            self._tell(self._changing(self.family.downgrade), *former)
         except HostError:
             if not gone:
                 raise
             self._refresh()
-            self._tell(self._choosing(), *gone)
+            self._tell(self._changing(self.family.downgrade), *gone)
             return gone
         return former
 
@@ -179,10 +179,10 @@ class Installation:
         words = command(self.family.listing, self.limit)
         return self.family.available(host.run(*words, *names, check=False)[1]) if names else {}
 
-    def _choosing(self) -> tuple[str, ...]:
-        """How versions are installed that may be older, or of packages that are held."""
+    def _changing(self, older: t.Sequence[str]) -> tuple[str, ...]:
+        """How packages are installed that may be there, and held."""
         held_too = self.family.held_too if self.step.get("held_too") else ()
-        return (*self.family.install, *self.family.downgrade, *held_too)
+        return (*self.family.install, *self.family.upgrade, *older, *held_too)
 
     def _let_go(self) -> None:
         """Release what is to be changed, where the package manager has no option to change what is held."""
@@ -207,8 +207,9 @@ class Installation:
 
     def _install(self) -> None:
         """Packages without what they only recommend. Nothing is removed for them."""
-        chosen = bool(self.step["version"] or self.before)
-        words = self._choosing() if chosen else self.family.install
+        # Without a version, zypper would take a mirror that is behind for what is wanted.
+        older = self.family.downgrade if self.step["version"] else ()
+        words = self._changing(older) if self.step["version"] or self.before else self.family.install
         mends = dict(self.family.mends)
         if self.again:
             # By now the mirror may have what it lacked, and other lists.

@@ -260,7 +260,9 @@ def _versions(
         )
     plan.act("restart", f"{what} {engine} from {have} to {goal or wanted.version or 'the newest'}")
     both = [*chain, *(name for name in packages.optional if name in installed)]
-    return {**step, "follow": both, "version": goal if goal and not repository else wanted.version}
+    # Where there is no hold, a version that is named is one: apk keeps to it ever after.
+    named = goal and not repository and (wanted.version or family.hold)
+    return {**step, "follow": both, "version": goal if named else wanted.version}
 
 
 def _needed(info: dict[str, t.Any], packages: Packages, installed: dict[str, str]) -> list[str]:

@@ -188,6 +188,29 @@ def test_the_former_packages_are_held_again(told):
     assert told[0][-1] == "apt-mark hold docker-ce docker-ce-cli", "and no package that was not there"
 
 
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ({"follow": ["docker"]}, "add -q -u docker"),
+        ({"follow": [], "names": ["docker-cli-compose"]}, "add -q docker-cli-compose"),
+        ({"follow": [], "names": ["docker"]}, "add -q -u docker"),
+    ],
+)
+def test_apk_upgrades_what_is_there_and_only_that(told, step, words):
+    """By itself it would leave what is there as it is; and with what it upgrades goes all that needs."""
+    told[1]["list"] = [(0, "docker-27.3.1-r0 x86_64 {docker} (Apache-2.0) [installed]\n", "")]
+    installation(told, **{"family": "apk", "names": [], "version": "", **step}).run()
+    assert told[0][-1].endswith(words)
+
+
+def test_zypper_goes_back_only_to_a_version_that_is_named(told):
+    for version, older in (("", False), ("27.3", True)):
+        told[1]["rpm"] = [(0, RPMS["rpm"], "")]
+        told[1]["search"] = [(0, "v | docker-ce | package | 3:27.3.1-1 | x86_64 | Main\n", "")]
+        installation(told, family="zypper", names=[], version=version).run()
+        assert ("--oldpackage" in told[0][-1]) is older
+
+
 RPMS = {
     "rpm": "docker-ce\t3:27.4.0-1\tii \ndocker-ce-cli\t1:27.4.0-1\tii \n",
     "repoquery": "docker-ce\t3:27.4.0-1\ndocker-ce\t3:27.3.1-1\ndocker-ce-cli\t1:27.4.0-1\ndocker-ce-cli\t1:27.3.1-1\n",

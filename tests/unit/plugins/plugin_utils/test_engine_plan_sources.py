@@ -33,6 +33,7 @@ SYSTEMS = {
     "oracle": ("dnf", {"id": "ol", "like": "fedora", "version": "9.4"}),
     "sles": ("zypper", {"id": "sles", "like": "suse", "version": "15.6"}),
     "leap": ("zypper", {"id": "opensuse-leap", "like": "suse opensuse", "version": "15.6"}),
+    "alpine": ("apk", {"id": "alpine", "version": "3.20.0"}),
     "arch": ("pacman", {"id": "arch"}),
     "manjaro": ("pacman", {"id": "manjaro", "like": "arch"}),
     "flatcar": (None, {"id": "flatcar", "like": "coreos", "version": "4081.2.0"}),
@@ -43,7 +44,7 @@ def on(name, info=None):
     info = info or fresh()
     manager, system = SYSTEMS[name]
     info["packages"]["manager"] = manager
-    if manager in (None, "pacman"):
+    if manager in (None, "pacman", "apk"):
         info["packages"]["repository"] = None
     info["host"]["os"] = {"like": "", "version": "", "codename": "", "name": name, **system}
     return info
@@ -264,6 +265,17 @@ def test_an_upgrade_does_not_go_back(there, listed, version):
 def test_an_upgrade_goes_back_to_a_version_that_is_asked_for():
     it, step = changed(vendor("5:27.5.0-1"), version="27.4", upgrade=True)
     assert step["version"] == "5:27.4.0-1" and it.warnings
+
+
+def test_apk_is_told_a_version_only_where_one_is_asked_for():
+    """It keeps to one ever after."""
+    info = on("alpine", vendor(versions={"docker": ["27.4.0-r0"]}, candidates={}))
+    info["packages"]["installed"] = {"docker": "27.3.1-r0"}
+    for version, told in (("", ""), ("27.4", "27.4.0-r0")):
+        it = plan(info, source="distro", version=version, upgrade=True)
+        step = it.install["packages"]
+        assert (step["follow"], step["version"]) == (["docker"], told)
+        assert it.changes == ["upgrade docker from 27.3.1-r0 to 27.4.0-r0"]
 
 
 def test_what_is_beside_the_engine_is_upgraded_though_the_engine_is_current():
