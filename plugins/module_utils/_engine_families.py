@@ -230,7 +230,8 @@ FAMILIES: dict[str, Family] = {
         remove=("rpm", "--erase"),
         lists=("/var/cache/dnf", "/var/cache/libdnf5"),
         pin="{name}-{version}",
-        held=("dnf", "-q", "versionlock", "list"),
+        # Without repositories, a mirror that does not answer has no say in it.
+        held=("dnf", "-q", "--disablerepo=*", "versionlock", "list"),
         hold=("dnf", "-q", "versionlock", "add"),
         release=("dnf", "-q", "versionlock", "delete"),
         repository=Repository(

@@ -51,7 +51,8 @@ class Installation:
 
     def run(self) -> None:
         step = self.step
-        self.before = self.installed([*step["follow"], *step["names"], *step["remove"]])
+        # What is held may come with the Engine, too.
+        self.before = self.installed([*step["follow"], *step["names"], *step["remove"], *step["held"]])
         self._let_go()
         trouble.persistently(self._prepare, self.limit)
         if not self.running or step["remove"] or step["archive"]:
@@ -185,10 +186,13 @@ class Installation:
         return (*self.family.install, *self.family.upgrade, *older, *held_too)
 
     def _let_go(self) -> None:
-        """Release what is to be changed, where the package manager has no option to change what is held."""
+        """Release all of ours for a change, where the package manager has no option to change what is held.
+
+        A newer Engine may need a newer containerd.
+        """
         step = self.step
-        if not self.family.held_too:
-            self._release([name for name in (*step["follow"], *step["names"], *step["remove"]) if name in self.held])
+        if not self.family.held_too and (step["follow"] or step["names"] or step["remove"]):
+            self._release(sorted(self.held))
 
     def _hold(self, names: t.Sequence[str]) -> None:
         if names:

@@ -110,6 +110,11 @@ TROUBLES = (
         "Set docker_engine_hold to 'held' or 'released' to let the role decide, or release that package",
     ),
     Trouble(
+        r"No such command: versionlock",
+        "dnf has no command on this host by which packages are held",
+        "Install it there: dnf install 'dnf-command(versionlock)'",
+    ),
+    Trouble(
         r"(?:Unable to locate package (\S+)|Package '?([^'\s]+)'? has no installation candidate|Unable to find a match: ([^\n]+)"
         r"|No match for argument: (\S+)|No provider of '([^']+)' found|target not found: (\S+))",
         "No source of packages on this host has {0}",

@@ -52,6 +52,16 @@ MUTANTS = [
         (PACKAGES, "        self._let_go()\n        trouble.", "        trouble."),
     ),
     mutant(
+        "locked-beside-the-change",
+        "With dnf and zypper, an Engine that needs a newer containerd can't be had, since the role has locked that.",
+        f"{HOST_TESTS}::test_what_is_locked_is_released_to_be_changed_and_locked_again",
+        (
+            PACKAGES,
+            "self._release(sorted(self.held))",
+            'self._release([name for name in (*step["follow"], *step["names"]) if name in self.held])',
+        ),
+    ),
+    mutant(
         "failed-and-unlocked",
         "An upgrade fails, and the next upgrade of the system brings what somebody had locked.",
         f"{HOST_TESTS}::test_what_was_locked_before_is_locked_after_a_failure",
@@ -129,7 +139,7 @@ MUTANTS = [
         "hold-of-others-overridden",
         "An upgrade changes a containerd that an administrator has held.",
         f"{PLAN_TESTS}::test_holds",
-        (PLAN, '[*step["follow"], *newer])', 'step["follow"])'),
+        (PLAN, '[*step["follow"], *names])', 'step["follow"])'),
     ),
     mutant(
         "hold-overridden-by-a-dependency",

@@ -96,6 +96,12 @@ def test_upgrade_downgrade_and_hold(host, play, options, container, client, fami
     host.ssh(f"{LOCK[family]} docker-ce")
     refused = play(host, ok=False, **options(), docker_engine_version=NEW)
     assert "docker-ce is held on this host" in refused.message
+    if family == "dnf":
+        # On a minimal RHEL it is not there.
+        host.ssh("sed -i 's/^enabled.*/enabled = 0/' /etc/dnf/plugins/versionlock.conf")
+        refused = play(host, ok=False, **wanted)
+        host.ssh("sed -i 's/^enabled.*/enabled = 1/' /etc/dnf/plugins/versionlock.conf")
+        assert "dnf install 'dnf-command(versionlock)'" in refused.message, refused.message
     other = {"source": "http://mirror.example.invalid/docker.tgz", "checksum": "sha256:" + "0" * 64}
     refused = play(host, ok=False, docker_engine_source="static", docker_engine_archive=other)
     assert "docker-ce is held on this host" in refused.message

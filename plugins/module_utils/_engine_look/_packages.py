@@ -16,6 +16,7 @@ import time
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils import _openpgp
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, Family, command
@@ -37,9 +38,10 @@ def manager() -> str | None:
     return next((name for name, family in FAMILIES.items() if host.which(family.program)), None)
 
 
-def ask(family: Family, words: t.Iterable[str], *names: str) -> str:
-    """What a package manager prints. That it knows none of the names is no failure."""
-    return host.run(*command(words, 0), *names, check=False, environment=dict(family.environment))[1]
+def ask(family: Family, words: t.Iterable[str], *names: str) -> tuple[str, str]:
+    """What a package manager prints, and what is wrong if it says so, as it does if it knows none of the names."""
+    status, out, err = host.run(*command(words, 0), *names, check=False, environment=dict(family.environment))
+    return out, trouble.explained(host.tail(err or out)) if status else ""
 
 
 def lists_age(family: Family) -> int | None:
@@ -60,20 +62,21 @@ def about_packages(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     name = manager()
     if name is None:
         nothing: dict[str, t.Any] = {"installed": {}, "unfinished": [], "candidates": {}, "versions": {}, "held": []}
-        return {"manager": None, **nothing, "lists_age": None, "repository": None}
+        return {"manager": None, **nothing, "held_error": "", "lists_age": None, "repository": None}
     family = FAMILIES[name]
-    installed, unfinished, held = family.installed(ask(family, family.query, *PACKAGES))
+    installed, unfinished, held = family.installed(ask(family, family.query, *PACKAGES)[0])
     age = lists_age(family)
     engine = next((package for package in ENGINES if package in installed), None)
     matter = params["upgrade"] or engine is None or not versions.asked_for(installed[engine], params["version"])
     if matter and engine and refresh and (age is None or age > LISTS_FRESH):
         host.run(*command(family.refresh, 60), limit=600, check=False, environment=dict(family.environment))
         age = lists_age(family)
-    known = family.available(ask(family, family.listing, *PACKAGES)) if matter and age is not None else {}
+    known = family.available(ask(family, family.listing, *PACKAGES)[0]) if matter and age is not None else {}
     here = {"docker-ce": "docker_ce", None: "static"}.get(engine, "distro")
     removes = params["source"] not in ("auto", "present", here)
+    held_error = ""
     if family.held and (params["holds"] or removes or matter and engine):
-        listed = ask(family, family.held)
+        listed, held_error = ask(family, family.held)
         held = [package for package in PACKAGES if re.search(rf"(?<![\w-]){re.escape(package)}(?:-\d|[\s|]|$)", listed)]
     return {
         "manager": name,
@@ -82,6 +85,7 @@ def about_packages(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
         "candidates": {package: found[0] for package, found in known.items()},
         "versions": known,
         "held": held,
+        "held_error": held_error,
         "lists_age": age,
         "repository": about_repository(family),
     }

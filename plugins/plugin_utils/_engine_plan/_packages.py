@@ -193,7 +193,7 @@ def _packages(
         names += _needed(info, packages, installed)
     newer = [name for name in wished if wanted.upgrade and _is_newer(seen["candidates"].get(name), installed.get(name))]
     names += newer
-    held = _hold(plan, wanted, info, family, packages, [*step["follow"], *newer])
+    held = _hold(plan, wanted, info, family, packages, [*step["follow"], *names])
     if remove:
         step["brought"] = [name for name in packages.all if name not in seen["installed"]]
     step.update(names=names, remove=remove, repository=repository, **held)
@@ -345,7 +345,11 @@ def _hold(
         return {}
     if not family.hold:
         raise PlanError(f"docker_engine_hold is {wanted.hold!r}, but the role knows no hold for {_name(info)}")
-    hold = [name for name in names if name not in held or name in change] if wanted.hold == "held" else []
+    if wanted.hold == "held" and info["packages"]["held_error"]:
+        raise PlanError(
+            f"docker_engine_hold is 'held', and what is held on this host can't be read: {info['packages']['held_error']}"
+        )
+    hold = [name for name in names if change or name not in held] if wanted.hold == "held" else []
     there = [name for name in names if name in held]
     release = there if wanted.hold == "released" else []
     for what, which in (("hold", [name for name in hold if name not in held]), ("release", release)):

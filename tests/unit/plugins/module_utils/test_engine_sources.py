@@ -230,17 +230,25 @@ def test_a_version_has_each_packages_own_epoch(told):
 
 def test_what_is_locked_is_released_to_be_changed_and_locked_again(told):
     """dnf and zypper know no option to change it nevertheless; of dnf's locks each is for one version."""
-    chain = ["docker-ce", "docker-ce-cli"]
-    it = rpms(told, held=["docker-ce", "containerd.io"], hold=chain, held_too=True)
+    before = RPMS["rpm"] + "containerd.io\t0:1.7.1-1\tii \n"
+    names = ["docker-ce", "docker-ce-cli", "containerd.io"]
+    it = rpms(told, held=["docker-ce", "containerd.io"], hold=names, held_too=True)
+    told[1]["rpm"] = [(0, before, "")]
     it.run()
     assert [line for line in told[0] if "versionlock" in line] == [
-        "dnf -q versionlock delete docker-ce",
-        "dnf -q versionlock add docker-ce docker-ce-cli",
+        "dnf -q versionlock delete containerd.io docker-ce",
+        "dnf -q versionlock add docker-ce docker-ce-cli containerd.io",
     ]
-    told[1]["rpm"] = [(0, RPMS["rpm"].replace("27.4.0", "27.3.1"), "")]
-    assert "docker-ce-3:27.4.0-1, docker-ce-cli-1:27.4.0-1" in it.go_back()
-    assert told[0][-4] == "dnf -q versionlock delete docker-ce docker-ce-cli" and " install " in told[0][-2]
-    assert told[0][-1] == "dnf -q versionlock add docker-ce docker-ce-cli"
+    told[1]["rpm"] = [(0, before.replace("27.4.0", "27.3.1").replace("1.7.1", "1.7.2"), "")]
+    assert "docker-ce-3:27.4.0-1, docker-ce-cli-1:27.4.0-1, containerd.io-0:1.7.1-1" in it.go_back()
+    assert told[0][-4] == "dnf -q versionlock delete containerd.io docker-ce docker-ce-cli"
+    assert " install " in told[0][-2]
+    assert told[0][-1] == "dnf -q versionlock add docker-ce docker-ce-cli containerd.io"
+
+
+def test_what_is_locked_stays_so_where_nothing_is_installed(told):
+    rpms(told, follow=[], held=["docker-ce"], hold=["docker-ce-cli"], held_too=True).run()
+    assert [line for line in told[0] if "versionlock" in line] == ["dnf -q versionlock add docker-ce-cli"]
 
 
 def test_what_was_locked_before_is_locked_after_a_failure(told):

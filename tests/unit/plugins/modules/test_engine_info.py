@@ -75,7 +75,19 @@ def test_what_is_held_is_asked_where_it_matters(monkeypatch, asked, matters):
     params = {"version": "", "upgrade": False, "holds": False, "source": "auto", **asked}
     seen = _packages.about_packages(params, refresh=False)
     assert seen["installed"] == {"docker-ce": "0:28.0.1-1"}
-    assert seen["held"] == (["docker-ce"] if matters else [])
+    assert seen["held"] == (["docker-ce"] if matters else []) and not seen["held_error"]
+
+
+def test_why_it_is_not_known_what_is_held(monkeypatch):
+    """Of RHEL's dnf, what locks packages is a plugin."""
+    said = "No such command: versionlock. Please use /usr/bin/dnf --help"
+    monkeypatch.setattr(
+        host, "run", lambda *command, **more: (1, "", said) if "versionlock" in command else (0, "", "")
+    )
+    monkeypatch.setattr(host, "which", lambda name: name if name == "dnf" else None)
+    params = {"version": "", "upgrade": False, "holds": True, "source": "auto"}
+    error = _packages.about_packages(params, refresh=False)["held_error"]
+    assert "dnf install 'dnf-command(versionlock)'" in error and error.endswith(said)
 
 
 def test_lists_from_before_the_clock_was_set_back_are_old(tmp_path, monkeypatch):

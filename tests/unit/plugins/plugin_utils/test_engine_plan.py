@@ -44,7 +44,7 @@ def fresh():
             "os": {"id": "debian", "like": "", "version": "12", "codename": "bookworm", "name": "Debian 12"},
         },
         "packages": {
-            "manager": "apt", "installed": {}, "unfinished": [], "candidates": {}, "versions": {}, "held": [],
+            "manager": "apt", "installed": {}, "unfinished": [], "candidates": {}, "versions": {}, "held": [], "held_error": "",
             "lists_age": None, "repository": {"source": None, "key": None, "fingerprints": [], "others": {}},
         },
         "engine": {"program": None, "running": False, "static": None, "static_units": False, "another": None},

@@ -349,8 +349,19 @@ def test_holds():
     assert step["held_too"] and "containerd.io" in step["hold"], "an upgrade may take the hold away"
     all_held = vendor(held=["docker-ce", "docker-ce-cli", "containerd.io"])
     assert changed(all_held, hold="held")[0].changes == []
+    it, step = changed(all_held, hold="held", plugins=["compose"])
+    assert step["hold"] == ["docker-ce", "docker-ce-cli", "containerd.io"], "dnf and zypper let go of all for it"
+    assert it.changes == ["install docker-compose-plugin"]
     with pytest.raises(PlanError, match="no hold for arch"):
         plan(on("arch"), source="distro", hold="held")
+
+
+def test_a_hold_that_is_not_possible_is_refused_before_anything_is_installed():
+    info = on("rocky")
+    info["packages"]["held_error"] = "dnf has no command for it"
+    with pytest.raises(PlanError, match="docker_engine_hold is 'held', .* can't be read: dnf has no command"):
+        plan(info, source="docker_ce", hold="held")
+    assert plan(info, source="docker_ce", hold="released").install, "there is nothing to release"
 
 
 # -- from one source to another
