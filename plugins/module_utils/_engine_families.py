@@ -302,3 +302,8 @@ FAMILIES: dict[str, Family] = {
 
 def command(words: t.Iterable[str], limit: float) -> list[str]:
     return [word.replace("{limit}", f"{limit:.0f}") for word in words]
+
+
+def variables(family: Family, limit: float) -> dict[str, str]:
+    """The environment of its commands."""
+    return {name: value.replace("{limit}", f"{limit:.0f}") for name, value in family.environment.items()}

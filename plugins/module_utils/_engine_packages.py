@@ -20,7 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_re
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, command
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, command, variables
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_manager import HOLDS
@@ -177,8 +177,10 @@ class Installation:
         return self.family.pin.format(name=name, version=version) if self.family.pin else name
 
     def _available(self, names: t.Sequence[str]) -> dict[str, list[str]]:
-        words = command(self.family.listing, self.limit)
-        return self.family.available(host.run(*words, *names, check=False)[1]) if names else {}
+        if not names:
+            return {}
+        words, said = command(self.family.listing, self.limit), variables(self.family, self.limit)
+        return self.family.available(host.run(*words, *names, limit=self.limit + 600, environment=said, check=False)[1])
 
     def _changing(self, older: t.Sequence[str]) -> tuple[str, ...]:
         """How packages are installed that may be there, and held."""
@@ -243,8 +245,7 @@ class Installation:
         return ""
 
     def _tell(self, words: t.Sequence[str], *more: str) -> None:
-        said = {name: value.replace("{limit}", f"{self.limit:.0f}") for name, value in self.family.environment.items()}
-        told = (*command(words, self.limit), *more)
+        told, said = (*command(words, self.limit), *more), variables(self.family, self.limit)
         status, out, err = host.run(*told, limit=self.limit + 1800, environment=said, check=False)
         if status:
             verb = next((word for word in words[::-1] if word.isalpha()), words[1])

@@ -14,7 +14,12 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _download, _openpgp
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import Family, Repository, command
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import (
+    Family,
+    Repository,
+    command,
+    variables,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
@@ -71,7 +76,7 @@ def _read(step: t.Mapping[str, t.Any], family: Family, places: Repository, limit
         host.run(*places.trust, places.key_path, limit=limit)
     # Behind the verb, where all of them take options.
     words = command(family.refresh, limit) + [word.format(component=step["component"]) for word in places.only]
-    status, out, err = host.run(*words, limit=limit + 600, check=False, environment=dict(family.environment))
+    status, out, err = host.run(*words, limit=limit + 600, check=False, environment=variables(family, limit))
     lines = [line.strip() for line in (out + "\n" + err).splitlines() if line.startswith(("E:", "W:", "Err:"))]
     if status or any(word in line for line in lines for word in _REFUSED):
         return " ".join(lines[-6:]) or err.strip() or out.strip()

@@ -120,7 +120,8 @@ host:
   returned: success
   type: dict
 packages:
-  description: Installed version, candidate and versions of each package that matters, what is held, and the vendor's repository.
+  description: Installed version, candidate and versions of each package that matters, what is held, why that or the lists could not be
+    read, and the vendor's repository.
   returned: success
   type: dict
 engine:

@@ -15,11 +15,17 @@ import re
 import time
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils import _openpgp
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES, Family, command
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import (
+    FAMILIES,
+    Family,
+    command,
+    variables,
+)
 
 # The Engine's own packages by any maker, and what is in their way or needed by them
 ENGINES = ("docker-ce", "docker.io", "moby-engine", "docker")
@@ -38,10 +44,12 @@ def manager() -> str | None:
     return next((name for name, family in FAMILIES.items() if host.which(family.program)), None)
 
 
-def ask(family: Family, words: t.Iterable[str], *names: str) -> tuple[str, str]:
+def ask(family: Family, limit: float, words: t.Iterable[str], *names: str) -> tuple[str, str]:
     """What a package manager prints, and what is wrong if it says so, as it does if it knows none of the names."""
-    status, out, err = host.run(*command(words, 0), *names, check=False, environment=dict(family.environment))
-    return out, trouble.explained(host.tail(err or out)) if status else ""
+    # The limit is for what others do meanwhile; a slow host may take its time besides.
+    told, said = (*command(words, limit), *names), variables(family, limit)
+    status, out, err = host.run(*told, limit=limit + 600, environment=said, check=False)
+    return out, cfg.masked(trouble.explained(host.tail(err or out))) if status else ""
 
 
 def lists_age(family: Family) -> int | None:
@@ -62,21 +70,25 @@ def about_packages(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     name = manager()
     if name is None:
         nothing: dict[str, t.Any] = {"installed": {}, "unfinished": [], "candidates": {}, "versions": {}, "held": []}
-        return {"manager": None, **nothing, "held_error": "", "lists_age": None, "repository": None}
-    family = FAMILIES[name]
-    installed, unfinished, held = family.installed(ask(family, family.query, *PACKAGES)[0])
+        return {"manager": None, **nothing, "held_error": "", "lists_age": None, "lists_error": "", "repository": None}
+    family, limit = FAMILIES[name], params["wait_timeout"]
+    installed, unfinished, held = family.installed(ask(family, limit, family.query, *PACKAGES)[0])
     age = lists_age(family)
     engine = next((package for package in ENGINES if package in installed), None)
+    known: dict[str, list[str]] = {}
+    lists_error = held_error = ""
     matter = params["upgrade"] or engine is None or not versions.asked_for(installed[engine], params["version"])
     if matter and engine and refresh and (age is None or age > LISTS_FRESH):
-        host.run(*command(family.refresh, 60), limit=600, check=False, environment=dict(family.environment))
+        lists_error = ask(family, limit, family.refresh)[1]
         age = lists_age(family)
-    known = family.available(ask(family, family.listing, *PACKAGES)[0]) if matter and age is not None else {}
+    if matter and age is not None:
+        text, said = ask(family, limit, family.listing, *PACKAGES)
+        known = family.available(text)
+        lists_error = lists_error or ("" if known else said)
     here = {"docker-ce": "docker_ce", None: "static"}.get(engine, "distro")
     removes = params["source"] not in ("auto", "present", here)
-    held_error = ""
     if family.held and (params["holds"] or removes or matter and engine):
-        listed, held_error = ask(family, family.held)
+        listed, held_error = ask(family, limit, family.held)
         held = [package for package in PACKAGES if re.search(rf"(?<![\w-]){re.escape(package)}(?:-\d|[\s|]|$)", listed)]
     return {
         "manager": name,
@@ -87,6 +99,7 @@ def about_packages(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
         "held": held,
         "held_error": held_error,
         "lists_age": age,
+        "lists_error": lists_error,
         "repository": about_repository(family),
     }
 

@@ -235,6 +235,11 @@ def _versions(
     step = package_step(info["packages"]["manager"], archive=info["engine"].get("static"))
     if have is None:
         return {**step, "follow": chain, "version": wanted.version, "optional": list(packages.optional)}
+    unread = "" if repository else seen["lists_error"]
+    if wanted.upgrade and unread:
+        plan.warnings.append(
+            f"docker_engine_upgrade asks for the newest, and the package lists of this host don't tell which that is: {unread}"
+        )
     known = seen["versions"].get(engine, [])
     goal = next((version for version in known if versions.asked_for(version, wanted.version)), None)
     fits = versions.asked_for(have, wanted.version)
@@ -242,6 +247,11 @@ def _versions(
     if fits and not (wanted.upgrade and (repository or _is_newer(goal, have))):
         missing = [name for name in chain if name not in installed]
         return {**step, "follow": missing, "version": have} if missing else step
+    if goal is None and unread:
+        raise PlanError(
+            f"docker_engine_version is {wanted.version!r}, and {have} is installed. The package lists of this host don't "
+            f"tell what else can be had here: {unread}"
+        )
     if goal is None and not repository:
         raise PlanError(
             f"docker_engine_version is {wanted.version!r}, but {engine} can be had here in {', '.join(known[:8]) or 'no version'}"

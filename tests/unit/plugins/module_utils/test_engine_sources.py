@@ -81,6 +81,13 @@ def test_this_repository_alone_is_read(tmp_path, told, family, told_to):
     assert told[0] == [line.format(key=it.repository.key_path) for line in told_to]
 
 
+def test_a_lock_of_others_is_waited_for_when_the_repository_is_read(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(host, "run", lambda *command, **more: said.append(more.get("environment")) or (0, "", ""))
+    repository.set_up(step(), here("zypper", tmp_path), Files(), 42)
+    assert said[-1] == {"ZYPP_LOCK_TIMEOUT": "42"}
+
+
 def test_a_key_that_is_not_pinned_is_put_nowhere(apt, told, monkeypatch):
     for key in (RSA, ED25519 + RSA, "https://mirror.example.org/gpg"):
         monkeypatch.setattr(_download, "fetch", lambda url: RSA)

@@ -72,7 +72,7 @@ def test_what_is_held_is_asked_where_it_matters(monkeypatch, asked, matters):
 
     monkeypatch.setattr(host, "run", run)
     monkeypatch.setattr(host, "which", lambda name: name if name == "dnf" else None)
-    params = {"version": "", "upgrade": False, "holds": False, "source": "auto", **asked}
+    params = {"version": "", "upgrade": False, "holds": False, "source": "auto", "wait_timeout": 300, **asked}
     seen = _packages.about_packages(params, refresh=False)
     assert seen["installed"] == {"docker-ce": "0:28.0.1-1"}
     assert seen["held"] == (["docker-ce"] if matters else []) and not seen["held_error"]
@@ -85,9 +85,30 @@ def test_why_it_is_not_known_what_is_held(monkeypatch):
         host, "run", lambda *command, **more: (1, "", said) if "versionlock" in command else (0, "", "")
     )
     monkeypatch.setattr(host, "which", lambda name: name if name == "dnf" else None)
-    params = {"version": "", "upgrade": False, "holds": True, "source": "auto"}
+    params = {"version": "", "upgrade": False, "holds": True, "source": "auto", "wait_timeout": 300}
     error = _packages.about_packages(params, refresh=False)["held_error"]
     assert "dnf install 'dnf-command(versionlock)'" in error and error.endswith(said)
+
+
+@pytest.mark.parametrize("verb", ["refresh", "search"])
+def test_why_package_lists_could_not_be_read(monkeypatch, verb):
+    """An upgrade that is missed night after night has to be told."""
+    limits = []
+
+    def run(*command, limit, environment, **more):
+        limits.append((limit, environment))
+        if verb in command:
+            return 4, "", "http://jo:canary@mirror.example.org: Could not resolve host: mirror.example.org"
+        return 0, "docker\t0:27.3-1\tii \n" if "rpm" in command else "", ""
+
+    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(host, "which", lambda name: name if name == "zypper" else None)
+    monkeypatch.setattr(_packages, "lists_age", lambda family: 7200)
+    params = {"version": "", "upgrade": True, "holds": False, "source": "auto", "wait_timeout": 42}
+    seen = _packages.about_packages(params, refresh=True)
+    assert "can't resolve the name mirror.example.org" in seen["lists_error"] and "canary" not in seen["lists_error"]
+    assert {said["ZYPP_LOCK_TIMEOUT"] for dummy, said in limits} == {"42"}
+    assert min(limit for limit, dummy in limits) > 42
 
 
 def test_lists_from_before_the_clock_was_set_back_are_old(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def fresh():
         },
         "packages": {
             "manager": "apt", "installed": {}, "unfinished": [], "candidates": {}, "versions": {}, "held": [], "held_error": "",
-            "lists_age": None, "repository": {"source": None, "key": None, "fingerprints": [], "others": {}},
+            "lists_age": None, "lists_error": "", "repository": {"source": None, "key": None, "fingerprints": [], "others": {}},
         },
         "engine": {"program": None, "running": False, "static": None, "static_units": False, "another": None},
         "config": {"exists": False, "content": {}, "error": None},

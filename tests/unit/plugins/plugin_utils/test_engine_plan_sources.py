@@ -309,6 +309,19 @@ def test_a_version_that_is_not_there_is_told_with_those_that_are():
         plan(info, source="distro", version="27")
 
 
+def test_lists_that_could_not_be_read_are_told_where_they_matter():
+    info = vendor(lists_error="the mirror does not answer")
+    it, step = changed(info, upgrade=True)
+    assert step["version"] == "5:27.4.0-1" and "the mirror does not answer" in it.warnings[0]
+    assert changed(info, version="27.4")[0].warnings == [], "what is known is enough"
+    with pytest.raises(
+        PlanError, match=r"'28', and 5:27.*don't tell what else can be had here: the mirror does not answer"
+    ):
+        changed(info, version="28")
+    moved = {"repository": {**OURS["repository"], "url": "https://mirror.example.org/docker/"}}
+    assert changed(info, version="28", upgrade=True, **moved)[0].warnings == [], "lists are those of before"
+
+
 def test_a_fresh_host_gets_the_version_asked_for():
     step = plan(fresh(), **OURS, version="27.3").install["packages"]
     assert (step["follow"], step["version"]) == (["docker-ce", "docker-ce-cli"], "27.3")
