@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-# What may come after a prefix: 27.3 is not 27.30, and 28.0.0 is not 28.0.0~rc.1, but packagers number with ~3 as well.
-_BOUNDARY = r"(?=[.+-]|~\d|$)"
+# What may come after a prefix: 27.3 is not 27.30, and 28.0.0 is not 28.0.0~rc.1, but packagers number with ~3 as well, and
+# those of SUSE add _ce.
+_BOUNDARY = r"(?=[._+-]|~\d|$)"
 
 
 def asked_for(version: str, asked: str) -> bool:

@@ -25,6 +25,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ve
         ("20.10.24+dfsg1-1+deb12u1", "20.10.24", True),
         ("3:27.3.1-1.el9", "27", True),
         ("27.3.1-r0", "27.3.1", True),
+        ("0:27.5.1_ce-219.1", "27.5.1", True),
         ("27x3", "27.3", False),
     ],
 )
