@@ -128,6 +128,14 @@ def _distro(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             f"docker_engine_source is 'distro', but no package of the Engine is known for {_name(info)}. Use 'docker_ce' "
             "where the vendor has packages, 'static' with docker_engine_archive, or 'present' once an Engine is installed"
         )
+    there = packages.engine in info["packages"]["installed"]
+    if not (packages.socket or there or wanted.rootless_user) and wanted.access == "tls":
+        # What is there is looked at itself, with what others have changed about it.
+        raise PlanError(
+            f"docker_engine_access is 'tls', but the Engine of {_name(info)}'s own packages does not listen on fd://, so it could "
+            "not be reached over docker.socket. Use docker_engine_source 'static' with docker_engine_archive, 'docker_ce' with a "
+            "docker_engine_repository of your own, or docker_engine_access 'ssh' or 'local'"
+        )
     _packages(plan, wanted, info, "distro", packages, None)
 
 

@@ -28,6 +28,7 @@ class Packages(t.NamedTuple):
     needed: tuple[str, ...] = ()  # what is only recommended, but without which the Engine does not do its work
     plugins: t.Mapping[str, str] = {}
     others: tuple[str, ...] = ()  # go with the Engine when another source takes its place
+    socket: bool = True  # whether its service listens on docker.socket
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -61,6 +62,8 @@ _DEBIAN_12 = _DEBIAN._replace(plugins={})
 _DOCKER = Packages(
     "docker", plugins={"compose": "docker-compose", "buildx": "docker-buildx"}, others=("containerd", "runc")
 )
+# Its docker.socket ends with its service, and does not listen for it.
+_SUSE = _DOCKER._replace(socket=False)
 
 # The distribution's own. None says that there is none, so that ID_LIKE is not asked any more.
 DISTRO: dict[str, Packages | None] = {
@@ -74,8 +77,8 @@ DISTRO: dict[str, Packages | None] = {
     "rhel": None,
     "centos": None,
     "ol": None,
-    "suse": _DOCKER,
-    "opensuse": _DOCKER,
+    "suse": _SUSE,
+    "opensuse": _SUSE,
     "arch": _DOCKER,
     "alpine": Packages("docker", plugins={"compose": "docker-cli-compose", "buildx": "docker-cli-buildx"}),
 }

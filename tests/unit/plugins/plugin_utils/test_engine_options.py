@@ -193,7 +193,7 @@ def test_the_version_is_known_by_whatever_name_a_distribution_gives_the_package(
     info = on(system)
     info["packages"]["candidates"] = {package: "20.10.24-1"}
     with pytest.raises(PlanError, match="from 25.0 on"):
-        plan(info, source="distro", config={"log-format": "json"})
+        plan(info, source="distro", access="local", config={"log-format": "json"})
 
 
 def test_a_foreign_key_is_no_error_and_helps_ours():

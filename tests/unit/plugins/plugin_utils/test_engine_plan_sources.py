@@ -92,7 +92,7 @@ def test_the_vendors_packages_where_there_are_some(name, url, suite):
     ],
 )
 def test_the_distributions_packages_elsewhere(name, follow, optional):
-    it = plan(on(name), source="auto")
+    it = plan(on(name), source="auto", access="local")
     step = it.install["packages"]
     assert it.source == "distro"
     assert (step["follow"], step["optional"], step["repository"]) == (follow, optional, None)
@@ -124,6 +124,20 @@ def test_where_nobody_has_packages_it_says_what_is_possible(name):
 def test_a_source_that_a_system_does_not_have(name, source, said):
     with pytest.raises(PlanError, match=said):
         plan(on(name), source=source)
+
+
+@pytest.mark.parametrize("name", ["sles", "leap"])
+def test_what_could_not_be_reached_by_tls_is_not_installed(name):
+    """Once it is there its service itself is looked at, with what others have changed about it."""
+    for info in (on(name), on(name, vendor())):
+        with pytest.raises(
+            PlanError, match=f"of {name}'s own packages .*fd://.*'static' .*'docker_ce' .*'ssh' or 'local'"
+        ):
+            plan(info, source="distro")
+    assert plan(on(name), source="docker_ce", repository=MIRROR).install
+    info = on(name, done())
+    info["packages"]["installed"] = {"docker": "0:27.5.1_ce-219.1"}
+    assert plan(info, source="distro").changes == []
 
 
 MIRROR = {"url": "https://mirror.example.org/docker/"}
