@@ -6,8 +6,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import tarfile
+
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_archive as archives
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES
 from tests.beds import families
 from tests.beds.engine import container_pid, engine_pid, start_container
 from tests.beds.hosts import own_suite
@@ -20,6 +26,11 @@ PLUGINS = {"docker_engine_plugins": ["compose", "buildx"]}
 LOCK = {"dnf": "dnf -q versionlock add", "zypper": "zypper -q --non-interactive addlock"}
 LOCKS = {"dnf": "dnf -q versionlock list", "zypper": "zypper -q locks"}
 RELEASED = {"docker_engine_hold": "released"}
+BROKEN_PROGRAM = b"""#!/bin/sh
+test "$1" != --version || { echo Docker version 27.3.1, build x; exit; }
+echo 'level=fatal msg="broken for the test"' >&2
+exit 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +160,38 @@ def test_a_new_key_from_a_mirror_that_has_nothing_for_a_while(
     assert not any(repository.absent.values()), repository.absent
     assert installed(host, *ENGINE) == {"docker-ce": NEW, "docker-ce-cli": NEW, "containerd.io": OLD}
     assert container_pid(host, client, container[0]) == container[1], "the container was restarted"
+
+
+def test_an_upgrade_from_a_mirror_that_is_gone(host, play, options, repository, container, family):
+    row, gone = FAMILIES[family], "http://mirror.example.invalid"
+    keys = [repository.next_key.fingerprint]
+    there = f"{repository.url}/{FOLDERS[family]}"
+    host.ssh(f"sed -i 's,{there},{gone},' {row.repository.source_path}; rm -rf /var/cache/dnf/* /var/cache/zypp/*")
+    asked = {"docker_engine_upgrade": True, "docker_engine_wait_timeout": 3}
+    played = play(host, **options(url=gone, fingerprints=keys), **asked)
+    told = played.result("Look at the host and plan").get("warnings", [])
+    assert any("docker_engine_upgrade" in text and "mirror.example.invalid" in text for text in told), told
+    host.ssh(f"sed -i 's,{gone},{there},' {row.repository.source_path}")
+    assert not played.changed and not play(host, **options(fingerprints=keys)).changed
+
+
+def test_another_source_that_does_not_start(host, play, options, repository, release, container, tmp_path):
+    """The former packages come with the next boot again."""
+    path = tmp_path / "docker.tgz"
+    with tarfile.open(release.archive) as old, tarfile.open(path, "w:gz", compresslevel=1) as new:
+        for member in old.getmembers():
+            name = member.name.rpartition("/")[2]
+            if name == "dockerd":
+                member.size = len(BROKEN_PROGRAM)
+                new.addfile(member, io.BytesIO(BROKEN_PROGRAM))
+            elif name in archives.NEEDED:
+                new.addfile(member, old.extractfile(member))
+    given = {"source": str(path), "checksum": f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"}
+    other = {"docker_engine_source": "static", "docker_engine_archive": given, "docker_engine_interrupt": True}
+    failed = play(host, ok=False, **other)
+    assert "broken for the test" in failed.message and "former packages are back" in failed.message, failed.message
+    assert host.out("systemctl is-enabled docker.service docker.socket") == "enabled\nenabled"
+    assert not play(host, **options(fingerprints=[repository.next_key.fingerprint])).changed
 
 
 def test_pacman(bed, release, play, client, archive):
