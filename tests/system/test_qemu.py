@@ -92,6 +92,7 @@ def test_the_life_of_a_machine(machines, baked_image):
     assert machines("web1", disk_size=5).ok().value["changed"]
     second = machines.ok("web1", disk_size=5)
     assert (second["changed"], second["machine"]["state"]) == (False, "running")
+    machines.ok("web2", memory=512)
 
     # The host key was pinned before the first packet, and the login is the machine's own
     assert machines.ssh("web1", "hostname; id -un; sudo -n id -un").split() == ["web1", "debian", "root"]
@@ -110,6 +111,13 @@ def test_the_life_of_a_machine(machines, baked_image):
     machine_id = machines.ssh("web1", "cat /etc/machine-id")
     host_key = machines.ssh("web1", "cat /etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
     assert " ".join(host_key) in (machines.folder("web1") / "known_hosts").read_text()
+
+    # Two machines have nothing in common
+    both = [machines.ok(name, state="gathered")["machine"]["host_vars"] for name in ("web1", "web2")]
+    assert len({port for it in both for port in (it["ansible_port"], it["docker_host"].rpartition(":")[2])}) == 4
+    other = machines.ssh("web2", "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub")
+    assert machine_id not in other and host_key[1] not in other
+    machines.ok("web2", state="absent")
 
     assert machines.ok("web1", state="paused")["machine"]["state"] == "paused"
     assert not machines.ok("web1", state="paused")["changed"]
@@ -139,18 +147,6 @@ def test_the_life_of_a_machine(machines, baked_image):
     assert not machines.folder("web1").exists()
     assert not machines.ok("web1", state="absent")["changed"]
     assert os.stat(baked_image / "disk.raw").st_mtime_ns == before
-
-
-def test_two_machines_are_two(machines):
-    ports = set()
-    for name in ("one", "two"):
-        values = machines.ok(name, memory=512)["machine"]["host_vars"]
-        ports |= {values["ansible_port"], int(values["docker_host"].rpartition(":")[2])}
-    assert len(ports) == 4
-    identities = {machines.ssh(name, "cat /etc/machine-id /etc/ssh/*.pub") for name in ("one", "two")}
-    assert len(identities) == 2
-    for name in ("one", "two"):
-        machines.ok(name, state="absent")
 
 
 def test_killed_at_any_moment_it_ends_as_if_nothing_had_happened(ansible, machines):
