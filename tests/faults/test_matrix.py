@@ -17,7 +17,7 @@ from tests.faults import changes, report, world
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARE = 0.05
 BLIND_SHARE = 0.08  # where it is not known what was changed
-SECONDS = float(os.environ.get("MATRIX_SECONDS") or 60)  # of one core, for the cells of what was changed
+SECONDS = float(os.environ.get("MATRIX_SECONDS") or 30)  # of one core, for the cells of what was changed
 COST = {False: 0.035, True: 0.2}  # seconds of one core that a cell takes, and a dear one
 
 

@@ -194,6 +194,7 @@ def test_another_source_that_does_not_start(host, play, options, repository, rel
     assert not play(host, **options(fingerprints=[repository.next_key.fingerprint])).changed
 
 
+@pytest.mark.long
 def test_pacman(bed, release, play, client, archive):
     host = families.host(bed, "pacman")
     families.fill(host, release, OLD)
