@@ -132,6 +132,7 @@ class ActionModule(AccountAction):
             "ready": ready,
             "groups": {one["name"]: self._groups(one, records.get(one["name"])) for one in plan.wanted},
             "surplus": plan.surplus,
+            "remove_surplus": args["remove_surplus"],
             "swarm": swarm,
         }
 

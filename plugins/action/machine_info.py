@@ -43,7 +43,7 @@ class ActionModule(AccountAction):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         store = open_store(args["store"])
         matches = _machines.Filter(args["filter"]).matches if args["filter"] else None
-        names = None if args["name"] is None else list(dict.fromkeys(args["name"]))
+        names = list(dict.fromkeys(filter(None, map(str.strip, args["name"] or ())))) or None
         for name in names or ():
             _record.check_name(name)
         fleet = _fleet.id_of_fleet(args["fleet"]) if args["fleet"] else None

@@ -106,10 +106,11 @@ def misread(name: str) -> bool:
 
 
 class Settings(t.NamedTuple):
-    """What a shell makes of the settings: the options of others, and the files that the Engine's output goes to."""
+    """What a shell makes of the settings: the options of others, the files that the Engine's output goes to, and our block."""
 
     options: str
     logs: tuple[str, ...]
+    block: str | None
 
 
 _ASK = (
@@ -125,8 +126,13 @@ def settings() -> Settings:
     found = out.split("\0")
     if status or len(found) < 3:
         raise HostError(f"{SETTINGS} can't be read by a shell: {host.tail(err) or f'it ended with {status}'}")
-    ours = _options_of(block_of(host.read(SETTINGS) or ""))
-    return Settings((found[0].replace(ours, "", 1) if ours else found[0]).strip(), tuple(dict.fromkeys(found[1:3])))
+    there = block_of(host.read(SETTINGS) or "")
+    ours = _options_of(there)
+    if there and ours not in found[0]:
+        # A line behind it sets other options in their place: of the block, nothing but its comments has an effect.
+        there = "".join(line for line in there.splitlines(True) if line.startswith("#"))
+    options = found[0].replace(ours, "", 1) if ours else found[0]
+    return Settings(options.strip(), tuple(dict.fromkeys(found[1:3])), there)
 
 
 def usable() -> bool:

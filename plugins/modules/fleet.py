@@ -181,6 +181,10 @@ surplus:
   returned: with O(state=present)
   type: list
   elements: str
+remove_surplus:
+  description: Whether these are to be removed, as O(remove_surplus) says.
+  returned: with O(state=present)
+  type: bool
 swarm:
   description:
     - The nodes that the fleet's machines are, with what the roles are told for them, and those who leave a swarm, by what is

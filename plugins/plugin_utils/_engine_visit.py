@@ -131,7 +131,8 @@ class Visit:
 
     def _refusal(self, found: dict[str, t.Any]) -> str:
         """Why it did not let us be root; empty if that is not why it failed."""
-        said = _said(found)
+        # Of a host that does not know its own name, sudo says so and goes on.
+        said = re.sub(r"sudo: unable to resolve host .*", "", _said(found))
         if re.search(r"sudo: (command )?not found|sudo: No such file", said) or (
             found.get("rc") == _NOT_FOUND and re.search(r"\bsudo: ", said)
         ):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import fnmatch
 import re
@@ -91,11 +90,17 @@ def check_patterns(limit: list[str], names: t.Iterable[str]) -> None:
 
 
 def _read(fleet: t.Any) -> t.Any:
-    """As a survey or an argument gives it, machine_fleet is a text."""
-    if isinstance(fleet, str):
-        with contextlib.suppress(yaml.YAMLError):
-            return yaml.safe_load(fleet)
-    return fleet
+    """As a survey or an argument gives it, machine_fleet is a text. It may have secrets in it, and is not shown."""
+    if not isinstance(fleet, str):
+        return fleet
+    try:
+        read = yaml.safe_load(fleet)
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or "it can't be read"
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise UnknownOption("machine_fleet", f"is no YAML: {problem}{where}", "Mend that text") from None
+    return read
 
 
 def id_of_fleet(fleet: t.Any) -> str:
@@ -115,18 +120,18 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
     """The variable machine_fleet, with the counts of machine_counts put in; what is wrong is named."""
     fleet = _read(fleet)
     if not isinstance(fleet, dict):
-        raise BadOption("machine_fleet", fleet, "is no dictionary", "Give id and roles")
+        raise UnknownOption("machine_fleet", "is no dictionary", "Give id and roles")
     _refuse_unknown("machine_fleet", fleet, FLEET_KEYS)
     id = id_of_fleet(fleet)
     roles = fleet.get("roles") or {}
     if not isinstance(roles, dict):
-        raise BadOption("machine_fleet.roles", roles, "is no dictionary", "Give a dictionary from role to its machines")
+        raise UnknownOption("machine_fleet.roles", "is no dictionary", "Give a dictionary from role to its machines")
     typed = {}
     for role, one in roles.items():
         where = f"machine_fleet.roles.{role}"
         check_name(str(role))
         if not isinstance(one, dict):
-            raise BadOption(where, one, "is no dictionary", f"It may have {', '.join(ROLE_KEYS)}")
+            raise UnknownOption(where, "is no dictionary", f"It may have {', '.join(ROLE_KEYS)}")
         _refuse_unknown(where, one, ROLE_KEYS)
         one = typed[role] = {**one, **_typed(where, one)}
         one["labels"] = as_labels(f"{where}.labels", one.get("labels"))

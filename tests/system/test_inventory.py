@@ -561,7 +561,7 @@ def test_list_hosts(ansible, fleet, moody, source):
     # With an inventory, its store is listed
     path = source(store=str(fleet))
     assert named(path) == ["build", "mood1", "web1", "web2"]
-    assert named(path, machine_names="web1,ghost") == ["web1", "ghost"]
+    assert named(path, machine_names="web1, ghost") == ["web1", "ghost"]
     assert named(path, machine_names=["web2"]) == ["web2"]
     assert named(path, machine_fleet={"id": "shop", "roles": {}}) == ["web1", "web2"]
     assert "machine_limit" in ansible.playbook("list_hosts", store, "--limit", "web1", inventory=path).failed().messages

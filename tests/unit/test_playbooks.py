@@ -53,6 +53,13 @@ def test_the_first_play_is_the_guard_on_localhost(name: str) -> None:
     assert list(guard(name).hosts) == ["localhost"]
 
 
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_a_group_that_there_is_not_is_no_pattern_of_a_play(name: str) -> None:
+    """With ``host_pattern_mismatch = error`` it would end the run."""
+    hosts = [play["hosts"] for play in read(name) if "hosts" in play]
+    assert [one for one in hosts if one != "localhost" and "machine_group in groups" not in one] == []
+
+
 @pytest.mark.parametrize("limit", ["web1", "localhost"])
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_a_limit_is_refused_whatever_hosts_there_are(name: str, limit: str) -> None:

@@ -25,7 +25,8 @@ def units(waited: list[str]) -> dict[str, t.Any]:
         waited.append("The Engine is being started or stopped")
         host.until(lambda: not host.on_its_way(it.state()), _units.START_LIMIT)
         state = it.state()
-    arguments = cfg.masked(_words(openrc.settings().options))
+    settings = openrc.settings()
+    arguments = cfg.masked(_words(settings.options))
     service = {
         "exists": state["LoadState"] != "not-found",
         "load": state["LoadState"],
@@ -34,7 +35,7 @@ def units(waited: list[str]) -> dict[str, t.Any]:
         "pid": int(state.get("MainPID", 0)),
         "fragment": openrc.SCRIPT,
         "drop_ins": [openrc.SETTINGS],
-        "own_drop_in": openrc.block_of(host.read(openrc.SETTINGS) or ""),
+        "own_drop_in": settings.block,
         "exec_start": None,
         "arguments": arguments,
         "places": dict.fromkeys(arguments, openrc.SETTINGS),

@@ -49,7 +49,8 @@ def ask(family: Family, limit: float, words: t.Iterable[str], *names: str) -> tu
     # The limit is for what others do meanwhile; a slow host may take its time besides.
     told, said = (*command(words, limit), *names), variables(family, limit)
     status, out, err = host.run(*told, limit=limit + 600, environment=said, check=False)
-    return out, cfg.masked(trouble.explained(host.tail(err or out))) if status else ""
+    # dnf makecache says the cause on the one, and what came of it on the other.
+    return out, cfg.masked(trouble.explained(host.tail(f"{out}\n{err}"))) if status else ""
 
 
 def lists_age(family: Family) -> int | None:

@@ -125,12 +125,24 @@ def test_options_of_others_are_told_without_ours(places):
     (places / "settings").write_text(
         openrc.with_block('A=debug\nDOCKER_OPTS="--$A"\nDOCKER_LOGFILE=/var/log/it.log\n', openrc.block(2376))
     )
-    assert openrc.settings() == ("--debug", ("/var/log/it.log",))
+    assert openrc.settings() == ("--debug", ("/var/log/it.log",), openrc.block(2376))
     (places / "settings").unlink()
-    assert openrc.settings() == ("", (str(places / "log"),))
+    assert openrc.settings() == ("", (str(places / "log"),), None)
     (places / "settings").write_text("if\n")
     with pytest.raises(host.HostError, match="can't be read by a shell"):
         openrc.settings()
+
+
+def test_a_line_behind_ours_that_takes_its_options_away_is_seen(places):
+    """Else the next restart of the Engine would be without TLS, and no run would mend that."""
+    ours = openrc.block(2376, controllers=["192.0.2.1"])
+    path = places / "settings"
+    path.write_text(ours + 'DOCKER_OPTS="--log-level=warn"\n')
+    seen = openrc.settings()
+    assert seen.options == "--log-level=warn"
+    assert openrc.effective(seen.block) == [] and cfg.controllers_of(seen.block) == ["192.0.2.1"]
+    path.write_text(openrc.with_block(path.read_text(), ours))
+    assert openrc.settings() == ("--log-level=warn", (str(places / "log"),), ours)
 
 
 def test_what_others_export_is_found_where_it_stands(places):
@@ -227,7 +239,7 @@ def test_an_engine_that_does_not_come_up_is_told_by_its_own_last_words(service_i
     dummy, about = service_is
     log = places / "log"
     log.write_text("level=fatal of yesterday\n")
-    monkeypatch.setattr(openrc, "settings", lambda: openrc.Settings("", (str(log),)))
+    monkeypatch.setattr(openrc, "settings", lambda: openrc.Settings("", (str(log),), None))
     about["states"] = [0, 0, 3]
     tell = openrc.OpenRC._tell
 
@@ -266,8 +278,7 @@ def test_settings_of_others_stay_and_so_does_their_mode(places):
 
 
 def test_a_look_tells_it_as_of_units(service_is, places, monkeypatch):
-    monkeypatch.setattr(openrc, "settings", lambda: openrc.Settings("--mtu 1400", ()))
-    (places / "settings").write_text(openrc.block(2376))
+    monkeypatch.setattr(openrc, "settings", lambda: openrc.Settings("--mtu 1400", (), openrc.block(2376)))
     units = look.units([])
     it = units["docker.service"]
     assert (it["exists"], it["load"], it["active"]) == (True, "loaded", "active")

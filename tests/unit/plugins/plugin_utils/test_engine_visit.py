@@ -144,7 +144,17 @@ def test_why_a_host_could_not_be_looked_at(found, said):
     assert not action.commands
 
 
-@pytest.mark.parametrize("found", [NO_PYTHON, {"failed": True, "rc": 1, "msg": "/usr/bin/python3.11: not found"}])
+UNNAMED = "sudo: unable to resolve host web1: Name or service not known\n/bin/sh: 1: /usr/bin/python3: not found"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        NO_PYTHON,
+        {"failed": True, "rc": 1, "msg": "/usr/bin/python3.11: not found"},
+        {"failed": True, "rc": 127, "module_stderr": UNNAMED, "msg": "MODULE FAILURE"},
+    ],
+)
 def test_python_is_installed_where_it_is_missing(found):
     seen = {**SEEN, "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3", "other": 1}}
     action = Action(found, seen)

@@ -98,9 +98,9 @@ def test_counts_win_over_the_fleet():
 @pytest.mark.parametrize(
     ("value", "counts", "part"),
     [
-        ("shop", {}, "machine_fleet: 'shop' is no dictionary"),
+        ("shop", {}, "machine_fleet is no dictionary"),
         ({"roles": {}}, {}, "machine_fleet.id is needed"),
-        ("roles: {web: [", {}, "is no dictionary"),
+        ("roles: {web: [", {}, "machine_fleet is no YAML: expected the node content"),
         ({"id": "shop", "role": {}}, {}, "machine_fleet.role"),
         (fleet(web={"driver": "none", "cuont": 1}), {}, "machine_fleet.roles.web.cuont"),
         (fleet(web={"driver": "none", "count": "many"}), {}, "count of role web: 'many'"),
@@ -115,9 +115,16 @@ def test_counts_win_over_the_fleet():
     ],
 )
 def test_mistakes_in_a_fleet_are_named(value, counts, part):
+    """Without what may be a secret."""
     with pytest.raises(MachineError) as failure:
         _fleet.check_fleet(value, counts)
     assert part in failure.value.text()
+
+
+def test_a_text_that_is_no_yaml_is_not_shown_but_told_where():
+    with pytest.raises(MachineError, match="is no YAML: .* in line 4") as failure:
+        _fleet.check_fleet("id: shop\nroles:\n  web: {user_data: 'password: hunter2'\n other: 1", {})
+    assert "hunter2" not in failure.value.text()
 
 
 @pytest.mark.parametrize(
