@@ -273,6 +273,12 @@ MUTANTS = [
         (ANSWER, "    _chain.check_ca(_chain.path(own, pool)[1]", "    (lambda *_: 0)(_chain.path(own, pool)[1]"),
     ),
     mutant(
+        "answer-by-the-ca-that-is-left",
+        "A command that still signs by the old CA is taken at its word, and the end of the rotation locks everybody out.",
+        f"{OF_AUTHORITY}::test_while_it_is_rotated_a_command_has_to_sign_by_the_new_ca",
+        (ANSWER, "trusted = _chain.path(bundle[0], bundle)", "trusted = bundle"),
+    ),
+    mutant(
         "expired-ca-signs",
         "A CA that has ended signs for the whole fleet, and nobody reaches it any more.",
         f"{OF_AUTHORITY}::test_a_ca_that_cant_sign_it_is_refused_with_the_reason",

@@ -41,12 +41,16 @@ def check_issued(pem: str, bundle: list[x509.Certificate], request: Request, now
         said = check(own, request, now)
         if said:
             raise TlsError(f"{what} is not what was asked for: {said}")
-    said = _chain.why_not_followed(sent, bundle)
+    # While CAs are rotated, what is not above the first one is another CA, and what that signs is refused before long.
+    trusted = _chain.path(bundle[0], bundle)
+    said = _chain.why_not_followed(sent, trusted)
     if said:
         raise TlsError(
-            f"{what} does not lead to the CA certificate that was given: {said} (its issuer is {own.issuer.rfc4514_string()})"
+            f"{what} does not lead to the CA certificate that comes first in what was given, "
+            f"{bundle[0].subject.rfc4514_string()}: {said} (its issuer is {own.issuer.rfc4514_string()}). The command has to sign "
+            "by that CA or one below it, and to print the intermediates as well"
         )
-    pool = [*sent[1:], *bundle]
+    pool = [*sent[1:], *trusted]
     called = _called(own) if request.usage == "server" else ()
     use = _chain.Use(request.usage, request.names, now, called=called)
     _chain.check_ca(_chain.path(own, pool)[1], pool, use, what)
