@@ -279,6 +279,12 @@ MUTANTS = [
         (ANSWER, "trusted = _chain.path(bundle[0], bundle)", "trusted = bundle"),
     ),
     mutant(
+        "rotation-held-up-by-the-old-ca",
+        "Where a command signs, a rotation away from a CA that has expired can never go on.",
+        f"{OF_AUTHORITY}::test_of_a_ca_that_is_left_nothing_is_asked_any_more",
+        (AUTHORITY, "for one in _chain.path(certificates[0], certificates):", "for one in certificates:"),
+    ),
+    mutant(
         "expired-ca-signs",
         "A CA that has ended signs for the whole fleet, and nobody reaches it any more.",
         f"{OF_AUTHORITY}::test_a_ca_that_cant_sign_it_is_refused_with_the_reason",

@@ -63,8 +63,8 @@ class Authority:
         what = f"{self.option}_cert"
         if self.command:
             _command.find(self.command, self.path_of, f"{self.option}_command")
-            # Which of them signs, and how many CAs are between, the command knows
-            for one in certificates:
+            # Which of the chain signs, and how many CAs are between, the command knows
+            for one in _chain.path(certificates[0], certificates):
                 _chain.check_ca(one, [], use, what)
             return
         if not self.key:
@@ -181,7 +181,8 @@ def server_request(public_key: str, names: t.Iterable[str], life: datetime.timed
 
 def may_name(bundle: str, name: str) -> bool:
     """Whether this CA may vouch for this name, as far as name constraints go."""
-    return _chain.may_name(_chain.load(bundle, "The CA certificate"), name)
+    given = _chain.load(bundle, "The CA certificate")
+    return _chain.may_name(_chain.path(given[0], given), name)
 
 
 def life_of(option: str, value: str) -> datetime.timedelta:

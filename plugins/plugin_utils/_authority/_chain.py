@@ -225,6 +225,6 @@ def _below(general: x509.GeneralName, base: x509.GeneralName) -> bool:
     return not suffix or name == suffix or name.endswith("." + suffix.removeprefix("."))
 
 
-def may_name(bundle: list[x509.Certificate], name: str) -> bool:
+def may_name(chain: list[x509.Certificate], name: str) -> bool:
     """Whether the constraints of all the CAs allow this name."""
-    return all(_is_within(one, _tls._general(name)) for one in bundle)
+    return all(_is_within(one, _tls._general(name)) for one in chain)

@@ -429,6 +429,28 @@ def test_a_given_certificate_that_is_no_ca_is_refused_for_commands_too(signer, k
         dataclasses.replace(signer(), bundle=pki.make_ca("x", ca=False).bundle).check(server(key))
 
 
+def test_of_a_ca_that_is_left_nothing_is_asked_any_more(signer, key):
+    """A rotation away from it goes on, though it has expired or may not name the host."""
+    new = pki.make_ca("New")
+    for old in (
+        pki.make_ca("Old", start=-9 * DAY, end=-DAY),
+        pki.make_ca("Old", more=[(CONSTRAINED, True)]),
+        pki.make_ca("Old", key=pki.rsa_key(1024)),
+    ):
+        dataclasses.replace(signer(), bundle=new.bundle + old.bundle).check(server(key))
+        with pytest.raises(_tls.TlsError, match="CN=Old"):
+            dataclasses.replace(signer(), bundle=old.bundle + new.bundle).check(server(key))
+    constrained = pki.make_ca("Old", more=[(CONSTRAINED, True)]).bundle
+    assert _authority.may_name(new.bundle + constrained, "localhost")
+    assert not _authority.may_name(constrained + new.bundle, "localhost")
+
+
+def test_of_a_chain_each_ca_is_held_to_the_rules_for_commands_too(signer, key):
+    top = pki.make_ca("Top", start=-9 * DAY, end=-DAY)
+    with pytest.raises(_tls.TlsError, match="CN=Top expired"):
+        dataclasses.replace(signer(), bundle=pki.make_ca("x", top).bundle).check(server(key))
+
+
 @pytest.mark.parametrize("part", pki.DAMAGE)
 def test_an_answer_that_cant_be_read_is_refused(signer, key, part):
     script, answer = signer.folder / "sign", signer.folder / "answer"
