@@ -285,6 +285,12 @@ MUTANTS = [
         (AUTHORITY, "for one in _chain.path(certificates[0], certificates):", "for one in certificates:"),
     ),
     mutant(
+        "key-of-rsa-pss-signs",
+        "A CA's key that is for RSA-PSS alone signs otherwise, and no host nor client can verify it.",
+        f"{OF_AUTHORITY}::test_a_key_for_rsa_pss_alone_is_refused",
+        (CHAIN, "if one.tbs_certificate_bytes.count(PSS) >", "if 9 <"),
+    ),
+    mutant(
         "expired-ca-signs",
         "A CA that has ended signs for the whole fleet, and nobody reaches it any more.",
         f"{OF_AUTHORITY}::test_a_ca_that_cant_sign_it_is_refused_with_the_reason",

@@ -23,7 +23,7 @@ try:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
-    from cryptography.x509.oid import ExtendedKeyUsageOID
+    from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 
     USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
     WEAK = (hashes.MD5, hashes.SHA1)
@@ -32,6 +32,7 @@ try:
 except ImportError:
     pass  # _tls.missing_library() says so
 
+PSS = bytes.fromhex("06092a864886f70d01010a")  # RSA-PSS as DER names it
 CURVES = ("secp256r1", "secp384r1", "secp521r1")  # what Go's TLS knows
 
 
@@ -156,6 +157,9 @@ def _is_valid(one: x509.Certificate, use: Use) -> str | None:
 
 def _has_good_key(one: x509.Certificate, use: Use) -> str | None:
     key: t.Any = one.public_key()
+    # The library takes a key of RSA-PSS for any other RSA key; where a signature is of RSA-PSS, that is named once as well
+    if one.tbs_certificate_bytes.count(PSS) > (one.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS):
+        return "has an RSA key that is for RSA-PSS alone, which Docker does not know"
     if isinstance(key, rsa.RSAPublicKey):
         return f"has an RSA key of {key.key_size} bits: 2048 at least are needed" if key.key_size < 2048 else None
     if not isinstance(key, ec.EllipticCurvePublicKey):

@@ -20,7 +20,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
@@ -143,6 +143,35 @@ def test_a_ca_that_cant_sign_it_is_refused_with_the_reason(make, said, key):
     with pytest.raises(_tls.TlsError, match=said) as caught:
         of(make()).issue(server(key))
     assert str(caught.value).startswith("server_ca_cert: ")
+
+
+@pytest.fixture(scope="module")
+def pss(tmp_path_factory):
+    """A root whose RSA key is for RSA-PSS alone, which the library can't make."""
+    folder = tmp_path_factory.mktemp("pss")
+    for command in (
+        "genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out ca-key.pem",
+        "req -x509 -key ca-key.pem -subj /CN=PSS -days 9 -out ca.pem",
+    ):
+        subprocess.run(["openssl", *command.split()], cwd=folder, capture_output=True, check=True)
+    return pki.CA.read(folder)
+
+
+def test_a_key_for_rsa_pss_alone_is_refused(pss, signer, key):
+    below = pki.make_ca("x", pss)
+    for one in (of(pss), of(below), dataclasses.replace(signer(), bundle=pss.bundle)):
+        with pytest.raises(_tls.TlsError, match="CN=PSS has an RSA key that is for RSA-PSS alone"):
+            one.check(server(key))
+
+
+def test_a_signature_by_rsa_pss_is_fine(key):
+    """Any RSA key can sign so, and Go verifies it."""
+    own, algorithm = pki.rsa_key(2048), hashes.SHA256()
+    subject = _tls.distinguished_name({"CN": "x"})
+    builder = pki._builder(subject, subject, own.public_key(), pki.now() - DAY, pki.now() + DAY)
+    builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
+    certificate = builder.sign(own, algorithm, rsa_padding=padding.PSS(padding.MGF1(algorithm), 32))
+    of(pki.CA(certificate, own, [])).check(server(key))
 
 
 def test_a_weak_signature_is_refused_below_the_root_only():
