@@ -291,6 +291,16 @@ MUTANTS = [
         (CHAIN, "if one.tbs_certificate_bytes.count(PSS) >", "if 9 <"),
     ),
     mutant(
+        "critical-extension-taken-for-known",
+        "Go refuses each certificate below a CA with critical policy constraints: nobody reaches any host.",
+        f"{OF_AUTHORITY}::test_a_ca_that_cant_sign_it_is_refused_with_the_reason",
+        (
+            CHAIN,
+            "not isinstance(extension.value, UNDERSTOOD)",
+            "isinstance(extension.value, x509.UnrecognizedExtension)",
+        ),
+    ),
+    mutant(
         "expired-ca-signs",
         "A CA that has ended signs for the whole fleet, and nobody reaches it any more.",
         f"{OF_AUTHORITY}::test_a_ca_that_cant_sign_it_is_refused_with_the_reason",

@@ -29,6 +29,17 @@ try:
     WEAK = (hashes.MD5, hashes.SHA1)
     # What Go knows name constraints on; of others, it refuses each certificate below them if they are critical
     CONSTRAINED = (x509.DNSName, x509.IPAddress, x509.RFC822Name, x509.UniformResourceIdentifier)
+    # What both Go, of any version that is in use, and OpenSSL go on with if it is critical
+    UNDERSTOOD = (
+        *(
+            x509.BasicConstraints,
+            x509.KeyUsage,
+            x509.ExtendedKeyUsage,
+            x509.SubjectAlternativeName,
+            x509.NameConstraints,
+        ),
+        *(x509.CertificatePolicies, x509.CRLDistributionPoints),
+    )
 except ImportError:
     pass  # _tls.missing_library() says so
 
@@ -178,8 +189,9 @@ def _is_well_signed(one: x509.Certificate, use: Use) -> str | None:
 
 def _is_understood(one: x509.Certificate, use: Use) -> str | None:
     for extension in one.extensions:
-        if extension.critical and isinstance(extension.value, x509.UnrecognizedExtension):
-            return f"has a critical extension that nobody knows, {extension.oid.dotted_string}"
+        if extension.critical and not isinstance(extension.value, UNDERSTOOD):
+            oid = extension.oid
+            return f"has a critical extension that not all TLS libraries know, {oid.dotted_string} ({oid._name})"
         if extension.critical and isinstance(extension.value, x509.NameConstraints):
             both = (extension.value.permitted_subtrees, extension.value.excluded_subtrees)
             if any(not isinstance(base, CONSTRAINED) for bases in both for base in bases or []):

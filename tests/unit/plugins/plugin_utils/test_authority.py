@@ -133,7 +133,12 @@ UNFIT = {
     "names": (lambda: pki.make_ca("x", more=[(CONSTRAINED, True)]), r"may not vouch for web1 \("),
     "unknown": (
         lambda: pki.make_ca("x", more=[(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\x05\x00"), True)]),
-        "critical extension that nobody knows, 1.2.3",
+        "critical extension that not all TLS libraries know, 1.2.3",
+    ),
+    "policy constraints": (lambda: pki.make_ca("x", more=[(x509.PolicyConstraints(0, None), True)]), "libraries know, 2.5.29.36 \\(policyC"),
+    "any policy": (lambda: pki.make_ca("x", more=[(x509.InhibitAnyPolicy(0), True)]), "libraries know, 2.5.29.54 \\(inhibitA"),
+    "critical above": (
+        lambda: pki.make_ca("x", pki.make_ca("top", more=[(x509.InhibitAnyPolicy(0), True)])), "CN=top has a critical"
     ),
 }  # fmt: skip
 
@@ -143,6 +148,16 @@ def test_a_ca_that_cant_sign_it_is_refused_with_the_reason(make, said, key):
     with pytest.raises(_tls.TlsError, match=said) as caught:
         of(make()).issue(server(key))
     assert str(caught.value).startswith("server_ca_cert: ")
+
+
+def test_critical_extensions_that_all_know_are_fine(key):
+    policies = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("2.23.140.1.2.1"), None)])
+    points = x509.CRLDistributionPoints(
+        [x509.DistributionPoint([x509.UniformResourceIdentifier("http://acme.example/crl")], None, None, None)]
+    )
+    for extension in (policies, points, x509.ExtendedKeyUsage([_chain.USAGES["server"]])):
+        of(pki.make_ca("x", more=[(extension, True)])).check(server(key))
+    of(pki.make_ca("x", more=[(x509.InhibitAnyPolicy(0), False)])).check(server(key))
 
 
 @pytest.fixture(scope="module")
