@@ -13,6 +13,7 @@ description:
     certificates, and the client's pair that they have signed.
   - A CA that can't sign what is wanted of it is refused, with the reason, before anything is written.
   - Renews the client's certificate when a third of its life is left.
+  - If other certificates follow the first one than before, the store takes them over, unless a rotation is under way.
   - A store whose machines work with another CA is left alone, since they would be locked out. The playbook
     C(dockyard.machine.rotate_certs) lets them change over.
   - Runs on the controller, whatever the connection of the task's host, and never with become.

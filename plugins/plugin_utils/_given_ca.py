@@ -17,7 +17,13 @@ from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
-from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import CLIENT_CERT, CLIENT_KEY, SIDES, Files
+from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import (
+    CLIENT_CERT,
+    CLIENT_KEY,
+    MARK,
+    SIDES,
+    Files,
+)
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._authority import Authority
 
@@ -80,9 +86,7 @@ class GivenCA:
 
     def taken_over(self, files: Files) -> Files | None:
         """The files of a store in which it signs, with what is due renewed; None, if nothing is."""
-        after = dict(files)
-        if self.keep_keys:
-            after.update(self._keys())
+        after = self._with_changes(files)
         if "client" in self.sides and self._why_renew(after):
             after = self._signed(after)
         return after if after != files else None
@@ -93,8 +97,8 @@ class GivenCA:
 
     def is_due(self, files: Files) -> bool:
         """Whether taken_over() would change anything."""
-        keys = self._keys() if self.keep_keys else {}
-        return {**files, **keys} != files or ("client" in self.sides and bool(self._why_renew(files)))
+        after = self._with_changes(files)
+        return after != files or ("client" in self.sides and bool(self._why_renew(after)))
 
     def renewed(self, files: Files) -> Files | None:
         """The client's certificate anew, by who signs here; None, if that is the store's own CA."""
@@ -111,10 +115,23 @@ class GivenCA:
             found.pop(f"{side}-ca-key.pem", None)
         return {**found, **(self._keys() if self.keep_keys else {})}
 
+    def _with_changes(self, files: Files) -> Files:
+        """With what is given now of the CAs that sign already. In a rotation, their files hold those that are left, too."""
+        found = {**files, **(self._keys() if self.keep_keys else {})}
+        for side, authority in () if MARK in files else self.sides.items():
+            name = f"{side}-ca.pem"
+            trusted = self._trusted(side, authority, files[name])
+            if not _tls.same_certificates(trusted, files[name]):
+                found[name] = trusted
+        return found
+
     @staticmethod
-    def _trusted(side: str, authority: Authority) -> str:
-        # Engines must accept the clients of this CA, and not all that a root above it has ever signed for somebody.
-        return _tls.first(authority.bundle) if side == "client" and authority.key else authority.bundle
+    def _trusted(side: str, authority: Authority, before: str = "") -> str:
+        # Engines must accept the clients of this CA, and not all that a root above it has ever signed for somebody. A run that
+        # has nothing to sign may leave out by what it is signed.
+        alone = _tls.first(authority.bundle)
+        by_key = authority.key or (not authority.command and before == alone)
+        return alone if side == "client" and by_key else authority.bundle
 
     def _keys(self) -> Files:
         return {f"{side}-ca-key.pem": one.key for side, one in self.sides.items() if one.key}

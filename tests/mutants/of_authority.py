@@ -33,7 +33,7 @@ MUTANTS = [
         "engines-trust-the-root-of-clients",
         "Whoever has a certificate for clients from anybody below that root is root on the fleet.",
         f"{OF_GIVEN}::test_a_store_of_given_authorities_has_no_key_of_theirs",
-        (GIVEN, 'if side == "client" and authority.key else authority.bundle', "if False else authority.bundle"),
+        (GIVEN, 'if side == "client" and by_key else authority.bundle', "if False else authority.bundle"),
     ),
     mutant(
         "given-key-kept",
@@ -299,6 +299,24 @@ MUTANTS = [
             "not isinstance(extension.value, UNDERSTOOD)",
             "isinstance(extension.value, x509.UnrecognizedExtension)",
         ),
+    ),
+    mutant(
+        "corrected-bundle-ignored",
+        "Who takes the root out of the CA of clients is told that all is well, and each client of that root is root on the hosts.",
+        f"{OF_GIVEN}::test_a_corrected_bundle_of_clients_takes_the_place_of_the_one_before",
+        (GIVEN, "if not _tls.same_certificates(trusted, files[name]):", "if False:"),
+    ),
+    mutant(
+        "ca-that-is-left-dropped-early",
+        "In a rotation, create_hosts takes the old CA away from those that still need it.",
+        f"{OF_GIVEN}::test_in_a_rotation_the_ca_that_is_left_stays_trusted",
+        (GIVEN, "in () if MARK in files else self.sides.items():", "in self.sides.items():"),
+    ),
+    mutant(
+        "root-of-clients-trusted-for-want-of-a-key",
+        "A run without the CA's key, since there is nothing to sign, lets each client of the root in.",
+        f"{OF_GIVEN}::test_engines_trust_no_root_of_clients_because_a_run_had_no_key",
+        (GIVEN, "by_key = authority.key or (not authority.command and before == alone)", "by_key = authority.key"),
     ),
     mutant(
         "expired-ca-signs",

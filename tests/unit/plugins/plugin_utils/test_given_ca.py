@@ -189,6 +189,83 @@ def test_another_ca_comes_by_a_rotation_and_not_otherwise(store, take, options, 
     assert store.ca_files()["client-cert.pem"] != before
 
 
+def by_command(ca, folder):
+    ca.save(folder)
+    return [sys.executable, pki.__file__, str(folder)]
+
+
+def test_a_corrected_bundle_of_clients_takes_the_place_of_the_one_before(store, take, acme, tmp_path):
+    """Of a CA that is given with its root, each client of that root is let in."""
+    given = {"client_ca_cert": acme["client"].bundle, "client_ca_command": by_command(acme["client"], tmp_path / "it")}
+    take(**given)
+    add_machine(store)
+    store.give_client_pair("web1")
+    before = store.ca_files()
+    assert before["client-ca.pem"] == acme["client"].bundle
+    corrected = {**given, "client_ca_cert": pki.pem(acme["client"].certificate)}
+    asked = tmp_path / "it" / "asked"
+    count = len(asked.read_text().splitlines())
+    assert take(check=True, **corrected)["changed"] and store.ca_files() == before
+    assert take(**corrected)["changed"]
+    after = store.ca_files()
+    assert [name for name in after if after[name] != before[name]] == ["client-ca.pem"]
+    assert after["client-ca.pem"] == corrected["client_ca_cert"]
+    assert _ca.trust_id(after) != _ca.trust_id(before), "hosts take it over"
+    assert len(asked.read_text().splitlines()) == count, "the client's certificate will do"
+    for check in (True, False):
+        assert not take(check=check, **corrected)["changed"]
+
+
+def test_a_pair_that_the_corrected_bundle_does_not_let_in_is_signed_anew_or_all_stays(store, take, tmp_path):
+    root = pki.make_ca("Root", pathlen=1)
+    one, other = (pki.make_ca(name, root, pathlen=0) for name in ("One", "Other"))
+    given = {"client_ca_cert": one.bundle, "client_ca_command": by_command(other, tmp_path / "it")}
+    take(**given)
+    before = store.ca_files()
+    alone = {"client_ca_cert": pki.pem(one.certificate)}
+    for corrected, said in ((alone, "client_ca_key is needed"), ({**given, **alone}, "issuer is CN=Other")):
+        with pytest.raises(MachineError, match=said):
+            take(**corrected)
+        assert store.ca_files() == before
+    one.save(tmp_path / "it")
+    assert take(**{**given, **alone})["changed"]
+    after = store.ca_files()
+    assert after["client-ca.pem"] == alone["client_ca_cert"]
+    assert pki.issued_by(after["client-cert.pem"], after["client-ca.pem"])
+
+
+def test_a_root_that_is_added_later_reaches_the_clients(store, take, options, acme):
+    alone = {**options, "server_ca_cert": pki.pem(acme["server"].certificate)}
+    take(**alone)
+    assert take(check=True, **options)["changed"] and take(**options)["changed"]
+    assert store.ca_files()["server-ca.pem"] == acme["server"].bundle
+    assert not take(**options)["changed"]
+
+
+def test_engines_trust_no_root_of_clients_because_a_run_had_no_key(store, take, options, acme):
+    take(**options)
+    before = store.ca_files()
+    without_key = {name: value for name, value in options.items() if not name.endswith("_key")}
+    for check in (True, False):
+        assert not take(check=check, **without_key)["changed"]
+    assert store.ca_files() == before
+
+
+@pytest.mark.parametrize("side", _ca.SIDES)
+def test_in_a_rotation_the_ca_that_is_left_stays_trusted(store, take, options, side):
+    take(**options)
+    add_machine(store)
+    store.give_client_pair("web1")
+    new = pki.make_ca("New")
+    coming = {f"{side}_ca_cert": new.bundle, f"{side}_ca_key": new.key_pem}
+    Run(store, "ca", given=GivenCA.of(DataLoader(), {**DEFAULTS, **options, **coming})).go_on()
+    before = store.ca_files()
+    assert _ca.rotation(before).step.name == "hosts"
+    for check in (True, False):
+        assert not take(check=check, **coming)["changed"]
+    assert store.ca_files() == before
+
+
 def test_a_command_is_asked_once_and_not_in_a_check(store, take, acme, tmp_path):
     for side, ca in acme.items():
         ca.save(tmp_path / side)
