@@ -48,6 +48,7 @@ class Item(t.NamedTuple):
     check: Check
     remedy: str
     reason: str = ""  # why the role leaves it so, where its defaults don't pass
+    place: str = ""  # what the remedy needs the path of
 
 
 # -- kinds of checks
@@ -150,9 +151,18 @@ def _live_restore(seen: Seen) -> Outcome:
     return PASS if on else FAIL, f"live-restore is {'on' if on else 'off'}"
 
 
+def _log_level(seen: Seen) -> Outcome:
+    if seen.settings.get("debug") is True:
+        return FAIL, "debug is on, whatever log-level says"
+    return setting("log-level", lambda v: v in (None, "info"))(seen)
+
+
+_SILENT = (MANUAL, "the Engine does not answer: start it, and look again")
+
+
 def _storage(seen: Seen) -> Outcome:
     driver = seen.info.get("Driver")
-    return FAIL if driver == "aufs" else PASS, f"the storage driver is {driver}"
+    return (FAIL if driver == "aufs" else PASS, f"the storage driver is {driver}") if seen.info else _SILENT
 
 
 def _seccomp(seen: Seen) -> Outcome:
@@ -162,7 +172,7 @@ def _seccomp(seen: Seen) -> Outcome:
 
 def _experimental(seen: Seen) -> Outcome:
     on = bool(seen.info.get("ExperimentalBuild"))
-    return FAIL if on else PASS, f"experimental features are {'on' if on else 'off'}"
+    return (FAIL if on else PASS, f"experimental features are {'on' if on else 'off'}") if seen.info else _SILENT
 
 
 # -- the items
@@ -204,7 +214,7 @@ ITEMS = (
         "take out of the group docker who is not as good as root",
     ),
     *(
-        Item(f"1.1.{number}", f"auditd watches {name}", audited(name), _AUDIT.format(name), _AUDIT_REASON)
+        Item(f"1.1.{number}", f"auditd watches {name}", audited(name), _AUDIT, _AUDIT_REASON, name)
         for number, name in enumerate(_AUDITED, 3)
     ),
     Item("1.2.1", "The host is hardened", _by_hand("OperatingSystem"), "follow a guide for its operating system"),
@@ -220,8 +230,8 @@ ITEMS = (
         "containers that talk over the default bridge would stop to; networks of one's own are apart anyway",
     ),
     Item(
-        *("2.3", "The log level is info", setting("log-level", lambda v: v in (None, "info"))),
-        "take log-level out, or set it to info",
+        *("2.3", "The log level is info", _log_level),
+        "take debug out, and log-level, or set that to info",
     ),
     Item(
         "2.4", "The Engine may write firewall rules", setting("iptables", lambda v: v is not False), "take iptables out"
@@ -304,7 +314,8 @@ def report(seen: Seen, accepted: t.Iterable[str] = ()) -> list[dict[str, t.Any]]
         status, found = item.check(seen)
         line: dict[str, t.Any] = {"id": item.id, "title": item.title, "status": status, "found": found}
         if status == FAIL:
-            line.update(remedy=item.remedy, accepted=item.id in agreed)
+            remedy = item.remedy.format(seen.path(item.place)) if item.place else item.remedy
+            line.update(remedy=remedy, accepted=item.id in agreed)
             if item.reason:
                 line["reason"] = item.reason
         lines.append(line)

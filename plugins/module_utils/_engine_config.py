@@ -63,6 +63,8 @@ _KEYS = {
     "--cluster-store-opt": "cluster-store-opts",
     "--node-generic-resource": "node-generic-resources",
 }
+# Each of their arguments counts, and not the last one alone
+LISTS = frozenset(key for name, key in _KEYS.items() if name.startswith("--"))
 
 
 # -- daemon.json
@@ -188,31 +190,36 @@ def arguments_of(command: str, environment: t.Mapping[str, str] | None = None) -
     return words
 
 
+def _key(word: str) -> str | None:
+    """The daemon.json key that an argument sets, if it is a flag."""
+    name = word.split("=", 1)[0]
+    return _KEYS.get(name, name[2:]) if name.startswith("--") else _KEYS.get(name[:2])
+
+
 def keys_of(arguments: t.Sequence[str]) -> dict[str, str]:
     """The daemon.json keys that a command line sets already, and the argument that does."""
-    found: dict[str, str] = {}
-    for word in arguments:
-        name = word.split("=", 1)[0]
-        short = name[:2]
-        if name.startswith("--"):
-            found[_KEYS.get(name, name[2:])] = word
-        elif short in _KEYS:
-            found[_KEYS[short]] = word
+    keyed = ((_key(word), word) for word in arguments)
+    return {key: word for key, word in keyed if key}
+
+
+def values_of(arguments: t.Sequence[str]) -> dict[str, list[str]]:
+    """What a command line sets the keys of daemon.json to, in order; a flag without a value has an empty one."""
+    found: dict[str, list[str]] = {}
+    for number, word in enumerate(arguments, 1):
+        key, after = _key(word), next(iter(arguments[number:]), "-")
+        if not key:
+            continue
+        value = word.partition("=")[2] if word.startswith("--") else word[2:].lstrip("=")
+        # The Engine takes no words but flags and their values, so one that is no flag belongs to the flag before it.
+        if not value and "=" not in word and (not after.startswith("-") or after[1:].isdigit()):
+            value = after
+        found.setdefault(key, []).append(value)
     return found
 
 
 def host_arguments(arguments: t.Sequence[str]) -> list[str]:
     """The addresses that a command line listens on."""
-    found = []
-    words = iter(arguments)
-    for word in words:
-        if word in ("-H", "--host"):
-            found.append(next(words, ""))
-        elif word.startswith("--host="):
-            found.append(word[7:])
-        elif word.startswith("-H") and not word.startswith("--"):
-            found.append(word[2:].lstrip("="))
-    return found
+    return values_of(arguments).get("hosts", [])
 
 
 def service_drop_in(exec_start: str | None, tls: bool, environment: bool) -> str | None:

@@ -109,9 +109,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _units
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _units
 
 PROGRAMS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2", "runc")
 TLS_FILES = ("tlscacert", "tlscert", "tlskey")
@@ -124,9 +125,16 @@ def look() -> benchmark.Seen:
     units = host.show("docker.service", "docker.socket")
     files = {name: _files(unit) for name, unit in units.items()}
     arguments = _units.command_of(files.get("docker.service", []))["arguments"]
-    settings = settings_of(cfg.parse_config(host.read(cfg.CONFIG_PATH) or ""), arguments)
+    configuration = _engine.about_config()
+    if configuration["error"]:
+        raise host.HostError(
+            f"{cfg.CONFIG_PATH} is no configuration that the Engine would start with ({configuration['error']}). Correct it, or "
+            "remove it"
+        )
+    config = configuration["content"]
+    settings = settings_of(config, arguments)
     listening = [value for value, dummy in cfg.placed(files.get("docker.socket", []), "Socket", "ListenStream")]
-    hosts = [*cfg.host_arguments(arguments), *(settings.get("hosts") or [])]
+    hosts = [*cfg.host_arguments(arguments), *(config.get("hosts") or [])]
     information = (
         host.ask("/info", limit=30) if units.get("docker.service", {}).get("ActiveState") == "active" else None
     )
@@ -134,19 +142,19 @@ def look() -> benchmark.Seen:
     places.update({name: unit.get("FragmentPath") or name for name, unit in units.items()})
     places.update({name: str(settings[name]) for name in TLS_FILES if name in settings})
     places["containerd.sock"] = "/run/containerd/containerd.sock"
-    places["data-root"] = (information or {}).get("DockerRootDir") or str(
-        settings.get("data-root") or "/var/lib/docker"
-    )
+    # With remapped users, the Engine itself names a folder of theirs that is below it.
+    default = (information or {}).get("DockerRootDir") if host.OWNER else None
+    places["data-root"] = isolation.data_root(config, arguments, default or isolation.DATA_ROOT)
     return benchmark.Seen(
         settings=settings,
         info=information or {},
         listens=any(not one.startswith(("/", "@")) for one in listening)
-        or any(one.startswith("tcp:") for one in hosts),
+        or any(not one.startswith(("unix:", "fd:", "npipe:")) for one in hosts if one),
         places=places,
         files=files_of([*places.values(), *FIXED, *glob.glob("/etc/docker/certs.d/**", recursive=True)]),
         audit=audit_rules(),
         members=members_of("docker"),
-        own_file_system=os.path.ismount(places["data-root"]),
+        own_file_system=os.path.ismount(os.path.realpath(places["data-root"])),
     )
 
 
@@ -164,9 +172,9 @@ def _files(unit: dict[str, str]) -> list[tuple[str, str]]:
 def settings_of(config: dict[str, t.Any], arguments: list[str]) -> dict[str, t.Any]:
     """daemon.json with what the command line sets beside it."""
     found = dict(config)
-    for key, word in cfg.keys_of(arguments).items():
-        value = word.split("=", 1)[1] if "=" in word else "true"
-        found.setdefault(key, {"true": True, "false": False}.get(value, value) if key != "hosts" else None)
+    for key, values in cfg.values_of(arguments).items():
+        last = {"": True, "true": True, "false": False}.get(values[-1], values[-1])
+        found.setdefault(key, values if key in cfg.LISTS else last)
     return found
 
 

@@ -38,6 +38,16 @@ MUTANTS = [
         (ACCESS, 'info["rootless"]["unit"] if wanted.rootless_user else info', "info"),
     ),
     mutant(
+        "port-without-a-scheme-not-seen",
+        "The benchmark passes a host whose Engine lets everybody in without TLS, by -H :2375.",
+        "unit/plugins/module_utils/test_engine_benchmark.py::test_an_address_without_a_scheme_is_one_of_tcp",
+        (
+            "plugins/modules/engine_benchmark.py",
+            'any(not one.startswith(("unix:", "fd:", "npipe:")) for one in hosts if one)',
+            'any(one.startswith("tcp:") for one in hosts)',
+        ),
+    ),
+    mutant(
         "files-of-others-go-with-ours",
         "An Engine that listens with TLS by the configuration of others loses its key, and does not start again.",
         "unit/plugins/plugin_utils/test_engine_plan.py::test_tls_files_of_others_stay",

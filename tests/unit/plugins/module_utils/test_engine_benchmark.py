@@ -9,6 +9,7 @@ import pathlib
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
@@ -54,6 +55,7 @@ def test_what_the_role_leaves_has_its_reason_in_the_docs():
     [
         ("2.2", {}, "fail"), ("2.2", {"icc": False}, "pass"),
         ("2.3", {}, "pass"), ("2.3", {"log-level": "debug"}, "fail"),
+        ("2.3", {"debug": True}, "fail"), ("2.3", {"debug": True, "log-level": "info"}, "fail"), ("2.3", {"debug": False}, "pass"),
         ("2.4", {}, "pass"), ("2.4", {"iptables": False}, "fail"),
         ("2.5", {"insecure-registries": ["r:5000"]}, "fail"), ("2.5", {"insecure-registries": []}, "pass"),
         ("2.8", {"default-ulimits": {"nofile": {}}}, "pass"),
@@ -78,6 +80,7 @@ def test_settings(number, settings, status):
         ("2.15", {"Swarm": {"LocalNodeState": "active"}}, "not_applicable"),
         ("2.17", {"SecurityOptions": ["name=seccomp,profile=default"]}, "pass"),
         ("2.17", {"SecurityOptions": ["name=seccomp,profile=unconfined"]}, "fail"), ("2.17", {}, "fail"),
+        ("2.6", {}, "manual"), ("2.18", {}, "manual"), ("2.18", {"ExperimentalBuild": False}, "pass"),
         ("2.18", {"ExperimentalBuild": True}, "fail"), ("1.2.2", {"ServerVersion": "27.3"}, "manual"),
     ],
 )  # fmt: skip
@@ -110,6 +113,15 @@ def test_audit():
         assert outcome("1.1.6", audit=[rule], **there) == "pass"
 
 
+def test_what_helps_against_a_missing_rule_names_the_path():
+    """auditctl refuses any other."""
+    there = {"dockerd": "/usr/bin/dockerd", "data-root": "/srv/docker"}
+    files = dict.fromkeys(["/etc/docker", *there.values()], benchmark.File("root:root", 0o755))
+    lines = {line["id"]: line for line in benchmark.report(seen(places=there, files=files))}
+    for number, path in (("1.1.3", "/usr/bin/dockerd"), ("1.1.5", "/srv/docker"), ("1.1.6", "/etc/docker")):
+        assert f"'-w {path} -p rwxa -k docker'" in lines[number]["remedy"]
+
+
 def test_a_failure_says_what_helps_why_and_whether_it_is_accepted():
     lines = {line["id"]: line for line in benchmark.report(seen(), ["2.2"])}
     assert lines["2.2"]["accepted"] is True and lines["2.14"]["accepted"] is False
@@ -121,7 +133,21 @@ def test_settings_of_the_command_line_count_as_well():
     found = engine_benchmark.settings_of(
         {"debug": True}, ["dockerd", "--icc=false", "--tlsverify", "--log-level=warn", "-H", "fd://"]
     )
-    assert found == {"debug": True, "icc": False, "tlsverify": True, "log-level": "warn", "hosts": None}
+    assert found == {"debug": True, "icc": False, "tlsverify": True, "log-level": "warn", "hosts": ["fd://"]}
+
+
+def test_values_that_are_words_of_their_own_count_as_well():
+    words = "dockerd --log-level info --log-driver json-file --storage-opt dm.basesize=20G --storage-opt x=y --cgroup-parent /docker"
+    found = engine_benchmark.settings_of({}, [*words.split(), "--tlscacert", "/x", "-D", "--live-restore"])
+    assert found == {
+        "log-level": "info",
+        "log-driver": "json-file",
+        "storage-opts": ["dm.basesize=20G", "x=y"],
+        "cgroup-parent": "/docker",
+        "tlscacert": "/x",
+        "debug": True,
+        "live-restore": True,
+    }
 
 
 @pytest.fixture
@@ -146,6 +172,41 @@ def test_options_from_a_file_of_the_unit_count_as_well(units, tmp_path):
     found = engine_benchmark.look()
     status = {line["id"]: line["status"] for line in benchmark.report(found)}
     assert found.listens and (status["2.7"], status["2.5"]) == ("fail", "fail")
+
+
+@pytest.mark.parametrize(
+    ("address", "listens"),
+    [("0.0.0.0:2375", True), (":2375", True), ("tcp://[::]:2375", True), ("[::]:2375", True), ("unix:///run/x.sock", False),
+     ("fd://", False), ("npipe:////./pipe/x", False)],
+)  # fmt: skip
+def test_an_address_without_a_scheme_is_one_of_tcp(units, address, listens):
+    units.write_text(f"[Service]\nExecStart=/usr/bin/dockerd -H {address}\n")
+    assert engine_benchmark.look().listens is listens
+
+
+def test_with_remapped_users_the_data_are_where_they_were_configured(units, tmp_path, monkeypatch):
+    root, mounted = tmp_path / "root", tmp_path / "mounted"
+    mounted.mkdir()
+    root.symlink_to(mounted)
+    units.write_text(f"[Service]\nExecStart=/usr/bin/dockerd -H fd:// --data-root {root}\n")
+    about = {"FragmentPath": str(units), "ActiveState": "active"}
+    monkeypatch.setattr(host, "show", lambda *names: {"docker.service": about})
+    information = {"DockerRootDir": f"{mounted}/100000.100000", "SecurityOptions": ["name=userns"]}
+    monkeypatch.setattr(host, "ask", lambda question, limit=10: information)
+    monkeypatch.setattr(engine_benchmark, "audit_rules", lambda: [f"-w {root} -p rwxa -k docker"])
+    monkeypatch.setattr(engine_benchmark.os.path, "ismount", lambda path: path == str(mounted))
+    status = {line["id"]: line["status"] for line in benchmark.report(engine_benchmark.look())}
+    assert (status["1.1.1"], status["1.1.5"]) == ("pass", "pass")
+
+
+@pytest.mark.parametrize("content, said", [(None, "a folder"), ("{", "line 1")])
+def test_a_configuration_that_cant_be_read_is_told(units, tmp_path, monkeypatch, content, said):
+    path = tmp_path / "daemon.json"
+    path.write_text(content) if content else path.mkdir()
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(path))
+    units.write_text("[Service]\nExecStart=/usr/bin/dockerd -H fd://\n")
+    with pytest.raises(host.HostError, match=f"{path} .*{said}.* remove it"):
+        engine_benchmark.look()
 
 
 def test_an_engine_without_root_is_the_one_that_is_looked_at(units, monkeypatch):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 
 import pytest
@@ -67,6 +68,24 @@ def test_arguments_and_their_keys():
     assert cfg.host_arguments(words) == ["fd://", "tcp://0.0.0.0:2376"]
     assert cfg.host_arguments(["-Hfd://", "--host=unix:///x", "-H=fd://y"]) == ["fd://", "unix:///x", "fd://y"]
     assert "DOCKER_OPTS" not in " ".join(cfg.arguments_of(DEBIAN))
+
+
+def test_the_values_of_arguments():
+    words = shlex.split(
+        "dockerd -D --log-level info --icc=false --label a=b --label='c d' -l warn --oom-score-adjust -500 --tlsverify -H fd:// "
+        "-Htcp://x --seccomp-profile= --debug"
+    )
+    assert cfg.values_of(words) == {
+        "debug": ["", ""],
+        "log-level": ["info", "warn"],
+        "icc": ["false"],
+        "labels": ["a=b", "c d"],
+        "tlsverify": [""],
+        "oom-score-adjust": ["-500"],
+        "hosts": ["fd://", "tcp://x"],
+        "seccomp-profile": [""],
+    }
+    assert cfg.values_of(["--log-level"]) == {"log-level": [""]}
 
 
 def test_drop_in_keeps_the_units_command():
