@@ -38,6 +38,7 @@ PACKAGES = (
     *("rootlesskit", "slirp4netns", "uidmap", "dbus-user-session", "fuse-overlayfs"),
 )
 LISTS_FRESH = 3600  # seconds for which the package lists need no update
+NO_LISTS = ("lock", "expired_repos.json", ".gpgkeyschecked.yum")  # beside them, and written without one being read
 
 
 def manager() -> str | None:
@@ -60,7 +61,7 @@ def lists_age(family: Family) -> int | None:
         for name in files:
             # Their modification times are the server's; the change times are this host's.
             with contextlib.suppress(OSError):
-                ages.append(os.stat(os.path.join(folder, name)).st_ctime if name != "lock" else 0)
+                ages.append(os.stat(os.path.join(folder, name)).st_ctime if name not in NO_LISTS else 0)
     newest = max(ages, default=0)
     # A time to come is from before the clock was set back: such lists are as good as old.
     return abs(int(time.time() - newest)) if newest else None

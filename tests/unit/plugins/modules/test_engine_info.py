@@ -114,8 +114,9 @@ def test_why_package_lists_could_not_be_read(monkeypatch, verb):
 def test_lists_from_before_the_clock_was_set_back_are_old(tmp_path, monkeypatch):
     family = families.FAMILIES["apt"]._replace(lists=(str(tmp_path / "none"), str(tmp_path)))
     assert _packages.lists_age(family) is None
-    (tmp_path / "lock").touch()
-    assert _packages.lists_age(family) is None
+    for name in ("lock", ".gpgkeyschecked.yum"):
+        (tmp_path / name).touch()
+        assert _packages.lists_age(family) is None
     (tmp_path / "list").touch()
     now = time.time()
     for ahead in (3600, -3600):
