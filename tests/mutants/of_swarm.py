@@ -24,6 +24,12 @@ MUTANTS = [
         (PLAN, "if seen.missing:", "if seen.missing and not managers:"),
     ),
     mutant(
+        "swarm-begins-beside-a-kept-manager",
+        "The manager that is left as it is has its Engine stopped today: then there are two swarms.",
+        f"{TESTS}::test_no_second_swarm_beside_a_kept_manager_that_does_not_tell_of_its_own",
+        (CHECKS, "if kept and new and not plan.unlock:", "if kept and new and plan.unlock:"),
+    ),
+    mutant(
         "swarm-takes-a-foreign-node-for-ours",
         "A host of another team's swarm would be planned as if it were ours.",
         f"{TESTS}::test_another_swarm_is_never_left_nor_taken_for_ours",

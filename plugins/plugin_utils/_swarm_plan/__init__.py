@@ -63,6 +63,7 @@ def make_plan(
     going = {host: nodes[host] for host, wish in wishes.items() if wish.state == "absent"}
     _checks.check_hosts(plan, wishes, nodes, cluster, seen)
     if cluster is None:
+        _checks.refuse_without_kept(plan, wishes, seen)
         _plan_init(plan, wanted, seen)
     _plan_joins(plan, wanted, seen)
     plan.leaving = _leaving.plan_leaving(cluster, going, seen.looks, may_end)

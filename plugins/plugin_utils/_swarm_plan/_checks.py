@@ -110,6 +110,38 @@ def check_hosts(
     _refuse_to_adopt(wishes, nodes, cluster)
 
 
+def refuse_without_kept(plan: Plan, wishes: dict[str, Wish], seen: Seen) -> None:
+    """Hosts that are there to tell of the swarm, and don't: a new one would be a second one."""
+    kept = [host for host, wish in wishes.items() if wish.state == "kept"]
+    new = [
+        host
+        for host, look in seen.looks.items()
+        if look.inactive and host in wishes and wishes[host].state == "present"
+    ]
+    if kept and new and not plan.unlock:  # those that are unlocked may tell
+        said = messages_of(seen.answers)
+        states = "; ".join(f"{host}: {_silence(seen.looks.get(host), said.get(host))}" for host in kept)
+        raise MachineError(
+            f"{', '.join(new)} can't be let into a swarm: none of the hosts that are to tell of it (docker_swarm_state 'kept') does "
+            f"so ({states}). A new one might be a second one, and none was begun",
+            code="no_answer",
+            remedy="Let a manager among them answer: start its Engine, unlock it (docker swarm unlock), bring back the other managers, "
+            "or install the Docker SDK for Python on it; then run this again. If they are in no swarm any longer, leave them out, or "
+            "let them be 'present'",
+        )
+
+
+def _silence(look: Local | None, message: str | None) -> str:
+    """Why a host does not tell of its swarm."""
+    if look is None:
+        return "it can't be reached"
+    if not look.running:
+        return "its Engine does not answer"
+    if look.state == "active" and look.manager:
+        return look.error or message or "it does not answer as a manager"
+    return f"its Engine says {look.state}" + (f", {look.error}" if look.error else "")
+
+
 def _refuse_copy(host: str, look: Local, wishes: dict[str, Wish], node: Node | None) -> None:
     """A host that says that it is the node of another one: a copy of its disk, or a lie."""
     whose = [

@@ -361,6 +361,39 @@ def test_a_manager_that_can_not_be_asked_is_no_reason_to_begin_anew():
     assert plan(TWO, asked, looks=looks, check_mode=True).init == ""
 
 
+@pytest.mark.parametrize(
+    ("look", "part"),
+    [
+        (local(running=False), "m1: its Engine does not answer"),
+        (local("locked"), "m1: its Engine says locked"),
+        (local("pending", error="it still tries"), "m1: its Engine says pending, it still tries"),
+        (local("active", True, "The swarm does not have a leader"), "m1: The swarm does not have a leader"),
+        (local("active", True), "m1: Failed to import docker"),
+        (local(), "m1: its Engine says inactive"),
+        (None, "m1: it can't be reached"),
+    ],
+)
+def test_no_second_swarm_beside_a_kept_manager_that_does_not_tell_of_its_own(look, part):
+    looks, seen = ({"m1": look}, {}) if look else ({}, {"silent": ["m1"]})
+    asked = {"item": "m1", "msg": "Failed to import docker"}
+    for role in ("manager", "worker"):
+        error = refusal({"m1": "kept", "new": role}, asked, looks={**looks, "new": local()}, **seen)
+        assert error.code == "no_answer" and part in error.text()
+    # Where nobody is to come in, nothing is begun
+    assert plan({"m1": "kept", "m2": "absent"}, looks={**looks, "m2": local()}, **seen).changes == []
+
+
+def test_nobody_joins_where_only_a_worker_knows_of_the_swarm():
+    looks = {"m1": local("active", True), "w1": local("active", id="n-w1"), "w2": local()}
+    assert refusal({"m1": "kept", "w1": "worker", "w2": "worker"}, looks=looks).code == "no_answer"
+
+
+def test_a_manager_that_is_unlocked_may_tell_what_a_kept_one_does_not():
+    looks = {"m1": local(running=False), "m2": local("locked"), "w1": local()}
+    made = plan({"m1": "kept", "m2": "manager", "w1": "worker"}, looks=looks, key=True)
+    assert (made.unlock, made.init) == (["m2"], "")
+
+
 def test_what_is_worth_a_warning():
     made = plan({"m1": "manager", "m2": "manager"}, answer(node("m1", "manager"), node("m2", "manager")))
     assert "2 managers survive" in made.warnings[0]
