@@ -175,7 +175,8 @@ def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen) -> None:
             f"No swarm was found, and of its managers {', '.join(seen.missing)} could not be looked at: a new swarm might "
             "be a second one",
             code="missing_manager",
-            remedy="Run this with all managers, once they can be reached",
+            remedy="Run this with all managers, once they can be reached. Hosts that are managers of another swarm need another "
+            "docker_swarm_managers_group",
         )
     if not managers:
         raise BadOption(

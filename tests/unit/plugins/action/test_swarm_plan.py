@@ -39,7 +39,7 @@ def test_the_plan_is_asked_for_with_the_same_words_each_time():
         if "dockyard.machine.swarm_plan" in task
     ]
     said = [set(task["dockyard.machine.swarm_plan"]) for task in tasks]
-    assert len(said) == 2 and said[1] - said[0] == {"looks", "has_unlock_key"} and not said[0] - said[1]
+    assert len(said) == 2 and said[1] - said[0] == {"looks", "managers", "has_unlock_key"} and not said[0] - said[1]
     assert said[1] == set(swarm_plan.ActionModule.spec)
 
 
@@ -79,6 +79,43 @@ def test_a_wait_for_a_node_ends_with_words_of_its_own(name, state):
     if failed:
         message = of(said["ansible.builtin.fail"]["msg"])
         assert message.startswith("web1 ") and (state or "nothing") in message and "run this again" in message
+
+
+def of_the_role(expression, **known):
+    """An expression over the role's variables, as a play has it."""
+    given = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    texts = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+    given.update({name: trusted(text) if isinstance(text, str) else text for name, text in texts.items()})
+    given["docker_swarm_groups"] = {name: trusted(text) for name, text in texts["docker_swarm_groups"].items()}
+    return Templar(DataLoader(), variables={**given, **known}).template(trusted(f"{{{{ {expression} }}}}"))
+
+
+@pytest.mark.parametrize("managers_group", ["docker_swarm_managers", "of_a_fleet"])
+def test_managers_that_are_not_in_the_play_may_have_the_swarm(managers_group):
+    """By whatever they are managers: a new swarm beside theirs would be a second one."""
+    hosts = {
+        "grouped": {},
+        "named": {"docker_swarm_role": "manager"},
+        "fleet": {"docker_swarm_role": "manager", "docker_swarm_managers_group": "of_a_fleet"},
+        "worker": {"docker_swarm_role": "worker"},
+        "new": {"docker_swarm_role": "", "docker_swarm_wish": {"role": "manager"}},
+        "failed": {"docker_swarm_wish": {"role": "manager"}},
+        "unreachable": {"docker_swarm_wish": {"role": "worker"}},
+        "failed_before": {},
+    }
+    known = {
+        "hostvars": {host: {**said, "inventory_hostname": host} for host, said in hosts.items()},
+        "groups": {"all": list(hosts), "docker_swarm_managers": ["grouped"]},
+        "ansible_play_hosts": ["new"],
+        "ansible_play_hosts_all": ["new", "failed", "unreachable", "failed_before"],
+        "docker_swarm_managers_group": managers_group,
+    }
+    found = of_the_role("docker_swarm_all_managers", **known)
+    assert found == (["failed", "fleet"] if managers_group == "of_a_fleet" else ["grouped", "failed", "named"])
+    asked = read("plan.yml")[1]["dockyard.machine.swarm_plan"]["managers"].strip("{ }")
+    assert of_the_role(asked, **known, docker_swarm_answers={"results": []}) == found
+    told = {"results": [{"docker_swarm_manager": True, "item": "grouped"}]}
+    assert of_the_role(asked, docker_swarm_answers=told) == [], "then nobody's variables are asked"
 
 
 def test_a_wish_is_known_by_its_host_unless_said_otherwise():
