@@ -64,7 +64,7 @@ options:
     elements: str
     default: []
   may_end:
-    description: Whether hosts may leave a swarm of which no manager answers.
+    description: Whether hosts may leave a swarm of which no manager answers, or of which only nodes that are down would be left.
     type: bool
     default: false
   has_unlock_key:

@@ -82,6 +82,12 @@ MUTANTS = [
         (LEAVING, "for host in ready],", "for host in ready if not members[host].ready],"),
     ),
     mutant(
+        "swarm-ends-while-its-managers-reboot",
+        "All that leave do so by force and undrained, since the manager that stays is down at that moment.",
+        f"{TESTS}::test_a_swarm_does_not_end_because_those_that_stay_are_down",
+        (LEAVING, "not any(node.ready or node.id in staying for", "not any(node.ready for"),
+    ),
+    mutant(
         "swarm-settings-are-written-in-part",
         "Rotating a token would switch off the lock of the managers.",
         f"{TESTS}::test_settings_are_compared_and_written_whole",

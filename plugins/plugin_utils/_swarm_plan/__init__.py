@@ -66,7 +66,8 @@ def make_plan(
         _checks.refuse_without_kept(plan, wishes, seen)
         _plan_init(plan, wanted, seen)
     _plan_joins(plan, wanted, seen)
-    plan.leaving = _leaving.plan_leaving(cluster, going, seen.looks, may_end)
+    staying = {node.id for host, node in nodes.items() if node and host not in going}
+    plan.leaving = _leaving.plan_leaving(cluster, going, staying, seen.looks, may_end)
     if cluster:
         stale = _stale(wishes, nodes, cluster)
         plan.leaving.remove += [node.id for node in stale]

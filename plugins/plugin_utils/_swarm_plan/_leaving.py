@@ -44,9 +44,12 @@ def demotions(all_nodes: list[Node], nodes: list[Node]) -> list[Node]:
 
 
 def plan_leaving(
-    cluster: Cluster | None, going: dict[str, Node | None], looks: dict[str, Local], may_end: bool
+    cluster: Cluster | None, going: dict[str, Node | None], staying: set[str], looks: dict[str, Local], may_end: bool
 ) -> Leaving:
-    """Steps for the hosts that are to be out of the swarm; ``may_end``: also if no manager answers."""
+    """Steps for the hosts that are to be out of the swarm.
+
+    ``staying``: ids of other hosts' nodes. ``may_end``: also if no manager answers, or only dead nodes of no host are left.
+    """
     members = {host: node for host, node in going.items() if node}
     if cluster is None:
         stuck = [host for host in going if host in looks and not looks[host].inactive]
@@ -61,13 +64,15 @@ def plan_leaving(
         return Leaving(leave=stuck, dissolve=True)
     ready = [host for host, node in members.items() if node.ready]
     ids = {node.id for node in members.values()}
-    if members and all(node.id in ids or not node.ready for node in cluster.nodes):
+    left = [node for node in cluster.nodes if node.id not in ids]
+    if members and (not left or may_end and not any(node.ready or node.id in staying for node in left)):
         return Leaving(leave=ready, dissolve=True)
     if cluster.manager in members:
         raise MachineError(
             f"No manager that stays could be asked, only {cluster.manager}, which is to leave",
             code="no_manager",
-            remedy="Put a manager that stays into the play, with docker_swarm_state 'kept', or let another host be one",
+            remedy="Put a manager that stays into the play, with docker_swarm_state 'kept', or let another host be one. If the "
+            "whole swarm is to end, also for nodes that are down, let their hosts leave, too, or set docker_swarm_may_end",
         )
     return Leaving(
         drain=[{"host": host, "id": members[host].id, "was": _was(members[host])} for host in ready],

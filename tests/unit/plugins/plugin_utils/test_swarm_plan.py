@@ -252,6 +252,31 @@ def test_a_swarm_ends_with_its_last_nodes():
     assert refusal({"w1": "absent"}, looks={"w1": looks["w1"]}).code == "no_manager"
 
 
+@pytest.mark.parametrize("may_end", [True, False])
+def test_a_swarm_does_not_end_because_those_that_stay_are_down(may_end):
+    """It would leave undrained, and what stays would be without it for good."""
+    rebooting = node("m3", "manager", state="down", reachable=False)
+    hosts = {"m1": "absent", "m2": "absent"}
+    seen = [node("m1", "manager"), node("m2", "manager"), rebooting]
+    assert refusal({**hosts, "m3": "kept"}, answer(*seen), may_end=may_end).code == "no_manager"
+    looks = {"m3": local("active", True, id="n-m3")}
+    assert refusal({**hosts, "m3": "manager"}, answer(*seen), looks=looks, may_end=may_end).code == "no_manager"
+    seen = answer(node("m1", "manager"), node("w1", state="down"))
+    assert refusal({"m1": "absent", "w1": "kept"}, seen, may_end=may_end).code == "no_manager"
+
+
+def test_nodes_that_are_down_and_nobodys_end_with_the_swarm_only_if_that_may_end():
+    seen = answer(node("m1", "manager"), node("old", state="down"))
+    error = refusal({"m1": "absent"}, seen)
+    assert error.code == "no_manager" and "docker_swarm_may_end" in error.text()
+    assert plan({"m1": "absent"}, seen, may_end=True).leaving.dissolve
+    # Those that run are not left behind without a manager
+    seen = answer(node("m1", "manager"), node("other"))
+    assert refusal({"m1": "absent"}, seen, may_end=True).code == "no_manager"
+    gone = answer(node("m1", "manager"), node("w1", state="down"))
+    assert plan({"m1": "absent", "w1": "absent"}, gone).leaving.dissolve
+
+
 # -- what is refused
 
 
