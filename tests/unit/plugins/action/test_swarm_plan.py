@@ -118,6 +118,21 @@ def test_managers_that_are_not_in_the_play_may_have_the_swarm(managers_group):
     assert of_the_role(asked, docker_swarm_answers=told) == [], "then nobody's variables are asked"
 
 
+@pytest.mark.parametrize("interrupt", [False, "false", "no", True, "true"])
+@pytest.mark.parametrize("name", ["Refuse to stop what can't be told", "Refuse to stop those"])
+def test_an_interruption_has_to_be_allowed_also_in_words(name, interrupt):
+    """-e docker_swarm_interrupt=false is a text, and a text that is not empty is true."""
+    (task,) = [task for task in read("drain.yml") if task["name"] == name]
+    known = {
+        "docker_swarm_look": {"engine": {"running": False}},
+        "docker_swarm_left_over": {"engine": {"containers_running": 1}},
+        "docker_swarm_is_node": True,
+        "docker_swarm_interrupt": interrupt,
+    }
+    refused = all(of_the_role(f"true if ({one}) else false", **known) for one in task["when"])
+    assert refused is (interrupt not in (True, "true"))
+
+
 def test_a_wish_is_known_by_its_host_unless_said_otherwise():
     assert swarm_plan._wish("web1", {"role": "worker", "identity": ""}).identity == "web1"
     assert swarm_plan._wish("web1", {"role": "worker", "identity": "3fb4"}).identity == "3fb4"
