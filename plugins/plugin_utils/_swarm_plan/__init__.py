@@ -61,7 +61,7 @@ def make_plan(
     if managers and managers % 2 == 0:
         plan.warnings.append(f"{managers} managers survive the loss of no more of them than {managers - 1} do")
     going = {host: nodes[host] for host, wish in wishes.items() if wish.state == "absent"}
-    _checks.check_hosts(plan, wishes, nodes, cluster, seen)
+    _checks.check_hosts(plan, wishes, nodes, cluster, seen, may_end)
     if cluster is None:
         _checks.refuse_without_kept(plan, wishes, seen)
         _plan_init(plan, wanted, seen)

@@ -56,15 +56,20 @@ def check_wishes(wishes: dict[str, Wish], settings: dict[str, t.Any], rotate: t.
 
 
 def check_hosts(
-    plan: Plan, wishes: dict[str, Wish], nodes: dict[str, Node | None], cluster: Cluster | None, seen: Seen
+    plan: Plan,
+    wishes: dict[str, Wish],
+    nodes: dict[str, Node | None],
+    cluster: Cluster | None,
+    seen: Seen,
+    may_end: bool,
 ) -> None:
     """Hosts that are in a state in which nothing may be decided for them."""
-    ours = {host for host, wish in wishes.items() if wish.state != "kept"}
-    locked = [host for host, look in seen.looks.items() if look.state == "locked" and host in ours]
-    for host, look in seen.looks.items():
-        wish = wishes.get(host)
-        if wish is None or wish.state == "kept":
-            continue
+    # What leaves a swarm that may end does so in whatever state it is.
+    spared = ("kept", "absent") if may_end and cluster is None else ("kept",)
+    ours = {host: look for host, look in seen.looks.items() if host in wishes and wishes[host].state not in spared}
+    locked = [host for host, look in ours.items() if look.state == "locked"]
+    for host, look in ours.items():
+        wish = wishes[host]
         _refuse_copy(host, look, wishes, nodes[host])
         if not look.running and not seen.check_mode and wish.state == "present":
             raise MachineError(

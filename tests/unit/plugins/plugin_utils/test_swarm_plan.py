@@ -252,6 +252,26 @@ def test_a_swarm_ends_with_its_last_nodes():
     assert refusal({"w1": "absent"}, looks={"w1": looks["w1"]}).code == "no_manager"
 
 
+@pytest.mark.parametrize(
+    ("look", "code"),
+    [
+        (local("active", True, "rpc error: The swarm does not have a leader", "n-m1"), "quorum"),
+        (local("locked"), "locked"),
+        (local("pending"), "pending"),
+        (local("error", error="certificate has expired"), "node_error"),
+    ],
+)
+def test_a_swarm_that_does_not_work_ends_only_if_it_may(look, code):
+    hosts, looks = {"m1": "absent", "w1": "absent"}, {"m1": look, "w1": local("active", id="n-w1")}
+    assert refusal(hosts, looks=looks).code == code
+    made = plan(hosts, looks=looks, may_end=True)
+    assert (made.leaving.leave, made.leaving.dissolve, made.unlock) == (["m1", "w1"], True, [])
+    # Others, and those of a swarm that works, are looked at as ever
+    assert refusal({"m1": "manager", "w1": "absent"}, looks=looks, may_end=True).code == code
+    if look.state != "active":
+        assert refusal({"m2": "kept", "m1": "absent"}, answer(*THREE), looks={"m1": look}, may_end=True).code == code
+
+
 @pytest.mark.parametrize("may_end", [True, False])
 def test_a_swarm_does_not_end_because_those_that_stay_are_down(may_end):
     """It would leave undrained, and what stays would be without it for good."""
