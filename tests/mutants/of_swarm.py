@@ -76,6 +76,12 @@ MUTANTS = [
         (NODES, 'last.index(step["hostname"]) + 1 if', '-last.index(step["hostname"]) - 1 if'),
     ),
     mutant(
+        "swarm-demotes-the-lost-last",
+        "Two of three managers are there, one of them is demoted, and the swarm has no quorum for what is to follow.",
+        f"{TESTS}::test_managers_are_demoted_in_the_order_that_was_found_safe",
+        (PLAN, "locks, last, lost)", "locks, last, [])"),
+    ),
+    mutant(
         "swarm-leaves-undrained",
         "What runs on the node is cut off.",
         f"{TESTS}::test_a_worker_leaves_by_being_drained_first",

@@ -73,11 +73,14 @@ def make_plan(
         plan.leaving.remove += [node.id for node in stale]
         leaving = [] if plan.leaving.dissolve else [*filter(None, going.values()), *stale]
         last = _demotions(plan, wanted, leaving, nodes, cluster)
-        plan.leaving.demote = [id for id in last if id in plan.leaving.remove]
+        # Those that leave are demoted after those that stay, except where they are lost: they would count against these.
+        staying_to = max((at for at, id in enumerate(last) if id not in plan.leaving.remove), default=0)
+        lost = [id for id in last[:staying_to] if id in plan.leaving.remove]
+        plan.leaving.demote = [id for id in last[staying_to:] if id in plan.leaving.remove]
         if plan.manager in wanted and wanted[plan.manager].role == "worker":
             plan.successor = _successor(wanted, nodes)
         locks = cluster.locks and bool((settings or {}).get("autolock_managers", True))
-        _nodes.plan_nodes(plan, wanted, nodes, locks, last)
+        _nodes.plan_nodes(plan, wanted, nodes, locks, last, lost)
         if wanted:
             _plan_settings(plan, cluster, settings or {}, rotate)
             _plan_key(plan, nodes, cluster, seen)

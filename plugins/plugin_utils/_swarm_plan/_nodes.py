@@ -21,10 +21,13 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._plan
 
 
 def plan_nodes(
-    plan: Plan, wanted: dict[str, Wish], nodes: dict[str, Node | None], locks: bool, last: list[str]
+    plan: Plan, wanted: dict[str, Wish], nodes: dict[str, Node | None], locks: bool, last: list[str], lost: list[str]
 ) -> None:
-    """The steps, in the order in which they are safe: those whose ids are in ``last`` are demoted, in that order, last."""
-    steps = []
+    """The steps, in the order in which they are safe: those whose ids are in ``last`` are demoted, in that order, last.
+
+    ``lost``: ids of such as leave, and are to be demoted before others are.
+    """
+    steps: list[dict[str, t.Any]] = [{"hostname": id, "role": "worker"} for id in lost]
     for host, wish in wanted.items():
         node = nodes[host]
         if node is None:

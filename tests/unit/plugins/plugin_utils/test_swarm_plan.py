@@ -233,6 +233,17 @@ def test_managers_leave_as_long_as_a_majority_stays_at_each_step():
     assert error.code == "quorum"
 
 
+def test_managers_are_demoted_in_the_order_that_was_found_safe():
+    """With one that is lost and leaves, and another one that stays: as long as it counts, there is no quorum without that."""
+    lost = node("m3", "manager", state="down", reachable=False)
+    made = plan({"m1": "manager", "m2": "worker", "m3": "absent"}, answer(*THREE[:2], lost))
+    assert [(step["hostname"], step["role"]) for step in made.nodes] == [("n-m3", "worker"), ("n-m2", "worker")]
+    assert (made.leaving.demote, made.leaving.remove) == ([], ["n-m3"])
+    # Those that run are drained before they are demoted
+    made = plan({"m1": "manager", "m2": "worker", "m3": "absent"}, answer(*THREE))
+    assert ([step["hostname"] for step in made.nodes], made.leaving.demote) == (["n-m2"], ["n-m3"])
+
+
 def test_the_last_manager_stays_as_long_as_others_are_there():
     both = answer(node("m1", "manager"), node("w1"))
     assert refusal({"m1": "worker", "w1": "worker"}, both).code == "last_manager"
