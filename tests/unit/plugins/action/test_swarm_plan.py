@@ -133,6 +133,18 @@ def test_an_interruption_has_to_be_allowed_also_in_words(name, interrupt):
     assert refused is (interrupt not in (True, "true"))
 
 
+def test_a_host_that_could_not_leave_keeps_no_other_one_in_the_swarm():
+    """Its node still runs, and the module that removes nodes fails with such a one, for all hosts."""
+    (task,) = [task for task in read("leave.yml") if task["name"] == "Remove the nodes"]
+    leaving = {
+        "drain": [{"host": "w1", "id": "n-w1", "was": "active"}, {"host": "w2", "id": "n-w2", "was": "active"}],
+        "remove": ["n-w1", "n-w2", "n-dead"],
+    }
+    known = {name: trusted(text) for name, text in task["vars"].items()}
+    known.update(docker_swarm_plan={"leaving": leaving}, ansible_play_hosts=["m1", "w2"])
+    assert of_the_role(task["loop"].strip("{ }"), **known) == ["n-w2", "n-dead"]
+
+
 def test_a_wish_is_known_by_its_host_unless_said_otherwise():
     assert swarm_plan._wish("web1", {"role": "worker", "identity": ""}).identity == "web1"
     assert swarm_plan._wish("web1", {"role": "worker", "identity": "3fb4"}).identity == "3fb4"
