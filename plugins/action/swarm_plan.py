@@ -10,7 +10,14 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import find_file, plain
-from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import Local, Plan, Seen, Wish, make_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import (
+    Local,
+    Plan,
+    Seen,
+    Wish,
+    _settings,
+    make_plan,
+)
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 
@@ -85,4 +92,5 @@ def _wish(host: str, said: dict[str, t.Any]) -> Wish:
             raise BadOption(f"hosts.{host}.{name}", said[name], "is unknown", f"There are {', '.join(sorted(known))}")
     wish = Wish(**{name: value for name, value in said.items() if value is not None})
     wish.identity = wish.identity or host
+    wish.labels = _settings.labels(f"{host}: docker_swarm_labels", wish.labels)
     return wish

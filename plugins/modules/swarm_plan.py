@@ -149,7 +149,7 @@ nodes:
   type: list
   elements: dict
 settings:
-  description: All settings of the swarm, if one is to change.
+  description: All settings of the swarm, if one is to change, or those with which it begins.
   returned: success
   type: dict
 hand_on:

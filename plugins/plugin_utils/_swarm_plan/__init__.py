@@ -42,7 +42,8 @@ def make_plan(
     may_end: bool = False,
 ) -> Plan:
     """The plan; MachineError if it can't or must not be done."""
-    _checks.check_wishes(wishes, settings or {}, rotate)
+    _checks.check_wishes(wishes, rotate)
+    settings = _settings.normal(settings or {})
     plan = Plan()
     cluster = cluster_of(seen.answers)
     nodes = {host: _node_of(host, wish, cluster, seen.looks) for host, wish in wishes.items()}
@@ -64,7 +65,7 @@ def make_plan(
     _checks.check_hosts(plan, wishes, nodes, cluster, seen, may_end)
     if cluster is None:
         _checks.refuse_without_kept(plan, wishes, seen)
-        _plan_init(plan, wanted, seen)
+        _plan_init(plan, wanted, seen, settings)
     _plan_joins(plan, wanted, seen)
     staying = {node.id for host, node in nodes.items() if node and host not in going}
     plan.leaving = _leaving.plan_leaving(cluster, going, staying, seen.looks, may_end)
@@ -79,10 +80,10 @@ def make_plan(
         plan.leaving.demote = [id for id in last[staying_to:] if id in plan.leaving.remove]
         if plan.manager in wanted and wanted[plan.manager].role == "worker":
             plan.successor = _successor(wanted, nodes)
-        locks = cluster.locks and bool((settings or {}).get("autolock_managers", True))
+        locks = cluster.locks and settings.get("autolock_managers", True)
         _nodes.plan_nodes(plan, wanted, nodes, locks, last, lost)
         if wanted:
-            _plan_settings(plan, cluster, settings or {}, rotate)
+            _plan_settings(plan, cluster, settings, rotate)
             _plan_key(plan, nodes, cluster, seen)
         _warn(plan, wanted, nodes, stale, cluster)
         plan.changes += [f"remove the former node {node.id} of {node.name}" for node in stale]
@@ -169,7 +170,7 @@ def _stale(wishes: dict[str, Wish], nodes: Nodes, cluster: Cluster) -> list[Node
     ]
 
 
-def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen) -> None:
+def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen, settings: dict[str, t.Any]) -> None:
     """A new swarm, made by one host only, and only if no other swarm can be there."""
     managers = [host for host, wish in wanted.items() if wish.role == "manager"]
     if not wanted or plan.unlock or any(not seen.looks[host].inactive for host in wanted if host in seen.looks):
@@ -186,7 +187,7 @@ def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen) -> None:
         raise BadOption(
             "docker_swarm_role", "worker", f"is all that is wanted of {', '.join(wanted)}", "A swarm needs a manager"
         )
-    plan.init = managers[0]
+    plan.init, plan.settings = managers[0], settings
     plan.changes.append(f"begin the swarm on {plan.init}")
     plan.after[plan.init] = "manager"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan import _settings
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import (
     HOST,
     OWN_LABELS,
@@ -29,7 +28,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._plan
 )
 
 
-def check_wishes(wishes: dict[str, Wish], settings: dict[str, t.Any], rotate: t.Sequence[str]) -> None:
+def check_wishes(wishes: dict[str, Wish], rotate: t.Sequence[str]) -> None:
     for host, wish in wishes.items():
         for option, value, allowed in (
             ("docker_swarm_state", wish.state, STATES),
@@ -52,7 +51,6 @@ def check_wishes(wishes: dict[str, Wish], settings: dict[str, t.Any], rotate: t.
     for kind in rotate:
         if kind not in TOKENS:
             raise BadOption("docker_swarm_rotate_tokens", kind, "is no token", f"There are {', '.join(TOKENS)}")
-    _settings.check(settings)
 
 
 def check_hosts(

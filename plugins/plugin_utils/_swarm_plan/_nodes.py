@@ -52,7 +52,7 @@ def _step(wish: Wish, node: Node, locks: bool) -> tuple[dict[str, t.Any], list[s
     if availability != node.availability:
         step["availability"] = availability
         said.append(f"make it {availability}")
-    labels = {str(name): str(value) for name, value in wish.labels.items()}
+    labels = wish.labels
     own = {HOST: wish.identity, **({OURS: ",".join(sorted(labels))} if labels else {})}
     put = {name: value for name, value in {**labels, **own}.items() if node.labels.get(name) != value}
     out = [name for name in node.own_labels if name not in labels]

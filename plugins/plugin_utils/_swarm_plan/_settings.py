@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_int
+
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 
 # Option of community.docker.docker_swarm -> where the Engine's API has it
@@ -30,15 +32,40 @@ EMPTY: dict[str, t.Any] = {"labels": {}, "autolock_managers": False, "ca_force_r
 LOST = {"external CAs": ("CAConfig", "ExternalCAs"), "a log driver for all tasks": ("TaskDefaults", "LogDriver")}
 
 
-def check(settings: dict[str, t.Any]) -> None:
+def normal(settings: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The settings as the Engine has them. Those without a value are not named."""
     for name, value in settings.items():
         if name not in PLACES:
             raise BadOption(f"docker_swarm_settings.{name}", value, "is unknown", f"There are {', '.join(PLACES)}")
+    return {name: _normal(name, value) for name, value in settings.items() if value is not None}
+
+
+def _normal(name: str, value: t.Any) -> t.Any:
+    where = f"docker_swarm_settings.{name}"
+    if name == "name":
+        return str(value)
+    if name == "labels":
+        return labels(where, value)
+    as_wanted, kind = (
+        (check_type_bool, "true or false") if name == "autolock_managers" else (check_type_int, "a whole number")
+    )
+    try:
+        return as_wanted(value)
+    except TypeError:
+        raise BadOption(where, value, f"is not {kind}", f"Give {kind}") from None
+
+
+def labels(where: str, value: t.Any) -> dict[str, str]:
+    """Labels, which are texts, also where they are given as numbers, or all as one text."""
+    try:
+        return {str(name): str(one) for name, one in check_type_dict(value).items()}
+    except (TypeError, ValueError):
+        raise BadOption(where, value, "is no dictionary", "Give it like {tier: front}") from None
 
 
 def changes(spec: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, tuple[t.Any, t.Any]]:
     """The settings that differ: name -> (before, after)."""
-    return {name: (_get(spec, name), value) for name, value in settings.items() if not _same(_get(spec, name), value)}
+    return {name: (_get(spec, name), value) for name, value in settings.items() if _get(spec, name) != value}
 
 
 def whole(spec: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -52,12 +79,6 @@ def whole(spec: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, t.Any
             )
     there = {name: _get(spec, name) for name in PLACES if _get(spec, name) is not None}
     return {**there, **settings}
-
-
-def _same(before: t.Any, after: t.Any) -> bool:
-    if isinstance(before, (bool, dict)):
-        return bool(before == after)
-    return str(before) == str(after)
 
 
 def _get(spec: dict[str, t.Any], name: str) -> t.Any:

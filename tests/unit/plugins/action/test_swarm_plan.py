@@ -152,6 +152,17 @@ def test_a_wish_is_known_by_its_host_unless_said_otherwise():
         swarm_plan._wish("web1", {"rule": "worker"})
 
 
+@pytest.mark.parametrize("labels", [{"tier": "front", "rev": 3}, '{"tier": "front", "rev": 3}', "tier=front rev=3"])
+def test_labels_are_texts_however_they_are_given(labels):
+    assert swarm_plan._wish("web1", {"role": "worker", "labels": labels}).labels == {"tier": "front", "rev": "3"}
+
+
+@pytest.mark.parametrize("labels", ["front", ["tier"], 3])
+def test_labels_that_are_none_are_refused(labels):
+    with pytest.raises(MachineError, match="web1: docker_swarm_labels: .* is no dictionary"):
+        swarm_plan._wish("web1", {"role": "worker", "labels": labels})
+
+
 def test_a_file_that_gets_the_key_is_found_before_anything_is_touched(tmp_path, monkeypatch):
     """With a playbook of a collection, nobody has files beside the playbook."""
     (tmp_path / "keep.yml").write_text("[]")

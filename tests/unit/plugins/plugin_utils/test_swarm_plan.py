@@ -182,6 +182,27 @@ def test_settings_are_compared_and_written_whole():
     assert "external CAs" in refusal(TWO, whole, settings={"election_tick": 20}).text()
 
 
+@pytest.mark.parametrize(
+    ("given", "meant", "spec"),
+    [
+        ({"autolock_managers": "false"}, {"autolock_managers": False}, {}),
+        ({"autolock_managers": "yes"}, {"autolock_managers": True}, {"EncryptionConfig": {"AutoLockManagers": True}}),
+        ({"labels": {"rev": 3}}, {"labels": {"rev": "3"}}, {"Labels": {"rev": "3"}}),
+        ({"labels": "rev=3"}, {"labels": {"rev": "3"}}, {"Labels": {"rev": "3"}}),
+        ({"labels": '{"rev": 3}'}, {"labels": {"rev": "3"}}, {"Labels": {"rev": "3"}}),
+        ({"election_tick": "10", "name": None}, {"election_tick": 10}, {"Raft": {"ElectionTick": 10}}),
+    ],
+)
+def test_settings_mean_the_same_as_texts(given, meant, spec):
+    """Else they would be changed in each run, and a key be handed on that there is not."""
+    made = plan(TWO, answer(node("m1", "manager"), node("w1"), spec=spec), settings=given)
+    assert (made.changes, made.settings) == ([], {})
+    assert plan(TWO, looks={"m1": local(), "w1": local()}, settings=given).settings == meant, "with which it begins"
+    rotated = plan(TWO, answer(node("m1", "manager"), node("w1")), settings=given, rotate=["worker"], keeper=True)
+    assert meant.items() <= rotated.settings.items()
+    assert bool(rotated.hand_on) is meant.get("autolock_managers", False)
+
+
 def test_the_key_is_handed_on_until_that_is_noted():
     locks, noted = {"EncryptionConfig": {"AutoLockManagers": True}}, {"dockyard.key": "handed-on"}
     owed = answer(node("m1", "manager"), node("w1"), spec=locks)
@@ -319,6 +340,13 @@ def test_nodes_that_are_down_and_nobodys_end_with_the_swarm_only_if_that_may_end
         ({"m1": Wish(role="manager", availability="on")}, {}, "docker_swarm_availability"),
         ({"m1": Wish(role="manager", labels={"dockyard.host": "x"})}, {}, "dockyard.host"),
         ({"m1": "manager"}, {"settings": {"autolock": True}}, "docker_swarm_settings.autolock"),
+        (
+            {"m1": "manager"},
+            {"settings": {"autolock_managers": "maybe"}},
+            "autolock_managers: 'maybe' is not true or false",
+        ),
+        ({"m1": "manager"}, {"settings": {"election_tick": "often"}}, "election_tick: 'often' is not a whole number"),
+        ({"m1": "manager"}, {"settings": {"labels": ["rev"]}}, "labels: ['rev'] is no dictionary"),
         ({"m1": "manager"}, {"rotate": ["leader"]}, "docker_swarm_rotate_tokens"),
         ({"w1": "worker"}, {"looks": {"w1": local()}}, "needs a manager"),
     ],
