@@ -145,6 +145,14 @@ def test_a_host_that_could_not_leave_keeps_no_other_one_in_the_swarm():
     assert of_the_role(task["loop"].strip("{ }"), **known) == ["n-w2", "n-dead"]
 
 
+@pytest.mark.parametrize("port", [4789, "4789", 4790, "4790"])
+def test_only_another_port_for_data_is_said(port):
+    """It takes a newer SDK than the rest, and -e gives a text."""
+    known = {"docker_swarm_plan": {"settings": {}}, "docker_swarm_data_path_port": port}
+    said = of_the_role("docker_swarm_beginning", **known)
+    assert said == ({} if port in (4789, "4789") else {"data_path_port": port})
+
+
 def test_a_wish_is_known_by_its_host_unless_said_otherwise():
     assert swarm_plan._wish("web1", {"role": "worker", "identity": ""}).identity == "web1"
     assert swarm_plan._wish("web1", {"role": "worker", "identity": "3fb4"}).identity == "3fb4"
