@@ -180,6 +180,7 @@ class OpenRC:
         return {
             "LoadState": "loaded" if usable() else "error",
             "ActiveState": active,
+            "SubState": "running" if pid else "dead",
             "MainPID": str(pid),
             host.STARTED: began,
         }

@@ -75,11 +75,9 @@ def live_restore(limit: float) -> None:
     reload_engine(True, limit)
 
 
-def act(action: str, live_restore_first: bool, limit: float, started_before: bool = True) -> None:
+def act(action: str, limit: float, started_before: bool = True) -> None:
     """Start, reload or restart the Engine; ``cycle`` restarts it and the socket."""
     it = manager.here()
-    if live_restore_first:
-        reload_engine(True, limit)
     if action == "reload":
         reload_engine(False, limit)
         return
@@ -134,8 +132,10 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
     if not was_active:
         it.stop(limit, check=False)
         return "The files are as they were before, and the Engine is not started."
+    runs_on = False
     try:
-        if acted == "reload" and _runs():
+        runs_on = acted == "reload" and _runs()
+        if runs_on:
             it.reload(limit)
         elif acted in ("reload", "restart"):
             it.restart(limit)
@@ -143,13 +143,19 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
             it.stop(limit, check=False)
             it.start(limit)
     except HostError as error:
-        return f"The files are as they were before, but with them the Engine does not run either: {error}"
+        outcome = (
+            "and the Engine runs on, but has not read them"
+            if runs_on
+            else "but with them the Engine does not run either"
+        )
+        return f"The files are as they were before, {outcome}: {error}"
     return "The former configuration is back, and the Engine runs with it."
 
 
 def _runs() -> bool:
-    """Whether the Engine runs and answers: one that took a reload amiss may have ended, and be about to start again."""
-    return manager.here().state().get("ActiveState") == "active" and bool(host.until(lambda: host.ask("/version"), 2))
+    """Whether the Engine runs on, if too slow to answer: one that took a reload amiss may have ended, and start again."""
+    host.until(lambda: host.ask("/version"), 2)
+    return manager.here().state().get("SubState", "").startswith(("running", "reload"))
 
 
 def journal(since: t.Any) -> str:

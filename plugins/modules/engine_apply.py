@@ -182,9 +182,10 @@ class Apply:
                 outcome += rootless.make_way_back(self.plan["rootless"], self.limit)
             if begun and self.was_active:
                 begun.start_again(0)
-            # An Engine that was left alone still owes what a run that was cut off has left to it.
+            # An Engine that was not started anew still owes what a run that was cut off has left to it.
+            pending = owed if acted in (None, "reload") else None
             with contextlib.suppress(host.HostError):
-                files.remember({**before, "live-restore": True} if kept else before, None if acted else owed)
+                files.remember({**before, "live-restore": True} if kept else before, pending)
             raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
         if self.plan.get("remove_tls"):
             for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
@@ -274,11 +275,15 @@ class Apply:
             self.move.check(self.limit)
 
     def start(self, action: str) -> None:
+        if self.plan.get("live_restore_first"):
+            # Until the Engine has taken that over, what puts things back must not restart it either.
+            self.acted = "reload"
+            service.reload_engine(True, self.limit)
         self.acted = action
         # Where a package has restarted the Engine, and there is nothing else that it has to take over, that was it.
         if action != "restart" or self.files.changed or not self.source.renewed(self.unit):
             started_before = self.unit.get(host.STARTED) != "0"
-            service.act(action, bool(self.plan.get("live_restore_first")), self.limit, started_before)
+            service.act(action, self.limit, started_before)
         if self.without:
             # The Engine has taken over what holds without these keys, so now they can go.
             self.put_config({}, list(self.without))

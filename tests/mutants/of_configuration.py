@@ -123,7 +123,14 @@ MUTANTS = [
         "ended-by-a-reload",
         "An Engine that ended by what it was told stays away.",
         "unit/plugins/module_utils/test_engine_service.py::test_an_engine_that_ended_by_a_reload_is_started_again",
-        (SERVICE, 'if acted == "reload" and _runs():', 'if acted == "reload":'),
+        (SERVICE, 'acted == "reload" and _runs()', 'acted == "reload"'),
+    ),
+    mutant(
+        "restarted-to-put-it-back",
+        "Containers end, since the Engine did not let them outlive it in time.",
+        "unit/plugins/modules/test_engine_apply.py::"
+        "test_an_engine_that_does_not_take_over_live_restore_is_not_restarted",
+        (APPLY, 'self.acted = "reload"', "self.acted = action"),
     ),
     mutant(
         "forgets-what-comes-after-a-restart",
@@ -146,6 +153,6 @@ MUTANTS = [
         "The files match, so no later run finds that the Engine does not know them.",
         "unit/plugins/modules/test_engine_apply.py::"
         "test_a_run_that_fails_before_it_acts_leaves_what_an_interrupted_one_owes",
-        ("plugins/modules/engine_apply.py", "None if acted else owed", "None"),
+        ("plugins/modules/engine_apply.py", 'owed if acted in (None, "reload") else None', "None"),
     ),
 ]

@@ -201,8 +201,8 @@ def test_a_service_is_active_once_its_engine_answers(service_is, code, answers, 
 
 def test_the_engine_is_told_by_the_manager_of_the_host(service_is):
     commands, about = service_is
-    service.act("cycle", False, 10)
-    service.act("restart", False, 10)
+    service.act("cycle", 10)
+    service.act("restart", 10)
     assert told(commands) == ["stop", "start", "restart"] and not [one for one in commands if "systemctl" in one]
     packages.hold()
     assert isinstance(manager.here(), openrc.OpenRC)
@@ -251,12 +251,12 @@ def test_an_engine_that_does_not_come_up_is_told_by_its_own_last_words(service_i
     monkeypatch.setattr(openrc.OpenRC, "_tell", start)
     about["answers"] = False
     with pytest.raises(host.HostError) as caught:
-        service.act("start", False, 5)
+        service.act("start", 5)
     assert str(caught.value) == "failed to start daemon: no such driver http://********@c"
     log.unlink()
     monkeypatch.setattr(openrc.OpenRC, "_tell", tell)
     with pytest.raises(host.HostError, match="its service is inactive now"):
-        service.act("start", False, 5)
+        service.act("start", 5)
 
 
 def test_settings_of_others_stay_and_so_does_their_mode(places):

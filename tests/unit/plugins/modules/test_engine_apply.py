@@ -94,6 +94,44 @@ def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(r
     assert [line.split()[1] for line in commands].count("reload") == 2 and "restart" not in " ".join(commands)
 
 
+RESTART = {**PLAN, "action": "restart", "config_set": {"live-restore": True}, "config_unset": []}
+
+
+@pytest.fixture
+def live_restore_off(ran, tmp_path, monkeypatch):
+    """An Engine that runs, and whose containers would go with it; what it answers to a question can be changed."""
+    commands, unit = ran
+    unit.update(ActiveState="active", SubState="running")
+    answers = {"/version": {"Version": "20.10"}, "/info": {"LiveRestoreEnabled": False}}
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(tmp_path / "daemon.json"))
+    monkeypatch.setattr(files, "validate", lambda text: None)
+    monkeypatch.setattr(host, "ask", lambda question, *more: answers.get(question))
+    monkeypatch.setattr(host, "until", lambda question, *more: question())
+    return commands, answers
+
+
+def test_live_restore_comes_before_the_restart(live_restore_off):
+    commands, answers = live_restore_off
+    answers["/info"] = {"LiveRestoreEnabled": True}
+    engine_apply.Apply({**RESTART, "live_restore_first": True}, PARAMS).run()
+    assert [line.split()[1] for line in commands] == ["daemon-reload", "reload", "reset-failed", "restart"]
+
+
+@pytest.mark.parametrize("answers_at_all", [True, False])
+def test_an_engine_that_does_not_take_over_live_restore_is_not_restarted(live_restore_off, answers_at_all):
+    """Its containers would go with it, and nobody has allowed that."""
+    commands, answers = live_restore_off
+    files.remember({}, "restart")
+    if not answers_at_all:
+        answers.clear()
+    with pytest.raises(host.HostError, match="did not take over live-restore"):
+        engine_apply.Apply({**RESTART, "live_restore_first": True}, PARAMS).run()
+    told = [line for line in commands if line.startswith("systemctl") and line.endswith("docker.service")]
+    assert {line.split()[1] for line in told} <= {"reload", "reset-failed"}
+    assert cfg.parse_config(host.read(cfg.CONFIG_PATH) or "") == {"live-restore": True}
+    assert files.owed() == "restart", "an earlier run was cut off, and the Engine still does not know its files"
+
+
 def test_once_moved_data_is_checked_nothing_goes_back(ran, tmp_path, monkeypatch):
     """What is left of the old data by then is no data any more."""
     commands, unit = ran
