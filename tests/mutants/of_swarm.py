@@ -18,6 +18,13 @@ FLEETS = "unit/plugins/plugin_utils/test_fleet_swarm.py"
 
 MUTANTS = [
     mutant(
+        "live-restore-on-a-node-that-is-down",
+        "It does not start any more.",
+        "unit/plugins/modules/test_engine_info.py::"
+        "test_a_node_of_a_swarm_is_known_as_such_while_its_engine_does_not_answer",
+        ("plugins/module_utils/_engine_look/_engine.py", 'found["swarm"] = "unknown"', "pass"),
+    ),
+    mutant(
         "swarm-begins-though-a-manager-was-not-looked-at",
         "The manager that is unreachable today may have the swarm: then there are two.",
         f"{TESTS}::test_no_second_swarm_as_long_as_a_manager_was_not_looked_at",

@@ -15,11 +15,12 @@ import struct
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
 
 
-def about_engine(active: bool) -> dict[str, t.Any]:
+def about_engine(active: bool, root: str) -> dict[str, t.Any]:
     found: dict[str, t.Any] = {
         "program": host.which("dockerd"),
         "running": False,
@@ -44,6 +45,8 @@ def about_engine(active: bool) -> dict[str, t.Any]:
             },
             storage_driver=information.get("Driver"),
         )
+    elif any(os.path.exists(os.path.join(path, "swarm", "docker-state.json")) for path in data.roots(root)):
+        found["swarm"] = "unknown"
     return found
 
 

@@ -87,10 +87,11 @@ class Local:
 
     @classmethod
     def of(cls, engine: dict[str, t.Any]) -> Local:
-        node = engine.get("swarm_node") or {}
+        node, running = engine.get("swarm_node") or {}, bool(engine.get("running"))
         return cls(
-            running=bool(engine.get("running")),
-            state=engine.get("swarm") or "inactive",
+            running=running,
+            # Of one that does not answer, what lies on its disk is no word of its own.
+            state=(running and engine.get("swarm")) or "inactive",
             id=node.get("id") or "",
             manager=bool(node.get("manager")),
             managers=[str(address) for address in node.get("managers") or []],

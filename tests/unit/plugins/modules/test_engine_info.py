@@ -333,11 +333,21 @@ def test_the_engine_is_asked_on_its_own_socket(tmp_path, monkeypatch, said, unde
     assert host.ask("/version") is None, "nobody listens"
 
 
-def test_an_engine_that_hangs_is_none_that_runs(monkeypatch):
+def test_an_engine_that_hangs_is_none_that_runs(tmp_path, monkeypatch):
     """It may still say its version, and not what it runs."""
     monkeypatch.setattr(host, "ask", lambda question, limit=10: {"Version": "27.3"} if question == "/version" else None)
-    found = _engine.about_engine(True)
+    found = _engine.about_engine(True, str(tmp_path))
     assert not found["running"] and "containers_running" not in found
+
+
+@pytest.mark.parametrize("root", [".", "165536.165536"])
+def test_a_node_of_a_swarm_is_known_as_such_while_its_engine_does_not_answer(tmp_path, root):
+    state = tmp_path / root / "swarm" / "docker-state.json"
+    state.parent.mkdir(parents=True)
+    assert "swarm" not in _engine.about_engine(False, str(tmp_path))
+    assert "swarm" not in _engine.about_engine(False, str(tmp_path / "not yet"))
+    state.touch()
+    assert _engine.about_engine(False, str(tmp_path))["swarm"] == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -337,6 +337,17 @@ def test_swarm_nodes_have_no_live_restore():
         plan(info, config={"log-driver": "local"})
 
 
+def test_a_node_of_a_swarm_whose_engine_is_down_gets_no_live_restore():
+    """With that it would not start."""
+    info = done()
+    info["engine"].update(running=False, swarm="unknown")
+    info["units"]["docker.service"]["active"] = "failed"
+    assert plan(info).apply["config_set"] == {"live-restore": False}
+    info["config"]["content"] = info["remembered"]["config"] = {}
+    it = plan(info)
+    assert it.action == "start" and not it.apply.get("config_set")
+
+
 def test_what_an_interrupted_run_owes():
     info = done()
     info["remembered"]["pending"] = "restart"

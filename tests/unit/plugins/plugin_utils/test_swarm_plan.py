@@ -373,6 +373,10 @@ def test_a_host_that_nothing_may_be_decided_for(looks, code, part):
     assert error.code == code and part in error.text() and "w1" in error.text()
 
 
+def test_an_engine_that_does_not_answer_says_nothing_of_a_swarm():
+    assert local("unknown", running=False) == local(running=False)
+
+
 def test_another_swarm_is_never_left_nor_taken_for_ours():
     looks = {"m1": local(), "w1": FOREIGN}
     assert refusal(TWO, looks=looks).code == "foreign"
