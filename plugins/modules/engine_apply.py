@@ -158,8 +158,9 @@ class Apply:
 
     def run(self) -> dict[str, t.Any]:
         self.unit = manager.here().state()
-        self.was_active = self.unit.get("ActiveState") == "active" or self.source.running
-        if self.action == "start" and self.unit.get("ActiveState") in ("active", "activating"):
+        up = self.unit.get("ActiveState") in ("active", "activating", "reloading")
+        self.was_active = up or self.source.running
+        if self.action == "start" and up and not self.plan.get("nothing_new"):
             # Someone else has started it since the look, so it runs without what is put in place now.
             self.action = "cycle"
         before, owed = files.remembered(), files.owed()

@@ -133,6 +133,12 @@ MUTANTS = [
         (APPLY, 'self.acted = "reload"', "self.acted = action"),
     ),
     mutant(
+        "coming-up-is-down",
+        "A run that fails leaves an Engine stopped that was about to come up.",
+        "unit/plugins/modules/test_engine_apply.py::test_an_engine_that_was_coming_up_is_not_left_stopped",
+        (APPLY, '("active", "activating", "reloading")', '("active",)'),
+    ),
+    mutant(
         "forgets-what-comes-after-a-restart",
         "A host that was drained for a restart stays so, and no run says it.",
         "unit/plugins/plugin_utils/test_engine_plan.py::test_what_comes_after_a_restart_is_owed_until_it_is_done",

@@ -58,6 +58,7 @@ def plan_action(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     if pending in ACTIONS[1:]:
         plan.act(pending, f"{pending} the Engine: an earlier run was interrupted")
     if not plan.action and (service["active"] != "active" or sock["active"] != "active") and service["exists"]:
+        plan.apply["nothing_new"] = True  # so one that comes up by itself need not be ended
         plan.act("start", "start the Engine" if service["active"] != "active" else "start docker.socket")
     if plan.action == "start" and service["active"] == "active":
         plan.action = "cycle"  # the socket can't be started beside it, or it runs without what is put in place now

@@ -63,6 +63,26 @@ def test_an_engine_that_someone_started_since_the_look_gets_its_tls_nevertheless
     assert [line.split()[1] for line in commands] == ["daemon-reload", "stop", "reset-failed", "start"]
 
 
+@pytest.mark.parametrize("state", ["active", "activating"])
+def test_an_engine_that_is_coming_up_by_itself_is_waited_for(ran, state):
+    """If there is nothing for it to take over."""
+    commands, unit = ran
+    unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
+    engine_apply.Apply({**PLAN, "nothing_new": True}, PARAMS).run()
+    assert [line.split()[1] for line in commands] == ["daemon-reload", "reset-failed", "start"]
+
+
+@pytest.mark.parametrize("state", ["active", "activating", "reloading"])
+def test_an_engine_that_was_coming_up_is_not_left_stopped(ran, monkeypatch, state):
+    commands, unit = ran
+    unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
+    monkeypatch.setattr(host, "ask", lambda question: None)
+    monkeypatch.setattr(host, "until", lambda question, *more: question())
+    with pytest.raises(host.HostError, match="The former configuration is back, and the Engine runs with it"):
+        engine_apply.Apply(PLAN, PARAMS).run()
+    assert commands[-1] == "systemctl start docker.socket docker.service"
+
+
 def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(ran, tmp_path, monkeypatch):
     commands, unit = ran
     unit.update(ActiveState="active")

@@ -348,6 +348,17 @@ def test_a_node_of_a_swarm_whose_engine_is_down_gets_no_live_restore():
     assert it.action == "start" and not it.apply.get("config_set")
 
 
+def test_an_engine_that_comes_up_by_itself_has_nothing_to_take_over():
+    info = done()
+    info["units"]["docker.service"]["active"] = "activating"
+    it = plan(info)
+    assert it.changes == ["start the Engine"] and it.apply["nothing_new"]
+    assert "nothing_new" not in plan(info, config={"debug": True}).apply
+    info["remembered"]["pending"] = "restart"
+    it = plan(info)
+    assert it.action == "start" and "nothing_new" not in it.apply
+
+
 def test_what_an_interrupted_run_owes():
     info = done()
     info["remembered"]["pending"] = "restart"
