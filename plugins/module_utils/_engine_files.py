@@ -22,8 +22,9 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_host impo
 
 def make_key() -> None:
     """The Engine's private key, made here, and root's alone from its first moment. One that is there and works stays."""
-    os.makedirs(cfg.TLS_FOLDER, exist_ok=True)
-    os.chmod(cfg.TLS_FOLDER, 0o700)
+    os.makedirs(cfg.TLS_FOLDER, mode=0o700, exist_ok=True)
+    # An Engine without root comes to its files by the folder's group.
+    os.chmod(cfg.TLS_FOLDER, host.mode_of(cfg.TLS_FOLDER) & 0o750)
     if os.path.exists(cfg.KEY_PATH):
         os.chmod(cfg.KEY_PATH, cfg.KEY_MODE)
         if host.public_key(cfg.KEY_PATH):

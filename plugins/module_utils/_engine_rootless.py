@@ -141,8 +141,13 @@ def own_files() -> None:
             os.chown(path, uid, gid)
 
 
-def owned(uid: int) -> bool:
-    """Whether they do."""
+def owned(owner: Owner | None) -> bool:
+    """Whether they do, and who runs it comes to them."""
+    uid = owner.uid if owner else 0
+    if owner and os.path.isdir(cfg.TLS_FOLDER):
+        folder = os.stat(cfg.TLS_FOLDER)
+        if not folder.st_mode & (0o010 if folder.st_gid == owner.gid else 0o001):
+            return False
     for path in (cfg.KEY_PATH, cfg.ENVIRONMENT_PATH):
         with contextlib.suppress(FileNotFoundError):
             if os.stat(path).st_uid != uid:

@@ -15,6 +15,13 @@ ISOLATION = "unit/plugins/plugin_utils/test_engine_plan_isolation.py::"
 
 MUTANTS = [
     mutant(
+        "folder-taken-from-its-user",
+        "The Engine of a user does not come to its key any more, and ends by its next restart.",
+        "unit/plugins/module_utils/test_engine_files.py::"
+        "test_the_folder_of_the_key_stays_open_to_a_user_whose_engine_it_is",
+        (HOST + "_engine_files.py", "& 0o750", "& 0o700"),
+    ),
+    mutant(
         "data-stays-behind-unnoticed",
         "With another data-root, an Engine starts without its images, containers and volumes.",
         "unit/plugins/plugin_utils/test_engine_plan_data.py::test_what_is_in_the_way_is_said_before",

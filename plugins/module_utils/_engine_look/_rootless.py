@@ -24,7 +24,7 @@ def about_rootless(wanted: str) -> dict[str, t.Any]:
     other = host.owner_of(found["unit_user"]) if found["unit_user"] not in (None, wanted) else None
     found["other"] = _running(other) if other else 0
     owner = host.owner_of(wanted) if wanted else None
-    found.update(owned=rootless.owned(owner.uid if owner else 0), lingers=True, data_root=isolation.DATA_ROOT)
+    found.update(owned=rootless.owned(owner), lingers=True, data_root=isolation.DATA_ROOT)
     if not wanted:
         return found
     system = host.show("docker.service", "docker.socket", *_units.FIREWALLS)

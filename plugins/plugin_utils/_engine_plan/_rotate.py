@@ -56,6 +56,7 @@ def _of_user(user: str, info: dict[str, t.Any]) -> dict[str, t.Any]:
             "controllers": cfg.controllers_of(unit),
         },
         "rootless": {"user": user, "port": port, "listen": listen, **off},
+        "own_files": True,
         "port": port,
         "listen": listen,
     }

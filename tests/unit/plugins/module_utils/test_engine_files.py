@@ -111,6 +111,18 @@ def test_key_is_private_from_the_first_moment_and_stays(tmp_path, monkeypatch, t
     assert key.read_text() not in (content, "broken"), "a key that can't be used is replaced"
 
 
+@pytest.mark.parametrize(("mode", "then"), [(0o700, 0o700), (0o750, 0o750), (0o755, 0o750)])
+def test_the_folder_of_the_key_stays_open_to_a_user_whose_engine_it_is(tmp_path, monkeypatch, mode, then):
+    """By its group. It is open to nobody else."""
+    monkeypatch.setattr(cfg, "TLS_FOLDER", str(tmp_path / "tls"))
+    monkeypatch.setattr(cfg, "KEY_PATH", str(tmp_path / "tls" / "key.pem"))
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    folder.chmod(mode)
+    files.make_key()
+    assert stat.S_IMODE(folder.stat().st_mode) == then
+
+
 def test_a_signing_request_asks_for_names_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(cfg, "TLS_FOLDER", str(tmp_path / "tls"))
     monkeypatch.setattr(cfg, "KEY_PATH", str(tmp_path / "tls" / "key.pem"))

@@ -123,8 +123,19 @@ def test_private_files_are_their_owners_in_a_folder_that_is_roots(ran, tmp_path,
     host.belongs_to(None)
     rootless.own_files()
     assert owners["key.pem"] == (0, 0) and os.stat(cfg.TLS_FOLDER).st_mode & 0o777 == 0o700
-    uid = os.stat(cfg.KEY_PATH).st_uid
-    assert rootless.owned(uid) and not rootless.owned(uid + 1)
+    status = os.stat(cfg.KEY_PATH)
+    if status.st_uid == 0:
+        assert rootless.owned(None)
+    mine = host.Owner("jo", status.st_uid, status.st_gid, "/home/jo")
+    assert not rootless.owned(mine._replace(uid=mine.uid + 1))
+    for mode, gid, owned in (
+        *((0o700, mine.gid, False), (0o750, mine.gid, True), (0o750, mine.gid + 1, False), (0o755, mine.gid + 1, True)),
+    ):
+        os.chmod(cfg.TLS_FOLDER, mode)
+        assert rootless.owned(mine._replace(gid=gid)) is owned, "its user has to come through the folder"
+    os.remove(cfg.KEY_PATH)
+    os.rmdir(cfg.TLS_FOLDER)
+    assert rootless.owned(mine) and rootless.owned(None)
 
 
 def test_the_look_at_a_user_that_is_not_there(ran):

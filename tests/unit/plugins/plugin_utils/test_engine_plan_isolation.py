@@ -315,6 +315,7 @@ def test_a_users_engine_is_rotated_as_its_unit_has_it(listen):
         assert it.action == "restart" and it.certificate["names"] == base.NAMES
         of, service = it.apply["rootless"], it.apply["service"]
         assert (it.apply["port"], it.apply["listen"]) == (2378, listen) and "socket" not in it.apply
+        assert it.apply["own_files"] is True, "a key that is made anew is root's at first"
         assert not any(of[one] for one in ("delegate", "system_off", "system_ran", "context"))
         kept = (of["user"], of["port"], of["listen"], service["environment"], service["controllers"])
         assert rootless.unit(*kept, script) == unit
