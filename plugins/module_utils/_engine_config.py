@@ -55,12 +55,15 @@ _KEYS = {
     "--log-opt": "log-opts",
     "--storage-opt": "storage-opts",
     "--add-runtime": "runtimes",
+    "--feature": "features",
+    "--cdi-spec-dir": "cdi-spec-dirs",
     "--default-ulimit": "default-ulimits",
     "--insecure-registry": "insecure-registries",
     "--registry-mirror": "registry-mirrors",
     "--default-address-pool": "default-address-pools",
     "--authorization-plugin": "authorization-plugins",
     "--cluster-store-opt": "cluster-store-opts",
+    "--default-network-opt": "default-network-opts",
     "--node-generic-resource": "node-generic-resources",
 }
 # Each of their arguments counts, and not the last one alone
@@ -199,7 +202,11 @@ def _key(word: str) -> str | None:
 def keys_of(arguments: t.Sequence[str]) -> dict[str, str]:
     """The daemon.json keys that a command line sets already, and the argument that does."""
     keyed = ((_key(word), word) for word in arguments)
-    return {key: word for key, word in keyed if key}
+    found = {key: word for key, word in keyed if key}
+    if "host-gateway-ip" in found:
+        # Its key was renamed, and with the argument the Engine takes neither.
+        found["host-gateway-ips"] = found["host-gateway-ip"]
+    return found
 
 
 def values_of(arguments: t.Sequence[str]) -> dict[str, list[str]]:

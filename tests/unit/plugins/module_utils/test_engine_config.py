@@ -88,6 +88,20 @@ def test_the_values_of_arguments():
     assert cfg.values_of(["--log-level"]) == {"log-level": [""]}
 
 
+@pytest.mark.parametrize(
+    ("argument", "keys"),
+    [
+        ("--cdi-spec-dir=/etc/cdi", {"cdi-spec-dirs"}),
+        ("--default-network-opt=bridge=mtu=1400", {"default-network-opts"}),
+        ("--feature=cdi", {"features"}),
+        ("--nri-opts=enable=true", {"nri-opts"}),
+        ("--host-gateway-ip=192.0.2.1", {"host-gateway-ip", "host-gateway-ips"}),
+    ],
+)
+def test_arguments_of_newer_engines_clash_with_the_keys_that_these_compare_them_with(argument, keys):
+    assert cfg.keys_of([argument]) == dict.fromkeys(keys, argument)
+
+
 def test_drop_in_keeps_the_units_command():
     text = cfg.service_drop_in(DEBIAN, tls=True, environment=True)
     assert text is not None
