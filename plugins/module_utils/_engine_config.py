@@ -44,6 +44,7 @@ _KEYS = {
     "-D": "debug",
     "-G": "group",
     "-b": "bridge",
+    "-g": "data-root",
     "-l": "log-level",
     "-p": "pidfile",
     "-s": "storage-driver",

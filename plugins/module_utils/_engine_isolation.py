@@ -13,7 +13,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER, values_of
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import SYSTEM_PATH
 
 DATA_ROOT = "/var/lib/docker"
@@ -21,14 +21,11 @@ DATA_ROOT = "/var/lib/docker"
 UNMOVABLE = ("btrfs", "zfs", "devicemapper", "aufs")
 
 
-def data_root(content: t.Mapping[str, t.Any], arguments: t.Iterable[str], default: str = DATA_ROOT) -> str:
+def data_root(content: t.Mapping[str, t.Any], arguments: t.Sequence[str], default: str = DATA_ROOT) -> str:
     """Where an Engine with this configuration and these arguments has its data."""
-    words = iter(arguments)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if name in ("--data-root", "--graph", "-g"):
-            return os.path.normpath(value if equals else next(words, default))
-    return os.path.normpath(str(content.get("data-root") or default))
+    said = values_of(arguments)
+    argument = [*said.get("graph", []), *said.get("data-root", [])][-1:]
+    return os.path.normpath((argument and argument[0]) or str(content.get("data-root") or default))
 
 
 # -- ids of containers

@@ -139,6 +139,13 @@ MUTANTS = [
         (APPLY, '("active", "activating", "reloading")', '("active",)'),
     ),
     mutant(
+        "configuration-that-nobody-reads",
+        "The Engine reads another file, and each run says that all is as it should be.",
+        "unit/plugins/plugin_utils/test_engine_plan_environment.py::"
+        "test_a_configuration_in_another_file_than_the_roles_is_named",
+        (PLAN_CONFIG, "if posixpath.normpath(file or cfg.CONFIG_PATH) != cfg.CONFIG_PATH:", "if not file and file:"),
+    ),
+    mutant(
         "forgets-what-comes-after-a-restart",
         "A host that was drained for a restart stays so, and no run says it.",
         "unit/plugins/plugin_utils/test_engine_plan.py::test_what_comes_after_a_restart_is_owed_until_it_is_done",

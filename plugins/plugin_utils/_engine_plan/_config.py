@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
@@ -67,13 +68,19 @@ def _check_conflicts(wanted: Wanted, merged: dict[str, t.Any], info: dict[str, t
     service = info["units"]["docker.service"]
     arguments = cfg.keys_of(service["arguments"])
     places = ", ".join([service["fragment"], *service["drop_ins"]])
+    place_of = {key: service.get("places", {}).get(word) or places for key, word in arguments.items()}
+    file = cfg.values_of(service["arguments"]).get("config-file", [""])[-1]
+    if posixpath.normpath(file or cfg.CONFIG_PATH) != cfg.CONFIG_PATH:
+        raise PlanError(
+            f"The Engine's arguments have --config-file {file}, from {place_of['config-file']}, and the role writes and reads "
+            f"{cfg.CONFIG_PATH}: the Engine would not see it. Move what is in {file} there, and take the argument out"
+        )
     for key in _keys.names_in(merged):
         if key in arguments:
             asked = "the role's variables ask for" if key in _keys.names_in(wanted.config) else f"{cfg.CONFIG_PATH} has"
-            place = service.get("places", {}).get(arguments[key]) or places
             raise PlanError(
                 f"'{key}' is in the Engine's configuration ({asked} it) and in its arguments ({arguments[key]}, from "
-                f"{place}): the Engine would not start. Take it out of one of them"
+                f"{place_of[key]}): the Engine would not start. Take it out of one of them"
             )
     if wanted.access != "tls":
         return

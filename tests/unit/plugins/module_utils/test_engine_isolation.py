@@ -17,6 +17,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_is
         ({}, ["dockerd", "--data-root=/srv/a"], "/srv/a"),
         ({}, ["dockerd", "--data-root", "/srv/b", "-D"], "/srv/b"),
         ({}, ["dockerd", "-g", "/srv/c"], "/srv/c"),
+        ({}, ["dockerd", "--data-root=/srv/a", "--data-root=/srv/d"], "/srv/d"),
     ],
 )
 def test_where_the_data_is(content, arguments, root):

@@ -59,6 +59,17 @@ def test_a_conflict_names_the_file_of_the_argument():
         plan(info, options={"log_driver": "local"})
 
 
+@pytest.mark.parametrize("words", [["--config-file=/srv/d.json"], ["--config-file", "/srv/d.json"]])
+def test_a_configuration_in_another_file_than_the_roles_is_named(words):
+    """What the role would write nobody would read."""
+    info = changed((*SERVICE, "arguments"), ["dockerd", "-H", "fd://", *words])
+    info["units"]["docker.service"]["places"] = {words[0]: "/etc/default/docker"}
+    with pytest.raises(PlanError, match="--config-file /srv/d.json, from /etc/default/docker"):
+        plan(info)
+    same = [word.replace("/srv/d.json", "/etc/docker//daemon.json") for word in words]
+    assert plan(changed((*SERVICE, "arguments"), ["dockerd", "-H", "fd://", *same])).changes == []
+
+
 def test_clients_get_their_proxies_without_the_engine():
     info = changed(("clients",), client(set=["httpProxy"], ours=["httpProxy"]))
     info["remembered"]["clients"] = {"al": ["noProxy"]}
