@@ -20,6 +20,13 @@ KILLED = "cells generic rotate-ca killed"
 
 MUTANTS = [
     mutant(
+        "lost-certificate-is-no-tls",
+        "A rotation ends without a host, which clients refuse from then on.",
+        "unit/plugins/plugin_utils/test_engine_plan.py::"
+        "test_a_host_that_has_lost_its_certificate_gets_a_new_one_in_a_rotation",
+        (PLAN, 'if not kept["port"]:', 'if not kept["port"] or not info["tls"]["certificate"]:'),
+    ),
+    mutant(
         "old-ca-dropped-before-all-hosts",
         "Who was off while it was rotated refuses every client ever after.",
         f"{OF_RUN}::test_no_step_is_left_before_all_hosts_have_it",

@@ -20,7 +20,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
 def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> None:
     wanted = dataclasses.replace(wanted, rootless_user=info["rootless"]["unit_user"] or "")
     kept = _of_user(wanted.rootless_user, info) if wanted.rootless_user else _of_root(info)
-    if not kept["port"] or not info["tls"]["certificate"]:
+    if not kept["port"]:
         return  # it does not listen for TLS: there is nothing to rotate
     _certificate.plan_tls(plan, wanted, info, now)
     if plan.changes or info["remembered"]["pending"]:

@@ -570,6 +570,14 @@ def test_the_order_in_a_bundle_of_client_cas_is_no_reason_for_a_restart():
     assert plan(info, client_ca=other[1]).action == "restart"
 
 
+def test_a_host_that_has_lost_its_certificate_gets_a_new_one_in_a_rotation():
+    """If it counted as a host without TLS, the rotation would end without it, and clients would refuse it from then on."""
+    info = done()
+    info["tls"]["certificate"] = None
+    it = rotated(info, "ca", names=NAMES)
+    assert it.certificate["reason"] == "there is none" and it.action == "restart" and it.trust_id
+
+
 def test_a_host_without_tls_has_nothing_to_rotate():
     for info in (fresh(), done()):
         info["units"]["docker.socket"]["own_drop_in"] = None
