@@ -22,7 +22,7 @@ def about_rootless(wanted: str) -> dict[str, t.Any]:
     """Before all else that is read, since it says whose Engine that will be."""
     found: dict[str, t.Any] = {"unit_user": rootless.unit_user()}
     other = host.owner_of(found["unit_user"]) if found["unit_user"] not in (None, wanted) else None
-    found["other"] = _running(other) if other else 0
+    found["other"] = _running_of(other) if other else 0
     owner = host.owner_of(wanted) if wanted else None
     found.update(owned=rootless.owned(owner), lingers=True, data_root=isolation.DATA_ROOT)
     if not wanted:
@@ -49,10 +49,7 @@ def about_rootless(wanted: str) -> dict[str, t.Any]:
         system={
             "active": any(unit.get("ActiveState") == "active" for unit in system.values()),
             "enabled": any(unit.get("UnitFileState") == "enabled" for unit in system.values()),
-            # Not known of one that hangs
-            "running": (host.ask("/info", 30) or {}).get("ContainersRunning")
-            if system.get("docker.service", {}).get("ActiveState") == "active"
-            else 0,
+            "running": _running(system),
         },
     )
     if owner and found["lingers"]:
@@ -88,11 +85,20 @@ def _is(path: str, text: str) -> bool:
     return host.read(path) == text
 
 
-def _running(owner: host.Owner) -> int:
-    """How many containers another user's Engine runs."""
+def _running(shown: dict[str, dict[str, str]]) -> int | None:
+    """How many containers run with the Engine of these units; None if it hangs."""
+    if shown.get("docker.service", {}).get("ActiveState") != "active":
+        return 0
+    return (host.ask("/info", 30) or {}).get("ContainersRunning")
+
+
+def _running_of(owner: host.Owner) -> int | None:
+    """How many run with another user's."""
+    if not rootless.manager_runs(owner):
+        return 0
     host.belongs_to(owner)
     try:
-        return (host.ask("/info", 30) or {}).get("ContainersRunning", 0)
+        return _running(host.show("docker.service"))
     finally:
         host.belongs_to(None)
 

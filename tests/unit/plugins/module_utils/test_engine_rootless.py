@@ -149,6 +149,33 @@ def test_the_look_at_a_user_that_is_not_there(ran):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("state", "answer", "containers"),
+    [
+        ("active", {"ContainersRunning": 2}, 2),
+        ("active", None, None),
+        ("inactive", None, 0),
+        ("failed", {"ContainersRunning": 2}, 0),
+        (None, None, 0),
+    ],
+)
+def test_how_many_containers_another_users_engine_runs(ran, monkeypatch, state, answer, containers):
+    """Of one that hangs that is not known, and it is not stopped unasked."""
+    host.write(isolation.ROOTLESS_UNIT, "[Unit]\nConditionUser=jo\n", 0o644)
+    asked = []
+
+    def run(*command, **more):
+        asked.append(command[:3])
+        return 0, f"Id=docker.service\nActiveState={state}\n", ""
+
+    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(host, "owner_of", lambda name: JO)
+    monkeypatch.setattr(rootless, "manager_runs", lambda owner: state is not None)
+    monkeypatch.setattr(host, "ask", lambda question, limit: answer)
+    assert _rootless.about_rootless("")["other"] == containers
+    assert asked == ([("runuser", "-u", "jo")] if state else []) and host.OWNER is None
+
+
 def test_firewalls_are_the_system_s_also_where_the_engine_is_a_user_s(monkeypatch, ran):
     said = "Id=docker.service\nActiveState=active\n\nId=nftables.service\nLoadState=loaded\nActiveState=active\n"
     monkeypatch.setattr(host, "run", lambda *command, **more: ran.append(" ".join(command)) or (0, said, ""))
