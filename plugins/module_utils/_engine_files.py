@@ -74,7 +74,7 @@ class Files:
     """Writes files, and knows how they were."""
 
     def __init__(self) -> None:
-        self.before: dict[str, tuple[str | None, int, int]] = {}
+        self.before: dict[str, tuple[str | None, int, int, int]] = {}
         self.changed: list[str] = []
 
     def put(self, path: str, content: str | None, mode: int = 0o644, folder_mode: int = 0o755) -> bool:
@@ -82,7 +82,9 @@ class Files:
         if path not in self.before:
             old = host.read(path)
             status = os.stat(path) if old is not None else None
-            self.before[path] = (old, stat.S_IMODE(status.st_mode), status.st_uid) if status else (None, 0, 0)
+            self.before[path] = (
+                (old, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) if status else (None, 0, 0, 0)
+            )
         done = host.remove(path) if content is None else host.write(path, content, mode, folder_mode)
         if done:
             self.changed.append(path)
@@ -90,13 +92,13 @@ class Files:
 
     def undo(self) -> None:
         for path in reversed(self.changed):
-            content, mode, uid = self.before[path]
+            content, mode, uid, gid = self.before[path]
             if content is None:
                 host.remove(path)
             else:
                 host.write(path, content, mode)
-                if uid:
-                    os.chown(path, uid, -1)
+                if uid or gid:
+                    os.chown(path, uid, gid)
 
 
 def open_and_close(firewall: dict[str, t.Any] | None, limit: float) -> bool:

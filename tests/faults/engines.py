@@ -163,7 +163,7 @@ class Engine:
 
     def _patch(self, patch: Patch) -> None:
         """In the place of what modules find on a host."""
-        status = types.SimpleNamespace(st_mode=0o600, st_uid=0)
+        status = types.SimpleNamespace(st_mode=0o600, st_uid=0, st_gid=0)
         patch.setattr(_engine_files, "os", types.SimpleNamespace(**{**vars(os), "stat": lambda path: status}))
         patch.setattr(_engine_host, "read", self.files.get)
         patch.setattr(_engine_host, "write", self._write)

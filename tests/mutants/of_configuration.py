@@ -146,6 +146,12 @@ MUTANTS = [
         (PLAN_CONFIG, "if posixpath.normpath(file or cfg.CONFIG_PATH) != cfg.CONFIG_PATH:", "if not file and file:"),
     ),
     mutant(
+        "group-of-a-file-lost",
+        "Who could read daemon.json by its group can't any more.",
+        "unit/plugins/module_utils/test_engine_files.py::test_the_group_of_a_configuration_stays",
+        ("plugins/module_utils/_engine_host.py", "os.stat(path).st_gid)", "-1)"),
+    ),
+    mutant(
         "forgets-what-comes-after-a-restart",
         "A host that was drained for a restart stays so, and no run says it.",
         "unit/plugins/plugin_utils/test_engine_plan.py::test_what_comes_after_a_restart_is_owed_until_it_is_done",

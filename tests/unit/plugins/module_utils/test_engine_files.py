@@ -73,6 +73,40 @@ def test_a_link_to_a_configuration_stays_one(tmp_path, monkeypatch, there):
     assert stat.S_IMODE(kept.stat().st_mode) == (0o640 if there else 0o644)
 
 
+def test_the_group_of_a_configuration_stays(tmp_path, monkeypatch):
+    """Who could read it by that still can, as a tool that watches it."""
+    path = tmp_path / "daemon.json"
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(path))
+    path.write_text("{}")
+    path.chmod(0o640)
+    # Who isn't root gives files to groups of one's own alone.
+    group = max(os.getgroups(), default=os.getegid()) if os.geteuid() else 1001
+    os.chown(path, -1, group)
+    put = files.Files()
+    for change in (
+        lambda: put.put(str(path), '{"mtu": 1300}', 0o640),
+        lambda: files.write_config({"mtu": 1400}),
+        lambda: put.put(str(path), None),
+        put.undo,
+    ):
+        change()
+        if path.exists():
+            assert (os.stat(path).st_gid, stat.S_IMODE(os.stat(path).st_mode)) == (group, 0o640)
+    assert path.read_text() == "{}"
+
+
+def test_a_file_of_a_user_alone_is_given_to_no_group(tmp_path, monkeypatch):
+    """A client's config.json that root has made once has root's group, and is written as the user."""
+
+    def refuse(*who):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    assert host.write(str(path), "{ }", 0o600) and path.read_text() == "{ }"
+
+
 def test_a_device_in_place_of_a_configuration_is_not_written_over(tmp_path, monkeypatch):
     """A link to /dev/null is an empty configuration: what comes in its place must not come in that of the device."""
     link = tmp_path / "daemon.json"
