@@ -106,8 +106,9 @@ def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             if mode & 0o070 and os.path.exists(path):
-                # Who comes to it by its group still does. Else it does not matter, and a user may not give it to any group.
-                os.fchown(stream.fileno(), -1, os.stat(path).st_gid)
+                # Who comes to it by its group still does. A user may not give it to any group.
+                with contextlib.suppress(PermissionError):
+                    os.fchown(stream.fileno(), -1, os.stat(path).st_gid)
             os.fchmod(stream.fileno(), mode)
             stream.write(content)
             stream.flush()
