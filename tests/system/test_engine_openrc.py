@@ -55,7 +55,7 @@ def test_from_nothing_to_an_engine_that_answers_by_tls(new_openrc_host, play, cl
     assert host.out("cat /proc/1/comm") == "init" and host.out("rc-status -r") == "default"
     host.ssh("touch /run/before")
     planned = play(host, arguments=["--check", "--diff"])
-    assert planned.changed == 1 and planned.result("and plan")["source"] == "distro"
+    assert planned.changed == 1 and planned.result("and plan")["engine"]["source"] == "distro"
     refused = play(host, ok=False, docker_engine_allow=["10.0.0.0/8"])
     assert "systemd's filter is not there with OpenRC" in refused.message
     assert not host.out(WRITTEN), "check mode, or what was refused, changed the host"
