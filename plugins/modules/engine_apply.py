@@ -131,6 +131,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ro
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_source as source
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _units
 
 LOCK = "/run/dockyard-engine.lock"
 
@@ -158,6 +159,7 @@ class Apply:
 
     def run(self) -> dict[str, t.Any]:
         self.unit = manager.here().state()
+        self.leave_to_arguments()
         up = self.unit.get("ActiveState") in ("active", "activating", "reloading")
         self.was_active = up or self.source.running
         if self.action == "start" and up and not self.plan.get("nothing_new"):
@@ -198,6 +200,13 @@ class Apply:
         if self.move:
             self.finish_move(self.move)
         return self.result
+
+    def leave_to_arguments(self) -> None:
+        """What was just installed may have live-restore as an argument, as Fedora's: with both, the Engine would not start."""
+        (service_now,) = _units.about_units({"docker.service": self.unit}).values()
+        if "live-restore" in cfg.keys_of(service_now["arguments"]):
+            for part in ("config_set", "remember"):
+                self.plan.get(part, {}).pop("live-restore", None)
 
     def make_room(self) -> None:
         """What needs the Engine and its containers stopped."""

@@ -114,6 +114,21 @@ def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(r
     assert [line.split()[1] for line in commands].count("reload") == 2 and "restart" not in " ".join(commands)
 
 
+def test_live_restore_that_a_package_brings_as_an_argument_is_left_there(ran, tmp_path, monkeypatch):
+    """As Fedora's does, by a file that its unit reads: with the key besides, the Engine would not start."""
+    dummy, unit = ran
+    unit.update(ActiveState="inactive", ExecMainStartTimestampMonotonic="0")
+    options, path = tmp_path / "options", tmp_path / "daemon.json"
+    options.write_text('OPTIONS="--selinux-enabled --live-restore"\n')
+    fragment = tmp_path / "docker.service"
+    fragment.write_text(f"[Service]\nEnvironmentFile=-{options}\nExecStart=/usr/bin/dockerd -H fd:// $OPTIONS\n")
+    monkeypatch.setattr(cfg, "CONFIG_PATH", str(path))
+    monkeypatch.setattr(files, "validate", lambda text: None)
+    keys = {"live-restore": True, "mtu": 1400}
+    engine_apply.Apply({**PLAN, "config_set": keys, "config_unset": [], "remember": dict(keys)}, PARAMS).run()
+    assert cfg.parse_config(path.read_text()) == {"mtu": 1400} and files.remembered() == {"mtu": 1400}
+
+
 RESTART = {**PLAN, "action": "restart", "config_set": {"live-restore": True}, "config_unset": []}
 
 
