@@ -203,8 +203,8 @@ class Apply:
 
     def leave_to_arguments(self) -> None:
         """What was just installed may have live-restore as an argument, as Fedora's: with both, the Engine would not start."""
-        (service_now,) = _units.about_units({"docker.service": self.unit}).values()
-        if "live-restore" in cfg.keys_of(service_now["arguments"]):
+        installed = _units.about_units({"docker.service": self.unit})["docker.service"]
+        if "live-restore" in cfg.keys_of(installed["arguments"]):
             for part in ("config_set", "remember"):
                 self.plan.get(part, {}).pop("live-restore", None)
 
