@@ -17,7 +17,6 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.module_utils import _openpgp
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import (
@@ -46,12 +45,22 @@ def manager() -> str | None:
 
 
 def ask(family: Family, limit: float, words: t.Iterable[str], *names: str) -> tuple[str, str]:
-    """What a package manager prints, and what is wrong if it says so, as it does if it knows none of the names."""
+    """What a package manager prints, and all it says if it fails, as it does if it knows none of the names."""
     # The limit is for what others do meanwhile; a slow host may take its time besides.
     told, said = (*command(words, limit), *names), variables(family, limit)
     status, out, err = host.run(*told, limit=limit + 600, environment=said, check=False)
     # dnf makecache says the cause on the one, and what came of it on the other.
-    return out, cfg.masked(trouble.explained(host.tail(f"{out}\n{err}"))) if status else ""
+    return out, f"{out}\n{err}" if status else ""
+
+
+def explained(said: str) -> str:
+    """What is wrong, if anything is."""
+    if not said.strip():
+        return ""
+    # Only now: to load it takes its time.
+    from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
+
+    return cfg.masked(trouble.explained(host.tail(said)))
 
 
 def lists_age(family: Family) -> int | None:
@@ -99,9 +108,9 @@ def about_packages(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
         "candidates": {package: found[0] for package, found in known.items()},
         "versions": known,
         "held": held,
-        "held_error": held_error,
+        "held_error": explained(held_error),
         "lists_age": age,
-        "lists_error": lists_error,
+        "lists_error": explained(lists_error),
         "repository": about_repository(family),
     }
 
