@@ -24,8 +24,8 @@ UNMOVABLE = ("btrfs", "zfs", "devicemapper", "aufs")
 def data_root(content: t.Mapping[str, t.Any], arguments: t.Sequence[str], default: str = DATA_ROOT) -> str:
     """Where an Engine with this configuration and these arguments has its data."""
     said = values_of(arguments)
-    argument = [*said.get("graph", []), *said.get("data-root", [])][-1:]
-    return os.path.normpath((argument and argument[0]) or str(content.get("data-root") or default))
+    argument = (said.get("data-root") or said.get("graph") or [""])[-1]
+    return os.path.normpath(argument or str(content.get("data-root") or default))
 
 
 # -- ids of containers

@@ -141,4 +141,22 @@ MUTANTS = [
             "None if wanted.names else",
         ),
     ),
+    mutant(
+        "rule-of-others-turned-into-ours",
+        "ufw makes our deny of somebody's allow, in its place before ours: the controller is shut out, and theirs is gone.",
+        TESTS + "test_a_rule_of_others_is_never_turned_into_one_of_ours",
+        (FIREWALL, "        _check_ufw(wanted, others, opening)\n", ""),
+    ),
+    mutant(
+        "policy-in-force-because-it-is-written",
+        "A run is cut off before firewalld has read the policy, and no later one lets it do so.",
+        TESTS + "test_a_policy_that_firewalld_did_not_take_over_is_loaded_by_the_next_run",
+        (FIREWALL, "{look.FIREWALLD_POLICY: after + _UNLOADED}", "{look.FIREWALLD_POLICY: after}"),
+    ),
+    mutant(
+        "live-restore-twice",
+        "A package has it as an argument, and the Engine does not start with the key besides: all is put back, in each run.",
+        "unit/plugins/modules/test_engine_apply.py::test_live_restore_that_a_package_brings_as_an_argument_is_left_there",
+        ("plugins/modules/engine_apply.py", "        self.leave_to_arguments()\n", ""),
+    ),
 ]

@@ -185,7 +185,7 @@ def test_old_data_stays_if_asked_for_or_if_not_all_is_well(places, engine, monke
     assert "POST /containers/web/start" in engine.calls
 
 
-def cut_off_on_the_new_data(places, engine, monkeypatch, stage):
+def cut_off_on_the_new_data(places, engine, stage):
     """A run that ended when the Engine ran on the new data; the next one begins."""
     source, target = places
     it = move(places)
@@ -212,7 +212,7 @@ def started(engine):
 def test_a_removal_that_was_cut_off_is_only_finished(places, engine, monkeypatch):
     source, target = places
     monkeypatch.setattr(data, "by_rename", lambda source, target: False)
-    again = cut_off_on_the_new_data(places, engine, monkeypatch, "removing")
+    again = cut_off_on_the_new_data(places, engine, "removing")
     recreate(engine, target)
     tree.clear(str(target / "volumes" / "store"))
     assert again.begin(True) is True
@@ -224,7 +224,7 @@ def test_a_removal_that_was_cut_off_is_only_finished(places, engine, monkeypatch
 
 def test_the_engine_may_have_changed_since_a_move_was_cut_off(places, way, engine, monkeypatch):
     source, target = places
-    again = cut_off_on_the_new_data(places, engine, monkeypatch, "placed")
+    again = cut_off_on_the_new_data(places, engine, "placed")
     recreate(engine, target)
     again.begin(True)
     again.forth()
@@ -242,7 +242,7 @@ def test_the_data_of_an_engine_that_runs_elsewhere_is_not_removed(places, engine
     """Someone has changed the configuration by hand, and the Engine does not know it yet."""
     source, target = places
     monkeypatch.setattr(data, "by_rename", lambda source, target: False)
-    again = cut_off_on_the_new_data(places, engine, monkeypatch, stage)
+    again = cut_off_on_the_new_data(places, engine, stage)
     engine.root = str(source)
     again.begin(True)
     again.forth()
@@ -255,13 +255,23 @@ def test_who_was_stopped_since_is_not_started(places, engine, monkeypatch, runs)
     """Where the Engine does not run either, it was the run that stopped them."""
     source, target = places
     monkeypatch.setattr(data, "by_rename", lambda source, target: False)
-    again = cut_off_on_the_new_data(places, engine, monkeypatch, "placed")
+    again = cut_off_on_the_new_data(places, engine, "placed")
     engine.running = []
     again.begin(runs)
     again.forth()
     again.check(0)
     assert started(engine) == ([] if runs else ["POST /containers/web/start"])
     assert "do not run now: web" in again.warnings[0] and again.finish() == str(source)
+
+
+def copied(places, engine, monkeypatch):
+    """A move between file systems, with the Engine on the new data."""
+    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
+    it = move(places)
+    it.begin(True)
+    it.forth()
+    engine.root = str(places[1])
+    return it
 
 
 def immutable(monkeypatch, name):
@@ -278,11 +288,7 @@ def immutable(monkeypatch, name):
 
 def test_old_data_that_can_not_be_removed_is_told_and_the_move_is_done(places, engine, monkeypatch):
     source, target = places
-    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
-    it = move(places)
-    it.begin(True)
-    it.forth()
-    engine.root = str(target)
+    it = copied(places, engine, monkeypatch)
     it.check(1)
     immutable(monkeypatch, "volumes")
     assert it.finish() == str(source)
@@ -293,11 +299,7 @@ def test_old_data_that_can_not_be_removed_is_told_and_the_move_is_done(places, e
 
 def test_a_folder_that_can_not_be_listed_is_told(places, engine, monkeypatch):
     source, target = places
-    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
-    it = move(places)
-    it.begin(True)
-    it.forth()
-    engine.root = str(target)
+    it = copied(places, engine, monkeypatch)
     it.check(1)
     listed = os.listdir
 
@@ -312,15 +314,13 @@ def test_a_folder_that_can_not_be_listed_is_told(places, engine, monkeypatch):
 
 def test_nothing_goes_back_to_data_that_is_being_removed(places, engine, monkeypatch):
     source, target = places
-    monkeypatch.setattr(data, "by_rename", lambda source, target: False)
-    it = move(places)
-    it.begin(True)
-    it.forth()
+    it = copied(places, engine, monkeypatch)
     it._note("removing")
     with pytest.raises(host.HostError, match=f"all of it is in {target}"):
         it.back()
     assert (target / "volumes").exists() and not (target / data.PARTIAL).exists()
     # An Engine that someone has put back there all the same may have written since
+    engine.root = str(source)
     again = move(places)
     again.begin(True)
     again.forth()
