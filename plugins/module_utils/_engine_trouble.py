@@ -17,6 +17,9 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
+# What an output does not say, by its name in a sentence: from the output
+Facts = t.Mapping[str, t.Callable[[str], str]]
+
 
 class Trouble(t.NamedTuple):
     """One kind of trouble. In its sentences, {0} is the group of the pattern that was found, {NAME} one of FACTS."""
@@ -60,7 +63,7 @@ TROUBLES = (
         "If its owner says that the key is a new one, pin that (docker_engine_repository.fingerprints). If not, do not use it",
     ),
     Trouble(
-        r"(?i:Could not get lock|unable to lock|Unable to acquire|can't create transaction lock|System management is locked)[^\n]*",
+        r"(?i:Could not get lock|unable to lock|Unable to acquire|lock was locked by|can't create transaction lock|System management is locked)[^\n]*",
         "Another program is installing packages: {lock}",
         "Wait for it to end, or look at what it does",
         passes=True,
@@ -132,19 +135,20 @@ def found(text: str) -> tuple[Trouble, re.Match[str]] | None:
     return None
 
 
-def explained(text: str) -> str:
+def explained(text: str, facts: Facts | None = None) -> str:
     """An output as a person wants it: what it means, what helps, and then what was said."""
     known = found(text)
     if not known:
         return text
     trouble, match = known
     what = next(filter(None, match.groups()), "")
-    facts = {name: fact(text) for name, fact in FACTS.items() if "{" + name + "}" in trouble.means + trouble.helps}
-    facts["said"] = " ".join(match.group().split())
-    return f"{trouble.means}. {trouble.helps}".format(what, **facts) + f". In its own words: {text}"
+    words = f"{trouble.means}. {trouble.helps}"
+    read = {name: fact(text) for name, fact in (facts or FACTS).items() if "{" + name + "}" in words}
+    read["said"] = " ".join(match.group().split())
+    return words.format(what, **read) + f". In its own words: {text}"
 
 
-def persistently(work: t.Callable[[], None], limit: float, longest: float = 15.0) -> None:
+def persistently(work: t.Callable[[], None], limit: float, longest: float = 15.0, facts: Facts | None = None) -> None:
     """Do what meets trouble that may pass, again and ever more slowly, until it works or the limit is over."""
     end, pause, tries = time.monotonic() + limit, 1.0, 0
     while True:
@@ -154,10 +158,10 @@ def persistently(work: t.Callable[[], None], limit: float, longest: float = 15.0
         except HostError as error:
             known, left = found(str(error)), end - time.monotonic()
             if not known or not known[0].passes:
-                raise HostError(explained(str(error))) from None
+                raise HostError(explained(str(error), facts)) from None
             if left <= 0:
                 raise HostError(
-                    f"Tried {tries} times in {limit:.0f} s (docker_engine_wait_timeout). {explained(str(error))}"
+                    f"Tried {tries} times in {limit:.0f} s (docker_engine_wait_timeout). {explained(str(error), facts)}"
                 ) from None
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, longest)
@@ -189,7 +193,7 @@ def _name_servers(text: str) -> str:
     return ", ".join(line.split()[1] for line in lines if line.startswith("nameserver ")) or "none"
 
 
-FACTS: dict[str, t.Callable[[str], str]] = {
+FACTS: Facts = {
     "space": _space,
     "read_only": _read_only,
     "name_servers": _name_servers,

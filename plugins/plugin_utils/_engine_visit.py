@@ -15,22 +15,27 @@ import typing as t
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
 
 PAUSE = 1  # seconds between attempts to reach the host
 _HOST_KEY = "Host key verification failed"  # ssh's words, in any language; to wait does not help
 _INTERPRETER = "discovered_interpreter_python"
 _NOT_FOUND = 127  # a shell's exit code
-# A shell's words, since there is nothing else yet
+# A shell's words, since there is nothing else yet; in English, by which it is known what may pass. It may have been cut off.
 _INSTALL_PYTHON = """set -e
+export LC_ALL=C
 if command -v apt-get >/dev/null; then export DEBIAN_FRONTEND=noninteractive
-apt-get -q update
-apt-get -q -y -o DPkg::Lock::Timeout={seconds} install --no-install-recommends python3
+apt-get -q -o APT::Update::Error-Mode=any update
+dpkg --configure -a
+apt-get -q -y install --no-install-recommends python3
 elif command -v dnf >/dev/null; then dnf -q -y install python3
 elif command -v zypper >/dev/null; then zypper -n install python3
 elif command -v apk >/dev/null; then apk add python3
 elif command -v pacman >/dev/null; then pacman -S --noconfirm --needed python || pacman -Sy --noconfirm --needed python
 else exit {unknown}; fi"""
+_UNREAD = dict.fromkeys(trouble.FACTS, lambda said: "see below")  # they are the host's, and only Python reads them
 _UNKNOWN = 64  # the script's exit code where it knows no package manager
 _BY_HAND = (
     "Python is missing on this host, and it has no package manager that is known here. Install Python. Where /usr can't be "
@@ -52,6 +57,7 @@ class Visit:
         self.connect_timeout: int = options["connect_timeout"]
         self.wait_timeout: int = options["wait_timeout"]
         self.python_installed = False
+        self._done = "Nothing"
 
     def look(self, asked: dict[str, t.Any]) -> dict[str, t.Any]:
         """What engine_info says when it is asked for this; PlanError if it can't be had."""
@@ -93,14 +99,14 @@ class Visit:
                     raise self._error({"msg": said}) from error
                 if _HOST_KEY in said:
                     raise PlanError(
-                        f"This host's SSH key is not the one that is known here, or none is: {' '.join(said.split()).rstrip('.')}. {self._touched()} was "
+                        f"This host's SSH key is not the one that is known here, or none is: {' '.join(said.split()).rstrip('.')}. {self._done} was "
                         "touched. Put the right key into the known_hosts that ssh reads, after a look at it. Of a machine that was "
                         "adopted without its key, give the module machine its ssh_key"
                     ) from error
                 if time.monotonic() >= end:
                     raise PlanError(
                         f"This host did not answer to SSH within {self.connect_timeout} s (docker_engine_connect_timeout): "
-                        f"{said}. {self._touched()} was touched. Look whether it runs, and at address, port and network"
+                        f"{said}. {self._done} was touched. Look whether it runs, and at address, port and network"
                     ) from error
             except AnsibleError as error:
                 raise self._error({"msg": str(error)}) from error
@@ -108,20 +114,26 @@ class Visit:
                 self.action._connection.reset()
             time.sleep(PAUSE)
 
-    def _touched(self) -> str:
-        return "Python was installed, nothing else" if self.python_installed else "Nothing"
-
     def _install_python(self) -> None:
         if self.action._task.check_mode:
             raise PlanError("Python is missing on this host, and check mode installs nothing.")
-        script = _INSTALL_PYTHON.format(seconds=self.wait_timeout, unknown=_UNKNOWN)
         # With the task's variables, of which a proxy may be one.
         variables = self.action._compute_environment_string()
-        done = self.action._low_level_execute_command(f"{variables} /bin/sh -c {shlex.quote(script)}".strip())
-        if done["rc"] == _UNKNOWN:
-            raise PlanError(_BY_HAND)
-        if done["rc"]:
-            raise self._error({"msg": "Python can't be installed", "module_stderr": _last_words(done)})
+        script = f"{variables} /bin/sh -c {shlex.quote(_INSTALL_PYTHON.format(unknown=_UNKNOWN))}".strip()
+
+        def install() -> None:
+            done = self._reached(lambda: self.action._low_level_execute_command(script))
+            if done["rc"] == _UNKNOWN:
+                raise PlanError(_BY_HAND)
+            if done["rc"]:
+                raise HostError(_last_words(done))
+
+        self._done = "Python was being installed, nothing else"
+        try:
+            trouble.persistently(install, self.wait_timeout, facts=_UNREAD)
+        except HostError as error:
+            raise self._error({"msg": "Python can't be installed", "module_stderr": str(error)}) from error
+        self._done = "Python was installed, nothing else"
         self.python_installed = True
         # What was found out without it doesn't hold any more.
         self.task_vars.get("ansible_facts", {}).pop(_INTERPRETER, None)

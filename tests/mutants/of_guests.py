@@ -10,12 +10,34 @@ from tests.mutants import mutant
 TROUBLE = "plugins/module_utils/_engine_trouble.py"
 FAMILIES = "plugins/module_utils/_engine_families.py"
 LOOK = "plugins/module_utils/_engine_look/_packages.py"
+HOST = "plugins/module_utils/_engine_host.py"
+VISIT = "plugins/plugin_utils/_engine_visit.py"
 GUEST = "plugins/plugin_utils/_engine_plan/_guest.py"
 ON_TROUBLE = "unit/plugins/module_utils/test_engine_trouble.py"
 ON_PACKAGES = "unit/plugins/module_utils/test_engine_packages.py"
+ON_HOST = "unit/plugins/module_utils/test_engine_host.py"
+ON_VISIT = "unit/plugins/plugin_utils/test_engine_visit.py"
 ON_GUEST = "unit/plugins/plugin_utils/test_engine_plan_guest.py"
 
 MUTANTS = [
+    mutant(
+        "programs-speak-the-host-s-language",
+        "On a host in German no candidate is found, and trouble that passes is not known for it.",
+        f"{ON_HOST}::test_programs_speak_english_whatever_the_host_speaks",
+        (HOST, 'LC_ALL="C", LANGUAGE="C", ', ""),
+    ),
+    mutant(
+        "python-not-waited-for",
+        "A host without Python that updates its packages at boot fails at once.",
+        f"{ON_VISIT}::test_what_may_pass_is_waited_for_before_python_is_installed",
+        (VISIT, "trouble.persistently(install, self.wait_timeout, facts=_UNREAD)", "install()"),
+    ),
+    mutant(
+        "controller-s-facts-told-for-the-host-s",
+        "Of a host without Python, the name servers of the controller are named.",
+        f"{ON_VISIT}::test_what_does_not_pass_is_told_with_what_helps",
+        (VISIT, "self.wait_timeout, facts=_UNREAD)", "self.wait_timeout)"),
+    ),
     mutant(
         "full-disk-tried-again",
         "What does not go by itself holds the whole play up for minutes.",

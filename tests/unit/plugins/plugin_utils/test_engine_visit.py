@@ -21,10 +21,10 @@ NO_PYTHON = {"failed": True, "rc": 127, "msg": "MODULE FAILURE", "module_stdout"
 class Action:
     """An action whose host answers in turn."""
 
-    def __init__(self, *answers, rc=0, check_mode=False):
+    def __init__(self, *answers, installing=(), check_mode=False):
         self.answers = list(answers)
         self.asked, self.commands, self.resets = [], [], 0
-        self.rc = rc
+        self.installing = list(installing)
         self._task = types.SimpleNamespace(check_mode=check_mode)
         self._connection = types.SimpleNamespace(reset=self._reset)
 
@@ -39,7 +39,11 @@ class Action:
         self.commands.append(command)
         if not sudoable:
             return {"rc": 0, "stdout": self._execute_module("id", {}, {"ansible_facts": {}}), "stderr": ""}
-        return {"rc": self.rc, "stdout": "no such package\r\n", "stderr": "Shared connection to 192.0.2.7 closed.\r\n"}
+        said = self.installing.pop(0) if self.installing else ""
+        if isinstance(said, Exception):
+            raise said
+        rc = said if isinstance(said, int) else int(bool(said))
+        return {"rc": rc, "stdout": f"{said}\r\n", "stderr": "Shared connection to 192.0.2.7 closed.\r\n"}
 
     def _compute_environment_string(self):
         return "https_proxy=http://proxy:3128"
@@ -55,6 +59,7 @@ def clock(monkeypatch):
     now = [0.0]
     fake = types.SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds))
     monkeypatch.setattr(_engine_visit, "time", fake)
+    monkeypatch.setattr(_engine_visit.trouble, "time", fake)
     return now
 
 
@@ -162,7 +167,7 @@ def test_python_is_installed_where_it_is_missing(found):
     assert it.look({}) == seen and it.python_installed
     proxy, *shell, script = shlex.split(action.commands[0])
     assert (proxy, shell) == ("https_proxy=http://proxy:3128", ["/bin/sh", "-c"]), "all of the script has the proxy"
-    assert "DPkg::Lock::Timeout=7" in script
+    assert "export LC_ALL=C\n" in script, "it is by English words that it is known what may pass"
     assert action.asked[1][1] == {}, "it would be looked for where it was not"
     assert it.facts(seen) == {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
 
@@ -186,9 +191,9 @@ def test_each_package_manager_brings_python(tmp_path, program):
     action = Action(NO_PYTHON, SEEN)
     visit(action).look({})
     told = tmp_path / "told"
-    if program:
-        (tmp_path / program).write_text(f'#!/bin/sh\necho "$https_proxy $*" >> {told}\n')
-        (tmp_path / program).chmod(0o755)
+    for name in [program, "dpkg"] if program == "apt-get" else filter(None, [program]):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "$https_proxy $*" >> {told}\n')
+        (tmp_path / name).chmod(0o755)
     done = subprocess.run(["/bin/sh", "-c", action.commands[0]], env={"PATH": str(tmp_path)}, check=False)
     if program is None:
         assert done.returncode == _engine_visit._UNKNOWN
@@ -200,9 +205,48 @@ def test_each_package_manager_brings_python(tmp_path, program):
 
 def test_a_host_that_no_package_manager_brings_python_to_is_told_what_does():
     with pytest.raises(PlanError, match=r"no package manager.*under /opt.*ansible_python_interpreter"):
-        visit(Action(NO_PYTHON, rc=_engine_visit._UNKNOWN)).look({})
+        visit(Action(NO_PYTHON, installing=[_engine_visit._UNKNOWN])).look({})
 
 
-def test_python_that_can_t_be_installed():
+def test_python_that_can_t_be_installed(clock):
     with pytest.raises(PlanError, match="Python can't be installed: no such package$"):
-        visit(Action(NO_PYTHON, rc=1)).look({})
+        visit(Action(NO_PYTHON, installing=["no such package"])).look({})
+    assert clock == [0.0]
+
+
+LOCKED = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 812 (apt-get)"
+
+
+@pytest.mark.parametrize(
+    "trouble", [LOCKED, "dpkg: error: dpkg frontend lock was locked by another process with pid 7"]
+)
+def test_what_may_pass_is_waited_for_before_python_is_installed(clock, trouble):
+    action = Action(NO_PYTHON, SEEN, installing=[trouble] * 2)
+    it = visit(action)
+    assert it.look({}) == SEEN and it.python_installed
+    assert len(action.commands) == 3 and clock == [2.5]
+
+
+def test_what_does_not_pass_is_told_with_what_helps(clock):
+    action = Action(NO_PYTHON, installing=["E: Temporary failure resolving 'deb.debian.org'"] * 9)
+    said = (
+        r"^Python can't be installed: Tried 5 times in 7 s \(docker_engine_wait_timeout\). This host can't resolve the name deb.debian.org. "
+        "Look at its /etc/resolv.conf, where the name servers are see below. In its own words"
+    )
+    with pytest.raises(PlanError, match=said):
+        visit(action).look({})
+    assert clock == [7.0]
+
+
+def test_an_installation_of_python_that_was_cut_off_is_taken_up():
+    action = Action(NO_PYTHON, SEEN, installing=[AnsibleConnectionFailure("Connection reset")])
+    it = visit(action)
+    assert it.look({}) == SEEN and it.python_installed
+    assert len(action.commands) == 2 and action.resets == 1
+    assert "dpkg --configure -a\n" in action.commands[1]
+
+
+def test_a_host_that_is_lost_while_python_is_installed():
+    action = Action(NO_PYTHON, installing=[AnsibleConnectionFailure("Connection reset")] * 20)
+    with pytest.raises(PlanError, match="Connection reset. Python was being installed, nothing else was touched"):
+        visit(action).look({})
