@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
+import resource
 import shutil
 import statistics
 import subprocess
@@ -47,11 +49,41 @@ def in_turn(runs: int, *commands: t.Callable[[], float]) -> list[float]:
     return [statistics.median(one) for one in taken]
 
 
+def controller_seconds(folder: pathlib.Path) -> float:
+    """Seconds of processors that Ansible's processes have taken, with those of ssh that stay for the next task.
+
+    The latter keep their sockets below this folder, and go a minute after their last use.
+    """
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for process in _lasting_connections(folder):
+        with contextlib.suppress(OSError):
+            _TAKEN[process] = _processor_seconds(process)
+    return used.ru_utime + used.ru_stime + sum(_TAKEN.values())
+
+
+_TAKEN: dict[pathlib.Path, float] = {}  # by connection, also of those that have gone since
+
+
+def _lasting_connections(folder: pathlib.Path) -> list[pathlib.Path]:
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"ssh: {folder}/".encode() in (process / "cmdline").read_bytes():
+                found.append(process)
+    return found
+
+
+def _processor_seconds(process: pathlib.Path) -> float:
+    """proc(5), stat: utime, stime and those of its children."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def report(what: str, value: float, goal: float, taken: str, unit: str = "") -> None:
-    """The line that goes to docs/performance.md."""
-    verdict = "met" if value <= goal else "missed"
+def report(what: str, value: float, goal: float, taken: str, unit: str = "", just: bool = False) -> None:
+    """The line that goes to docs/performance.md. With ``just``, to stay below the goal is to miss it."""
+    verdict = "met" if value == goal or (value < goal and not just) else "missed"
     print(f"{what}: {value:.3g}{unit} (goal: {goal:g}{unit}, {verdict}; {taken})", flush=True)

@@ -9,13 +9,12 @@ python -m tests.bench.hosts
 from __future__ import annotations
 
 import pathlib
-import resource
 import sys
 import tempfile
 import time
 import typing as t
 
-from tests.bench._report import report, say
+from tests.bench._report import controller_seconds, report, say
 from tests.tools import artifact
 
 COLLECTIONS = artifact.install()
@@ -43,9 +42,9 @@ def main() -> None:
 
         def run(hosts: list[Host], **variables: t.Any) -> tuple[float, float]:
             """Seconds, and seconds of the controller's processors (the hosts' aren't its children)."""
-            before, started = controller_seconds(), time.monotonic()
+            before, started = controller_seconds(folder), time.monotonic()
             play(*hosts, arguments=["--forks", str(HOSTS)], **variables)
-            return time.monotonic() - started, controller_seconds() - before
+            return time.monotonic() - started, controller_seconds(folder) - before
 
         try:
             hosts = [bed.host() for _number in range(HOSTS + 1)]
@@ -64,14 +63,15 @@ def main() -> None:
                 variables |= change
                 before = starts(hosts[0])
                 run(hosts[:1], **variables)
-                report(f"Starts of the Engine by {what}", starts(hosts[0]) - before, allowed, "systemd's journal")
+                report(
+                    f"Starts of the Engine by {what}",
+                    starts(hosts[0]) - before,
+                    allowed,
+                    "systemd's journal",
+                    just=True,
+                )
         finally:
             bed.leave()
-
-
-def controller_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def starts(host: Host) -> int:

@@ -14,8 +14,8 @@ import typing as t
 
 from tests.beds.calls import Stream
 from tests.beds.hosts import Bed, Host
-from tests.bench._report import ansible, report, say, seconds
-from tests.bench.hosts import controller_seconds, starts
+from tests.bench._report import ansible, controller_seconds, report, say, seconds
+from tests.bench.hosts import starts
 
 HOSTS = 8
 KINDS = {"certificates": 1, "ca": 2}  # and how many starts of each Engine it may cost
@@ -30,14 +30,14 @@ def main() -> None:
             many, one = runs.folder / "many", runs.folder / "one"
 
             def run(playbook: str, **variables: t.Any) -> tuple[float, float]:
-                before = controller_seconds()
+                before = controller_seconds(runs.folder)
                 command = [
                     str(runs.bin / "ansible-playbook"),
                     f"dockyard.machine.{playbook}",
                     "-e",
                     json.dumps(variables),
                 ]
-                return seconds(command, runs.environment), controller_seconds() - before
+                return seconds(command, runs.environment), controller_seconds(runs.folder) - before
 
             say("One host")
             run("create_hosts", **fleet(one, first))
@@ -59,7 +59,7 @@ def main() -> None:
                     unit=" s",
                 )
                 most = max(starts(host) - before[name] for name, host in hosts.items())
-                report(f"{what}, starts of each Engine", most, allowed, "systemd's journal")
+                report(f"{what}, starts of each Engine", most, allowed, "systemd's journal", just=True)
                 met = f"{stream.calls} new connections meanwhile, {stream.cut} cut off and answered when asked again"
                 report(f"{what}, refused calls", len(stream.refused), 0, met)
     finally:
