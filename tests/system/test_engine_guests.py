@@ -81,10 +81,10 @@ class Story:
             self.written[name] = host.out(WRITTEN)
         if name in self.started:
             self.started[name].append(host.out(STARTED))
-        if guest.left:
-            host.ssh(guest.left)
         if bed.engine.docker("inspect", "-f", "{{.State.Running}}", host.container) == "false":
             bed.start(host)
+        if guest.left:
+            host.ssh(guest.left)
         if guest.mend:
             host.ssh(guest.mend)
         host.more.update(guest.mended)
