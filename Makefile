@@ -27,7 +27,7 @@ help: ## Show the targets
 demo: ## Set up, make a machine, run a container on it over TLS, remove it (KEEP=1 leaves it)
 	@$(T)/demo
 
-test: setup ## Set up and run everything: check, other Ansible versions, system tests
+test: setup ## Set up and run check, other Ansible versions, a few planted bugs, system tests
 	@$(T)/test
 
 check: setup ## Format, lint, types, sanity, docs and unit tests
