@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs all checks, as many at once as there are processors, and prints what the failing ones said.
 
-check.py [NAME...]: all, or some.
+check.py [--quick] [NAME...]: all, or some; quick is without the unit tests that are slow.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ CHECKS = {
 }
 
 
-def run(name: str) -> tuple[str, int, float, str]:
+def run(name: str, command: str) -> tuple[str, int, float, str]:
     """Runs one check: its name, exit status, seconds and output."""
     path = f"{BIN}:{os.environ['PATH']}"
     environment = dict(os.environ, PATH=path, ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".build" / "src"), NO_COLOR="1")
     started = time.monotonic()
     done = subprocess.run(
-        CHECKS[name].format(bin=BIN),
+        command.format(bin=BIN),
         shell=True,
         cwd=ROOT,
         env=environment,
@@ -59,16 +59,18 @@ def run(name: str) -> tuple[str, int, float, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="one of " + ", ".join(CHECKS))
+    parser.add_argument("--quick", action="store_true", help="leave out the unit tests that are slow")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(CHECKS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}")
-    names = arguments.names or list(CHECKS)
+    checks = CHECKS | ({"units": f"{CHECKS['units']} --quick"} if arguments.quick else {})
+    names = arguments.names or list(checks)
 
     started = time.monotonic()
     failed = []
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for future in concurrent.futures.as_completed([pool.submit(run, name) for name in names]):
+        for future in concurrent.futures.as_completed([pool.submit(run, name, checks[name]) for name in names]):
             name, status, seconds, output = future.result()
             print(f"{'FAILED' if status else 'ok':<6}  {name:<14} {seconds:5.1f} s", flush=True)
             if status:

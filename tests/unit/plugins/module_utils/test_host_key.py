@@ -101,6 +101,7 @@ def test_the_key_is_replaced(sshd: Sshd) -> None:
     assert (sshd.folder / "ssh_host_ed25519_key.pub").read_text().split()[:2] == sshd.public().split()
 
 
+@pytest.mark.slow
 def test_cut_off_anywhere_it_is_finished_by_the_next_run(tmp_path: pathlib.Path) -> None:
     number = 0
     while True:
@@ -163,6 +164,7 @@ class Struck(Host):
         return done.stdout
 
 
+@pytest.mark.slow
 def test_cut_off_at_each_command_on_the_host(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the server goes on with the key that it has, or starts anew with the one that lies there."""
     number = 0

@@ -29,6 +29,8 @@ from tests.contract import World
 from tests.doubles.ec2 import Ec2Double, Fault
 from tests.model.clock import Clock
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 REGION = "eu-central-1"
 VOLUME = {"type": "gp3", "size": 16, **dict.fromkeys(("id", "iops", "throughput", "snapshot_id", "device"))}

@@ -19,6 +19,8 @@ from tests.doubles import _policy
 from tests.doubles.ec2 import Ec2Double
 from tests.model.clock import Clock
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = pathlib.Path(__file__).resolve().parents[4] / "docs" / "drivers" / "amazonec2-policy.json"
 VOLUME = {"type": "gp3", "size": 16, **dict.fromkeys(("id", "iops", "throughput", "snapshot_id", "device"))}
 ZONE = "eu-central-1a"

@@ -148,6 +148,7 @@ def test_back_again(places: Places, source: str, target: str) -> None:
     assert places.usable(source) and not places.usable(target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_move_that_is_cut_off_anywhere_is_finished_by_the_next(
     places: Places, monkeypatch: pytest.MonkeyPatch, moment: str
