@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import datetime
 import typing as t
+import urllib.parse
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
@@ -38,6 +39,8 @@ _PEM = ("server_ca_cert", "server_ca_key", "client_ca_cert")
 # What the plan gets in another form than it was given
 _PREPARED = ("environment", "proxies", "repository", "archive", *_PEM)
 _SERVER_CA = PREFIX + "server_ca"
+# What has a host's names and addresses: variables of the role, and of the store's inventory
+_CALLED_BY = ("ansible_host", PREFIX + "tls_san", PREFIX + "listen", "machine_tls_san", "machine_id", "docker_host")
 
 
 class ActionModule(ActionBase):
@@ -266,13 +269,33 @@ def _spelled(found: t.Iterable[str]) -> list[str]:
     return list(names)
 
 
-def _owners(hosts: t.Mapping[str, t.Mapping[str, t.Any]], but: str) -> dict[str, str]:
-    """The names and addresses of all other hosts of the inventory, with whose they are."""
-    found: dict[str, str] = {}
-    for host in hosts:
-        if host != but:
-            found.update(dict.fromkeys(_spelled([host]), host))
-            # It may be made from what only other runs have; that is no fault of this host.
-            with contextlib.suppress(AnsibleError):
-                found.update(dict.fromkeys(_spelled([str(hosts[host].get("ansible_host", host))]), host))
-    return found
+def _owners(hosts: t.Mapping[str, t.Mapping[str, t.Any]], me: str) -> dict[str, str]:
+    """What the inventory says that other hosts are called, and this one is not, with whose it is."""
+    called = {host: set(_spelled(_called(host, hosts))) for host in hosts}
+    mine = called.pop(me, set())
+    return {name: host for host, names in called.items() for name in names - mine}
+
+
+def _called(host: str, hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+    yield host
+    # What is made from what only other runs have is no fault of the host that is looked at.
+    with contextlib.suppress(AnsibleError):
+        variables = hosts[host]
+        for variable in _CALLED_BY:
+            with contextlib.suppress(AnsibleError, ValueError):
+                words = _words(variables.get(variable))
+                yield from (one for one in words if variable == "ansible_host" or not _every_host_s(one))
+
+
+def _words(given: t.Any) -> list[str]:
+    """The names in a list or a text; of a URL, that of its host."""
+    if isinstance(given, (list, tuple)):
+        return [word for one in given for word in _words(one)]
+    words = [] if given is None else [word.strip() for word in str(given).split(",")]
+    return [urllib.parse.urlsplit(word).hostname or "" if "://" in word else word for word in words]
+
+
+def _every_host_s(name: str) -> bool:
+    """An Engine can listen on all addresses that its host has, or on its loopback's."""
+    address = _tls._address(name)
+    return name == "localhost" or (address is not None and (address.is_loopback or address.is_unspecified))

@@ -132,6 +132,18 @@ MUTANTS = [
         (ACTION, "sure = {*own, *(certified if its_own else ())}", "sure = {*own, *certified}"),
     ),
     mutant(
+        "another-s-variables-not-looked-at",
+        "A host reports a name that another one has by a variable, and gets it certified.",
+        "unit/plugins/action/test_engine_plan.py::test_what_another_host_is_called_by_its_variables_is_that_one_s",
+        (ACTION, "for variable in _CALLED_BY:", "for variable in _CALLED_BY[:1]:"),
+    ),
+    mutant(
+        "shared-name-taken-away",
+        "Hosts behind one name lose it in a rotation, since it is that of the others, too.",
+        "unit/plugins/action/test_engine_plan.py::test_what_another_host_is_called_by_its_variables_is_that_one_s",
+        (ACTION, "for name in names - mine}", "for name in names}"),
+    ),
+    mutant(
         "client-s-certificate-serves",
         "With one CA for both, an Engine shows a client's certificate, and no client takes it.",
         "unit/plugins/plugin_utils/test_engine_plan.py::test_a_client_s_certificate_of_the_same_ca_is_no_server_s",

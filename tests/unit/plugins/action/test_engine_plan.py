@@ -108,8 +108,8 @@ class Unmade(dict):
 CA, OTHER_CA = _tls.new_ca("servers"), _tls.new_ca("others")
 
 
-def name(certificate=None, listen=(), asked=(), said=("web1", "192.0.2.7", "192.0.2.66"), others=None, **wish):
-    hosts = Hosts(me={}, victim={"ansible_host": "192.0.2.66"}, web2={}, **(others or {}))
+def name(certificate=None, listen=(), asked=(), said=("web1", "192.0.2.7", "192.0.2.66"), others=None, me=None, **wish):
+    hosts = Hosts(me=me or {}, victim={"ansible_host": "192.0.2.66"}, web2={}, **(others or {}))
     info = {"host": {"hostname": said[0], "addresses": list(said[1:])}, "tls": {"certificate": certificate}}
     wanted = Wanted(listen=list(listen), server_ca=CA[1], **wish)
     action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
@@ -153,6 +153,48 @@ def test_no_spelling_makes_it_the_host_s_own(said):
 def test_the_other_hosts_names_may_be_spelled_in_any_way():
     others = {"DB.example.org": {"ansible_host": "2001:DB8:0::7"}}
     assert name(said=("db.example.org", "2001:db8::7"), others=others)[0] == ["192.0.2.7", "me"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "theirs"),
+    [
+        ("docker_engine_tls_san", ["DB.example.org", "2001:DB8:0::7"], ("db.example.org", "2001:db8::7")),
+        ("docker_engine_tls_san", "db.example.org, 192.0.2.9", ("db.example.org", "192.0.2.9")),
+        ("docker_engine_listen", ["192.0.2.9", "2001:db8::7"], ("192.0.2.9", "2001:db8::7")),
+        ("machine_tls_san", ["db.example.org"], ("db.example.org",)),
+        ("machine_id", "0123456789ab", ("0123456789ab",)),
+        ("docker_host", "tcp://192.0.2.9:2376", ("192.0.2.9",)),
+        ("docker_host", "tcp://[2001:DB8:0::7]:2376", ("2001:db8::7",)),
+        ("docker_host", "ssh://root@DB.example.org", ("db.example.org",)),
+    ],
+)
+def test_what_another_host_is_called_by_its_variables_is_that_one_s(variable, value, theirs):
+    others = {"db": {variable: value}}
+    names, warnings, dummy = name(said=("web1", *theirs), others=others)
+    assert names == ["192.0.2.7", "me", "web1"]
+    left_out = "that is left out of its certificate"
+    assert warnings == [f"This host says that it is {one}, which is db: {left_out}" for one in theirs]
+    # What several are called is that of each of them
+    ours = _tls.issue_server(CA[1], CA[0], _tls.new_key(), ["192.0.2.7", "me", *theirs])
+    names, warnings, asked = name(ours, said=("new",), others=others, me={variable: value}, rotate="certificates")
+    assert names == ["192.0.2.7", "me", "new", *theirs] and warnings == [] and asked
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("docker_engine_listen", ["0.0.0.0", "::", "127.0.0.1", "::1", "localhost"]),
+        ("docker_host", "tcp://127.0.0.1:23760"),
+        ("docker_host", "unix:///run/docker.sock"),
+        ("docker_host", "tcp://[2001:db8::7"),
+        ("docker_engine_tls_san", None),
+        ("docker_engine_tls_san", ["{{ what_only_another_run_has }}", {"a": 1}]),
+    ],
+)
+def test_of_the_other_hosts_variables_what_says_nothing_takes_no_name_away(variable, value):
+    said = ("localhost", "0.0.0.0", "::", "127.0.0.1", "::1", "web1")
+    names, warnings, asked = name(said=said, others={"db": {variable: value}})
+    assert set(names) == {"192.0.2.7", "me", *said} and warnings == [] and asked
 
 
 @pytest.mark.parametrize("rotate", ["", "certificates"])
