@@ -61,6 +61,7 @@ class ActionModule(ActionBase):
             if asked_for and not user and self._connection.transport != "local":
                 user = visit.login()
             info = plain(visit.look(_asked(options, user)))
+            _keep_life(wanted, options["certificate_life"], info["tls"]["certificate"])
             others = self._name(wanted, names, options["tls_san"], info, variables)
             if self._connection.transport == "local":
                 # An SSH session there is that of whoever started Ansible, not one between controller and host.
@@ -88,7 +89,7 @@ class ActionModule(ActionBase):
     def _wanted(self, options: dict[str, t.Any]) -> Wanted:
         if options["rotate"]:
             options = {**options, "access": "tls"}  # of a host that has it; another one is left alone
-        tls = options["access"] == "tls"
+        tls, life = options["access"] == "tls", options["certificate_life"]
         ours = _proxy_variables(options)
         fields = {field.name for field in dataclasses.fields(Wanted)}
         server_ca = self._certificates("server_ca_cert", options) if tls else ""
@@ -101,7 +102,7 @@ class ActionModule(ActionBase):
             archive=_sources.archive(self._loader, options["archive"]),
             server_ca=server_ca,
             signed_here=bool(options["server_ca_key"]),
-            life=_authority.life_of(PREFIX + "certificate_life", options["certificate_life"]),
+            life=_authority.life_of(PREFIX + "certificate_life", life) if life else _tls.CERTIFICATE_LIFE,
             client_ca=self._certificates("client_ca_cert", options) if tls else "",
         )
 
@@ -247,6 +248,12 @@ def _proxy_variables(options: dict[str, t.Any]) -> list[str]:
             "take it out of one"
         )
     return sorted(ours)
+
+
+def _keep_life(wanted: Wanted, asked: str, certificate: str | None) -> None:
+    """A rotation without the variables of the run that has set the host up makes no certificate live longer, or shorter."""
+    if wanted.rotate and not asked:
+        wanted.life = _authority.life_vouched_for(certificate, wanted.server_ca) or wanted.life
 
 
 def _names(found: list[str], asked: list[str], server_ca: str) -> list[str]:

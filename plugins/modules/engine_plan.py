@@ -88,7 +88,7 @@ install:
   returned: success
   type: dict
 certificate:
-  description: Names of and reason for a new certificate.
+  description: Names and life of a new certificate, and the reason for it.
   returned: success
   type: dict
 apply:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 ACTION = "plugins/action/engine_plan.py"
+AUTHORITY = "plugins/plugin_utils/_authority/__init__.py"
 CA = "plugins/module_utils/_store/_ca.py"
 DURABLE = "plugins/module_utils/_durable.py"
 FILE = "plugins/module_utils/_store/_file_ca.py"
 PLAN = "plugins/plugin_utils/_engine_plan/_rotate.py"
 RUN = "plugins/plugin_utils/_rotation.py"
+OF_ACTION = "unit/plugins/action/test_engine_plan.py"
 OF_CA = "unit/plugins/module_utils/test_store_ca.py"
 OF_RUN = "unit/plugins/plugin_utils/test_rotation.py"
 OF_PLAN = "unit/plugins/plugin_utils/test_engine_plan.py"
@@ -124,8 +126,26 @@ MUTANTS = [
     mutant(
         "names-lost-in-a-rotation",
         "Clients that know the host by a name that was asked for once can't reach it any more.",
-        "unit/plugins/action/test_engine_plan.py::test_a_rotation_keeps_the_names_that_a_host_had",
+        f"{OF_ACTION}::test_a_rotation_keeps_the_names_that_a_host_had",
         (ACTION, "said += [name for name in certified if name not in said]", "pass"),
+    ),
+    mutant(
+        "life-lost-in-a-rotation",
+        "Certificates of a month live for a year, and the next create_hosts issues them anew and restarts all Engines.",
+        f"{OF_ACTION}::test_a_rotation_keeps_the_life_that_was_wanted",
+        (ACTION, "    if wanted.rotate and not asked:\n", "    if wanted.rotate and asked:\n"),
+    ),
+    mutant(
+        "life-as-a-host-says",
+        "A host shows a certificate of its own making, and has itself one that lives as long.",
+        f"{OF_ACTION}::test_a_rotation_keeps_the_life_that_was_wanted",
+        (AUTHORITY, "None if cut_short or _chain.why_not_followed(sent, given) else", "None if cut_short else"),
+    ),
+    mutant(
+        "last-days-of-a-ca-last-on",
+        "A CA is rotated since it ends next week, and so do the certificates of the one after it.",
+        "unit/plugins/plugin_utils/test_authority.py::test_the_life_that_a_certificate_was_given",
+        (AUTHORITY, "None if cut_short or ", "None if "),
     ),
     mutant(
         "users-engine-by-the-variables",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import shutil
 import ssl
@@ -12,6 +13,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca
 from tests.beds import calls
 from tests.beds._base import until
@@ -20,6 +22,7 @@ from tests.beds.engine import container_pid, engine_pid, start_container
 from tests.beds.hosts import Host
 
 RESTARTS = 2  # of each Engine, for a new CA
+LIFE = datetime.timedelta(days=30)  # of certificates, which rotations are not told
 
 
 @pytest.fixture
@@ -31,7 +34,11 @@ def hosts(new_host: t.Callable[..., Host]) -> dict[str, Host]:
 @pytest.fixture
 def fleet(store: pathlib.Path, hosts: dict[str, Host]) -> dict[str, t.Any]:
     roles = {role: host.fleet_role() for role, host in hosts.items()}
-    return {"machine_store": str(store), "machine_fleet": {"id": "shop", "roles": roles}}
+    return {
+        "machine_store": str(store),
+        "machine_fleet": {"id": "shop", "roles": roles},
+        "machine_certificate_life": f"{LIFE.days}d",
+    }
 
 
 def test_rotate_certs_of_a_fleet_that_is_at_work(
@@ -92,12 +99,25 @@ def test_rotate_certs_of_a_fleet_that_is_at_work(
             call(host, old)
     assert container_pid(first, pair, container) == ran
 
-    # Certificates alone: the CAs and the client's key stay.
+    # Certificates alone: the CAs and the client's key stay. It is cut off when the first host has its new one.
     engines, shown = [engine_pid(host) for host, _pair in places], [call(*place) for place in places]
-    ansible.playbook("rotate_certs", {"machine_store": str(store)}).ok()
+    certificates = {"machine_store": str(store)}
+    with Stream(places) as stream:
+        with ansible.start_playbook("rotate_certs", certificates) as cut:
+            until(
+                lambda: [calls.shown(*place) for place in places] != shown, "a host with a new certificate", limit=120
+            )
+            cut.kill()
+        renewing = _ca.rotation(it.ca_files())
+        assert renewing and renewing.kind == "certificates"
+        ansible.playbook("rotate_certs", certificates).ok()
+    assert stream.refused == [] and stream.calls > 100, stream.calls
+    assert stream.cut <= 2 * RESTARTS * len(places), "one before the cut at most, and one after it"
     assert not set(shown) & {call(*place) for place in places}
     assert not set(engines) & {engine_pid(host) for host, _pair in places}
     renewed = it.ca_files()
     assert {name for name in renewed if renewed[name] != after[name]} == {"client-cert.pem"}
     assert (pair / "cert.pem").read_text() == renewed["client-cert.pem"]
     assert container_pid(first, pair, container) == ran
+    for place in places:
+        assert _tls.life_of(ssl.DER_cert_to_PEM_cert(call(*place))) == LIFE

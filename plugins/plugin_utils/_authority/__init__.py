@@ -34,6 +34,7 @@ __all__ = [
     "Authority",
     "Request",
     "life_of",
+    "life_vouched_for",
     "may_name",
     "names_vouched_for",
     "open_authority",
@@ -169,6 +170,17 @@ def names_vouched_for(certificate: str | None, bundle: str) -> list[str]:
         return [] if _chain.why_not_followed(sent, given) else list(_tls.inspect(certificate or "")["names"])
     except TlsError:
         return []
+
+
+def life_vouched_for(certificate: str | None, bundle: str) -> datetime.timedelta | None:
+    """How long a host's certificate was to live; None if none of these CAs has issued it, or if it ends only with its CA."""
+    try:
+        sent, given = _chain.load(certificate or "", "The certificate"), _chain.load(bundle, "The CA certificate")
+        own, *issuers = _chain.path(sent[0], [*sent[1:], *given])
+        cut_short = any(one.not_valid_after_utc <= own.not_valid_after_utc for one in issuers)
+        return None if cut_short or _chain.why_not_followed(sent, given) else _tls.life_of(certificate or "")
+    except TlsError:
+        return None
 
 
 def server_request(public_key: str, names: t.Iterable[str], life: datetime.timedelta) -> Request:

@@ -40,7 +40,12 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
     if not reason and wanted.rotate == "certificates":
         reason = "a new one is asked for"
     if reason:
-        plan.certificate = {"names": wanted.names, "reason": reason, "public_key": seen["public_key"]}
+        plan.certificate = {
+            "names": wanted.names,
+            "life": f"{int(wanted.life.total_seconds())}s",
+            "reason": reason,
+            "public_key": seen["public_key"],
+        }
         if wanted.server_ca_command:
             # Who signs elsewhere mostly wants a request, and only the host has the key for one.
             plan.prepare["request"] = wanted.names

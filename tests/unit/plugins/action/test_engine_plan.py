@@ -218,6 +218,29 @@ def test_a_rotation_keeps_the_names_that_a_host_had():
     assert names == ["192.0.2.7", "me"] and warnings == []
 
 
+@pytest.mark.parametrize("rotate", ["certificates", "ca"])
+def test_a_rotation_keeps_the_life_that_was_wanted(rotate):
+    """Else the next run with the variable would restart all Engines for its sake."""
+    month, day = datetime.timedelta(days=30), datetime.timedelta(days=1)
+    certificate = _tls.issue_server(CA[1], CA[0], _tls.new_key(), ["me"], month)
+    assert life(certificate, rotate=rotate) == month
+    assert life(certificate, rotate=rotate, certificate_life="1d") == day
+    assert life(certificate) == life(None, rotate=rotate) == _tls.CERTIFICATE_LIFE
+    assert life(certificate, certificate_life="1d") == day
+    # A host can't have itself a longer one by what it shows
+    own = _tls.issue_server(OTHER_CA[1], OTHER_CA[0], _tls.new_key(), ["me"], 5 * _tls.CERTIFICATE_LIFE)
+    assert life(own, rotate=rotate) == _tls.CERTIFICATE_LIFE
+
+
+def life(certificate, certificate_life="", **given):
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    action._loader = DataLoader()
+    given |= {"certificate_life": certificate_life, "server_ca_cert": CA[1], "client_ca_cert": CA[1]}
+    wanted = action._wanted(typed(specification(action._loader), given))
+    engine_plan._keep_life(wanted, certificate_life, certificate)
+    return wanted.life
+
+
 def test_a_certificate_that_the_host_has_made_vouches_for_no_names():
     key = _tls.new_key()
     own = _tls.issue_server(CA[1], CA[0], key, ["192.0.2.7", "me"])

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import datetime
 import ipaddress
+import itertools
 import json
 import os
 import pathlib
@@ -94,6 +95,19 @@ def test_names_that_a_host_has_made_up_count_for_nothing(intermediate, key):
         made_up = pki.make_ca("bank.example", above, ca=False, sign=False, more=[(names, False)])
         assert _tls.inspect(made_up.bundle)["names"] == ["bank.example"]
         assert _authority.names_vouched_for(made_up.bundle, intermediate.bundle) == []
+
+
+def test_the_life_that_a_certificate_was_given(intermediate, root, key):
+    """Two days more lie before its beginning, or half of it."""
+    for bundle, life in itertools.product((intermediate.bundle, root.bundle), (DAY, 30 * DAY, 90 * DAY)):
+        made = of(intermediate).issue(server(key, life=life))
+        assert _authority.life_vouched_for(made, bundle) == life
+    ca, old = _tls.new_ca("servers"), _tls.new_ca("old")
+    of_old = _tls.issue_server(old[1], old[0], key, ["web1"], DAY)
+    assert _authority.life_vouched_for(of_old, ca[1] + old[1]) == DAY, "while it is rotated"
+    assert [_authority.life_vouched_for(one, ca[1]) for one in (of_old, "garbage", "", None)] == [None] * 4
+    to_the_end = _tls.issue_server(ca[1], ca[0], key, ["web1"], 2 * _tls.CA_LIFE)
+    assert _authority.life_vouched_for(to_the_end, ca[1]) is None, "of the next CA it would live as short"
 
 
 def test_own_authorities_send_nothing_along(key):

@@ -122,6 +122,7 @@ def test_fresh_host():
     assert (step["follow"], step["names"]) == (["docker.io"], ["iptables", "ca-certificates"])
     assert (step["optional"], step["update"], step["remove"], step["repository"]) == (["docker-cli"], True, [], None)
     assert it.certificate["names"] == NAMES and it.certificate["reason"] == "there is none"
+    assert plan(fresh(), life=datetime.timedelta(days=30)).certificate["life"] == "2592000s"
     assert it.apply["config_set"] == {"live-restore": True}
     assert it.apply["action"] == it.action == "start", "an Engine that does not run yet is started, once"
 
