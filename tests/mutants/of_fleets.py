@@ -55,6 +55,12 @@ MUTANTS = [
         ),
     ),
     mutant(
+        "end-of-a-ca-untold",
+        "A CA ends, and no client reaches any Engine, though create_hosts ran each week.",
+        f"{PLANNED}::test_what_a_run_does_not_renew_is_told_before_its_end",
+        ("plugins/action/fleet.py", "warnings += _expiry.told(", "_expiry.told("),
+    ),
+    mutant(
         "names-and-the-fleet-are-removed",
         "The fleet comes with the inventory, and all of it goes where one machine was named.",
         f"{PLANNED}::test_who_names_machines_to_remove_does_not_mean_the_fleet_that_comes_with_the_inventory",

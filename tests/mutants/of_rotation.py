@@ -148,6 +148,12 @@ MUTANTS = [
         (AUTHORITY, "None if cut_short or ", "None if "),
     ),
     mutant(
+        "ca-for-everybody-to-read",
+        "Whoever has an account on the controller looks into the folder of the CA's keys.",
+        "unit/plugins/module_utils/test_store.py::test_a_store_is_private",
+        (FILE, "make_folder(temporary)", "os.mkdir(temporary)"),
+    ),
+    mutant(
         "users-engine-by-the-variables",
         "An Engine without root is taken for none: it keeps the old CA, and the rotation passes for finished.",
         "unit/plugins/plugin_utils/test_engine_plan_isolation.py::test_a_users_engine_is_rotated_as_its_unit_has_it",

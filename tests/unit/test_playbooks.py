@@ -162,6 +162,14 @@ def test_one_host_s_task_for_all_ends_no_play_that_is_to_go_on() -> None:
     assert once and all(task.get("ignore_errors") for task in once)
 
 
+@pytest.mark.parametrize("given", [{}, {"machine_serial": ""}])
+@pytest.mark.parametrize("name", ["create_hosts", "rotate_certs"])
+def test_all_hosts_have_their_turn_at_once(name: str, given: dict[str, str]) -> None:
+    """Unless it is said otherwise: over many hosts, their restarts would take hours one after the other."""
+    serial = [play["serial"] for play in read(name) if "serial" in play]
+    assert serial and {Templar(DataLoader(), variables=given).template(one) for one in serial} == {"100%"}
+
+
 # Ansible can't add hosts otherwise, and goes on with other machines after one that was refused.
 LOCKSTEP = ("add_host", "any_errors_fatal", "include_role", "leave_swarm.yml", "set_up_engine.yml", "rotate_")
 

@@ -16,6 +16,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _action
+from tests.beds import pki
 
 THING, NONE = "acme.cloud.thing", "dockyard.machine.none"
 GENERIC = "dockyard.machine.generic"
@@ -140,6 +141,16 @@ def test_a_record_that_can_not_be_read_costs_no_other_machine(store: t.Any, text
     store.save_observed("old", {"engine": {"swarm": {"cluster": "c", "role": "manager"}}})
     with pytest.raises(MachineError, match="old/machine.json"):
         planned(store, state="absent", names="shop-web-0")
+
+
+def test_what_a_run_does_not_renew_is_told_before_its_end(store: t.Any) -> None:
+    shop = {"id": "shop", "roles": {"web": {"driver": GENERIC, "options": {"address": "192.0.2.1"}}}}
+    assert "warnings" not in planned(store, fleet=shop)[0]
+    old = pki.make_ca("Acme servers", start=-1000 * pki.DAY, end=50 * pki.DAY)
+    store.put_ca({**store.ca_files(), "server-ca.pem": old.bundle, "server-ca-key.pem": old.key_pem})
+    [warning] = planned(store, fleet=shop)[0]["warnings"]
+    assert warning.startswith("the CA of servers ends on ") and "machine_rotate=ca" in warning
+    assert "warnings" not in planned(store, fleet=WEB)[0], "which has nothing to do with a CA"
 
 
 def test_managers_that_a_limit_leaves_out_are_asked_all_the_same(store: t.Any) -> None:

@@ -50,6 +50,11 @@ def test_the_store_is_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_store_is_private(store: FileStore) -> None:
     save(store)
+    store.make_ca()
+    store.change_ca(lambda files: _ca.begun(files, "ca"))
+    store.give_client_pair("web1")
+    kept = {path.name for path in pathlib.Path(store.path).rglob("*") if path.is_file()}
+    assert kept >= {*store.ca_files(), *_tls.CA_FILES, "client-key.pem", "key.pem"}
     for path in [pathlib.Path(store.path), *pathlib.Path(store.path).rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
