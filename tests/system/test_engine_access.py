@@ -4,7 +4,7 @@
 
 """Who reaches an Engine, and who does not: certificates, versions of TLS, firewalls; and what passes over the wire.
 
-One host for all: its first run is recorded, and the tests after that find TLS as it is by default, but for those of firewalls.
+One host for all: its first run and a renewal are recorded, and the tests after that find TLS as it is by default, but for those of firewalls.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _firewalls
+from tests.beds import pki
 from tests.beds._base import run, until
 from tests.beds._engine import BRIDGE
 from tests.beds.engine import engine_pid
@@ -72,12 +73,13 @@ os._exit(status)
 class Recorded(t.NamedTuple):
     host: t.Any
     first: t.Any
+    renewed: t.Any
     everything: bytes
 
 
 @pytest.fixture(scope="module")
-def recorded(bed, play, tmp_path_factory):
-    """A host with its three firewalls installed and none active, and all that passed when the role ran there first."""
+def recorded(bed, play, authority, tmp_path_factory):
+    """A host with its three firewalls installed and none active, and all that passed when the role ran there first, and when it renewed."""
     host = bed.host()
     host.ssh(
         "systemctl mask -q firewalld && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install"
@@ -93,9 +95,15 @@ def recorded(bed, play, tmp_path_factory):
         script.chmod(0o755)
         variables[f"ansible_{name}_executable"] = str(script)
     first = play(host, **variables)
+    # The same CA, by a command, for which the host makes a signing request of its key
+    for name in ("ca.pem", "ca-key.pem"):
+        (folder / name).write_text(authority.pem(f"server-{name}"))
+    signer = [sys.executable, pki.__file__, str(folder)]
+    by_command = {"docker_engine_server_ca_key": "", "docker_engine_server_ca_command": signer}
+    renewed = play(host, docker_engine_certificate_life="30d", **by_command, **variables)
     everything = b"".join(path.read_bytes() for path in sorted(folder.glob("*-in")) + sorted(folder.glob("*-out")))
     everything += b"".join(path.read_bytes() for path in folder.glob("*-err"))
-    yield Recorded(host, first, everything)
+    yield Recorded(host, first, renewed, everything)
     bed.remove(host)
 
 
@@ -195,13 +203,18 @@ def test_the_server_s_key_never_crosses_the_wire(recorded):
     pem = host.bed.engine.docker("exec", host.container, "cat", KEY)  # not over the wire that is watched
     public = host.bed.engine.docker("exec", host.container, "openssl", "pkey", "-in", KEY, "-pubout")
     assert public.splitlines()[1].encode() in recorded.everything, "the recording lacks what did pass"
-    assert recorded.first.result("Issue the certificate")["certificate"].splitlines()[1].encode() in recorded.everything
+    issued = [run.result("Issue the certificate")["certificate"] for run in (recorded.first, recorded.renewed)]
+    requested = recorded.renewed.result("Make the private key")["csr"]
+    assert issued[0] != issued[1] and _tls.public_key_sha256(requested) == _tls.public_key_sha256(pem)
+    for passed in (*issued, requested):
+        assert passed.splitlines()[1].encode() in recorded.everything
     assert found_in(recorded.everything, pem) == []
     # And would it be seen?
     whole = base64.b64decode("".join(pem.splitlines()[1:-1]))
     for leak in (pem.encode(), whole, whole.hex().encode(), base64.b64encode(b"x" + whole)):
         assert found_in(recorded.everything[:100000] + leak + b"...", pem)
-    assert "PRIVATE KEY" not in recorded.first.text and b"PRIVATE KEY" not in recorded.everything
+    assert "PRIVATE KEY" not in recorded.first.text + recorded.renewed.text
+    assert b"PRIVATE KEY" not in recorded.everything
     modes = host.out(f"stat -c '%a %U %n' /etc/docker/tls {KEY} /etc/docker/tls/cert.pem /etc/docker/tls/ca.pem")
     assert [line.split()[:2] for line in modes.splitlines()] == [
         ["700", "root"],
