@@ -160,6 +160,28 @@ MUTANTS = [
         (FIREWALL, "        _check_ufw(wanted, others, opening)\n", ""),
     ),
     mutant(
+        "ufw-opened-by-others",
+        "enforced_by says ufw, and somebody's allow of a range, before our deny, lets everyone in.",
+        TESTS + "test_a_rule_of_others_in_ufw_that_lets_others_in_is_an_error",
+        (
+            ACCESS,
+            'info["firewalls"]["ufw"]) if "ufw" in found else []',
+            'info["firewalls"]["ufw"]) if not found else []',
+        ),
+    ),
+    mutant(
+        "ufw-opened-once-ours-are-made-anew",
+        "A rule that did nothing after ours comes before them with the next list, and opens the port.",
+        TESTS + "test_a_rule_of_others_in_ufw_counts_where_it_stands",
+        (FIREWALL, "if _in_place(wanted, ours) else [*others, *wanted]", "if ours else [*others, *wanted]"),
+    ),
+    mutant(
+        "closed-for-one-interface-is-closed",
+        "A deny of ufw for one interface counts as if what comes by another were kept out.",
+        TESTS + "test_a_rule_of_ufw_that_closes_less_is_no_help",
+        (PLAN + "_ufw_rules.py", '            and self.interface in ("", other.interface)\n', ""),
+    ),
+    mutant(
         "policy-in-force-because-it-is-written",
         "A run is cut off before firewalld has read the policy, and no later one lets it do so.",
         TESTS + "test_a_policy_that_firewalld_did_not_take_over_is_loaded_by_the_next_run",

@@ -64,7 +64,8 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         _firewall.plan_firewalls(plan, None, info["firewalls"])
         return
     sources = sources_of(wanted, info)
-    enforcing = enforced_by(wanted, sources, info)
+    opening = _firewall.Opening(wanted.port, sources.networks, tuple(wanted.listen))
+    enforcing = enforced_by(wanted, opening, info)
     specific = [address for address in wanted.listen if not ipaddress.ip_address(address).is_unspecified]
     allowed = None
     if sources.networks is not None and _filters(wanted, info):
@@ -79,7 +80,6 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         # Who is let in needs no new socket: systemd takes that over when it reads its units again.
         only_filter = cfg.listening(after) == cfg.listening(seen)
         plan.act(None if only_filter else "cycle", f"write {cfg.SOCKET_DROP_IN}")
-    opening = _firewall.Opening(wanted.port, sources.networks)
     _firewall.plan_firewalls(plan, opening, info["firewalls"])
     plan.access = {"allow": [ALL] if sources.networks is None else sources.networks, "enforced_by": enforcing}
     _warn(plan, wanted, info, sources, enforcing)
@@ -107,12 +107,17 @@ def sources_of(wanted: Wanted, info: dict[str, t.Any]) -> Sources:
     return Sources(_normal([*networks, *map(_network, controllers)]), controllers)
 
 
-def enforced_by(wanted: Wanted, sources: Sources, info: dict[str, t.Any]) -> list[str]:
-    """What keeps all others out. An error if nothing does, and that was asked for."""
-    if sources.networks is None:
+def enforced_by(wanted: Wanted, opening: _firewall.Opening, info: dict[str, t.Any]) -> list[str]:
+    """What keeps all others out. An error if nothing does, and that was asked for, or looks so."""
+    if opening.sources is None:
         return []
     found = ["systemd"] if _filters(wanted, info) else []
     found += [name for name in _firewall.FIREWALLS if info["firewalls"].get(name, {}).get("active")]
+    let_in = _firewall.ufw_lets_in(opening, info["firewalls"]["ufw"]) if "ufw" in found else []
+    if let_in:
+        found.remove("ufw")
+        if not found:
+            raise _firewall.ufw_contradicts(opening, let_in)
     if not found and wanted.allow != [CONTROLLER]:
         raise PlanError(
             f"docker_engine_allow is {', '.join(wanted.allow) or 'empty'}, but nothing on this host can enforce that: "

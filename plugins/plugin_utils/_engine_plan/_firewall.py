@@ -12,10 +12,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import shlex
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_firewall as look
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_config import HEADER
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _ufw_rules
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import Plan, PlanError
 
 
@@ -24,6 +26,7 @@ class Opening(t.NamedTuple):
 
     port: int
     sources: list[str] | None
+    listen: tuple[str, ...] = ()  # the addresses whose port it is; none are all
 
     def of_family(self, six: bool) -> list[str]:
         return [source for source in self.sources or [] if (":" in source) == six]
@@ -69,28 +72,37 @@ def _lines(rules: t.Iterable[str]) -> str:
 
 
 def _ufw(opening: Opening | None, seen: dict[str, t.Any]) -> Steps:
-    ours = [rule for rule, comment in seen["rules"] if comment == look.MARK]
-    others = {rule for rule, comment in seen["rules"] if comment != look.MARK}
+    ours, others = _ours_and_others(seen)
     wanted: list[str] = []
     if opening:
-        given, anywhere = opening.sources or [], ["0.0.0.0/0", "::/0"]
-        action = "deny" if opening.sources is not None else "allow"
-        pairs = [("allow", source) for source in given] + [(action, one) for one in anywhere if one not in given]
-        wanted = [
-            f"{what} tcp {opening.port} {anywhere[':' in source]} any {source} in"
-            for what, source in pairs
-            if seen["ipv6"] or ":" not in source
-        ]
+        wanted = _ufw_wanted(opening, seen)
         _check_ufw(wanted, others, opening)
+        _check_let_in(wanted, opening, seen)
     # One that someone else has put there just so does for us, and stays theirs.
     wanted = [rule for rule in wanted if rule not in others]
-    if sorted(wanted) == sorted(ours) and _denies_last(ours):
+    if _in_place(wanted, ours):
         return Steps()
     commands = [_ufw_command(rule, delete=True) for rule in ours] + [_ufw_command(rule) for rule in wanted]
     return Steps(_lines(ours), _lines(wanted), commands=commands)
 
 
-def _check_ufw(wanted: list[str], others: set[str], opening: Opening) -> None:
+def _ours_and_others(seen: dict[str, t.Any]) -> tuple[list[str], list[str]]:
+    ours = [rule for rule, comment in seen["rules"] if comment == look.MARK]
+    return ours, [rule for rule, comment in seen["rules"] if comment != look.MARK]
+
+
+def _ufw_wanted(opening: Opening, seen: dict[str, t.Any]) -> list[str]:
+    given, anywhere = opening.sources or [], _ufw_rules.ANYWHERE
+    action = "deny" if opening.sources is not None else "allow"
+    pairs = [("allow", source) for source in given] + [(action, one) for one in anywhere if one not in given]
+    return [
+        f"{what} tcp {opening.port} {anywhere[':' in source]} any {source} in"
+        for what, source in pairs
+        if seen["ipv6"] or ":" not in source
+    ]
+
+
+def _check_ufw(wanted: list[str], others: list[str], opening: Opening) -> None:
     """ufw has one rule for a port and source: given another action, it takes the place of that which was there."""
     theirs = {rule.partition(" ")[2]: rule for rule in others}
     same = {rule: theirs.get(rule.partition(" ")[2]) for rule in wanted}
@@ -100,11 +112,59 @@ def _check_ufw(wanted: list[str], others: set[str], opening: Opening) -> None:
         if other and (other != rule or (opening.sources and rule.startswith("deny")))
     ]
     if against:
-        away = " && ".join(" ".join(_ufw_command(rule, delete=True)) for rule in against)
-        raise PlanError(
-            f"ufw on this host has rules of others for port {opening.port}, which come before those of the role and contradict "
-            f"docker_engine_allow. Take them away there ({away}), or let docker_engine_allow say the same"
-        )
+        raise ufw_contradicts(opening, [rule for rule in map(_ufw_rules.read, against) if rule])
+
+
+def _check_let_in(wanted: list[str], opening: Opening, seen: dict[str, t.Any]) -> None:
+    """Rules of others that keep everybody out before ours let somebody in. Those that keep out some are theirs to make."""
+    given = [_ufw_rules.read(rule) for rule in wanted if rule.startswith("allow")]
+    closed: list[_ufw_rules.Rule] = []
+    against: list[_ufw_rules.Rule] = []
+    for rule in _ufw_order(opening, seen):
+        if rule in given:
+            against += [other for other in closed if other.keeps_out(rule) and other not in against]
+        elif rule.closes and rule.source in _ufw_rules.ANYWHERE:
+            closed.append(rule)
+    if against:
+        raise ufw_contradicts(opening, against)
+
+
+def ufw_lets_in(opening: Opening, seen: dict[str, t.Any]) -> list[_ufw_rules.Rule]:
+    """Rules of others by which some get to the port who are not of the sources."""
+    if opening.sources is None:
+        return []
+    closed: list[_ufw_rules.Rule] = []
+    found = []
+    for rule in _ufw_order(opening, seen):
+        if rule.closes:
+            closed.append(rule)
+        elif rule.lets_in_others(opening.sources, opening.listen) and not any(
+            other.keeps_out(rule) for other in closed
+        ):
+            found.append(rule)
+    return found
+
+
+def _ufw_order(opening: Opening, seen: dict[str, t.Any]) -> list[_ufw_rules.Rule]:
+    """All that decide on the port, in the order in which they will be: what is added comes after those of others."""
+    ours, others = _ours_and_others(seen)
+    wanted = [rule for rule in _ufw_wanted(opening, seen) if rule not in others]
+    lines = [rule for rule, dummy in seen["rules"]] if _in_place(wanted, ours) else [*others, *wanted]
+    rules = [rule for rule in map(_ufw_rules.read, lines) if rule and rule.is_about(opening.port)]
+    return [rule for rule in rules if seen["ipv6"] or not rule.six]
+
+
+def ufw_contradicts(opening: Opening, rules: list[_ufw_rules.Rule]) -> PlanError:
+    away = " && ".join(dict.fromkeys(shlex.join(_ufw_rules.removal(rule)) for rule in rules))
+    return PlanError(
+        f"ufw on this host has rules of others for port {opening.port}, which come before those of the role and contradict "
+        f"docker_engine_allow. Take them away there ({away}), or let docker_engine_allow say the same. What has to stay for other "
+        f"ports may, behind a rule that decides on port {opening.port} (ufw insert 1 …)"
+    )
+
+
+def _in_place(wanted: list[str], ours: list[str]) -> bool:
+    return sorted(wanted) == sorted(ours) and _denies_last(ours)
 
 
 def _denies_last(rules: list[str]) -> bool:

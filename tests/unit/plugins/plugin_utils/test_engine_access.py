@@ -207,6 +207,132 @@ def test_a_rule_of_others_is_never_turned_into_one_of_ours(theirs, sources, cont
         assert not any(" 0.0.0.0/0 " in line for line in said(steps("ufw", opening, seen)))
 
 
+def ufw_alone(*rules, **wanted):
+    """A plan for a host on which ufw alone can keep the port, with these rules of others."""
+    seen = UFW | {"rules": [[rule, comment] for rule, _bar, comment in (rule.partition(" | ") for rule in rules)]}
+    return plan(host(cgroup=1, ufw=seen), **wanted)
+
+
+@pytest.mark.parametrize(
+    ("rule", "away"),
+    [
+        ("allow any 2376 0.0.0.0/0 any 0.0.0.0/0 in", "allow from 0.0.0.0/0 to any port 2376"),
+        ("allow any 2376 ::/0 any ::/0 in", "allow from ::/0 to any port 2376"),
+        ("limit any 2376 0.0.0.0/0 any 0.0.0.0/0 in", "limit from 0.0.0.0/0 to any port 2376"),
+        ("allow tcp 2375:2377 0.0.0.0/0 any 0.0.0.0/0 in", "allow proto tcp from 0.0.0.0/0 to any port 2375:2377"),
+        (
+            "allow tcp 22,2000:3000 0.0.0.0/0 any 0.0.0.0/0 in",
+            "allow proto tcp from 0.0.0.0/0 to any port 22,2000:3000",
+        ),
+        ("allow tcp 2376 0.0.0.0/0 any 198.51.100.0/24 in", "allow proto tcp from 198.51.100.0/24 to any port 2376"),
+        ("allow tcp 2376 ::/0 any 2001:db8::/31 in", "allow proto tcp from 2001:db8::/31 to any port 2376"),
+        ("allow any any 0.0.0.0/0 any 192.0.2.0/24 in", "allow from 192.0.2.0/24 to any"),
+        ("allow any any 0.0.0.0/0 any 0.0.0.0/0 in", "allow from 0.0.0.0/0 to any"),
+        ("allow tcp any 0.0.0.0/0 53 0.0.0.0/0 in", "allow proto tcp from 0.0.0.0/0 port 53 to any"),
+        ("allow tcp any 0.0.0.0/0 any 10.0.0.0/255.0.255.0 in", "allow proto tcp from 10.0.0.0/255.0.255.0 to any"),
+        ("allow any any 0.0.0.0/0 any 0.0.0.0/0 in_wg0", "allow in on wg0 from 0.0.0.0/0 to any"),
+        ("allow_log-all any any ::/0 any ::/0 in_wg0", "allow in on wg0 log-all from ::/0 to any"),
+        ("allow any any 10.0.0.5 any 0.0.0.0/0 in", "allow from 0.0.0.0/0 to 10.0.0.5"),
+        ("allow tcp 2375,2376 0.0.0.0/0 any 0.0.0.0/0 My%20Engine - in", "allow from 0.0.0.0/0 to any app 'My Engine'"),
+        (
+            "allow tcp 2376 0.0.0.0/0 any 0.0.0.0/0 Docker - in_eth0",
+            "allow in on eth0 from 0.0.0.0/0 to any app Docker",
+        ),
+        ("allow tcp 2376 0.0.0.0/0 any 0.0.0.0/0", "allow proto tcp from 0.0.0.0/0 to any port 2376"),
+    ],
+)
+def test_a_rule_of_others_in_ufw_that_lets_others_in_is_an_error(rule, away):
+    """It comes before the role's, and what fits first decides: ufw would not keep the port to the list."""
+    with pytest.raises(PlanError, match="let docker_engine_allow say the same") as caught:
+        ufw_alone("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", rule, allow=["192.0.2.1", "2001:db8::/32"])
+    assert f"(ufw delete {away})" in str(caught.value)
+    with pytest.raises(PlanError):
+        ufw_alone(rule)  # the default looks as if it were kept, too
+    assert ufw_alone(rule, allow=["all"]).access["enforced_by"] == []
+    # Where something else keeps the port, no promise of ufw's is needed, and none is made.
+    seen = UFW | {"rules": [[rule.replace(" 2376 ", " 1:9999 "), "a team's"]]}
+    assert plan(host(ufw=seen), allow=["192.0.2.1"]).access["enforced_by"] == ["systemd"]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["allow any 2376 0.0.0.0/0 any 192.0.2.77 in"],
+        ["limit any any ::/0 any 2001:db8:5::/48 in"],
+        ["allow udp 2376 0.0.0.0/0 any 0.0.0.0/0 in"],
+        ["allow tcp 2375,2377:2400 0.0.0.0/0 any 0.0.0.0/0 in"],
+        ["allow tcp any 0.0.0.0/0 any 0.0.0.0/0 out"],
+        ["allow any any 0.0.0.0/0 any 0.0.0.0/0 out_eth0"],
+        ["route:allow tcp 2376 0.0.0.0/0 any 0.0.0.0/0 in_eth0!out_docker0"],
+        ["allow any any 0.0.0.0/0 any 0.0.0.0/0 in_lo"],
+        ["allow any any 0.0.0.0/0 any 127.0.0.0/8 in"],
+        ["allow any any 224.0.0.18 any 0.0.0.0/0 in"],
+        ["deny any any 0.0.0.0/0 any 198.51.100.0/24 in"],
+        ["reject tcp 2376 0.0.0.0/0 any 192.0.2.66 in"],
+        ["allow what ufw passes over"],
+        # Kept out before it
+        ["deny tcp 2376 0.0.0.0/0 any 0.0.0.0/0 in_wg0", "allow any any 0.0.0.0/0 any 0.0.0.0/0 in_wg0"],
+        ["reject_log tcp 2376 0.0.0.0/0 any 10.0.0.0/8 in", "allow any any 0.0.0.0/0 any 10.1.0.0/16 in"],
+    ],
+)
+def test_rules_of_others_in_ufw_that_do_no_harm_are_left_alone(rules):
+    it = ufw_alone(*rules, allow=["192.0.2.0/24", "2001:db8::/32"])
+    assert it.access["enforced_by"] == ["ufw"] and not any("delete" in one for one in it.apply["firewall"]["commands"])
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "deny udp 2376 0.0.0.0/0 any 0.0.0.0/0 in",
+        "deny tcp 2375 0.0.0.0/0 any 0.0.0.0/0 in",
+        "deny tcp 2376 0.0.0.0/0 any 0.0.0.0/0 in_eth0",
+        "deny tcp 2376 0.0.0.0/0 53 0.0.0.0/0 in",
+        "deny tcp 2376 10.0.0.5 any 0.0.0.0/0 in",
+        "deny tcp 2376 0.0.0.0/0 any 10.0.0.0/9 in",
+        "deny tcp 2376 ::/0 any ::/0 in",
+    ],
+)
+def test_a_rule_of_ufw_that_closes_less_is_no_help(closing):
+    with pytest.raises(PlanError, match=r"\(ufw delete allow in on wg0 from 10.0.0.0/8 to any\)"):
+        ufw_alone(closing, "allow any any 0.0.0.0/0 any 10.0.0.0/8 in_wg0", allow=["192.0.2.1"])
+
+
+def test_a_rule_of_others_in_ufw_counts_where_it_stands():
+    """Once ours are there, what is added later comes after them, until ours are made anew."""
+    ours = [f"{line} | {look.MARK}" for line in steps("ufw", OPEN, UFW).after.splitlines()]
+    late = "allow any 2376 0.0.0.0/0 any 0.0.0.0/0 in"
+    assert ufw_alone(*ours, late, allow=OPEN.sources).access["enforced_by"] == ["ufw"]
+    for rules, allow in (((late, *ours), OPEN.sources), ((*ours, late), ["192.0.2.1"])):
+        with pytest.raises(PlanError, match="ufw delete allow from 0.0.0.0/0 to any port 2376"):
+            ufw_alone(*rules, allow=allow)
+
+
+def test_a_rule_of_ufw_for_an_address_that_is_not_listened_on_opens_nothing():
+    rule = "allow any any 10.0.0.5 any 0.0.0.0/0 in"
+    assert ufw_alone(rule, listen=["192.0.2.7", "::"]).access["enforced_by"] == ["ufw"]
+    for listen in (["192.0.2.7", "10.0.0.5"], ["0.0.0.0"]):
+        with pytest.raises(PlanError, match="to 10.0.0.5"):
+            ufw_alone(rule, listen=listen)
+
+
+def test_rules_of_ufw_for_ipv6_count_where_it_reads_them():
+    seen = UFW | {"ipv6": False, "rules": [["allow any 2376 ::/0 any ::/0 in", ""]]}
+    assert plan(host(cgroup=1, ufw=seen), allow=["192.0.2.1"]).access["enforced_by"] == ["ufw"]
+
+
+@pytest.mark.parametrize(
+    "rule", ["deny any 2376 0.0.0.0/0 any 0.0.0.0/0 in", "reject_log any any 0.0.0.0/0 any 0.0.0.0/0 in"]
+)
+def test_a_rule_of_ufw_that_shuts_everybody_out_before_ours_is_an_error(rule):
+    with pytest.raises(PlanError, match=r"\(ufw delete (deny|reject log) from 0.0.0.0/0 to any"):
+        ufw_alone(rule, allow=["192.0.2.1"])
+    with pytest.raises(PlanError):
+        ufw_alone(rule, allow=["all"])
+    assert ufw_alone(rule, allow=["2001:db8::/32"]).access["enforced_by"] == ["ufw"], "another family"
+    theirs = "allow tcp 2376 0.0.0.0/0 any 192.0.2.1 in"
+    assert ufw_alone(theirs, rule, allow=["192.0.2.1"]).access["enforced_by"] == ["ufw"], "theirs lets in before"
+
+
 def test_a_family_that_is_let_in_as_a_whole_is_not_closed_again():
     everyone = steps("ufw", _firewall.Opening(2376, ["0.0.0.0/0"]), UFW)
     assert everyone.after.splitlines() == [
