@@ -121,6 +121,33 @@ def elsewhere():
     run("ip", "address", "delete", f"{address}/32", "dev", BRIDGE, check=False)
 
 
+class Six(t.NamedTuple):
+    """The host's address, one of the network that is let in, and one that is not."""
+
+    address: str
+    given: str
+    other: str
+
+
+@pytest.fixture(scope="module")
+def over_ipv6(engine_host):
+    number = f"{os.getpid() % 65000 + 1:x}"
+    six = Six(f"2001:db8::{number}:1", f"2001:db8::{number}:2", f"2001:db8:1::{number}:2")
+    ours = [("address", f"{six.given}/128"), ("address", f"{six.other}/128"), ("route", f"{six.address}/128")]
+    off = "sysctl -q -w net.ipv6.conf.all.disable_ipv6={0} net.ipv6.conf.eth0.disable_ipv6={0}"
+    engine_host.ssh(
+        f"mount -o remount,rw /proc/sys; {off.format(0)}; ip -6 address add {six.address}/128 dev eth0 nodad;"
+        " ip -6 route replace 2001:db8::/31 dev eth0"
+    )
+    run("sysctl", "-q", "-w", f"net.ipv6.conf.{BRIDGE}.disable_ipv6=0")
+    for what, value in ours:
+        run("ip", "-6", what, "replace", value, "dev", BRIDGE, *(["nodad"] if what == "address" else []))
+    yield six
+    for what, value in reversed(ours):
+        run("ip", "-6", what, "delete", value, "dev", BRIDGE, check=False)
+    engine_host.ssh(off.format(1))
+
+
 def tls(authority, client=None, **attributes):
     context = ssl.create_default_context(cafile=str(authority.folder / "server-ca.pem"))
     if client:
@@ -476,6 +503,7 @@ table inet filter {
         type filter hook input priority filter; policy drop;
         iif lo accept
         ct state established,related accept
+        meta l4proto ipv6-icmp accept
         tcp dport 22 accept
     }
 }
@@ -485,6 +513,7 @@ RULES = """\
 :INPUT DROP [0:0]
 -A INPUT -i lo -j ACCEPT
 -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p ipv6-icmp -j ACCEPT
 -A INPUT -p tcp --dport 22 -j ACCEPT
 COMMIT
 """
@@ -511,6 +540,14 @@ FIREWALLS = {
     ),
 }
 
+# Whatever lets somebody to port 2376 who is not in the list
+RULES_OF_OTHERS = r"""
+printf '[An Engine]\ntitle=An Engine\ndescription=Of others\nports=2375,2376/tcp|2376/udp\n' > /etc/ufw/applications.d/engine
+ufw allow 2376/tcp && ufw allow log 2376 && ufw limit 2375:2377/tcp && ufw allow from 198.51.100.0/24 &&
+ufw allow in on eth9 log-all from any to any port 2376 && ufw allow 'An Engine' && ufw allow from any app 'An Engine' to any &&
+ufw allow proto tcp from 2001:db8:1::/48 port 53 to 2001:db8::/64 port 22,2376 && ufw allow in on eth9
+"""
+
 RESTORED = {
     "nftables": "systemctl daemon-reload; systemctl reload nftables",
     "iptables": "netfilter-persistent save; systemctl daemon-reload; systemctl restart netfilter-persistent",
@@ -520,14 +557,17 @@ RESTORED = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.long] if name == "iptables" else []) for name in FIREWALLS]
 )
-def test_the_port_is_open_to_given_sources_only(engine_host, play, authority, client, elsewhere, name, tmp_path):
+def test_the_port_is_open_to_given_sources_only(
+    engine_host, play, authority, client, elsewhere, over_ipv6, name, tmp_path
+):
     on, off, show = FIREWALLS[name]
     us = host_side(engine_host)
+    nameless = tls(authority, client, check_hostname=False)
     engine_host.ssh(on)
     try:
         before = engine_host.ssh(show, check=False).stdout
         if name == "ufw":
-            engine_host.ssh("ufw allow 2376/tcp")
+            engine_host.ssh(RULES_OF_OTHERS)
             refused = play(engine_host, ok=False)
             engine_host.ssh(re.search(r"\((ufw delete .+?)\)", refused.message)[1])
             assert engine_host.ssh(show, check=False).stdout == before
@@ -535,6 +575,7 @@ def test_the_port_is_open_to_given_sources_only(engine_host, play, authority, cl
         assert played.facts["enforced_by"][-1] == name and played.facts["allow"] == [us]
         assert ping(engine_host, tls(authority, client)) == 200
         assert name_of(ping(engine_host, tls(authority, client), elsewhere, SILENCE)) == "TimeoutError"
+        assert name_of(ping(engine_host, nameless, over_ipv6.given, SILENCE, over_ipv6.address)) == "TimeoutError"
         if name in RESTORED:
             # Ours comes again with the rules of others, once also if it has been saved with them.
             engine_host.ssh(RESTORED[name])
@@ -551,6 +592,10 @@ def test_the_port_is_open_to_given_sources_only(engine_host, play, authority, cl
         assert engine_pid(engine_host) == pid, "who is let in is no reason for a restart"
         assert name_of(ping(engine_host, tls(authority, client), us, SILENCE)) == "TimeoutError"
         assert ping(engine_host, tls(authority, client), elsewhere) == 200
+        assert ping(engine_host, nameless, over_ipv6.given, address=over_ipv6.address) == 200
+        assert name_of(ping(engine_host, nameless, over_ipv6.other, SILENCE, over_ipv6.address)) == "TimeoutError"
+        with socket.create_connection((over_ipv6.address, 22), timeout=20, source_address=(over_ipv6.other, 0)):
+            pass  # it gets to what is open to all
         assert play(engine_host, docker_engine_allow=[elsewhere, "2001:db8::/64"]).changed == 0
 
         play(engine_host, docker_engine_access="local")
