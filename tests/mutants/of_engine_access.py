@@ -108,6 +108,12 @@ MUTANTS = [
         ),
     ),
     mutant(
+        "the-host-itself-kept-out",
+        "A client on the host that calls its own address is dropped by systemd's filter.",
+        TESTS + "test_the_host_itself_may_ask_by_each_of_its_addresses",
+        (ACCESS, '*(info["host"]["addresses"] if on_all else [])', ""),
+    ),
+    mutant(
         "a-failed-trial-counts-as-a-filter",
         "systemd-run did not work, and so nobody knows whether there is a filter.",
         "unit/plugins/modules/test_engine_info.py::test_systemd_s_filter_is_tried_once_where_it_matters",

@@ -64,13 +64,14 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         _firewall.plan_firewalls(plan, None, info["firewalls"])
         return
     sources = sources_of(wanted, info)
-    opening = _firewall.Opening(wanted.port, sources.networks, tuple(wanted.listen))
+    named, on_all = _named(wanted)
+    opening = _firewall.Opening(wanted.port, sources.networks, () if on_all else tuple(named))
     enforcing = enforced_by(wanted, opening, info)
-    specific = [address for address in wanted.listen if not ipaddress.ip_address(address).is_unspecified]
     allowed = None
     if sources.networks is not None and _filters(wanted, info):
         # The host itself comes from the address that it asks.
-        allowed = _normal([*map(_network, specific), *map(_network, sources.networks)])
+        own = [*named, *(info["host"]["addresses"] if on_all else [])]
+        allowed = _normal([*map(_network, own), *map(_network, sources.networks)])
     # Without root, or systemd, there is no unit for a socket.
     alone = wanted.rootless_user or with_openrc(info)
     after = None if alone else cfg.socket_drop_in(wanted.port, wanted.listen, allowed, sources.controllers)
@@ -83,6 +84,12 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     _firewall.plan_firewalls(plan, opening, info["firewalls"])
     plan.access = {"allow": [ALL] if sources.networks is None else sources.networks, "enforced_by": enforcing}
     _warn(plan, wanted, info, sources, enforcing)
+
+
+def _named(wanted: Wanted) -> tuple[list[str], bool]:
+    """The addresses that it listens on by name, and whether by all: where the Engine listens by itself, one family's are both."""
+    named = [address for address in wanted.listen if not ipaddress.ip_address(address).is_unspecified]
+    return named, not wanted.listen or named != wanted.listen
 
 
 def sources_of(wanted: Wanted, info: dict[str, t.Any]) -> Sources:

@@ -69,8 +69,7 @@ class Rule(t.NamedTuple):
 
         The port that a packet comes from is its sender's choice, and so no limit.
         """
-        places = [address for address in listen if (":" in address) == self.six]
-        reached = not listen or any(_meet(self.destination, address) for address in places)
+        reached = not listen or any(_meet(self.destination, address) for address in listen)
         return (
             not (self.closes or self.interface == "lo" or _no_peer(self))
             and reached
@@ -131,8 +130,8 @@ def _within(text: str, others: t.Sequence[str]) -> bool:
 
 
 def _meet(text: str, address: str) -> bool:
-    network, one = _network(text), ipaddress.ip_address(address)
-    return network is None or one.is_unspecified or one in network
+    network = _network(text)
+    return network is None or ipaddress.ip_address(address) in network
 
 
 def _no_peer(rule: Rule) -> bool:

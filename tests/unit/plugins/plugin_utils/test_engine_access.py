@@ -16,9 +16,9 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
 CONTROLLER = "192.0.2.1"
 
 
-def host(cgroup=2, controller=CONTROLLER, drop_in=None, **firewalls):
+def host(cgroup=2, controller=CONTROLLER, drop_in=None, addresses=(), **firewalls):
     return {
-        "host": {"cgroup": cgroup, "controller": controller},
+        "host": {"cgroup": cgroup, "controller": controller, "addresses": list(addresses)},
         "units": {"docker.socket": {"own_drop_in": drop_in}},
         "firewalls": {"systemd": {"active": cgroup == 2}, **firewalls},
     }
@@ -137,6 +137,19 @@ def test_given_addresses_are_listened_on_and_may_ask_themselves():
     assert allowed(it) == [f"localhost 10.0.0.5 {CONTROLLER} 2001:db8::5"]
     assert it.action == "cycle" and it.apply["listen"] == ["10.0.0.5", "2001:db8::5"]
     assert allowed(plan(host(), listen=["0.0.0.0", "::"])) == [f"localhost {CONTROLLER}"]
+
+
+def test_the_host_itself_may_ask_by_each_of_its_addresses():
+    """It comes from the address that it asks, which firewalls let in by the loopback. Another one needs no new socket."""
+    own = ["203.0.113.7", "2001:db8::7"]
+    first = plan(host(addresses=own))
+    assert allowed(first) == [f"localhost {CONTROLLER} 203.0.113.7 2001:db8::7"]
+    assert first.access["allow"] == [CONTROLLER]
+    other = plan(host(addresses=["203.0.113.8"], drop_in=first.apply["socket"]))
+    assert allowed(other) == [f"localhost {CONTROLLER} 203.0.113.8"] and other.action is None and other.changes
+    assert allowed(plan(host(addresses=own), listen=["10.0.0.5"])) == [f"localhost 10.0.0.5 {CONTROLLER}"]
+    for listen in (["10.0.0.5", "::"], ["10.0.0.5", "0.0.0.0"]):
+        assert {*own, "10.0.0.5"} < set(allowed(plan(host(addresses=own), listen=listen))[0].split())
 
 
 # -- firewalls
@@ -309,8 +322,8 @@ def test_a_rule_of_others_in_ufw_counts_where_it_stands():
 
 def test_a_rule_of_ufw_for_an_address_that_is_not_listened_on_opens_nothing():
     rule = "allow any any 10.0.0.5 any 0.0.0.0/0 in"
-    assert ufw_alone(rule, listen=["192.0.2.7", "::"]).access["enforced_by"] == ["ufw"]
-    for listen in (["192.0.2.7", "10.0.0.5"], ["0.0.0.0"]):
+    assert ufw_alone(rule, listen=["192.0.2.7", "2001:db8::7"]).access["enforced_by"] == ["ufw"]
+    for listen in (["192.0.2.7", "10.0.0.5"], ["0.0.0.0"], ["::"]):
         with pytest.raises(PlanError, match="to 10.0.0.5"):
             ufw_alone(rule, listen=listen)
 
