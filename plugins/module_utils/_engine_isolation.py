@@ -63,6 +63,7 @@ def remapped(value: str) -> tuple[str, str]:
 
 # Of all users' managers only the named user's starts it. It is root's, so that root never writes into a user's folders.
 ROOTLESS_UNIT = "/etc/systemd/user/docker.service"
+ALL = "0.0.0.0"
 
 
 def rootless_unit(
@@ -79,7 +80,9 @@ def rootless_unit(
     service = [f'Environment="PATH={script.rpartition("/")[0]}:{SYSTEM_PATH}"']
     if port:
         hosts += ["-H", f"tcp://0.0.0.0:{port}"]
-        places = [f"[{address}]" if ":" in address else address for address in listen or ("0.0.0.0",)]
+        # For RootlessKit all of one family are both, and any other address beside them is taken then.
+        every = [address for address in listen if address in (ALL, "::")]
+        places = [f"[{address}]" if ":" in address else address for address in every[:1] or listen or [ALL]]
         flags = " ".join(f"--publish={place}:{port}:{port}/tcp" for place in places)
         service.append(f'Environment="DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS={flags}"')
     if environment:
@@ -104,7 +107,7 @@ def rootless_unit(
 def rootless_places(unit: str) -> tuple[int | None, list[str]]:
     """By such a unit, the port that it listens on and its addresses; none are all."""
     found = re.findall(r"--publish=(\S+):(\d+):\d+/tcp", unit)
-    listen = [address.strip("[]") for address, _port in found if address != "0.0.0.0"]
+    listen = [address.strip("[]") for address, _port in found if address != ALL]
     return (int(found[0][1]), listen) if found else (None, [])
 
 

@@ -22,6 +22,12 @@ MUTANTS = [
         (HOST + "_engine_files.py", "& 0o750", "& 0o700"),
     ),
     mutant(
+        "rootless-port-twice",
+        "Where all of IPv4 and all of IPv6 are asked for, RootlessKit finds its own port taken, and the Engine does not start.",
+        "unit/plugins/module_utils/test_engine_isolation.py::test_the_unit_of_a_users_engine",
+        (HOST + "_engine_isolation.py", "every[:1] or listen", "listen"),
+    ),
+    mutant(
         "data-stays-behind-unnoticed",
         "With another data-root, an Engine starts without its images, containers and volumes.",
         "unit/plugins/plugin_utils/test_engine_plan_data.py::test_what_is_in_the_way_is_said_before",

@@ -56,6 +56,10 @@ def test_the_unit_of_a_users_engine():
     local = isolation.rootless_unit("jo", "/opt/bin/dockerd-rootless.sh", [], None, [], None)
     some = isolation.rootless_unit("jo", "/x/dockerd-rootless.sh", [], 2376, ["192.0.2.7", "2001:db8::7"], None)
     assert "FLAGS=--publish=192.0.2.7:2376:2376/tcp --publish=[2001:db8::7]:2376:2376/tcp" in some
+    # RootlessKit has both families by either, and does not start where it is to have them twice.
+    for listen, place in ((["0.0.0.0", "::"], "0.0.0.0"), (["10.0.0.5", "::"], "[::]"), (["0.0.0.0"], "0.0.0.0")):
+        every = isolation.rootless_unit("jo", "/x/dockerd-rootless.sh", [], 2376, listen, None)
+        assert f'FLAGS=--publish={place}:2376:2376/tcp"' in every
     assert "tcp://" not in local and "publish" not in local and "EnvironmentFile" not in local
 
 
