@@ -15,6 +15,13 @@ import pytest
 from tests.system._harness import Ansible, processes_of
 
 ROOT = pathlib.Path(__file__).parents[2]
+ASK_ONESELF = """
+import socket
+with socket.socket(type=socket.SOCK_DGRAM) as outward:
+    outward.connect(("192.0.2.1", 9))
+    own = outward.getsockname()[0]
+socket.create_connection((own, 2376), timeout=4).close()
+"""
 
 
 @pytest.fixture
@@ -47,6 +54,9 @@ def test_the_whole_path_on_a_machine_that_boots(ansible, store, machine, use, in
     }
     with pytest.raises(subprocess.TimeoutExpired):
         subprocess.run(["docker", "version"], env=asking, capture_output=True, check=False, timeout=4)
+    # But not the host itself, by the address that others know it by.
+    ask = [{"ansible.builtin.command": {"argv": ["python3", "-c", ASK_ONESELF]}}]
+    ansible.play(ask, hosts="web", inventory=inventory).ok()
 
     # Stopped, and started with another address: the Engine and the container come back, and the certificate follows the
     # address. And by default this controller is let in.
