@@ -282,6 +282,7 @@ def test_an_engine_without_root(bed, user_host, play, authority, archive, tmp_pa
     first = play(host, **options)
     assert first.facts["version"] and first.facts["certificate_not_after"]
     assert play(host, **options).changed == 0
+    assert host.out("ss -ltnH 'sport = :2376'").split()[3] == "*:2376", "on IPv6, too"
 
     # Nothing of it is root's but the files that say how it runs
     assert host.out("pgrep -u root -x dockerd || true") == "" and host.out(f"pgrep -u {USER} -x dockerd")
