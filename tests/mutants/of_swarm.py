@@ -65,6 +65,18 @@ MUTANTS = [
         (PLAN, 'wanted[plan.manager].role == "worker":', 'wanted[plan.manager].role == "none":'),
     ),
     mutant(
+        "swarm-keeps-its-only-manager",
+        "A fleet's role with the manager can't go in the run in which another one gets it.",
+        f"{TESTS}::test_the_only_manager_leaves_once_another_host_is_one",
+        (PLAN, "if plan.manager in going or plan.manager in wanted", "if plan.manager in wanted"),
+    ),
+    mutant(
+        "swarm-lets-in-what-it-leaves-alone",
+        "A worker joins a swarm whose last manager leaves in the same run.",
+        f"{TESTS}::test_nobody_is_let_into_a_swarm_that_is_left_without_a_manager",
+        (LEAVING, "if members and not joining and (", "if members and ("),
+    ),
+    mutant(
         "swarm-demotes-down-to-less-than-a-majority",
         "The swarm loses its quorum by our own hand.",
         f"{TESTS}::test_managers_leave_as_long_as_a_majority_stays_at_each_step",

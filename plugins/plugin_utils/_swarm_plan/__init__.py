@@ -68,7 +68,10 @@ def make_plan(
         _plan_init(plan, wanted, seen, settings)
     _plan_joins(plan, wanted, seen)
     staying = {node.id for host, node in nodes.items() if node and host not in going}
-    plan.leaving = _leaving.plan_leaving(cluster, going, staying, seen.looks, may_end)
+    if plan.manager in going or plan.manager in wanted and wanted[plan.manager].role == "worker":
+        plan.successor = _successor(wanted, nodes)
+    taken = bool(plan.successor) or plan.manager in wanted or "manager" in plan.join.values()
+    plan.leaving = _leaving.plan_leaving(cluster, going, staying, seen.looks, may_end, plan.join, taken)
     if cluster:
         stale = _stale(wishes, nodes, cluster)
         plan.leaving.remove += [node.id for node in stale]
@@ -78,8 +81,6 @@ def make_plan(
         staying_to = max((at for at, id in enumerate(last) if id not in plan.leaving.remove), default=0)
         lost = [id for id in last[:staying_to] if id in plan.leaving.remove]
         plan.leaving.demote = [id for id in last[staying_to:] if id in plan.leaving.remove]
-        if plan.manager in wanted and wanted[plan.manager].role == "worker":
-            plan.successor = _successor(wanted, nodes)
         locks = cluster.locks and settings.get("autolock_managers", True)
         _nodes.plan_nodes(plan, wanted, nodes, locks, last, lost)
         if wanted:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._look import DRAINED, Cluster, Local, Node
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm_plan._plan import Leaving
@@ -44,11 +46,18 @@ def demotions(all_nodes: list[Node], nodes: list[Node]) -> list[Node]:
 
 
 def plan_leaving(
-    cluster: Cluster | None, going: dict[str, Node | None], staying: set[str], looks: dict[str, Local], may_end: bool
+    cluster: Cluster | None,
+    going: dict[str, Node | None],
+    staying: set[str],
+    looks: dict[str, Local],
+    may_end: bool,
+    joining: t.Collection[str],
+    taken: bool,
 ) -> Leaving:
     """Steps for the hosts that are to be out of the swarm.
 
     ``staying``: ids of other hosts' nodes. ``may_end``: also if no manager answers, or only dead nodes of no host are left.
+    ``joining``: hosts that become nodes before. ``taken``: whether a host that is wanted takes the orders by then.
     """
     members = {host: node for host, node in going.items() if node}
     if cluster is None:
@@ -65,9 +74,9 @@ def plan_leaving(
     ready = [host for host, node in members.items() if node.ready]
     ids = {node.id for node in members.values()}
     left = [node for node in cluster.nodes if node.id not in ids]
-    if members and (not left or may_end and not any(node.ready or node.id in staying for node in left)):
+    if members and not joining and (not left or may_end and not any(node.ready or node.id in staying for node in left)):
         return Leaving(leave=ready, dissolve=True)
-    if cluster.manager in members:
+    if cluster.manager in members and not taken:
         raise MachineError(
             f"No manager that stays could be asked, only {cluster.manager}, which is to leave",
             code="no_manager",

@@ -274,6 +274,33 @@ def test_the_last_manager_stays_as_long_as_others_are_there():
     assert made.join == {"m2": "manager"} and made.nodes[0]["role"] == "worker"
 
 
+def test_the_only_manager_leaves_once_another_host_is_one():
+    """As when a fleet's role with the manager goes, and another one is to have it."""
+    hosts = {"old": "absent", "w1": "manager"}
+    made = plan(hosts, answer(node("old", "manager"), node("w1"), of="old"))
+    assert (made.manager, made.successor) == ("old", {"host": "w1", "id": "n-w1"})
+    both = [node("old", "manager"), node("w1", "manager")]
+    made = plan(hosts, answer(*both, of="w1"))
+    assert (made.manager, made.successor) == ("w1", {})
+    assert (made.leaving.demote, made.leaving.leave) == (["n-old"], ["old"])
+    # One that joins is told of by the one that goes, and takes the orders
+    made = plan(hosts, answer(node("old", "manager"), of="old"), looks={"w1": local()})
+    assert made.join == {"w1": "manager"} and not made.leaving.dissolve
+    made = plan(hosts, answer(*both, of="old"), looks={"w1": local("active", True, id="n-w1")})
+    assert (made.manager, made.leaving.demote, made.leaving.leave) == ("w1", ["n-old"], ["old"])
+
+
+def test_nobody_is_let_into_a_swarm_that_is_left_without_a_manager():
+    """It would be a node of one that can't be told anything."""
+    old = answer(node("old", "manager"), of="old")
+    for may_end in (True, False):
+        error = refusal({"old": "absent", "w1": "worker"}, old, looks={"w1": local()}, may_end=may_end)
+        assert error.code == "no_manager" and "only old" in error.text()
+    # A manager that stays, and could not be asked, takes no orders
+    both = answer(node("old", "manager"), node("m1", "manager"), of="old")
+    assert refusal({"old": "absent", "m1": "kept"}, both).code == "no_manager"
+
+
 def test_a_swarm_ends_with_its_last_nodes():
     looks = {"m1": local("active", True, id="n-m1"), "w1": local("active", id="n-w1")}
     made = plan({"m1": "absent", "w1": "absent"}, answer(node("m1", "manager"), node("w1")))
