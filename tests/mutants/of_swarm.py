@@ -14,6 +14,8 @@ NODES = "plugins/plugin_utils/_swarm_plan/_nodes.py"
 SETTINGS = "plugins/plugin_utils/_swarm_plan/_settings.py"
 FLEET = "plugins/plugin_utils/_fleet_swarm.py"
 TESTS = "unit/plugins/plugin_utils/test_swarm_plan.py"
+ACTION = "unit/plugins/action/test_swarm_plan.py"
+ROLE = "roles/docker_swarm"
 FLEETS = "unit/plugins/plugin_utils/test_fleet_swarm.py"
 
 MUTANTS = [
@@ -105,6 +107,55 @@ MUTANTS = [
         "What runs on the node is cut off.",
         f"{TESTS}::test_a_worker_leaves_by_being_drained_first",
         (LEAVING, "for host in ready],", "for host in ready if not members[host].ready],"),
+    ),
+    mutant(
+        "swarm-waits-for-no-task",
+        "What runs on a drained node is cut off, and its machine removed with it.",
+        f"{ACTION}::test_a_drained_node_is_waited_for_until_nothing_runs_there",
+        (
+            f"{ROLE}/tasks/wait.yml",
+            """    docker_swarm_tasks.tasks is defined and docker_swarm_tasks.tasks | selectattr('Status.State', 'in', docker_swarm_alive) | length == 0
+""",
+            "    docker_swarm_tasks.tasks is defined\n",
+        ),
+    ),
+    mutant(
+        "swarm-takes-the-last-look-for-an-empty-node",
+        "A node whose tasks do not end leaves with them.",
+        f"{ACTION}::test_a_drained_node_is_waited_for_until_nothing_runs_there",
+        (
+            f"{ROLE}/tasks/wait.yml",
+            "when: docker_swarm_told_tasks.tasks is not defined or docker_swarm_left_tasks | length > 0",
+            "when: docker_swarm_told_tasks.tasks is not defined",
+        ),
+    ),
+    mutant(
+        "swarm-begins-though-a-host-had-failed-before",
+        "It was a manager by the play's own variables, and has the swarm: then there are two.",
+        f"{ACTION}::test_managers_that_are_not_in_the_play_may_have_the_swarm",
+        (
+            f"{ROLE}/vars/main.yml",
+            "docker_swarm_managers_dropped_out + docker_swarm_unknown_dropped_out",
+            "docker_swarm_managers_dropped_out",
+        ),
+    ),
+    mutant(
+        "swarm-is-joined-as-planned-while-it-was-locked",
+        "Nobody told of the swarm then, so that a host that is to join knows no manager.",
+        f"{ACTION}::test_locked_managers_are_let_back_before_anybody_joins",
+        (f"{ROLE}/tasks/let_back.yml", "include_tasks: plan.yml", "include_tasks: ask.yml"),
+    ),
+    mutant(
+        "swarm-is-noted-only-where-all-went-well",
+        "A node that no record knows is removed without being drained and demoted.",
+        "unit/test_playbooks.py::test_a_node_is_noted_also_where_something_failed_once_it_was_in",
+        (
+            "playbooks/create_hosts.yml",
+            """      # Also where something failed once it was in: else it would be removed without being drained and demoted.
+      always:
+""",
+            "",
+        ),
     ),
     mutant(
         "swarm-ends-while-its-managers-reboot",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+import yaml
 
 from tests.mutants import CELLS, ROOT, Edit, Mutant, Stale, mutants
 
@@ -15,9 +16,12 @@ MUTANTS = mutants()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.name)
-def test_it_applies_once_and_is_python(mutant: Mutant) -> None:
+def test_it_applies_once_and_can_be_read(mutant: Mutant) -> None:
     for file, text in mutant.texts().items():
-        compile(text, file, "exec")
+        if file.endswith(".yml"):
+            yaml.safe_load(text)
+        else:
+            compile(text, file, "exec")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.name)

@@ -18,6 +18,8 @@ from ansible.playbook.play import Play
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted
+
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "playbooks"
 PLAYBOOKS = sorted(path.stem for path in FOLDER.glob("*.yml") if path.stem != "guard")
 LIMITED_BY = {
@@ -100,6 +102,31 @@ def test_managers_of_another_swarm_are_not_asked_when_machines_leave_theirs() ->
         assert "tasks/leave_swarm.yml" in [task.get("ansible.builtin.import_tasks") for task in tasks]
     (task,) = read("tasks/leave_swarm")
     assert "'docker_swarm_managers_group': 'machine_swarm_managers_' ~" in task["ansible.builtin.add_host"]
+
+
+@pytest.mark.parametrize(
+    ("state", "cluster", "left_to_do", "noted"),
+    [
+        ("present", "c1", {}, True),
+        ("present", "c1", {"join": {"web1": "worker"}}, False),  # it could not be let in
+        ("present", "c1", {"unsure": ["web1"]}, False),
+        ("present", "", {}, False),
+        ("absent", "c1", {}, False),
+    ],
+)
+def test_a_node_is_noted_also_where_something_failed_once_it_was_in(
+    state: str, cluster: str, left_to_do: dict[str, t.Any], noted: bool
+) -> None:
+    """Else it would be removed without being drained and demoted."""
+    (play,) = [one for one in read("create_hosts") if one.get("name") == "Let the machines be one swarm"]
+    (form,) = play["tasks"]
+    assert form["block"][0]["ansible.builtin.include_role"]["name"] == "dockyard.machine.docker_swarm"
+    (note,) = form["always"]
+    assert "role" in note["dockyard.machine.machine_record"]["engine"]["swarm"]
+    plan = {"cluster": cluster, "join": {}, "unsure": [], **left_to_do}
+    known = {"inventory_hostname": "web1", "docker_swarm_wish": {"state": state}, "docker_swarm_plan": plan}
+    whole = " and ".join(f"({one})" for one in note["when"])
+    assert Templar(DataLoader(), variables=known).template(trusted(f"{{{{ true if {whole} else false }}}}")) is noted
 
 
 @pytest.mark.parametrize("name", ["create_hosts", "remove_hosts", "rotate_certs"])

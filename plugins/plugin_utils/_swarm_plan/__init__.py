@@ -178,11 +178,12 @@ def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen, settings: dict[s
         return
     if seen.missing:
         raise MachineError(
-            f"No swarm was found, and of its managers {', '.join(seen.missing)} could not be looked at: a new swarm might "
-            "be a second one",
+            f"No swarm was found, and of the hosts that may be its managers {', '.join(seen.missing)} could not be looked at: a "
+            "new swarm might be a second one",
             code="missing_manager",
             remedy="Run this with all managers, once they can be reached. Hosts that are managers of another swarm need another "
-            "docker_swarm_managers_group",
+            "docker_swarm_managers_group. One that failed before it came to this role may be one, unless its group or its "
+            "variables say that it is a worker",
         )
     if not managers:
         raise BadOption(

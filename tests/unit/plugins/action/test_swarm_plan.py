@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 import types
 
 import pytest
@@ -83,11 +84,26 @@ def test_a_wait_for_a_node_ends_with_words_of_its_own(name, state):
 
 def of_the_role(expression, **known):
     """An expression over the role's variables, as a play has it."""
+    return rendered(f"{{{{ {expression} }}}}", **known)
+
+
+def rendered(text, **known):
+    """A text with such expressions."""
     given = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     texts = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
     given.update({name: trusted(text) if isinstance(text, str) else text for name, text in texts.items()})
     given["docker_swarm_groups"] = {name: trusted(text) for name, text in texts["docker_swarm_groups"].items()}
-    return Templar(DataLoader(), variables={**given, **known}).template(trusted(f"{{{{ {expression} }}}}"))
+    return Templar(DataLoader(), variables={**given, **known}).template(trusted(text))
+
+
+def test_locked_managers_are_let_back_before_anybody_joins():
+    """No other manager may tell of the swarm that they join."""
+    (act,) = [task for task in read("change.yml") if task["name"] == "Do what is planned"]
+    files = [task.get("ansible.builtin.include_tasks") for task in act["block"]]
+    assert files.index("let_back.yml") < files.index("join.yml")
+    assert read("let_back.yml")[-1]["ansible.builtin.include_tasks"] == "plan.yml", (
+        "else it is not known who joins what"
+    )
 
 
 @pytest.mark.parametrize("managers_group", ["docker_swarm_managers", "of_a_fleet"])
@@ -102,16 +118,26 @@ def test_managers_that_are_not_in_the_play_may_have_the_swarm(managers_group):
         "failed": {"docker_swarm_wish": {"role": "manager"}},
         "unreachable": {"docker_swarm_wish": {"role": "worker"}},
         "failed_before": {},
+        "worker_before": {"docker_swarm_role": "worker"},
+        "grouped_worker_before": {},
     }
     known = {
         "hostvars": {host: {**said, "inventory_hostname": host} for host, said in hosts.items()},
-        "groups": {"all": list(hosts), "docker_swarm_managers": ["grouped"]},
+        "groups": {
+            "all": list(hosts),
+            "docker_swarm_managers": ["grouped"],
+            "docker_swarm_workers": ["grouped_worker_before"],
+        },
         "ansible_play_hosts": ["new"],
-        "ansible_play_hosts_all": ["new", "failed", "unreachable", "failed_before"],
+        "ansible_play_hosts_all": [
+            *("new", "failed", "unreachable", "failed_before", "worker_before", "grouped_worker_before")
+        ],
         "docker_swarm_managers_group": managers_group,
     }
     found = of_the_role("docker_swarm_all_managers", **known)
-    assert found == (["failed", "fleet"] if managers_group == "of_a_fleet" else ["grouped", "failed", "named"])
+    # Of one that failed before the role, the play's own variables may say that it is one
+    dropped_out = ["failed", "failed_before"]
+    assert found == ([*dropped_out, "fleet"] if managers_group == "of_a_fleet" else ["grouped", *dropped_out, "named"])
     asked = read("plan.yml")[1]["dockyard.machine.swarm_plan"]["managers"].strip("{ }")
     assert of_the_role(asked, **known, docker_swarm_answers={"results": []}) == found
     told = {"results": [{"docker_swarm_manager": True, "item": "grouped"}]}
@@ -143,6 +169,29 @@ def test_a_host_that_could_not_leave_keeps_no_other_one_in_the_swarm():
     known = {name: trusted(text) for name, text in task["vars"].items()}
     known.update(docker_swarm_plan={"leaving": leaving}, ansible_play_hosts=["m1", "w2"])
     assert of_the_role(task["loop"].strip("{ }"), **known) == ["n-w2", "n-dead"]
+
+
+@pytest.mark.parametrize(
+    ("told", "late", "ended", "said"),
+    [
+        ({"tasks": [{"Status": {"State": "complete"}}, {"Status": {"State": "shutdown"}}]}, False, True, ""),
+        ({"tasks": [{"Status": {"State": "running"}}, {"Status": {"State": "complete"}}]}, False, False, None),
+        ({"msg": "no leader"}, False, False, None),
+        ({"tasks": [{"Status": {"State": "running"}}]}, True, True, "w1 still has 1 tasks 3 s after it was drained."),
+        ({"msg": "no leader"}, True, True, "w1 may still have tasks, which no manager says (no leader), 3 s after"),
+    ],
+)
+def test_a_drained_node_is_waited_for_until_nothing_runs_there(told, late, ended, said):
+    """Else what runs there is cut off, or the wait has no end."""
+    _clock, wait, tell = read("wait.yml")
+    known = {name: trusted(text) for name, text in tell["vars"].items()}
+    known.update(item={"host": "w1", "id": "n-w1"}, docker_swarm_drain_timeout="3")
+    known.update(docker_swarm_drained_at=str(time.time() - (4 if late else 0)))
+    assert of_the_role(f"true if ({wait['until']}) else false", **known, docker_swarm_tasks=told) is ended
+    if said is not None:
+        known["docker_swarm_tasks"] = {"results": [{**told, "item": known["item"]}]}
+        assert of_the_role(f"true if ({tell['when']}) else false", **known) is bool(said)
+        assert not said or rendered(tell["ansible.builtin.fail"]["msg"], **known).startswith(said)
 
 
 @pytest.mark.parametrize("port", [4789, "4789", 4790, "4790"])
