@@ -74,9 +74,10 @@ class Run:
 
     @property
     def messages(self) -> str:
-        """What all failures said, for assertions over error messages."""
-        said = [event for event in self.events if event.get("status") in ("failed", "unreachable")]
-        return "\n".join([str(event["result"].get("msg", event["result"])) for event in said] + [self.stderr])
+        """What all failures said, those of a loop's items as well, for assertions over error messages."""
+        said = [event["result"] for event in self.events if event.get("status") in ("failed", "unreachable")]
+        said += [item for one in said for item in one.get("results", ()) if item.get("failed")]
+        return "\n".join([str(one.get("msg", one)) for one in said] + [self.stderr])
 
     def ok(self) -> Run:
         assert self.rc == 0, str(self)

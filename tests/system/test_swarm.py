@@ -51,6 +51,20 @@ def runs_on(manager: Host) -> list[str]:
     return sorted(line.split()[0] for line in listed.splitlines() if line.split()[1] == "Running")
 
 
+def keep_busy(manager: Host, where: str) -> None:
+    """A service whose task does not end when it is asked to."""
+    program = "sh -c \"trap '' TERM; while :; do sleep 1; done\""
+    patient = f"--stop-grace-period 1h --constraint {where}"
+    manager.ssh(f"docker service create -d --name busy --no-resolve-image {patient} {image.NAME} {program}")
+    listed = "docker service ps busy --format '{{.CurrentState}}'"
+    until(lambda: manager.out(listed).startswith("Running"), "a task that does not end", limit=60)
+
+
+def end_that(manager: Host, host: Host) -> None:
+    manager.ssh("docker service rm busy")
+    host.ssh("docker kill $(docker ps -q --filter name=busy)")
+
+
 def engine_pid(host: Host) -> str:
     return host.out("cat /run/docker.pid")
 
@@ -76,6 +90,8 @@ def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
     for host in hosts:
         load(host, busybox)
         assert not host.ssh(f"grep -rl {TOKEN} /root /home /tmp /var/lib/dockyard /etc", check=False).stdout
+    labels = json.loads(first.out(f"docker node inspect -f '{{{{json .Spec.Labels}}}}' {second.name}"))
+    assert labels["tier"] == "front", "a machine's labels are its node's"
     program = "sh -c \"trap 'exit 0' TERM; sleep 100000 & wait\""
     placed = "--placement-pref spread=node.id"
     first.ssh(f"docker service create -d --name sleep --replicas 2 --no-resolve-image {placed} {image.NAME} {program}")
@@ -100,8 +116,16 @@ def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
 
     pids = [engine_pid(host) for host in hosts]
     fewer = {**extra, "docker_engine_log_driver": "local", "machine_counts": {"web": 0}, "machine_remove_surplus": True}
+    keep_busy(first, "node.labels.tier==front")
+    kept_on = ansible.playbook("create_hosts", {**fewer, "docker_swarm_drain_timeout": 3}).failed()
+    for said in ("shop-web-0 still has ", " tasks 3 s after it was drained. It stays in the swarm."):
+        assert said in kept_on.messages
+    assert nodes(first) == {first.name: "Ready Active Leader", second.name: "Ready Drain"}
+    assert json.loads((store / "machines" / "shop-web-0" / "observed.json").read_text())["engine"]["swarm"]
+    end_that(first, second)
     shrunk = ansible.playbook("create_hosts", fewer).ok()
-    tasks = [event for event in shrunk.events if event["event"] == "task" and event["result"].get("changed")]
+    events = kept_on.events + shrunk.events
+    tasks = [event for event in events if event["event"] == "task" and event["result"].get("changed")]
     order = [event["task"].split(" : ")[-1] for event in tasks]
     assert order.index("Drain the nodes") < order.index("Leave the swarm") < order.index("Remove the machine")
     assert nodes(first) == {first.name: "Ready Active Leader"}
@@ -116,7 +140,9 @@ def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
     assert not (store / "machines" / "shop-core-0").exists()
 
 
-def test_the_role_on_hosts_of_ones_own(ansible: Ansible, hosts: list[Host], tmp_path: pathlib.Path) -> None:
+def test_the_role_on_hosts_of_ones_own(
+    ansible: Ansible, hosts: list[Host], busybox: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
     first, second = hosts
     play = Role(ansible, hosts, tmp_path)
     key = play.key
@@ -156,6 +182,29 @@ def test_the_role_on_hosts_of_ones_own(ansible: Ansible, hosts: list[Host], tmp_
     assert f"{second.name} Drain" in meanwhile
     assert nodes(first)[second.name] == "Ready Active Reachable"
     assert key.read_text() not in changed.stdout
+
+    # A task that does not end keeps its Engine from being restarted
+    load(second, busybox)
+    keep_busy(first, f"node.hostname=={second.name}")
+    pid, only = engine_pid(second), ("--start-at-task", "Do what comes before")
+    more = {"swarm_restarts": [second.name], "docker_swarm_drain_timeout": 3, **unlock}
+    busy = play("manager manager", *only, **more).failed()
+    assert f"{second.name} still has " in busy.messages and " tasks 3 s after it was drained" in busy.messages
+    assert nodes(first)[second.name] == "Ready Drain Reachable" and engine_pid(second) == pid
+    end_that(first, second)
+
+    # A manager becomes a worker that gets no new tasks, and takes the place of the other one, which leaves
+    play("manager worker", each={second.name: {"docker_swarm_availability": "pause"}}).ok()
+    until(lambda: nodes(first)[second.name] == "Ready Pause", "it is no manager", limit=30)
+    play("absent manager", each={second.name: {"docker_swarm_availability": "active"}}).ok()
+    assert nodes(second) == {second.name: "Ready Active Leader"}
+    assert swarm_of(first)["LocalNodeState"] == "inactive"
+
+    # Locked, it is unlocked before the other one joins as a manager, to which nobody else tells of the swarm
+    second.ssh("systemctl restart docker")
+    until(lambda: swarm_of(second)["LocalNodeState"] == "locked", "it is locked", limit=30)
+    play("manager manager", **unlock).ok()
+    assert nodes(second) == {first.name: "Ready Active Reachable", second.name: "Ready Active Leader"}
 
     # Without the second there is no quorum: nothing is decided, and the error says what to do
     second.ssh("systemctl stop docker.socket docker.service")
