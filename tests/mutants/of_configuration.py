@@ -32,6 +32,12 @@ MUTANTS = [
         ("plugins/plugin_utils/_engine_plan/_service.py", "    _check_answers(plan, wanted, info)\n", ""),
     ),
     mutant(
+        "mistyped-and-installed",
+        "On a new host a mistyped key is found out once the Engine is installed, which then does not start as wanted.",
+        f"{OPTION_TESTS}::test_a_key_that_no_engine_has_is_refused_though_the_version_to_come_is_not_known",
+        (PLAN_CONFIG, "    if version is None and comes:\n", "    if False:\n"),
+    ),
+    mutant(
         "key-gone-untold",
         "The Engine keeps the value of a key that has left the file.",
         TOLD,

@@ -33,7 +33,7 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     put, out = cfg.config_changes(current, config, remembered)
     merged = cfg.apply_changes(current, put, out)
     plan.live_restore = merged.get("live-restore") is True
-    _keys.check_keys(wanted.config, merged, _version(plan, info))
+    _check_keys(plan, wanted, merged, info)
     _check_conflicts(wanted, merged, info)
     if put or out:
         plan.apply.update(config_set=put, config_unset=out)
@@ -49,6 +49,15 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     plan.apply["remember"] = ours
     if ours != remembered and not (put or out):
         plan.changes.append("remember what is ours in " + cfg.CONFIG_PATH)
+
+
+def _check_keys(plan: Plan, wanted: Wanted, merged: dict[str, t.Any], info: dict[str, t.Any]) -> None:
+    version = _version(plan, info)
+    _keys.check_keys(wanted.config, merged, version)
+    comes = plan.install.get("archive") or plan.install.get("packages", {}).get("follow")
+    if version is None and comes:
+        # The Engine's own check would come after it is installed.
+        _keys.check_names(wanted.config, wanted.version)
 
 
 def _version(plan: Plan, info: dict[str, t.Any]) -> _keys.Version | None:

@@ -110,6 +110,24 @@ def version_of(text: str | None) -> Version | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
+def check_names(wanted: t.Mapping[str, t.Any], asked: str) -> None:
+    """PlanError for a key that no Engine knows, where one is to be installed of which the version is not known yet."""
+    major = re.match(r"(?:\d+:)?(\d+)", asked)
+    if major and int(major[1]) > NEWEST[0]:
+        return
+    for name in wanted:
+        if name not in KEYS:
+            raise PlanError(
+                f"docker_engine_config has the key '{name}', which no Engine up to {_said(NEWEST)} knows. If a newer one is to be "
+                f"installed, say so in docker_engine_version{_meant(name)}"
+            )
+
+
+def _meant(name: str) -> str:
+    close = difflib.get_close_matches(name, KEYS, 1)
+    return f". Is '{close[0]}' meant?" if close else ""
+
+
 def check_keys(wanted: t.Mapping[str, t.Any], merged: t.Mapping[str, t.Any], version: Version | None) -> None:
     """PlanError for a key that this Engine refuses. Of an Engine that is not known, its own check has to find out."""
     if version is None or version > NEWEST:
@@ -118,9 +136,7 @@ def check_keys(wanted: t.Mapping[str, t.Any], merged: t.Mapping[str, t.Any], ver
     for name in wanted:
         key = KEYS.get(name)
         if not key:
-            close = difflib.get_close_matches(name, KEYS, 1)
-            hint = f". Is '{close[0]}' meant?" if close else ""
-            raise PlanError(f"docker_engine_config has the key '{name}', which no Engine knows{hint}")
+            raise PlanError(f"docker_engine_config has the key '{name}', which no Engine knows{_meant(name)}")
         if version < key.since:
             raise PlanError(f"'{name}' is a key that the Engine has from {_said(key.since)} on, and {engine}")
         if version >= key.until:

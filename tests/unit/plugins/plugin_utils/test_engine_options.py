@@ -13,7 +13,7 @@ from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError, _keys
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS, config_of
 from tests.unit.plugins.plugin_utils.test_engine_plan import changed, done, fresh, plan
-from tests.unit.plugins.plugin_utils.test_engine_plan_sources import on
+from tests.unit.plugins.plugin_utils.test_engine_plan_sources import ARCHIVE, on
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"
 
@@ -173,6 +173,21 @@ def test_of_an_engine_that_is_not_known_no_key_is_refused(version):
     info = changed(("engine", "version"), version)
     info["packages"]["installed"] = {"docker.io": version}
     assert plan(info, config={"x-of-tomorrow": 1}).action == "restart"
+
+
+@pytest.mark.parametrize(
+    "source", [{"source": "auto"}, {"source": "distro"}, ARCHIVE], ids=["vendor", "distro", "archive"]
+)
+def test_a_key_that_no_engine_has_is_refused_though_the_version_to_come_is_not_known(source):
+    mistyped = {"registy-mirrors": []}
+    with pytest.raises(
+        PlanError, match="no Engine up to 29.7 knows.*docker_engine_version. Is 'registry-mirrors' meant"
+    ):
+        plan(fresh(), **source, config=mistyped)
+    with pytest.raises(PlanError, match="'registy-mirrors', which no Engine up to 29.7"):
+        plan(fresh(), **source, config=mistyped, version="29")
+    for newer in ("30", "5:30", "29.8"):
+        assert plan(fresh(), **source, config={"x-of-tomorrow": 1}, version=newer).action == "start"
 
 
 def test_the_version_is_that_of_the_package_to_come():
