@@ -31,6 +31,8 @@ class Repository(t.NamedTuple):
     key_path: str
     folder: str  # of all sources
     template: str  # with url, suite, component and key
+    entry: str  # what ours is known by, with url and component: another one that is known by it is the same
+    entries: str  # finds what each entry of a file is known by, as a regular expression
     only: tuple[str, ...]  # after refresh, with component: reads this one alone, and fails if it can't be trusted
     trust: tuple[str, ...] = ()  # to which the key's path is added, where the source's naming it is not enough
 
@@ -160,6 +162,8 @@ _REPO = (
     "[docker-ce-{component}]\nname=Docker CE ({component})\nbaseurl={url}/$releasever/$basearch/{component}\nenabled=1\n"
     "gpgcheck=1\ngpgkey=file://{key}\n"
 )
+_URLS = r"\b[a-z][a-z+-]*:/[^\s\]]+|\bcdrom:"
+_NAMES = r"^\s*\[\s*([^\]]*[^\]\s])\s*\]"
 _RPM = ("rpm", "-q", "--queryformat", "%{NAME}\\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\tii \\n")
 _APT = (
     *("apt-get", "-q", "-y", "-o", "Dpkg::Use-Pty=0"),
@@ -199,6 +203,8 @@ FAMILIES: dict[str, Family] = {
             "/etc/apt/keyrings/docker.asc",
             "/etc/apt/sources.list.d",
             _DEB822,
+            "{url}",
+            _URLS,
             ("-o", "Dir::Etc::sourcelist=/etc/apt/sources.list.d/docker.sources", "-o", "Dir::Etc::sourceparts=-"),
         ),
         mends={
@@ -239,6 +245,8 @@ FAMILIES: dict[str, Family] = {
             "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker",
             "/etc/yum.repos.d",
             _REPO,
+            "docker-ce-{component}",
+            _NAMES,
             ("--disablerepo=*", "--enablerepo=docker-ce-{component}"),
         ),
     ),
@@ -263,6 +271,8 @@ FAMILIES: dict[str, Family] = {
             "/etc/pki/rpm-gpg/RPM-GPG-KEY-docker",
             "/etc/zypp/repos.d",
             _REPO,
+            "docker-ce-{component}",
+            _NAMES,
             ("--repo", "docker-ce-{component}"),
             # Else zypper asks whether to trust the key, which is a no where nobody answers. To have it take keys without
             # asking would be to take those that a mirror has beside its lists, too.

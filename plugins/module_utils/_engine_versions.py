@@ -18,7 +18,7 @@ def asked_for(version: str, asked: str) -> bool:
     """Whether a package's version is the one asked for, in full (with epoch and revision) or as a prefix."""
     if not asked or version == asked:
         return True
-    return bool(re.match(re.escape(asked) + _BOUNDARY, _without_epoch(version)))
+    return bool(re.match(re.escape(asked) + _BOUNDARY, version if ":" in asked else _without_epoch(version)))
 
 
 def alike(known: t.Iterable[str], version: str) -> str:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 ARCHIVE = "plugins/module_utils/_engine_archive.py"
+LOOK = "plugins/module_utils/_engine_look/_packages.py"
 OPENPGP = "plugins/module_utils/_openpgp.py"
 PACKAGES = "plugins/module_utils/_engine_packages.py"
 PLAN = "plugins/plugin_utils/_engine_plan/_packages.py"
+PLAN_ARCHIVE = "plugins/plugin_utils/_engine_plan/_archive.py"
+PLAN_REPOSITORY = "plugins/plugin_utils/_engine_plan/_repository.py"
 REPOSITORY = "plugins/module_utils/_engine_repository.py"
 SERVICE = "plugins/plugin_utils/_engine_plan/_service.py"
 SOURCE = "plugins/module_utils/_engine_source.py"
@@ -72,7 +75,7 @@ MUTANTS = [
         "What others keep in docker.sources is lost.",
         f"{PLAN_TESTS}::test_what_others_wrote_where_the_repository_would_be_is_an_error_or_goes_when_asked",
         (
-            "plugins/plugin_utils/_engine_plan/_repository.py",
+            PLAN_REPOSITORY,
             'is_foreign(seen["source"]) and not wanted.remove_conflicting',
             "False",
         ),
@@ -186,6 +189,80 @@ MUTANTS = [
         "A mirror that lacks the archive for a moment fails the host.",
         f"{ARCHIVE_TESTS}::test_an_archive_is_unpacked_once_the_mirror_has_it",
         (SOURCE, "trouble.persistently(self.new.unpack, self.limit)", "self.new.unpack()"),
+    ),
+    mutant(
+        "an-archive-that-stays-is-any-version",
+        "Asked for 28.0, a host with an archive stays at 27.3 and says that all is well.",
+        f"{PLAN_TESTS}::test_an_archive_that_is_there_is_left_alone_and_another_replaces_it",
+        (PLAN_ARCHIVE, '["static_units"]:\n        _check_version(wanted, engine)\n', '["static_units"]:\n'),
+    ),
+    mutant(
+        "an-archive-by-default-is-any-version",
+        "The same where the archive is not named any more.",
+        f"{PLAN_TESTS}::test_an_archive_that_is_there_is_left_alone_and_another_replaces_it",
+        (PLAN_ARCHIVE, "            _check_version(wanted, engine)\n            return\n", "            return\n"),
+    ),
+    mutant(
+        "an-upgrade-that-nobody-makes",
+        "docker_engine_upgrade is taken for done on a host whose Engine comes from no package.",
+        f"{PLAN_TESTS}::test_what_is_asked_for_of_packages_can_not_be_had_without_them",
+        (PLAN, '"plugins": wanted.plugins, "upgrade": wanted.upgrade}', '"plugins": wanted.plugins}'),
+    ),
+    mutant(
+        "others-repositories-removed",
+        "With the line of the Engine's repository, those of others in the same file are lost.",
+        f"{PLAN_TESTS}::test_a_file_that_has_other_repositories_too_is_never_removed",
+        (PLAN_REPOSITORY, "    if shared:\n", "    if shared and not wanted.remove_conflicting:\n"),
+    ),
+    mutant(
+        "the-hosts-own-list-removed",
+        "/etc/apt/sources.list is removed, and the host has no packages any more.",
+        f"{PLAN_TESTS}::test_a_file_that_has_other_repositories_too_is_never_removed",
+        (PLAN_REPOSITORY, '    if "/etc/apt/sources.list" in same:\n', "    if False:\n"),
+    ),
+    mutant(
+        "only-entries-of-the-engine-are-seen",
+        "That a file has other repositories besides is not seen, and it is removed.",
+        f"{HOST_TESTS}::test_entries_of_others_are_told_by_file",
+        (
+            LOOK,
+            "in re.findall(places.entries, text, re.MULTILINE)]",
+            'in re.findall(places.entries, text, re.M) if "docker" in entry]',
+        ),
+    ),
+    mutant(
+        "conflicting-files-stay",
+        "The file that is in the way is said to be removed and stays, so apt refuses both.",
+        f"{HOST_TESTS}::test_files_with_the_same_repository_go_where_that_is_planned_and_come_back_after_a_failure",
+        (REPOSITORY, '    for path in step.get("others", []):\n        files.put(path, None)\n', ""),
+    ),
+    mutant(
+        "the-vendor-builds-for-all",
+        "Debian on s390x gets a repository that has nothing for it.",
+        f"{PLAN_TESTS}::test_processors_that_the_vendor_builds_for",
+        (PLAN, "found is not None and architecture in found[0].architectures", "found is not None"),
+    ),
+    mutant(
+        "a-mirror-is-no-default",
+        "With a repository of its own, a host of a system that the vendor does not know gets no Engine.",
+        f"{PLAN_TESTS}::test_a_mirror_makes_a_source_possible_where_the_vendor_has_none",
+        (PLAN, '(vendors or wanted.repository.get("url"))', "vendors"),
+    ),
+    mutant(
+        "one-key-for-all-packages",
+        "On RPM systems that the vendor has no repository for, a mirror's right key is refused.",
+        f"{PLAN_TESTS}::test_a_mirror_makes_a_source_possible_where_the_vendor_has_none",
+        (
+            "plugins/plugin_utils/_engine_plan/_systems.py",
+            '"dnf": _RPM_KEY, "zypper": _RPM_KEY',
+            '"dnf": _DEB_KEY, "zypper": _DEB_KEY',
+        ),
+    ),
+    mutant(
+        "present-without-units",
+        "An Engine without units is taken, and the run fails in the middle.",
+        f"{PLAN_TESTS}::test_a_present_engine_without_units_is_refused",
+        (PLAN, 'or not units["docker.socket"]["exists"]:', "and False:"),
     ),
     mutant(
         "an-archive-chooses-its-place",

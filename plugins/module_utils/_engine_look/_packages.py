@@ -115,11 +115,8 @@ def about_packages(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     }
 
 
-_URL = re.compile(r"\bhttps?://[^\s\]]+|\bfile:/[^\s\]]+")
-
-
 def about_repository(family: Family) -> dict[str, t.Any] | None:
-    """Our own source and key, and in which other files a repository of the Engine is."""
+    """Our own source and key, and what is in other files that have to do with the Engine."""
     if family.repository is None:
         return None
     places = family.repository
@@ -131,9 +128,8 @@ def about_repository(family: Family) -> dict[str, t.Any] | None:
     others = {}
     for path in [*sorted(glob.glob(places.folder + "/*")), "/etc/apt/sources.list"]:
         text = host.read(path) or "" if path != places.source_path and os.path.isfile(path) else ""
-        lines = [line for line in text.splitlines() if "docker" in line and not line.lstrip().startswith("#")]
-        urls = [url.rstrip("/") for line in lines for url in _URL.findall(line)]
-        if urls:
-            others[path] = urls
+        text = re.sub("#.*", "", text)
+        if "docker" in text:
+            others[path] = [entry.rstrip("/") for entry in re.findall(places.entries, text, re.MULTILINE)]
     digest = hashlib.sha256(key.encode()).hexdigest() if key else None
     return {"source": host.read(places.source_path), "key": digest, "fingerprints": fingerprints, "others": others}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_versions as versions
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._plan import (
     Plan,
     PlanError,
@@ -34,8 +35,10 @@ def checksum_of(wanted: Wanted) -> str:
 def plan_archive(plan: Plan, wanted: Wanted, info: dict[str, t.Any], former: list[str]) -> None:
     engine, units = info["engine"], info["units"]
     have = engine.get("static")
+    _check_options(wanted)
     if not wanted.archive.get("source"):
         if have and wanted.source == "auto":
+            _check_version(wanted, engine)
             return
         raise PlanError(
             f"docker_engine_source is 'static', which needs {OPTION}: its source, a URL or the path of a file on the "
@@ -47,13 +50,8 @@ def plan_archive(plan: Plan, wanted: Wanted, info: dict[str, t.Any], former: lis
             "would show. Get the archive yourself, and give its path on the controller"
         )
     checksum = checksum_of(wanted)
-    if wanted.plugins:
-        raise PlanError(
-            "docker_engine_plugins can't be had from an archive of the Engine: leave it empty with 'static'"
-        )
-    if wanted.hold != "as_is":
-        raise PlanError("docker_engine_hold is about packages: leave it out with docker_engine_source 'static'")
     if have == checksum and engine["static_units"]:
+        _check_version(wanted, engine)
         return
     _check_units(wanted, units, have, former)
     source = wanted.archive["source"]
@@ -71,6 +69,31 @@ def plan_archive(plan: Plan, wanted: Wanted, info: dict[str, t.Any], former: lis
         (f"remove {', '.join(former)}; /var/lib/docker stays, " if former else "")
         + f"install the Engine from {source}",
     )
+
+
+def _check_options(wanted: Wanted) -> None:
+    """What only packages know."""
+    if wanted.plugins:
+        raise PlanError(
+            "docker_engine_plugins can't be had from an archive of the Engine: leave it empty with 'static'"
+        )
+    if wanted.hold != "as_is":
+        raise PlanError("docker_engine_hold is about packages: leave it out with docker_engine_source 'static'")
+    if wanted.upgrade:
+        raise PlanError(
+            f"docker_engine_upgrade is about packages: leave it out with docker_engine_source 'static', where another {OPTION} "
+            "brings another version"
+        )
+
+
+def _check_version(wanted: Wanted, engine: dict[str, t.Any]) -> None:
+    """Of an archive that is there and stays. A new one is asked on the host, before it is used."""
+    version = engine.get("version") or ""
+    if version and not versions.asked_for(version, wanted.version):
+        raise PlanError(
+            f"docker_engine_version is {wanted.version!r}, and the Engine here is {version}, from an archive: give the "
+            f"{OPTION} of another version, or leave docker_engine_version empty"
+        )
 
 
 def _check_units(wanted: Wanted, units: dict[str, t.Any], have: str | None, former: list[str]) -> None:

@@ -62,7 +62,8 @@ def source_of(wanted: Wanted, info: dict[str, t.Any]) -> str:
     if have:
         return have
     family = FAMILIES.get(info["packages"]["manager"] or "")
-    vendors = _systems.vendor(info["host"]["os"]) and info["host"]["architecture"] in _systems.VENDOR_ARCHITECTURES
+    found, architecture = _systems.vendor(info["host"]["os"]), info["host"]["architecture"]
+    vendors = found is not None and architecture in found[0].architectures
     if family and family.repository and (vendors or wanted.repository.get("url")):
         return "docker_ce"
     if wanted.archive:
@@ -70,8 +71,8 @@ def source_of(wanted: Wanted, info: dict[str, t.Any]) -> str:
     if family and _systems.distro(info["host"]["os"]):
         return "distro"
     raise PlanError(
-        f"Neither the vendor nor the distribution has packages of the Engine for {_name(info)}. Use docker_engine_source "
-        "'static' with docker_engine_archive, 'docker_ce' with a docker_engine_repository of your own, or install an Engine "
+        f"Neither the vendor nor the distribution has packages of the Engine for {_name(info)} ({architecture}). Use "
+        "docker_engine_source 'static' with docker_engine_archive, 'docker_ce' with a docker_engine_repository of your own, or install an Engine "
         "and use 'present'"
     )
 
@@ -158,11 +159,12 @@ def _present(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
             f"docker_engine_version is {wanted.version!r}, and the Engine here is {version}: it is not from a source that "
             "the role could change it by. Name a docker_engine_source, or leave docker_engine_version empty"
         )
-    for option, given in (("docker_engine_hold", wanted.hold != "as_is"), ("docker_engine_plugins", wanted.plugins)):
+    about_packages = {"hold": wanted.hold != "as_is", "plugins": wanted.plugins, "upgrade": wanted.upgrade}
+    for option, given in about_packages.items():
         if given:
             raise PlanError(
-                f"{option} is about packages, and the Engine here comes from none that the role knows: leave it out for this "
-                "host, or name a docker_engine_source"
+                f"docker_engine_{option} is about packages, and the Engine here comes from none that the role knows: leave it "
+                "out for this host, or name a docker_engine_source"
             )
 
 

@@ -83,7 +83,7 @@ def plan_repository(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> dict[
     if not right:
         plan.differ(places.key_path, seen["fingerprints"] or None, pinned)
         step["renew"] = True
-    others = _others(wanted, seen["others"], url)
+    others = _others(wanted, seen["others"], places.entry.format(url=url, component=component))
     if others:
         step["others"] = others
         plan.changes.append(f"remove {', '.join(others)}, which has the repository too")
@@ -115,15 +115,21 @@ def _possible(info: dict[str, t.Any]) -> str:
     return f"{distro}'static' with an archive, or 'present' once an Engine is installed"
 
 
-def _others(wanted: Wanted, others: dict[str, list[str]], url: str) -> list[str]:
-    """Files that have the same repository: with another key, the package manager would refuse both."""
-    same = [path for path, urls in others.items() if url in urls]
+def _others(wanted: Wanted, others: dict[str, list[str]], ours: str) -> list[str]:
+    """Files that have the same repository: apt would refuse both where their keys differ, dnf and zypper would take one."""
+    same = [path for path, entries in others.items() if ours in entries]
     if "/etc/apt/sources.list" in same:
-        raise PlanError(f"/etc/apt/sources.list has {url} too, with a key of its own: take that line out first")
+        raise PlanError(f"/etc/apt/sources.list has {ours} too, with a key of its own: take that line out first")
+    shared = [path for path in same if set(others[path]) != {ours}]
+    if shared:
+        raise PlanError(
+            f"{', '.join(shared)} on the host has {ours} too, beside other repositories, so it is not removed: take that entry out "
+            "first"
+        )
     if same and not wanted.remove_conflicting:
         raise PlanError(
-            f"{', '.join(same)} on the host has {url} too, and two entries with different keys are refused by the package "
-            "manager. Set docker_engine_remove_conflicting to replace it, or leave docker_engine_source at 'auto', which "
-            "uses the repositories that are there"
+            f"{', '.join(same)} on the host has {ours} too, and the package manager refuses two entries with different keys, or "
+            "takes one of them. Set docker_engine_remove_conflicting to replace it, or leave docker_engine_source at 'auto', "
+            "which uses the repositories that are there"
         )
     return same

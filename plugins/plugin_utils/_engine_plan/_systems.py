@@ -14,10 +14,6 @@ _DEB_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 _RPM_KEY = "060A61C51B558A7F742B77AAC52FEB6B621E9F35"
 
 
-# As uname says them
-VENDOR_ARCHITECTURES = ("x86_64", "aarch64", "armv7l", "armv6l", "ppc64le", "s390x")
-
-
 class Packages(t.NamedTuple):
     """What one maker calls the Engine's packages."""
 
@@ -40,6 +36,7 @@ class Vendor(t.NamedTuple):
 
     folder: str
     fingerprint: str
+    architectures: tuple[str, ...]  # as uname says them
     codename: tuple[str, ...] = ()  # which facts of os-release can be the suite; none where the release is in the URL
 
 
@@ -83,22 +80,30 @@ DISTRO: dict[str, Packages | None] = {
     "alpine": Packages("docker", plugins={"compose": "docker-cli-compose", "buildx": "docker-cli-buildx"}),
 }
 
+_EVERYWHERE = ("x86_64", "aarch64")
+_OF_DEBIAN = Vendor("debian", _DEB_KEY, (*_EVERYWHERE, "armv7l", "ppc64le"), ("codename",))
+_OF_UBUNTU = Vendor("ubuntu", _DEB_KEY, (*_EVERYWHERE, "armv7l", "ppc64le", "s390x"), ("codename",))
+_OF_RHEL = Vendor("rhel", _RPM_KEY, (*_EVERYWHERE, "s390x"))
+_OF_CENTOS = Vendor("centos", _RPM_KEY, (*_EVERYWHERE, "ppc64le"))
+
+# https://docs.docker.com/engine/install/ has their architectures.
 VENDOR: dict[str, Vendor | None] = {
-    "debian": Vendor("debian", _DEB_KEY, ("codename",)),
-    "ubuntu": Vendor("ubuntu", _DEB_KEY, ("codename",)),
-    "raspbian": Vendor("raspbian", _DEB_KEY, ("codename",)),
-    "fedora": Vendor("fedora", _RPM_KEY),
-    "rhel": Vendor("rhel", _RPM_KEY),
-    "centos": Vendor("centos", _RPM_KEY),
+    "debian": _OF_DEBIAN,
+    "ubuntu": _OF_UBUNTU,
+    # Its programs have 32 bit, also where its kernel has 64.
+    "raspbian": Vendor("raspbian", _DEB_KEY, ("armv6l", "armv7l", "aarch64"), ("codename",)),
+    "fedora": Vendor("fedora", _RPM_KEY, (*_EVERYWHERE, "ppc64le")),
+    "rhel": _OF_RHEL,
+    "centos": _OF_CENTOS,
     "amzn": None,
     "ol": None,
 }
 # For rebuilds: those of Fedora count their releases differently, so they are not here.
 VENDOR_LIKE: dict[str, Vendor] = {
-    "ubuntu": Vendor("ubuntu", _DEB_KEY, ("ubuntu_codename",)),
-    "debian": Vendor("debian", _DEB_KEY, ("debian_codename",)),
-    "rhel": Vendor("rhel", _RPM_KEY),
-    "centos": Vendor("centos", _RPM_KEY),
+    "ubuntu": _OF_UBUNTU._replace(codename=("ubuntu_codename",)),
+    "debian": _OF_DEBIAN._replace(codename=("debian_codename",)),
+    "rhel": _OF_RHEL,
+    "centos": _OF_CENTOS,
 }
 # With a repository of the user's own, on systems for which the vendor has none
 FINGERPRINTS = {"apt": _DEB_KEY, "dnf": _RPM_KEY, "zypper": _RPM_KEY}

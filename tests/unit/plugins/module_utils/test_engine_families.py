@@ -27,6 +27,9 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ve
         ("27.3.1-r0", "27.3.1", True),
         ("0:27.5.1_ce-219.1", "27.5.1", True),
         ("27x3", "27.3", False),
+        ("5:27.3.1-1~debian.12~bookworm", "5:27.3", True),
+        ("5:27.30.1-1~debian.12~bookworm", "5:27.3", False),
+        ("5:27.3.1-1~debian.12~bookworm", "3:27.3", False),
     ],
 )
 def test_a_version_is_asked_for_in_full_or_by_its_beginning(version, asked, fits):

@@ -21,6 +21,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_re
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_files import Files
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _packages as look
 from tests.unit.plugins.module_utils.test_openpgp import ED25519, PINNED, RSA
 
 
@@ -65,6 +66,63 @@ def test_key_and_source_are_in_place_and_read(apt, told):
     repository.set_up(step(), apt, files, 10)
     assert host.read(apt.repository.key_path) == ED25519 and host.read(apt.repository.source_path) == "Types: deb\n"
     assert " update -o " in told[0][-1] and told[0][-1].endswith("Dir::Etc::sourceparts=-")
+
+
+def test_files_with_the_same_repository_go_where_that_is_planned_and_come_back_after_a_failure(apt, told, tmp_path):
+    theirs = tmp_path / "docker.list"
+    theirs.write_text("deb https://x bookworm stable\n")
+    repository.set_up(step(), apt, Files(), 10)
+    assert theirs.exists(), "nobody asked"
+    repository.set_up(step(others=[str(theirs)]), apt, Files(), 10)
+    assert not theirs.exists()
+
+    theirs.write_text("deb https://x bookworm stable\n")
+    told[1]["update"] = [REFUSALS[1]]
+    files = Files()
+    with pytest.raises(host.HostError, match="was not accepted"):
+        repository.set_up(step(others=[str(theirs)]), apt, files, 10)
+    files.undo()
+    assert theirs.read_text() == "deb https://x bookworm stable\n"
+
+
+@pytest.mark.parametrize(
+    ("family", "files", "seen"),
+    [
+        (
+            "apt",
+            {
+                "all.list": "# deb https://old.example.org/docker x\ndeb https://deb.example.org/debian bookworm main\n"
+                "deb [signed-by=/etc/apt/keyrings/docker.asc] https://mirror.example.org/docker/ bookworm stable # https://x/docker\n"
+                "deb cdrom:[Debian]/ bookworm main\n",
+                "docker-vendor.sources": "Types: deb\nURIs: https://mirror.example.org/docker\nSuites: x\nSigned-By: /docker.asc\n",
+                "other.list": "deb https://deb.example.org/debian bookworm main\n#deb https://mirror.example.org/docker x\n",
+            },
+            {
+                "all.list": ["https://deb.example.org/debian", "https://mirror.example.org/docker", "cdrom:"],
+                "docker-vendor.sources": ["https://mirror.example.org/docker"],
+            },
+        ),
+        (
+            "dnf",
+            {
+                "all.repo": "[docker-ce-stable]\nbaseurl=https://mirror.example.org/[x]\n[ tools ]\n#[gone]\ngpgkey=https://x\n",
+                "redhat.repo": "[rhel]\nbaseurl=https://x\n",
+            },
+            {"all.repo": ["docker-ce-stable", "tools"]},
+        ),
+    ],
+    ids=["apt", "dnf"],
+)
+def test_entries_of_others_are_told_by_file(family, files, seen, tmp_path):
+    it = here(family, tmp_path)
+    it = it._replace(repository=it.repository._replace(folder=str(tmp_path)))
+    host.write(it.repository.source_path, "Types: deb\nURIs: https://mirror.example.org/docker\n", 0o644)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found = look.about_repository(it)["others"]
+    assert {
+        path.rpartition("/")[2]: entries for path, entries in found.items() if path.startswith(str(tmp_path))
+    } == seen
 
 
 @pytest.mark.parametrize(

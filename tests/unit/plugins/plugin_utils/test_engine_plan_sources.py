@@ -46,6 +46,8 @@ def on(name, info=None):
     info["packages"]["manager"] = manager
     if manager in (None, "pacman", "apk"):
         info["packages"]["repository"] = None
+    if name == "raspbian":
+        info["host"]["architecture"] = "armv7l"
     info["host"]["os"] = {"like": "", "version": "", "codename": "", "name": name, **system}
     return info
 
@@ -98,10 +100,43 @@ def test_the_distributions_packages_elsewhere(name, follow, optional):
     assert (step["follow"], step["optional"], step["repository"]) == (follow, optional, None)
 
 
-def test_a_processor_that_the_vendor_does_not_build_for():
-    info = on("debian 13")
-    info["host"]["architecture"] = "riscv64"
-    assert plan(info, source="auto").source == "distro"
+@pytest.mark.parametrize(
+    ("name", "built", "not_built"),
+    [
+        ("debian 13", ["x86_64", "aarch64", "armv7l", "ppc64le"], ["s390x", "armv6l", "riscv64"]),
+        ("lmde", ["x86_64", "aarch64", "armv7l", "ppc64le"], ["s390x", "armv6l", "riscv64"]),
+        ("ubuntu", ["x86_64", "aarch64", "armv7l", "ppc64le", "s390x"], ["riscv64"]),
+        ("mint", ["x86_64", "aarch64", "armv7l", "ppc64le", "s390x"], ["riscv64"]),
+        ("raspbian", ["armv6l", "armv7l", "aarch64"], ["x86_64"]),
+        ("fedora", ["x86_64", "aarch64", "ppc64le"], ["s390x", "riscv64"]),
+    ],
+)
+def test_processors_that_the_vendor_builds_for(name, built, not_built):
+    """By the table of its documentation; for all others the distribution has packages."""
+    for architecture in (*built, *not_built):
+        info = on(name)
+        info["host"]["architecture"] = architecture
+        assert plan(info, source="auto").source == ("docker_ce" if architecture in built else "distro"), architecture
+
+
+@pytest.mark.parametrize(
+    ("name", "built", "not_built"),
+    [
+        ("rhel", ["x86_64", "aarch64", "s390x"], "ppc64le"),
+        ("rocky", ["x86_64", "aarch64", "s390x"], "ppc64le"),
+        ("centos", ["x86_64", "aarch64", "ppc64le"], "s390x"),
+    ],
+)
+def test_where_the_distribution_has_none_a_processor_without_packages_is_named(name, built, not_built):
+    for architecture in built:
+        info = on(name)
+        info["host"]["architecture"] = architecture
+        assert plan(info, source="auto").source == "docker_ce"
+    info = on(name)
+    info["host"]["architecture"] = not_built
+    with pytest.raises(PlanError, match=rf"for {name} \({not_built}\).*'static' with docker_engine_archive"):
+        plan(info, source="auto")
+    assert plan(info, source="auto", repository=MIRROR).source == "docker_ce"
 
 
 @pytest.mark.parametrize("name", ["oracle", "flatcar"])
@@ -144,8 +179,13 @@ MIRROR = {"url": "https://mirror.example.org/docker/"}
 
 
 def test_a_mirror_makes_a_source_possible_where_the_vendor_has_none():
-    step = plan(on("oracle"), source="docker_ce", repository=MIRROR).install["packages"]
-    assert "baseurl=https://mirror.example.org/docker/$releasever/" in step["repository"]["source"]
+    for name in ("oracle", "leap"):
+        for source in ("docker_ce", "auto"):
+            it = plan(on(name), source=source, repository=MIRROR)
+            repository = it.install["packages"]["repository"]
+            assert it.source == "docker_ce"
+            assert "baseurl=https://mirror.example.org/docker/$releasever/" in repository["source"]
+            assert repository["pinned"] == [_RPM_KEY]
     step = plan(on("kali"), source="docker_ce", repository={**MIRROR, "suite": "bookworm"}).install["packages"]
     assert "Suites: bookworm\n" in step["repository"]["source"] and step["repository"]["pinned"] == [_DEB_KEY]
 
@@ -232,6 +272,24 @@ def test_another_entry_of_the_same_repository_is_an_error_or_goes_when_asked():
     assert step["others"] == ["/etc/apt/sources.list.d/docker.list"]
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "entries", "said"),
+    [
+        ("debian 12", "/etc/apt/sources.list.d/all.list", [f"{URL}/debian", "https://deb.example.org/debian"], "all.list on the host"),
+        ("debian 12", "/etc/apt/sources.list", [f"{URL}/debian"], "take that line out"),
+        ("rocky", "/etc/yum.repos.d/all.repo", ["docker-ce-stable", "tools"], "all.repo on the host has docker-ce-stable too"),
+    ],
+)  # fmt: skip
+def test_a_file_that_has_other_repositories_too_is_never_removed(name, path, entries, said):
+    info = on(name)
+    info["packages"]["repository"]["others"] = {path: entries}
+    for asked in (False, True):
+        with pytest.raises(PlanError, match=said):
+            plan(info, source="docker_ce", remove_conflicting=asked)
+    info["packages"]["repository"]["others"] = {path: ["https://deb.example.org/docker", "docker-ce-test"]}
+    assert plan(info, source="docker_ce").install, "what is another repository may stay"
+
+
 # -- versions
 
 
@@ -274,6 +332,11 @@ def test_an_upgrade_does_not_go_back(there, listed, version):
     info = vendor(there, versions={"docker-ce": [listed]}, candidates={})
     it, dummy = changed(info, version=version, upgrade=True)
     assert (it.changes, it.warnings, it.action) == ([], [], None)
+
+
+def test_a_version_can_begin_with_the_epoch_that_messages_show():
+    it, step = changed(vendor(), version="5:27.4")
+    assert step["version"] == "5:27.4.0-1" and it.action == "restart"
 
 
 def test_an_upgrade_goes_back_to_a_version_that_is_asked_for():
@@ -490,8 +553,18 @@ def test_an_archive_that_is_there_is_left_alone_and_another_replaces_it():
     info = done(containers=1)
     info["packages"]["installed"] = {}
     info["engine"].update(static=SHA, static_units=True)
-    assert plan(info, **ARCHIVE).changes == [] and plan(info, source="auto").changes == []
+    info["engine"]["version"] = "27.3.1"
+    for given in (ARCHIVE, {"source": "auto"}):
+        assert plan(info, **given).changes == plan(info, **given, version="27.3").changes == []
+        with pytest.raises(
+            PlanError, match="'28.0', and the Engine here is 27.3.1, from an archive: give the docker_engine_arch"
+        ):
+            plan(info, **given, version="28.0")
+        for asked in ({"plugins": ["compose"]}, {"hold": "held"}, {"upgrade": True}):
+            with pytest.raises(PlanError, match=f"docker_engine_{next(iter(asked))} "):
+                plan(info, **given, **asked)
     info["engine"]["static"] = "b" * 64
+    assert plan(info, **ARCHIVE, version="28.0").install["archive"]["version"] == "28.0", "the host asks the programs"
     assert plan(info, **ARCHIVE).action == "restart"
     info["engine"].update(static=SHA, static_units=False)
     assert plan(info, **ARCHIVE).action == "restart", "units that someone changed"
@@ -527,6 +600,7 @@ def test_units_of_others_are_not_taken_the_place_of():
         ({"archive": {"source": "https://jo:secret@mirror.example.org/x", "checksum": SHA}}, "password in it"),
         ({"plugins": ["compose"]}, "can't be had from an archive"),
         ({"hold": "held"}, "about packages"),
+        ({"upgrade": True}, "docker_engine_upgrade is about packages.*another docker_engine_archive"),
     ],
 )
 def test_what_an_archive_can_not_do(more, said):
@@ -541,7 +615,17 @@ def test_a_present_engine_of_another_version_than_is_asked_for():
     assert plan(done(), source="present", version="20").changes == []
 
 
-@pytest.mark.parametrize("asked", [{"hold": "held"}, {"hold": "released"}, {"plugins": ["compose"]}])
+@pytest.mark.parametrize("lacking", ["docker.service", "docker.socket"])
+def test_a_present_engine_without_units_is_refused(lacking):
+    info = done()
+    info["units"][lacking]["exists"] = False
+    with pytest.raises(
+        PlanError, match="to /usr/sbin/dockerd there is no docker.service and docker.socket on this host"
+    ):
+        plan(info, source="present")
+
+
+@pytest.mark.parametrize("asked", [{"hold": "held"}, {"hold": "released"}, {"plugins": ["compose"]}, {"upgrade": True}])
 def test_what_is_asked_for_of_packages_can_not_be_had_without_them(asked):
     (option,) = asked
     with pytest.raises(PlanError, match=f"docker_engine_{option} is about packages"):
