@@ -92,13 +92,14 @@ def test_first_and_second_run(host, play, options, container):
 
 def test_upgrade_downgrade_and_hold(host, play, options, container, client, family):
     wanted = {**options(), **PLUGINS, "docker_engine_hold": "held"}
-    for asked, version in (("27.4", NEW), (OLD, OLD)):
+    newest = {"docker_engine_version": "27", "docker_engine_upgrade": True}
+    for asked, version in ((newest, NEW), ({"docker_engine_version": OLD}, OLD)):
         before = engine_pid(host)
-        changed = play(host, **wanted, docker_engine_version=asked)
+        changed = play(host, **wanted, **asked)
         assert changed.changed and engine_pid(host) != before
         assert installed(host, *ENGINE) == {"docker-ce": version, "docker-ce-cli": version, "containerd.io": OLD}
         assert container_pid(host, client, container[0]) == container[1], "the container was restarted"
-        assert play(host, **wanted, docker_engine_version=asked).changed == 0
+        assert play(host, **wanted, **asked).changed == 0
     locked = host.out(LOCKS[family])
     assert all(name in locked for name in ENGINE), locked
     released = play(host, **wanted | RELEASED)

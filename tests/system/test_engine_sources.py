@@ -6,7 +6,7 @@
 
 Four hosts go through rounds, all of them in each run of ansible-playbook:
 
-- ``vendor``: Debian 12, the repository; a prefix, an upgrade, an upgrade that fails, another key and a downgrade;
+- ``vendor``: Debian 12, the repository; a prefix, an upgrade to the newest, one that fails, another key and a downgrade;
 - ``former``: Debian 12, the distribution's Engine, which becomes the vendor's, and then an archive's, under a container;
 - ``island``: Debian 13 without a way out: the repository is all that it reaches;
 - ``sealed``: Debian 13 without a way out, and with a /usr that can't be written to: an archive.
@@ -142,7 +142,11 @@ def test_engine_from_each_source(hosts, told, play, repository, bookworm, trixie
             "docker_engine_remove_conflicting": True,
         },
         former={"docker_engine_source": "distro"},
-        island={**repository.options(key=repository.key.armoured), "docker_engine_plugins": ["compose", "buildx"]},
+        island={
+            **repository.options(key=repository.key.armoured),
+            "docker_engine_source": "auto",  # the role's default, but not that of these tests
+            "docker_engine_plugins": ["compose", "buildx"],
+        },
         sealed=static(f"{repository.url}/trixie.tgz", trixie.archive),
     )
     each = {host.name: told[name] for name, host in hosts.items()}
@@ -174,7 +178,7 @@ def test_engine_from_each_source(hosts, told, play, repository, bookworm, trixie
 
 
 def test_change_of_version_and_of_source_under_containers(hosts, told, play, repository, client, alive, other_archive):
-    told["vendor"]["docker_engine_version"] = "27.4"
+    told["vendor"] |= {"docker_engine_version": "27", "docker_engine_upgrade": True}
     told["former"] = repository.options()
     told["sealed"] = static(other_archive, other_archive)
     pids = {name: engine_pid(host) for name, host in hosts.items()}
@@ -196,6 +200,7 @@ def test_change_of_version_and_of_source_under_containers(hosts, told, play, rep
     assert "/usr/bin/dockerd" in former.out("systemctl show -P ExecStart docker.service")
     assert hosts["sealed"].out("ls /opt/dockyard/engine").split() == sorted([checksum(other_archive), "current"])
     assert play(*changing, each={host.name: told[name] for name, host in hosts.items()}).changed == 0
+    del told["vendor"]["docker_engine_upgrade"]
 
 
 def test_what_can_not_be_is_refused_and_all_is_as_before(
