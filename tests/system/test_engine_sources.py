@@ -24,6 +24,7 @@ from tests.beds.repository import BROKEN, NEW, OLD
 
 KEY = "/etc/apt/keyrings/docker.asc"
 SOURCE = "/etc/apt/sources.list.d/docker.sources"
+THEIRS = "/etc/apt/sources.list.d/docker.list"
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +152,9 @@ def test_engine_from_each_source(hosts, told, play, repository, bookworm, trixie
     )
     each = {host.name: told[name] for name, host in hosts.items()}
     repository.absent["/trixie.tgz"] = 2
+    vendor = hosts["vendor"]
+    # By another key: apt would refuse both.
+    vendor.ssh(f"echo 'deb [signed-by=/root/docker.asc] {repository.url}/debian bookworm stable' > {THEIRS}")
     played = play(*hosts.values(), each=each)
     assert not repository.absent["/trixie.tgz"], "nobody tried again"
     sources = {name: played.of(host).facts["source"] for name, host in hosts.items()}
@@ -159,7 +163,7 @@ def test_engine_from_each_source(hosts, told, play, repository, bookworm, trixie
         assert docker(host, client, "version", "-f", "{{.Server.Version}}").stdout.strip()
         assert host.out("journalctl -u docker.service -o cat | grep -c '^Started docker.service'") == "1"
 
-    vendor = hosts["vendor"]
+    vendor.ssh(f"test ! -e {THEIRS}")
     assert installed(vendor, *ALL, "runc") == dict.fromkeys(ALL[:3], OLD) | dict.fromkeys(ALL[3:], NEW)
     assert installed(hosts["island"], *ALL) == dict.fromkeys(ALL, NEW) | {"containerd.io": OLD}
     assert vendor.out("apt-mark showhold").split() == ["containerd.io", "docker-ce", "docker-ce-cli"]
