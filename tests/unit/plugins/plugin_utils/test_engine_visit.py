@@ -24,7 +24,7 @@ class Action:
     def __init__(self, *answers, installing=(), check_mode=False):
         self.answers = list(answers)
         self.asked, self.commands, self.resets = [], [], 0
-        self.installing = list(installing)
+        self.installing = iter(installing)
         self._task = types.SimpleNamespace(check_mode=check_mode)
         self._connection = types.SimpleNamespace(reset=self._reset)
 
@@ -39,7 +39,7 @@ class Action:
         self.commands.append(command)
         if not sudoable:
             return {"rc": 0, "stdout": self._execute_module("id", {}, {"ansible_facts": {}}), "stderr": ""}
-        said = self.installing.pop(0) if self.installing else ""
+        said = next(self.installing, "")
         if isinstance(said, Exception):
             raise said
         rc = said if isinstance(said, int) else int(bool(said))
