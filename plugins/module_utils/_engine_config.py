@@ -130,6 +130,27 @@ def ours(
     return found
 
 
+# Of these a former value is not put back: the role decides on the first by itself, and the others move or hide data.
+_NOT_BACK = (*SHARED, "live-restore", "data-root", "userns-remap")
+
+
+def overwritten(
+    current: t.Mapping[str, t.Any],
+    own: t.Mapping[str, t.Any],
+    remembered: t.Mapping[str, t.Any],
+    former: t.Mapping[str, t.Any],
+) -> dict[str, t.Any]:
+    """What others had in the place of what is the role's, to be put back; but no secret, which is not seen."""
+    found = {}
+    for key in [key for key in own if key not in _NOT_BACK and key in current]:
+        there = current[key]
+        if key in remembered and there == remembered[key]:
+            found.update({key: former[key]} if key in former else {})
+        elif there != own[key] and _MASK not in str(there):
+            found[key] = there
+    return found
+
+
 def apply_changes(current: dict[str, t.Any], put: dict[str, t.Any], out: t.Iterable[str]) -> dict[str, t.Any]:
     gone = set(out)
     merged = {key: value for key, value in current.items() if key not in gone}
@@ -137,31 +158,52 @@ def apply_changes(current: dict[str, t.Any], put: dict[str, t.Any], out: t.Itera
     return merged
 
 
-# Up to the last @, as Go has it: a password can have one.
-_USERINFO = re.compile(r"(://)[^/\s\"]+@")
+# Up to the last @, as Go has it: a password can have one. A proxy needs no scheme.
+_USERINFO = re.compile(r"(://|-proxy[= ])[^/\s\"]+@", re.I)
+_OF_PROXY = re.compile(r"\A(\w+://)?.*@")
+_MASK = "********@"
 
 
 def masked(value: t.Any) -> t.Any:
-    """The same with user name and password taken out of URLs."""
+    """The same with user name and password taken out of URLs and proxies."""
     if isinstance(value, str):
-        return _USERINFO.sub(r"\1********@", value)
+        return _USERINFO.sub(r"\1" + _MASK, value)
     if isinstance(value, dict):
-        return {key: masked(item) for key, item in value.items()}
+        return {key: _masked_at(str(key), item) for key, item in value.items()}
     if isinstance(value, list):
         return [masked(item) for item in value]
     return value
 
 
+def _masked_at(key: str, value: t.Any) -> t.Any:
+    if key.endswith("-proxy") and isinstance(value, str):
+        return _OF_PROXY.sub(r"\1" + _MASK, value)
+    return masked(value)
+
+
 # -- units
+
+
+def _joined(text: str) -> t.Iterator[str]:
+    """A unit file's lines. One with a backslash at its end goes on in the next that is no comment, as systemd has it."""
+    begun = ""
+    for line in text.splitlines():
+        if line.lstrip().startswith(("#", ";")):
+            continue
+        begun += line
+        if (len(begun) - len(begun.rstrip("\\"))) % 2:
+            begun = begun[:-1] + " "
+        else:
+            yield begun
+            begun = ""
+    yield begun
 
 
 def directives(text: str) -> t.Iterator[tuple[str, str, str]]:
     """Section, name and value of each assignment in a unit file."""
     section = ""
-    for line in re.sub(r"\\\n", " ", text).splitlines():
+    for line in _joined(text):
         stripped = line.strip()
-        if not stripped or stripped[0] in "#;":
-            continue
         if stripped.startswith("[") and stripped.endswith("]"):
             section = stripped[1:-1]
         elif "=" in stripped:
@@ -183,14 +225,23 @@ def assigned(texts: t.Iterable[str], section: str, name: str) -> list[str]:
     return [value for value, dummy in placed((("", text) for text in texts), section, name)]
 
 
-def arguments_of(command: str, environment: t.Mapping[str, str] | None = None) -> list[str]:
-    """A unit's command line as words; ``$NAME`` is filled in from its environment files, split as systemd does."""
-    words: list[str] = []
+_ALONE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_INSIDE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def filled(command: str, environment: t.Mapping[str, str]) -> list[tuple[str, str]]:
+    """A unit's command line as words, each with the last variable in it, filled in as systemd does.
+
+    ``$NAME`` stands for as many words as it has, and ``${NAME}`` for one, or a part of one.
+    """
+    words: list[tuple[str, str]] = []
     for word in shlex.split(command):
-        if re.fullmatch(r"\$[A-Za-z_][A-Za-z0-9_]*", word):
-            words += shlex.split((environment or {}).get(word[1:], ""))
+        alone, inside = _ALONE.fullmatch(word), _INSIDE.findall(word)
+        if alone:
+            words += [(part, alone[1]) for part in shlex.split(environment.get(alone[1], ""))]
         else:
-            words.append(word)
+            text = _INSIDE.sub(lambda name: environment.get(name[1], ""), word)
+            words.append((text, inside[-1] if inside else ""))
     return words
 
 

@@ -16,6 +16,11 @@ UNITS = "plugins/module_utils/_engine_look/_units.py"
 CLIENTS = "plugins/module_utils/_engine_clients.py"
 ENVIRONMENT = "plugins/plugin_utils/_engine_plan/_environment.py"
 KEYS = "plugins/plugin_utils/_engine_plan/_keys.py"
+ACTION = "plugins/action/engine_plan.py"
+PLAN = "plugins/plugin_utils/_engine_plan/__init__.py"
+CONFIG_TESTS = "unit/plugins/module_utils/test_engine_config.py"
+INFO_TESTS = "unit/plugins/modules/test_engine_info.py"
+PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan.py"
 LOOK = "plugins/module_utils/_engine_look/_engine.py"
 OPTIONS = "plugins/plugin_utils/_engine_plan/_options.py"
 SERVICE = "plugins/module_utils/_engine_service.py"
@@ -179,5 +184,97 @@ MUTANTS = [
         "unit/plugins/modules/test_engine_apply.py::"
         "test_a_run_that_fails_before_it_acts_leaves_what_an_interrupted_one_owes",
         ("plugins/modules/engine_apply.py", 'owed if acted in (None, "reload") else None', "None"),
+    ),
+    mutant(
+        "comment-in-a-command",
+        "An argument that comes after a comment is not seen, and with TLS the Engine gets the comment for an argument.",
+        f"{CONFIG_TESTS}::test_a_comment_in_a_line_that_goes_on_is_no_part_of_it",
+        (CONFIG, 'if line.lstrip().startswith(("#", ";")):', 'if not begun and line.lstrip().startswith(("#", ";")):'),
+    ),
+    mutant(
+        "variable-in-braces",
+        "A key clashes with an argument that nobody has seen, and the Engine does not start.",
+        f"{CONFIG_TESTS}::test_variables_are_filled_in_as_systemd_does",
+        (CONFIG, '_INSIDE.sub(lambda name: environment.get(name[1], ""), word)', "word"),
+    ),
+    mutant(
+        "files-by-a-pattern",
+        "Arguments and proxies in files that a unit names by a pattern are not seen.",
+        f"{INFO_TESTS}::test_variables_in_braces_and_files_by_a_pattern_are_filled_in",
+        (UNITS, "sorted(filter(os.path.isfile, glob.glob(pattern))) or [pattern]", "[pattern]"),
+    ),
+    mutant(
+        "own-environment-is-others",
+        "No variable of the role can be changed any more, since its own file is taken for another's.",
+        f"{INFO_TESTS}::test_variables_in_braces_and_files_by_a_pattern_are_filled_in",
+        (UNITS, "if path != cfg.ENVIRONMENT_PATH:", "if path:"),
+    ),
+    mutant(
+        "proxy-without-a-scheme",
+        "A proxy's password gets into a file that all can read, and into differences.",
+        f"{CONFIG_TESTS}::test_a_proxy_s_password_is_masked_with_and_without_a_scheme",
+        (
+            CONFIG,
+            'if key.endswith("-proxy") and isinstance(value, str):',
+            'if key.endswith("_proxy") and isinstance(value, str):',
+        ),
+    ),
+    mutant(
+        "replaced-for-good",
+        "What others wrote is gone when the role's own value leaves its variables.",
+        f"{PLAN_TESTS}::test_what_the_role_has_replaced_comes_back_when_it_leaves_the_variables",
+        (CONFIG, "found.update({key: former[key]} if key in former else {})", "pass"),
+    ),
+    mutant(
+        "ours-is-put-back",
+        "A value of an earlier run comes back in place of what others had.",
+        f"{PLAN_TESTS}::test_what_the_role_has_replaced_comes_back_when_it_leaves_the_variables",
+        (
+            CONFIG,
+            "        if key in remembered and there == remembered[key]:\n",
+            "        if key in remembered and there == own[key]:\n",
+        ),
+    ),
+    mutant(
+        "mask-is-put-back",
+        "A proxy's password is replaced by stars.",
+        f"{PLAN_TESTS}::test_what_is_secret_or_has_rules_of_its_own_does_not_come_back",
+        (CONFIG, " and _MASK not in str(there):", ":"),
+    ),
+    mutant(
+        "cut-off-and-replaced-for-good",
+        "After a run that was cut off nobody knows any more what others had.",
+        f"{PLAN_TESTS}::test_what_the_role_has_replaced_is_known_after_a_run_that_was_cut_off",
+        (PLAN_CONFIG, '"former": {**former, **replaced}', '"former": former'),
+    ),
+    mutant(
+        "changes-of-others-are-ours",
+        "A key of ours that an administrator has changed goes by a later run.",
+        f"{PLAN_TESTS}::test_that_only_what_is_ours_has_changed_is_remembered",
+        (PLAN_CONFIG, "    if ours != remembered and not (put or out):\n", "    if False:\n"),
+    ),
+    mutant(
+        "listens-by-its-configuration",
+        "The Engine listens where its configuration says, beside what access, firewall and certificates are about.",
+        f"{PLAN_TESTS}::test_bad_input_is_named_before_anything_is_touched",
+        (PLAN, "        if key in cfg.OWN_KEYS:\n", "        if key in cfg.OWN_KEYS[1:]:\n"),
+    ),
+    mutant(
+        "turns-not-looked-at",
+        "Hosts that should take turns restart all at once.",
+        "unit/plugins/action/test_engine_plan.py::test_turns_that_can_not_be_are_refused_before_the_host_is_looked_at",
+        (ACTION, "            self._check_turns(hooks, options)\n", ""),
+    ),
+    mutant(
+        "short-argument-unknown",
+        "A key clashes with an argument by its short name, and the Engine does not start.",
+        f"{CONFIG_TESTS}::test_short_and_older_names_of_arguments_are_known",
+        (CONFIG, '    "-s": "storage-driver",\n', ""),
+    ),
+    mutant(
+        "data-in-the-root",
+        "The Engine's data gets into / or another place than the one that was meant.",
+        f"{OPTION_TESTS}::test_a_value_that_can_not_be_is_named_with_what_can",
+        (OPTIONS, ' or not parts or ".." in parts:', ":"),
     ),
 ]

@@ -115,6 +115,7 @@ def about_memory() -> dict[str, t.Any]:
         content = {}
     return {
         "config": content.get("config") or {},
+        "former": content.get("former") or {},
         "clients": content.get("clients") or {},
         "pending": content.get("pending"),
         "tls": content.get("tls") is True,

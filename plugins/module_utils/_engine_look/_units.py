@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 import typing as t
@@ -69,11 +70,9 @@ def command_of(files: list[tuple[str, str]], own: str = "") -> dict[str, t.Any]:
     commands = cfg.placed(files, "Service", "ExecStart")
     command, place = commands[-1] if commands else ("", "")
     variables = variables_of(files)
-    places: dict[str, str] = {}
-    for name, (value, path) in variables.items():
-        if f"${name}" in command.split():
-            places.update((word, path) for word in cfg.masked(cfg.arguments_of(value)))
-    arguments = cfg.masked(cfg.arguments_of(command, {name: value for name, (value, dummy) in variables.items()}))
+    words = cfg.filled(command, {name: value for name, (value, dummy) in variables.items()})
+    arguments = [cfg.masked(word) for word, dummy in words]
+    places = {cfg.masked(word): variables[name][1] for word, name in words if name in variables}
     ours = os.path.basename(cfg.SERVICE_DROP_IN)
     # In what is shown, commands that differ by a password alone are the same.
     outdated = any(not line.startswith(command) for line in cfg.assigned([own], "Service", "ExecStart"))
@@ -102,8 +101,12 @@ def variables_of(files: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
             words = line.split()
         found.update((name, (value, path)) for name, dummy, value in (word.partition("=") for word in words))
     for name, _dummy in cfg.placed(files, "Service", "EnvironmentFile"):
-        path = name.lstrip("-")
-        found.update((key, (value, path)) for key, value in cfg.parse_environment(host.read(path) or "").items())
+        pattern = name.lstrip("-")
+        for path in sorted(filter(os.path.isfile, glob.glob(pattern))) or [pattern]:
+            if path != cfg.ENVIRONMENT_PATH:
+                found.update(
+                    (key, (value, path)) for key, value in cfg.parse_environment(host.read(path) or "").items()
+                )
     return found
 
 

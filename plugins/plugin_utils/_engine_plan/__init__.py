@@ -105,7 +105,7 @@ def _check_wanted(wanted: Wanted) -> None:
             )
     if cfg.masked(wanted.config) != wanted.config:
         raise PlanError(
-            "docker_engine_config has a URL with a password. daemon.json is readable and shown in differences: "
+            "docker_engine_config has a URL or a proxy with a password. daemon.json is readable and shown in differences: "
             "proxies with passwords belong in docker_engine_proxies"
         )
     _access.check_access(wanted)

@@ -21,7 +21,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._pla
 
 
 def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
-    current, remembered = info["config"]["content"], info["remembered"]["config"]
+    current, remembered, former = info["config"]["content"], info["remembered"]["config"], info["remembered"]["former"]
     config = dict(wanted.config)
     # Where an argument says it, that is left to whoever has put it there.
     if "live-restore" not in {**config, **cfg.keys_of(info["units"]["docker.service"]["arguments"])}:
@@ -30,7 +30,10 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         elif "live-restore" in current:
             # Off explicitly: to take the key out would need a restart.
             config["live-restore"] = False
-    put, out = cfg.config_changes(current, config, remembered)
+    put, gone = cfg.config_changes(current, config, remembered)
+    back = {key: former[key] for key in gone if key in former}
+    put.update((key, value) for key, value in back.items() if value != current[key])
+    out = [key for key in gone if key not in back]
     merged = cfg.apply_changes(current, put, out)
     plan.live_restore = merged.get("live-restore") is True
     _check_keys(plan, wanted, merged, info)
@@ -40,13 +43,16 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         plan.differ(
             cfg.CONFIG_PATH, info["config"]["content"] if info["config"]["exists"] else None, cfg.masked(merged)
         )
-        said = [f"set {key}" for key in put] + [f"take out {key}" for key in out]
+        said = [f"{'put back' if key in back else 'set'} {key}" for key in put] + [f"take out {key}" for key in out]
         effect, without = _keys.effect_of(current, put, out)
         if without:
             plan.apply["config_without"] = without
         plan.act(effect, f"{cfg.CONFIG_PATH}: {', '.join(said)}")
     ours = cfg.ours(current, config, remembered)
     plan.apply["remember"] = ours
+    replaced = cfg.overwritten(current, ours, remembered, former)
+    if replaced != former:
+        plan.apply.update(remember_first={"former": {**former, **replaced}}, remember_then={"former": replaced})
     if ours != remembered and not (put or out):
         plan.changes.append("remember what is ours in " + cfg.CONFIG_PATH)
 

@@ -66,6 +66,7 @@ def plan_clients(plan: Plan, info: dict[str, t.Any]) -> None:
     if put or ours != remembered:
         # Until all are in place, what was ours and what will be is.
         both = {user: sorted({*remembered.get(user, []), *ours.get(user, [])}) for user in sorted({*remembered, *ours})}
-        plan.apply.update(remember_first={"clients": both}, remember_then={"clients": ours})
+        plan.apply.setdefault("remember_first", {})["clients"] = both
+        plan.apply.setdefault("remember_then", {})["clients"] = ours
         if not put:
             plan.changes.append("remember which proxies of clients are ours")

@@ -138,8 +138,9 @@ def mtu(value: int) -> int:
 
 
 def path(value: str) -> str:
-    if not value.startswith("/"):
-        raise ValueError("it is an absolute path")
+    parts = {part for part in value.split("/") if part not in ("", ".")}
+    if not value.startswith("/") or not parts or ".." in parts:
+        raise ValueError("it is an absolute path below /, without '..'")
     return value
 
 

@@ -307,6 +307,20 @@ def test_turns_are_refused_where_hosts_do_not_wait_for_each_other(strategy, mock
         action._check_turns({"before": "drain.yml"}, {"one_at_a_time": True})
 
 
+def test_turns_that_can_not_be_are_refused_before_the_host_is_looked_at(tmp_path, mocker):
+    (tmp_path / "drain.yml").write_text("[]")
+    given = {"one_at_a_time": True, "before_restart": str(tmp_path / "drain.yml")}
+    action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
+    action._task, action._loader = mocker.Mock(), DataLoader()
+    action._task.get_play.return_value.strategy = "free"
+    action._templar = Templar(action._loader)
+    mocker.patch.object(engine_plan.ActionBase, "run")
+    mocker.patch.object(engine_plan, "Visit", side_effect=AssertionError("it was looked at"))
+    mocker.patch.object(action, "validate_argument_spec", return_value=(None, {"wanted": given}))
+    result = action.run(None, {"inventory_hostname": "web1"})
+    assert result["failed"] and "strategy 'free'" in result["msg"]
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

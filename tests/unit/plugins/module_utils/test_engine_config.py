@@ -50,6 +50,16 @@ def test_passwords_in_urls_are_masked():
     assert cfg.masked("http://jo:p@ss@proxy:3128 of http://proxy") == "http://********@proxy:3128 of http://proxy"
 
 
+@pytest.mark.parametrize("scheme", ["", "http://", "socks5://"])
+@pytest.mark.parametrize("user", ["jo:pw", "jo:p@pw", "pw"])
+def test_a_proxy_s_password_is_masked_with_and_without_a_scheme(scheme, user):
+    proxy = f"{scheme}{user}@proxy:3128"
+    for value in ({"proxies": {"https-proxy": proxy}}, {"http-proxy": proxy}, f"dockerd --https-proxy={proxy} -D"):
+        assert "pw" not in str(cfg.masked(value)) and f"{scheme}********@proxy:3128" in str(cfg.masked(value))
+    without = {"proxies": {"no-proxy": ".example.org", "http-proxy": "proxy:1"}, "userland-proxy": False}
+    assert cfg.masked(without) == without
+
+
 def test_an_empty_assignment_starts_a_list_anew():
     unit = (
         "[Service]\nExecStart=/usr/bin/dockerd -H fd:// \\\n  --debug\n# ExecStart=/no\n[Install]\nExecStart=/other\n"
@@ -58,16 +68,47 @@ def test_an_empty_assignment_starts_a_list_anew():
     assert cfg.assigned([unit, "[Service]\nExecStart=\nExecStart=/new\n"], "Service", "ExecStart") == ["/new"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "command"),
+    [
+        (
+            ["dockerd -H fd:// \\", "# added by ops", "  ; and by others \\", " --mtu=1300"],
+            "dockerd -H fd://   --mtu=1300",
+        ),
+        (["dockerd \\", "# at the end"], "dockerd"),
+        (["dockerd \\", "", "# ExecStart=/no \\", "Environment=A=1"], "dockerd"),
+        (["dockerd --label=a\\\\", "--mtu=1300"], "dockerd --label=a\\\\"),
+    ],
+)
+def test_a_comment_in_a_line_that_goes_on_is_no_part_of_it(lines, command):
+    """As systemd-analyze verify shows; a comment of its own does not go on, nor does a line by a backslash that is quoted."""
+    assert cfg.assigned(["\n".join(["[Service]", "ExecStart=" + lines[0], *lines[1:]])], "Service", "ExecStart") == [
+        command
+    ]
+
+
+def arguments_of(command, environment):
+    return [word for word, dummy in cfg.filled(command, environment)]
+
+
+def test_variables_are_filled_in_as_systemd_does():
+    """In braces one is a part of a word, without them it stands for as many as it has."""
+    environment = {"OPTS": "--mtu=1300 -D", "MTU": "1300", "NAME": "a b"}
+    command = "dockerd $OPTS --mtu=${MTU} --label=${NAME}=${MTU} ${OPTS} $MTU/x ${NONE} $NONE"
+    assert cfg.filled(command, environment) == [
+        *(("dockerd", ""), ("--mtu=1300", "OPTS"), ("-D", "OPTS"), ("--mtu=1300", "MTU"), ("--label=a b=1300", "MTU")),
+        *(("--mtu=1300 -D", "OPTS"), ("$MTU/x", ""), ("", "NONE")),
+    ]
+
+
 def test_arguments_and_their_keys():
-    words = cfg.arguments_of(
-        DEBIAN, {"DOCKER_OPTS": "--log-driver=local -l warn --label 'a=b c' -H tcp://0.0.0.0:2376"}
-    )
+    words = arguments_of(DEBIAN, {"DOCKER_OPTS": "--log-driver=local -l warn --label 'a=b c' -H tcp://0.0.0.0:2376"})
     keys = cfg.keys_of(words)
     assert set(keys) == {"hosts", "containerd", "log-driver", "log-level", "labels"}
     assert keys["log-driver"] == "--log-driver=local"
     assert cfg.host_arguments(words) == ["fd://", "tcp://0.0.0.0:2376"]
     assert cfg.host_arguments(["-Hfd://", "--host=unix:///x", "-H=fd://y"]) == ["fd://", "unix:///x", "fd://y"]
-    assert "DOCKER_OPTS" not in " ".join(cfg.arguments_of(DEBIAN))
+    assert "DOCKER_OPTS" not in " ".join(arguments_of(DEBIAN, {}))
 
 
 def test_the_values_of_arguments():
@@ -100,6 +141,18 @@ def test_the_values_of_arguments():
 )
 def test_arguments_of_newer_engines_clash_with_the_keys_that_these_compare_them_with(argument, keys):
     assert cfg.keys_of([argument]) == dict.fromkeys(keys, argument)
+
+
+@pytest.mark.parametrize(
+    ("argument", "key"),
+    [
+        *(("-D", "debug"), ("-b=none", "bridge"), ("-Gdocker", "group"), ("-g/srv", "data-root"), ("-Hfd://", "hosts")),
+        *(("-lwarn", "log-level"), ("-p/x.pid", "pidfile"), ("-soverlay2", "storage-driver")),
+        *(("--dns-opt=ndots:2", "dns-opts"), ("--dns-option=ndots:2", "dns-opts")),
+    ],
+)
+def test_short_and_older_names_of_arguments_are_known(argument, key):
+    assert cfg.keys_of([argument]) == {key: argument}
 
 
 def test_drop_in_keeps_the_units_command():

@@ -137,6 +137,19 @@ def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
     }
 
 
+def test_variables_in_braces_and_files_by_a_pattern_are_filled_in(tmp_path, monkeypatch):
+    """The role's own file may match such a pattern, and is no file of others."""
+    monkeypatch.setattr(cfg, "ENVIRONMENT_PATH", str(tmp_path / "dockyard.env"))
+    for name, text in (("b.env", "OPTS=--mtu=1300"), ("a.env", "OPTS=no\nLEVEL=warn"), ("dockyard.env", "LEVEL=no")):
+        (tmp_path / name).write_text(text + "\n")
+    (tmp_path / "folder.env").mkdir()
+    unit = f"[Service]\nEnvironmentFile=-{tmp_path}/*.env\nEnvironmentFile=-/none*\nExecStart=dockerd ${{OPTS}} --log-level=${{LEVEL}}\n"
+    found = _units.command_of([("docker.service", unit)])
+    assert found["arguments"] == ["dockerd", "--mtu=1300", "--log-level=warn"]
+    places = {"dockerd": "docker.service", "--mtu=1300": f"{tmp_path}/b.env", "--log-level=warn": f"{tmp_path}/a.env"}
+    assert found["places"] == places
+
+
 def test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes(tmp_path, monkeypatch):
     unit, own = tmp_path / "docker.service", tmp_path / "zz-dockyard.conf"
     monkeypatch.setattr(cfg, "SERVICE_DROP_IN", str(own))
@@ -232,7 +245,7 @@ def test_no_unit_no_command():
 def test_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
     path = tmp_path / "engine.json"
     monkeypatch.setattr(cfg, "STATE_PATH", str(path))
-    empty = {"config": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False}
+    empty = {"config": {}, "former": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False}
     assert _engine.about_memory() == empty
     path.write_text("{")
     assert _engine.about_memory() == empty

@@ -96,7 +96,10 @@ def test_the_role_says_of_each_option_which_key_it_is():
         ("mtu", 20, "68 to 65535"),
         ("fixed_cidr_v6", "10.0.0.0/8", "IPv6 network"),
         ("metrics_addr", "9323", "ADDRESS:PORT"),
-        ("data_root", "srv", "absolute"),
+        *(
+            ("data_root", value, "an absolute path below /, without '..'")
+            for value in ("srv", "/", "//", "/./", "/srv/../x/")
+        ),
     ],
 )
 def test_a_value_that_can_not_be_is_named_with_what_can(name, value, allowed):

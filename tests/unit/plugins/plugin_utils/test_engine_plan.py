@@ -55,7 +55,7 @@ def fresh():
         },
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
         "environment": {"names": [], "matches": True, "others": []},
-        "remembered": {"config": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False},
+        "remembered": {"config": {}, "former": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False},
         "clients": {}, "listener": None, "firewalls": {"systemd": {"active": True}},
         "places": {
             path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
@@ -318,6 +318,101 @@ def test_what_others_wrote_is_theirs_though_it_is_asked_for():
     assert plan(info).apply["config_unset"] == ["debug"]
 
 
+def after(it, info):
+    """What the next look sees where that plan was done."""
+    before = info["config"]["content"]
+    if "config_set" in it.apply:
+        info["config"]["content"] = cfg.apply_changes(before, it.apply["config_set"], it.apply["config_unset"])
+    info["remembered"].update(config=it.apply["remember"], **it.apply["remember_then"])
+    return info
+
+
+def test_what_the_role_has_replaced_comes_back_when_it_leaves_the_variables():
+    info = done()
+    info["config"]["content"].update({"log-level": "info", "dns": ["192.0.2.1"]})
+    keys = {"log-level": "warn", "dns": ["192.0.2.2"], "debug": True}
+    it = plan(info, config=keys)
+    former = {"log-level": "info", "dns": ["192.0.2.1"]}
+    assert it.apply["remember_first"] == {"former": former}
+    info = after(it, info)
+    assert info["remembered"]["former"] == former
+    assert plan(info, config=keys).changes == []
+    info = after(plan(info, config={**keys, "log-level": "error"}), info)
+    assert info["remembered"]["former"] == former, "what was ours is not what others had"
+    it = plan(info, config={"dns": ["192.0.2.2"]})
+    assert it.apply["config_set"] == {"log-level": "info"} and it.apply["config_unset"] == ["debug"]
+    assert any("put back log-level, take out debug" in change for change in it.changes)
+    assert it.apply["remember_first"] == {"former": former}, "a run that is cut off here still has to know"
+    info = after(it, info)
+    assert info["remembered"]["former"] == {"dns": ["192.0.2.1"]}
+    info["config"]["content"]["dns"] = ["192.0.2.3"]
+    it = plan(info)
+    assert "config_set" not in it.apply, "what someone has changed since is theirs"
+    info = after(it, info)
+    assert info["remembered"]["former"] == {} and plan(info).changes == []
+    info = after(plan(info, config={"dns": ["192.0.2.2"]}), info)
+    assert info["remembered"]["former"] == {"dns": ["192.0.2.3"]}
+
+
+def test_what_is_there_again_already_is_not_put_back():
+    info = done()
+    info["config"]["content"]["log-level"] = "info"
+    for level in ("warn", "info"):
+        info = after(plan(info, config={"log-level": level}), info)
+    it = plan(info)
+    assert it.action is None and it.changes == ["remember what is ours in /etc/docker/daemon.json"]
+    info = after(it, info)
+    assert info["config"]["content"]["log-level"] == "info" and plan(info).changes == []
+
+
+@pytest.mark.parametrize("cut", ["before the file", "after it"])
+@pytest.mark.parametrize("back", [False, True])
+def test_what_the_role_has_replaced_is_known_after_a_run_that_was_cut_off(cut, back):
+    info = done()
+    info["config"]["content"].update({"log-level": "info"})
+    wish = {"config": {"log-level": "warn"}}
+    if back:
+        info, wish = after(plan(info, **wish), info), {}
+    it = plan(info, **wish)
+    if cut == "after it":
+        info["config"]["content"] = cfg.apply_changes(
+            info["config"]["content"], it.apply["config_set"], it.apply["config_unset"]
+        )
+    info["remembered"]["config"] = {**info["remembered"]["config"], **it.apply["remember"]}
+    info["remembered"].update(it.apply["remember_first"])
+    info = after(plan(info, **wish), info)
+    assert info["remembered"]["former"] == ({} if back else {"log-level": "info"})
+    info = after(plan(info), info)
+    assert info["config"]["content"]["log-level"] == "info" and info["remembered"]["former"] == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "there", "asked"),
+    [
+        ("proxies", {"http-proxy": "http://********@p:1"}, {"http-proxy": "http://p:2"}),
+        ("features", {"cdi": True}, {"cdi": False}),
+        ("data-root", "/srv/a", "/srv/b"),
+    ],
+)
+def test_what_is_secret_or_has_rules_of_its_own_does_not_come_back(key, there, asked):
+    info = done()
+    info["engine"]["version"] = "28.0"
+    info["config"]["content"][key] = there
+    it = plan(info, config={key: asked})
+    assert it.apply["config_set"] == {key: asked} and "former" not in it.apply["remember_then"]
+
+
+def test_that_only_what_is_ours_has_changed_is_remembered():
+    """An administrator has changed a key of ours since: it is theirs, and no later run may take it out."""
+    info = done()
+    info["config"]["content"]["debug"], info["remembered"]["config"]["debug"] = False, True
+    it = plan(info)
+    assert it.changes == ["remember what is ours in /etc/docker/daemon.json"] and it.action is None
+    assert it.apply["remember"] == {"live-restore": True}
+    info["remembered"]["config"] = it.apply["remember"]
+    assert plan(info).changes == []
+
+
 @pytest.mark.parametrize("gpu", ["auto", "cdi"])
 def test_null_is_as_good_as_nothing(gpu):
     for key in {*_keys.KEYS} - {*cfg.OWN_KEYS, "containerd"}:
@@ -433,8 +528,10 @@ SERVICE = ("units", "docker.service")
     ("info", "more", "said"),
     [
         (done(), {"port": 0}, "docker_engine_port is 0"),
-        (done(), {"config": {"hosts": []}}, "'hosts'"),
+        *((fresh(), {"config": {key: []}, "access": "local"}, f"the key '{key}'") for key in cfg.OWN_KEYS),
         (done(), {"config": {"proxies": {"https-proxy": "http://a:b@c"}}}, "docker_engine_proxies"),
+        (done(), {"config": {"proxies": {"https-proxy": "a:b@c:3128"}}}, "docker_engine_proxies"),
+        (done(), {"config": {"https-proxy": "a:b@c:3128"}}, "docker_engine_proxies"),
         (done(), {"server_ca": ""}, "docker_engine_server_ca_cert"),
         (done(), {"client_ca": ""}, "docker_engine_client_ca_cert"),
         (done(), {"allow": ["10.0.0.0/33"]}, "10.0.0.0/33"),
