@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
+import itertools
 import json
 import pathlib
 import threading
@@ -86,6 +87,12 @@ def alive(host, container):
     return host.out(f"docker inspect -f '{{{{.State.StartedAt}}}}' {container}")
 
 
+def started(host):
+    """When the Engine's last start began, and when it was up, by the clock that all container hosts share."""
+    names = ("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+    return tuple(int(host.out(f"systemctl show -P {name} docker.service")) for name in names)
+
+
 def files_of(host):
     return host.out(
         "find /etc/docker /etc/systemd /etc/default /var/lib/dockyard -type f -printf '%p %i %T@\\n' | sort"
@@ -116,23 +123,23 @@ def test_configuration_options_reach_the_engine(host, container):
 
 
 def test_configuration_is_reloaded_where_the_key_allows_it(host, play, container):
-    """With a log that is silent about reloads, and keys that come, change and go; a foreign one stays."""
+    """With a log that is silent about reloads, and keys that come, change and go; foreign ones stay or come back."""
     pid, since = engine_pid(host), alive(host, container)
-    text = json.dumps(config_of(host) | {"shutdown-timeout": 20}, indent=4)
+    text = json.dumps(config_of(host) | {"shutdown-timeout": 20, "max-concurrent-uploads": 4}, indent=4)
     host.ssh(f"cat > {DAEMON_JSON} <<'END'\n{text}\nEND")
-    more = {"docker_engine_config": {"log-level": "warn", "debug": True, "max-concurrent-downloads": 2}}
+    keys = {"log-level": "warn", "debug": True, "max-concurrent-downloads": 2, "shutdown-timeout": 25}
+    more = {"docker_engine_config": keys}
     played = play(host, docker_engine_labels={"tier": "back", "rack": 7}, docker_engine_registry_mirrors=[], **more)
     assert played.facts["action"] == "reload"
     info = info_of(host)
     assert (sorted(info["Labels"]), info["Debug"]) == (["rack=7", "tier=back"], True)
     assert not info["RegistryConfig"]["Mirrors"]
-    assert "registry-mirrors" not in config_of(host)
+    assert "registry-mirrors" not in config_of(host) and config_of(host)["shutdown-timeout"] == 25
     assert play(host, docker_engine_config={"log-level": "warn"}).facts["action"] == "reload"
     info = info_of(host)
     assert (info["Labels"], info["Debug"]) == (["tier=front"], False)
-    assert config_of(host)["shutdown-timeout"] == 20 and not {"debug", "max-concurrent-downloads"} & set(
-        config_of(host)
-    )
+    assert (config_of(host)["shutdown-timeout"], config_of(host)["max-concurrent-uploads"]) == (20, 4)
+    assert not {"debug", "max-concurrent-downloads"} & set(config_of(host))
     assert engine_pid(host) == pid and alive(host, container) == since
     assert json.loads(host.out("cat /var/lib/dockyard/engine.json"))["pending"] is None
 
@@ -266,6 +273,10 @@ def test_configuration_that_one_host_refuses_goes_on_to_no_other_in_turn(bed, pl
         turns("non-zero return code", True, after_fails=True, **warn)
         mended = play(*hosts, docker_engine_one_at_a_time=True, **hooks, **warn)
         assert sorted(str(mended.of(host).facts["action"]) for host in hosts) == ["None", "restart", "restart"]
+        # By serial, too, an Engine restarts when the one before is up again
+        play(*hosts, batch=1, docker_engine_config={"log-level": "error"})
+        spans = sorted(started(host) for host in hosts)
+        assert all(up < start for (_start, up), (start, _up) in itertools.pairwise(spans)), spans
     finally:
         for host in hosts:
             bed.remove(host)
