@@ -159,7 +159,7 @@ def apply_changes(current: dict[str, t.Any], put: dict[str, t.Any], out: t.Itera
 
 
 # Up to the last @, as Go has it: a password can have one. A proxy needs no scheme.
-_USERINFO = re.compile(r"(://|-proxy[= ])[^/\s\"]+@", re.I)
+_USERINFO = re.compile(r"(://|-proxy[= ])[^/\s\"]+@")
 _OF_PROXY = re.compile(r"\A(\w+://)?.*@")
 _MASK = "********@"
 
