@@ -195,14 +195,14 @@ def test_the_role_on_hosts_of_ones_own(
 
     # A manager becomes a worker that gets no new tasks, and takes the place of the other one, which leaves
     play("manager worker", each={second.name: {"docker_swarm_availability": "pause"}}).ok()
-    until(lambda: nodes(first)[second.name] == "Ready Pause", "it is no manager", limit=30)
+    until(lambda: nodes(first)[second.name] == "Ready Pause", "it is no manager", limit=60)
     play("absent manager", each={second.name: {"docker_swarm_availability": "active"}}).ok()
     assert nodes(second) == {second.name: "Ready Active Leader"}
     assert swarm_of(first)["LocalNodeState"] == "inactive"
 
     # Locked, it is unlocked before the other one joins as a manager, to which nobody else tells of the swarm
     second.ssh("systemctl restart docker")
-    until(lambda: swarm_of(second)["LocalNodeState"] == "locked", "it is locked", limit=30)
+    until(lambda: swarm_of(second)["LocalNodeState"] == "locked", "it is locked", limit=60)
     play("manager manager", **unlock).ok()
     assert nodes(second) == {first.name: "Ready Active Reachable", second.name: "Ready Active Leader"}
 
