@@ -47,8 +47,8 @@ def done(name: str, **variables: t.Any) -> list[str]:
 )
 def test_the_check_mode_of_the_role_counts(of_the_play: bool, needed: bool, check_mode: bool, applied: bool) -> None:
     plan = {"needed": needed, "check_mode": check_mode}
-    planned, outcome = done("main.yml", docker_engine_plan=plan, ansible_check_mode=of_the_play)
-    assert planned == "None" and (outcome == "in_turn.yml") == applied
+    planned, *applying, _noted = done("main.yml", docker_engine_plan=plan, ansible_check_mode=of_the_play)
+    assert planned == "None" and applying == ["change.yml"] * applied
 
 
 @pytest.mark.parametrize("asked", [True, "yes", False, "no"])
@@ -57,9 +57,20 @@ def test_all_who_have_no_turn_come_before_those_who_have_one(asked: bool | str) 
     plans = {"web1": {"before": "drain.yml"}, "web2": {}, "web3": {"after": "back.yml"}}
     hosts = {host: {"inventory_hostname": host, "docker_engine_plan": {"hooks": plans[host]}} for host in plans}
     known = {"hostvars": hosts, "ansible_play_batch": list(hosts), "docker_engine_one_at_a_time": asked}
-    includes = {host: done("in_turn.yml", **known, **hosts[host])[:-1] for host in hosts}
+    changes = {host: done("change.yml", **known, **hosts[host]) for host in hosts}
+    assert changes == {"web1": ["in_turn.yml"], "web2": ["apply.yml"], "web3": ["in_turn.yml"]}
+    assert read("tasks/change.yml")[0]["ansible.builtin.include_tasks"] == "apply.yml", "that comes first"
     alone = asked in (True, "yes")
-    turns = {"web1": ["apply.yml web1"], "web3": ["apply.yml web3"]} if alone else {}
-    assert includes == {**dict.fromkeys(hosts, ["apply.yml"]), **turns}
-    first, second, _result = read("tasks/in_turn.yml")
-    assert "loop" not in first and "loop" in second
+    turns = {host: done("in_turn.yml", **known, **hosts[host]) for host in ("web1", "web3")}
+    assert turns == {host: [f"turn.yml {host}" if alone else "turn.yml "] for host in turns}
+
+
+@pytest.mark.parametrize(("needed", "check_mode"), [(True, False), (True, True), (False, False)])
+def test_what_is_noted_is_what_was_done_or_what_there_was(needed: bool, check_mode: bool) -> None:
+    plan = {"needed": needed, "check_mode": check_mode, "engine": {"changed": False}, "certificate": {}}
+    note = read("tasks/main.yml")[-1]["ansible.builtin.set_fact"]["docker_engine_result"]
+    known = {name: trusted(text) for name, text in read("vars/main.yml").items()}
+    known |= {"docker_engine_plan": plan, "docker_engine_applied": {"version": "27.4", "api_version": "1.47"}}
+    done_there = {"changed": True, "version": "27.4", "api_version": "1.47"}
+    noted = Templar(DataLoader(), variables=known).template(trusted(note))
+    assert noted == (done_there if needed and not check_mode else plan["engine"])
