@@ -291,7 +291,7 @@ def _called(host: str, hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> t.Iterat
         for variable in _CALLED_BY:
             with contextlib.suppress(AnsibleError, ValueError):
                 words = _words(variables.get(variable))
-                yield from (one for one in words if variable == "ansible_host" or not _every_host_s(one))
+                yield from (one for one in words if variable == "ansible_host" or not _of_any_host(one))
 
 
 def _words(given: t.Any) -> list[str]:
@@ -302,7 +302,7 @@ def _words(given: t.Any) -> list[str]:
     return [urllib.parse.urlsplit(word).hostname or "" if "://" in word else word for word in words]
 
 
-def _every_host_s(name: str) -> bool:
+def _of_any_host(name: str) -> bool:
     """An Engine can listen on all addresses that its host has, or on its loopback's."""
     address = _tls._address(name)
     return name == "localhost" or (address is not None and (address.is_loopback or address.is_unspecified))

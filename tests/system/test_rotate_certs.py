@@ -41,6 +41,13 @@ def fleet(store: pathlib.Path, hosts: dict[str, Host]) -> dict[str, t.Any]:
     }
 
 
+def cut_off(ansible: t.Any, variables: dict[str, t.Any], moment: t.Callable[[], bool]) -> None:
+    """A rotation that is killed as soon as that is seen from outside."""
+    with ansible.start_playbook("rotate_certs", variables) as running:
+        until(moment, "the moment to cut the rotation off", limit=120)
+        running.kill()
+
+
 def test_rotate_certs_of_a_fleet_that_is_at_work(
     ansible: t.Any, store: pathlib.Path, hosts: dict[str, Host], fleet: dict[str, t.Any], tmp_path: pathlib.Path
 ) -> None:
@@ -62,11 +69,7 @@ def test_rotate_certs_of_a_fleet_that_is_at_work(
 
     with Stream(places) as stream:
         # Cut off while hosts take over the new CA …
-        with ansible.start_playbook("rotate_certs", new_ca) as cut:
-            until(
-                lambda: [calls.shown(*place) for place in places] != shown, "a host with a new certificate", limit=120
-            )
-            cut.kill()
+        cut_off(ansible, new_ca, lambda: [calls.shown(*place) for place in places] != shown)
         rotation = _ca.rotation(it.ca_files())
         assert rotation and rotation.step.name == "hosts"
         # … create_hosts sets up by the new CA, and lets hosts accept clients of both …
@@ -75,11 +78,7 @@ def test_rotate_certs_of_a_fleet_that_is_at_work(
             assert call(host, its) not in shown and not is_refused(host, its, old)
             assert host.out("cat /etc/docker/tls/ca.pem") == it.ca_files()["client-ca.pem"].strip()
         # … it goes on from there, and is cut off when hosts drop the old CA …
-        with ansible.start_playbook("rotate_certs", new_ca) as cut:
-            until(
-                lambda: any(is_refused(host, its, old) for host, its in places), "a host without the old CA", limit=120
-            )
-            cut.kill()
+        cut_off(ansible, new_ca, lambda: any(is_refused(host, its, old) for host, its in places))
         dropping = _ca.rotation(it.ca_files())
         assert dropping and (dropping.id, dropping.step.name) == (rotation.id, "drop")
         # … and is finished.
@@ -103,11 +102,7 @@ def test_rotate_certs_of_a_fleet_that_is_at_work(
     engines, shown = [engine_pid(host) for host, _pair in places], [call(*place) for place in places]
     certificates = {"machine_store": str(store)}
     with Stream(places) as stream:
-        with ansible.start_playbook("rotate_certs", certificates) as cut:
-            until(
-                lambda: [calls.shown(*place) for place in places] != shown, "a host with a new certificate", limit=120
-            )
-            cut.kill()
+        cut_off(ansible, certificates, lambda: [calls.shown(*place) for place in places] != shown)
         renewing = _ca.rotation(it.ca_files())
         assert renewing and renewing.kind == "certificates"
         ansible.playbook("rotate_certs", certificates).ok()

@@ -124,8 +124,7 @@ def _within(text: str, others: t.Sequence[str]) -> bool:
     inner = _network(text)
     outer = [_network(other) for other in others]
     return inner is not None and any(
-        one is not None and one.version == inner.version and inner.subnet_of(one)  # type: ignore[arg-type]
-        for one in outer
+        one is not None and inner.network_address in one and inner.prefixlen >= one.prefixlen for one in outer
     )
 
 
