@@ -283,7 +283,7 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
         "packages": _packages.about_packages(params, refresh),
         "engine": {
             **_engine.about_engine(units.get("docker.service", {}).get("active") == "active", about_data["root"]),
-            "another": _engine.another() if states <= _units.DOWN and not user else None,
+            "another": _engine.another(here["systemd"]) if states <= _units.DOWN and not user else None,
         },
         "config": config,
         "units": units,

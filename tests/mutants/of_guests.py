@@ -80,4 +80,10 @@ MUTANTS = [
         "unit/plugins/modules/test_engine_info.py::test_lists_from_before_the_clock_was_set_back_are_old",
         (LOOK, "abs(int(time.time() - newest))", "int(time.time() - newest)"),
     ),
+    mutant(
+        "engine-that-just-came-up-taken-for-another",
+        "A new machine whose Engine starts by itself while the role looks at it is refused, as if a snap's Engine ran there.",
+        "unit/plugins/modules/test_engine_info.py::test_who_listens_in_the_engines_place_is_told",
+        ("plugins/module_utils/_engine_look/_engine.py", "if listener and systemd else {}", "if False else {}"),
+    ),
 ]

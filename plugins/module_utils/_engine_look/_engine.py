@@ -18,6 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_look._units import DOWN
 
 
 def about_engine(active: bool, root: str) -> dict[str, t.Any]:
@@ -50,7 +51,7 @@ def about_engine(active: bool, root: str) -> dict[str, t.Any]:
     return found
 
 
-def another() -> str | None:
+def another(systemd: bool) -> str | None:
     """Who listens on the socket of root's Engine, of which no unit is active: a snap's Engine, say.
 
     A link there is podman's, or somebody's own, and leads to a socket that stays.
@@ -58,12 +59,15 @@ def another() -> str | None:
     path = host.OWN_SOCKETS[0]
     if os.path.islink(path):
         return None
+    listener = None
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
         stream.settimeout(10)
         stream.connect(path)
         pid = struct.unpack("3i", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        return host.process(pid)
-    return None
+        listener = host.process(pid)
+    # The units may have come up since they were looked at: those of a new machine do so by themselves after a while.
+    units = host.show(*host.UNITS) if listener and systemd else {}
+    return listener if {unit.get("ActiveState") for unit in units.values()} <= DOWN else None
 
 
 def about_config() -> dict[str, t.Any]:

@@ -379,12 +379,12 @@ def test_who_has_the_port_is_told(address, asked, monkeypatch):
 
 
 def test_who_listens_in_the_engines_place_is_told(tmp_path, monkeypatch):
-    path = tmp_path / "docker.sock"
-    monkeypatch.setattr(host, "OWN_SOCKETS", (str(path), str(path)))
-    assert _engine.another() is None
+    monkeypatch.chdir(tmp_path)  # a socket's path has at most 107 characters
+    monkeypatch.setattr(host, "OWN_SOCKETS", ("docker.sock", "docker.sock"))
+    assert _engine.another(False) is None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-        server.bind(str(path))
-        assert _engine.another() is None, "a socket that is left over"
+        server.bind("docker.sock")
+        assert _engine.another(False) is None, "a socket that is left over"
         server.listen()
         groups = f"/proc/{os.getpid()}/cgroup"
         read = host.read
@@ -392,11 +392,16 @@ def test_who_listens_in_the_engines_place_is_told(tmp_path, monkeypatch):
             host, "read", lambda name: "0::/system.slice/snap.x.service\n" if name == groups else read(name)
         )
         name = (read(f"/proc/{os.getpid()}/comm") or "").strip()
-        assert _engine.another() == f"process {os.getpid()} ({name}, snap.x.service)"
-        link = tmp_path / "link"
-        link.symlink_to(path)
-        monkeypatch.setattr(host, "OWN_SOCKETS", (str(link), str(link)))
-        assert _engine.another() is None, "podman's"
+        assert _engine.another(False) == f"process {os.getpid()} ({name}, snap.x.service)"
+        units = {"docker.socket": {"ActiveState": "inactive"}, "docker.service": {"ActiveState": "failed"}}
+        monkeypatch.setattr(host, "show", lambda *names: {name: units[name] for name in names})
+        assert _engine.another(True)
+        for state in ("active", "activating"):
+            units["docker.socket"]["ActiveState"] = state
+            assert _engine.another(True) is None, "it is the Engine itself, which came up during this look"
+        os.symlink("docker.sock", "link")
+        monkeypatch.setattr(host, "OWN_SOCKETS", ("link", "link"))
+        assert _engine.another(False) is None, "podman's"
 
 
 # What /proc shows of a host with a bridge of containers, an address for the day, and one that is on its way out
