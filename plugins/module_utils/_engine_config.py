@@ -159,7 +159,7 @@ def apply_changes(current: dict[str, t.Any], put: dict[str, t.Any], out: t.Itera
 
 
 # Up to the last @, as Go has it: a password can have one. A proxy needs no scheme.
-_USERINFO = re.compile(r"(://|-proxy[= ])[^/\s\"]+@")
+_USERINFO = re.compile(r"(://|-proxy[= \t]+[\"']?)[^/\s\"]+@")
 _OF_PROXY = re.compile(r"\A(\w+://)?.*@")
 _MASK = "********@"
 
@@ -173,6 +173,11 @@ def masked(value: t.Any) -> t.Any:
     if isinstance(value, list):
         return [masked(item) for item in value]
     return value
+
+
+def masked_words(words: t.Sequence[str]) -> list[str]:
+    """Those of a command, where a proxy may be the word after its option."""
+    return [_masked_at(words[number - 1] if number else "", word) for number, word in enumerate(words)]
 
 
 def _masked_at(key: str, value: t.Any) -> t.Any:

@@ -26,7 +26,7 @@ def units(waited: list[str]) -> dict[str, t.Any]:
         host.until(lambda: not host.on_its_way(it.state()), _units.START_LIMIT)
         state = it.state()
     settings = openrc.settings()
-    arguments = cfg.masked(_words(settings.options))
+    arguments = cfg.masked_words(_words(settings.options))
     service = {
         "exists": state["LoadState"] != "not-found",
         "load": state["LoadState"],

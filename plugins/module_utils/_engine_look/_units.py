@@ -71,8 +71,8 @@ def command_of(files: list[tuple[str, str]], own: str = "") -> dict[str, t.Any]:
     command, place = commands[-1] if commands else ("", "")
     variables = variables_of(files)
     words = cfg.filled(command, {name: value for name, (value, dummy) in variables.items()})
-    arguments = [cfg.masked(word) for word, dummy in words]
-    places = {cfg.masked(word): variables[name][1] for word, name in words if name in variables}
+    arguments = cfg.masked_words([word for word, dummy in words])
+    places = {arguments[number]: variables[name][1] for number, (dummy, name) in enumerate(words) if name in variables}
     ours = os.path.basename(cfg.SERVICE_DROP_IN)
     # In what is shown, commands that differ by a password alone are the same.
     outdated = any(not line.startswith(command) for line in cfg.assigned([own], "Service", "ExecStart"))

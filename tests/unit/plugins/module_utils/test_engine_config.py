@@ -54,8 +54,11 @@ def test_passwords_in_urls_are_masked():
 @pytest.mark.parametrize("user", ["jo:pw", "jo:p@pw", "pw"])
 def test_a_proxy_s_password_is_masked_with_and_without_a_scheme(scheme, user):
     proxy = f"{scheme}{user}@proxy:3128"
-    for value in ({"proxies": {"https-proxy": proxy}}, {"http-proxy": proxy}, f"dockerd --https-proxy={proxy} -D"):
+    commands = [f"dockerd --https-proxy{form.format(proxy)} -D" for form in ("={}", " {}", "  {}", ' "{}"', "='{}'")]
+    for value in ({"proxies": {"https-proxy": proxy}}, {"http-proxy": proxy}, *commands):
         assert "pw" not in str(cfg.masked(value)) and f"{scheme}********@proxy:3128" in str(cfg.masked(value))
+    words = ["dockerd", "--https-proxy", proxy, "-D", "--label", "a@b"]
+    assert cfg.masked_words(words) == [*words[:2], f"{scheme}********@proxy:3128", *words[3:]]
     without = {"proxies": {"no-proxy": ".example.org", "http-proxy": "proxy:1"}, "userland-proxy": False}
     assert cfg.masked(without) == without
 

@@ -150,10 +150,11 @@ def test_variables_in_braces_and_files_by_a_pattern_are_filled_in(tmp_path, monk
     assert found["places"] == places
 
 
-def test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes(tmp_path, monkeypatch):
+@pytest.mark.parametrize("option", ["--https-proxy=http://", "--https-proxy=", "--https-proxy ", "--https-proxy  "])
+def test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes(tmp_path, monkeypatch, option):
     unit, own = tmp_path / "docker.service", tmp_path / "zz-dockyard.conf"
     monkeypatch.setattr(cfg, "SERVICE_DROP_IN", str(own))
-    command = "/usr/sbin/dockerd -H fd:// --https-proxy=http://jo:canary{}@p:3128"
+    command = "/usr/sbin/dockerd -H fd:// " + option + "jo:canary{}@p:3128"
     own.write_text(cfg.service_drop_in(command.format(1), True, False))
     for number, outdated in ((1, False), (2, True)):
         unit.write_text(f"[Service]\nExecStart={command.format(number)}\n")
