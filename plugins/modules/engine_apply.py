@@ -160,11 +160,7 @@ class Apply:
     def run(self) -> dict[str, t.Any]:
         self.unit = manager.here().state()
         self.leave_to_arguments()
-        up = self.unit.get("ActiveState") in ("active", "activating", "reloading")
-        self.was_active = up or self.source.running
-        if self.action == "start" and up and not self.plan.get("nothing_new"):
-            # Someone else has started it since the look, so it runs without what is put in place now.
-            self.action = "cycle"
+        self.was_active = _is_up(self.unit) or self.source.running
         before, owed = files.remembered(), files.owed()
         try:
             if self.action or self.plan.get("remember_first"):
@@ -289,11 +285,16 @@ class Apply:
             # Until the Engine has taken that over, what puts things back must not restart it either.
             self.acted = "reload"
             service.reload_engine(True, self.limit)
+        unit = self.unit
+        if action == "start" and not self.plan.get("nothing_new"):
+            unit = manager.here().state()
+            if _is_up(unit):
+                # Someone else has started it since the look, so it may run without some of what is in place by now.
+                action = "cycle"
         self.acted = action
         # Where a package has restarted the Engine, and there is nothing else that it has to take over, that was it.
         if action != "restart" or self.files.changed or not self.source.renewed(self.unit):
-            started_before = self.unit.get(host.STARTED) != "0"
-            service.act(action, self.limit, started_before)
+            service.act(action, self.limit, unit.get(host.STARTED) != "0")
         if self.without:
             # The Engine has taken over what holds without these keys, so now they can go.
             self.put_config({}, list(self.without))
@@ -309,6 +310,10 @@ class Apply:
             self.result["old_data"] = kept
         if move.warnings:
             self.result["warnings"] = move.warnings
+
+
+def _is_up(unit: dict[str, str]) -> bool:
+    return unit.get("ActiveState") in ("active", "activating", "reloading")
 
 
 def main() -> None:

@@ -86,4 +86,11 @@ MUTANTS = [
         "unit/plugins/modules/test_engine_info.py::test_who_listens_in_the_engines_place_is_told",
         ("plugins/module_utils/_engine_look/_engine.py", "if listener and systemd else {}", "if False else {}"),
     ),
+    mutant(
+        "engine-that-came-up-meanwhile-not-started-anew",
+        "A new machine whose Engine starts by itself while its configuration is put in place goes on without TLS.",
+        "unit/plugins/modules/test_engine_apply.py::"
+        "test_an_engine_that_someone_starts_while_files_are_put_in_place_gets_them_nevertheless",
+        ("plugins/modules/engine_apply.py", "            unit = manager.here().state()\n", ""),
+    ),
 ]

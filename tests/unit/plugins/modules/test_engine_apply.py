@@ -31,10 +31,12 @@ def ran(tmp_path, monkeypatch):
 
     def run(*command, **more):
         commands.append(" ".join(command))
+        if "stop" in command:
+            unit["ActiveState"] = "inactive"
         return 0, "", ""
 
     monkeypatch.setattr(host, "run", run)
-    monkeypatch.setattr(host, "show", lambda *units: {"docker.service": unit})
+    monkeypatch.setattr(host, "show", lambda *units: {"docker.service": dict(unit)})
     monkeypatch.setattr(host, "ask", lambda question: {"Version": "20.10", "ApiVersion": "1.41"})
     for name in ("STATE_PATH", "SERVICE_DROP_IN", "SOCKET_DROP_IN"):
         monkeypatch.setattr(cfg, name, str(tmp_path / name))
@@ -61,6 +63,29 @@ def test_an_engine_that_someone_started_since_the_look_gets_its_tls_nevertheless
     unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
     engine_apply.Apply(PLAN, PARAMS).run()
     assert [line.split()[1] for line in commands] == ["daemon-reload", "stop", "reset-failed", "start"]
+
+
+@pytest.mark.parametrize("state", ["active", "activating"])
+def test_an_engine_that_someone_starts_while_files_are_put_in_place_gets_them_nevertheless(ran, monkeypatch, state):
+    """The timer of a machine image does, once no role has come for a while."""
+    commands, unit = ran
+    unit.update(ActiveState="inactive", ExecMainStartTimestampMonotonic="0")
+    place = engine_apply.Apply.place
+
+    def overtaken(self):
+        place(self)
+        unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
+
+    monkeypatch.setattr(engine_apply.Apply, "place", overtaken)
+    engine_apply.Apply(PLAN, PARAMS).run()
+    assert [line.split()[1] for line in commands] == ["daemon-reload", "stop", "reset-failed", "start"]
+    host.systemctl("stop", *host.UNITS)
+    commands.clear()
+    monkeypatch.setattr(host, "ask", lambda question: None)
+    monkeypatch.setattr(host, "until", lambda question, *more: question())
+    with pytest.raises(host.HostError, match="the Engine is not started"):
+        engine_apply.Apply({**PLAN, "socket": cfg.socket_drop_in(2377)}, PARAMS).run()
+    assert commands[-1].startswith("systemctl stop")
 
 
 @pytest.mark.parametrize("state", ["active", "activating"])
