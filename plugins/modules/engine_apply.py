@@ -161,6 +161,7 @@ class Apply:
         self.unit = manager.here().state()
         self.leave_to_arguments()
         self.was_active = _is_up(self.unit) or self.source.running
+        self.note_start_by_others(self.unit)
         before, owed = files.remembered(), files.owed()
         try:
             if self.action or self.plan.get("remember_first"):
@@ -196,6 +197,11 @@ class Apply:
         if self.move:
             self.finish_move(self.move)
         return self.result
+
+    def note_start_by_others(self, unit: dict[str, str]) -> None:
+        """Since the look someone else has started the Engine: it may run without some of what is put in place."""
+        if self.action == "start" and _is_up(unit) and not self.plan.get("nothing_new"):
+            self.action = "cycle"
 
     def leave_to_arguments(self) -> None:
         """What was just installed may have live-restore as an argument, as Fedora's: with both, the Engine would not start."""
@@ -276,21 +282,17 @@ class Apply:
         if self.move:
             self.move.release()
         if self.action:
-            self.start(self.action)
+            unit = manager.here().state() if self.action == "start" else self.unit
+            self.note_start_by_others(unit)
+            self.start(self.action, unit)
         if self.move:
             self.move.check(self.limit)
 
-    def start(self, action: str) -> None:
+    def start(self, action: str, unit: dict[str, str]) -> None:
         if self.plan.get("live_restore_first"):
             # Until the Engine has taken that over, what puts things back must not restart it either.
             self.acted = "reload"
             service.reload_engine(True, self.limit)
-        unit = self.unit
-        if action == "start" and not self.plan.get("nothing_new"):
-            unit = manager.here().state()
-            if _is_up(unit):
-                # Someone else has started it since the look, so it may run without some of what is in place by now.
-                action = "cycle"
         self.acted = action
         # Where a package has restarted the Engine, and there is nothing else that it has to take over, that was it.
         if action != "restart" or self.files.changed or not self.source.renewed(self.unit):

@@ -91,6 +91,10 @@ MUTANTS = [
         "A new machine whose Engine starts by itself while its configuration is put in place goes on without TLS.",
         "unit/plugins/modules/test_engine_apply.py::"
         "test_an_engine_that_someone_starts_while_files_are_put_in_place_gets_them_nevertheless",
-        ("plugins/modules/engine_apply.py", "            unit = manager.here().state()\n", ""),
+        (
+            "plugins/modules/engine_apply.py",
+            'manager.here().state() if self.action == "start" else self.unit',
+            "self.unit",
+        ),
     ),
 ]
