@@ -83,7 +83,7 @@ class ActionModule(AccountAction):
         _fleet.check_patterns(limit, {*named, *records, *damage})
         if args["state"] == "absent":
             return {
-                **self._removal(store, names, fleet, records, limit),
+                **self._removal(store, names, fleet, records, damage, limit),
                 **({"warnings": warnings} if warnings else {}),
             }
         nodes = _fleet_swarm.nodes_of_fleet(fleet, of_fleet) if fleet else {}
@@ -102,7 +102,7 @@ class ActionModule(AccountAction):
         if args["remove_surplus"] and fleet:
             mine = sum(1 for record in records.values() if record.fleet == fleet["id"])
             _fleet.check_surplus(plan.surplus, mine, args["remove_max"])
-        swarm = self._swarm(store, records, nodes, plan, args["remove_surplus"])
+        swarm = self._swarm(store, records, damage, nodes, plan, args["remove_surplus"])
         made, ready = False, {}
         uses_ssh = any(_drivers.load(one["driver"]).ssh_user for one in plan.wanted)
         # A store that isn't there is made with the first machine: what is wrong with that must not leave a store.
@@ -142,8 +142,7 @@ class ActionModule(AccountAction):
         damage: dict[str, MachineError] = {}
         records = store.records(damage)
         for name, error in damage.items():
-            # Whether a swarm can do without its node, nobody can tell.
-            if is_meant(name) or (store.observed(name).get("engine") or {}).get("swarm"):
+            if is_meant(name):
                 raise error
         return records, damage
 
@@ -259,6 +258,7 @@ class ActionModule(AccountAction):
         names: list[str],
         fleet: dict[str, t.Any] | None,
         records: dict[str, Record],
+        damage: dict[str, MachineError],
         limit: list[str],
     ) -> Result:
         of_fleet = [name for name, record in records.items() if fleet and record.fleet == fleet["id"]]
@@ -271,11 +271,17 @@ class ActionModule(AccountAction):
             "id": self.id,
             "remove": remove,
             "existing": there,
-            "swarm": self._members(store, records, {}, there),
+            "swarm": self._members(store, records, damage, {}, there),
         }
 
     def _swarm(
-        self, store: Store, records: dict[str, Record], nodes: dict[str, str], plan: _fleet.Plan, remove_surplus: bool
+        self,
+        store: Store,
+        records: dict[str, Record],
+        damage: dict[str, MachineError],
+        nodes: dict[str, str],
+        plan: _fleet.Plan,
+        remove_surplus: bool,
     ) -> dict[str, t.Any]:
         wanted = {one["name"]: one["driver"] for one in plan.wanted}
         for name, driver in wanted.items():
@@ -287,12 +293,13 @@ class ActionModule(AccountAction):
                     "Set swarm: none for its role",
                 )
         out = [name for name in wanted if nodes and name not in nodes]
-        return self._members(store, records, nodes, [*out, *(plan.surplus if remove_surplus else ())], wanted)
+        return self._members(store, records, damage, nodes, [*out, *(plan.surplus if remove_surplus else ())], wanted)
 
     def _members(
         self,
         store: Store,
         records: dict[str, Record],
+        damage: dict[str, MachineError],
         nodes: dict[str, str],
         going: list[str],
         set_up: t.Container[str] = (),
@@ -300,14 +307,19 @@ class ActionModule(AccountAction):
         """The swarm of this run, with what reaches the machines that no other play of it reaches."""
         recorded: dict[str, dict[str, t.Any]] = {}
 
+        def membership(name: str) -> dict[str, t.Any]:
+            return (store.observed(name).get("engine") or {}).get("swarm") or {}
+
         def read(names: t.Iterable[str]) -> None:
-            for name in names:
-                membership = (store.observed(name).get("engine") or {}).get("swarm")
-                if membership:
-                    recorded[name] = membership
+            recorded.update((name, found) for name in names if (found := membership(name)))
 
         # Only what has to do with a swarm is read: a swarm is one fleet's.
         read(going)
+        read(name for name in nodes if name in records)
+        clusters = {one["cluster"] for one in recorded.values()}
+        for name, error in damage.items():
+            if clusters and membership(name).get("cluster") in clusters:
+                raise error  # whether a swarm can do without its node, nobody can tell
         fleets = {records[name].fleet for name in [*recorded, *nodes] if name in records}
         read(name for name, record in records.items() if record.fleet in fleets and name not in going)
         found = _fleet_swarm.members(nodes, recorded, going, set_up)

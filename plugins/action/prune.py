@@ -42,7 +42,8 @@ class ActionModule(AccountAction):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         store = open_store(args["store"])
         machines = _machines.read(store)
-        accounts = _known_accounts(store, machines)
+        damaged: dict[str, MachineError] = {}
+        accounts = _known_accounts(store, machines, damaged)
         # Driver and options -> whether it matters that this place can be seen
         runs: dict[str, Run] = {}
         for one in args["places"] or ():
@@ -68,6 +69,7 @@ class ActionModule(AccountAction):
                 result["not_seen"].append({"driver": driver, "place": place, "why": why})
         result["missing"] = sorted(set(args["ids"] or ()) - {id for run in seen for id in run.answer["found"]})
         result["warnings"] = [f"{one.name}: {one.damage}" for one in machines if one.damage]
+        result["warnings"] += [error.text() for error in damaged.values()]
         result["warnings"] += [
             f"{one['driver']} {one['place']} was not seen: {one['why']}" for one in result["not_seen"]
         ]
@@ -127,10 +129,12 @@ class Run:
         return {"driver": self.driver, "place": self.options, "why": str(self.answer.get("msg"))}
 
 
-def _known_accounts(store: Store, machines: list[Machine]) -> list[tuple[str, dict[str, t.Any], str, bool]]:
+def _known_accounts(
+    store: Store, machines: list[Machine], damaged: dict[str, MachineError]
+) -> list[tuple[str, dict[str, t.Any], str, bool]]:
     """Driver, place and account of each record and tombstone, once; and whether a record is among them."""
     found: dict[str, tuple[str, dict[str, t.Any], str, bool]] = {}
-    for one in store.tombstones() if store.exists else ():
+    for one in store.tombstones(damaged) if store.exists else ():
         found[key(one["driver"], one["place"], one["account"])] = (one["driver"], one["place"], one["account"], False)
     for machine in machines:
         if machine.record:

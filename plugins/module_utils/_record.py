@@ -13,7 +13,9 @@ import shlex
 import time
 import typing as t
 
+from . import _schema
 from ._errors import BadOption, MachineError
+from ._schema import TIME
 
 SCHEMA = 1
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?\Z")
@@ -37,7 +39,6 @@ def check_name(name: str) -> None:
         )
 
 
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 NEVER = "never"  # as an end
 UNTAGGED = "untagged"  # kept: what belongs to the machine may still bear a former end
 NO_TLS = "none"  # the authority of a host without TLS
@@ -98,7 +99,7 @@ class Resource:
 
     @property
     def request(self) -> dict[str, t.Any]:
-        return self.requests[min(self.choice, len(self.requests) - 1)]
+        return self.requests[min(self.choice, len(self.requests) - 1)] if self.requests else {}
 
     @property
     def unmade(self) -> bool:
@@ -148,7 +149,7 @@ class Record:
     @classmethod
     def from_json(cls, text: str | bytes, path: str = "") -> Record:
         try:
-            data = json.loads(text)
+            data = _schema.parse(text)
             schema = data["schema"]
             if schema > SCHEMA:
                 raise MachineError(
@@ -156,18 +157,14 @@ class Record:
                     code="newer_record",
                     remedy="Use the release of dockyard.machine that wrote it, or a later one",
                 )
+            _schema.record(data, "")
             data["unknown"] = {key: data.pop(key) for key in list(data) if key not in _RECORD_KEYS}
             data["resources"] = [
                 Resource(**{key: value for key, value in one.items() if key in _RESOURCE_KEYS})
                 for one in data["resources"]
             ]
-            record = cls(**data)
-            for name, kind in _CONTAINERS.items():
-                if not isinstance(getattr(record, name), kind):
-                    raise TypeError(f"{name} is no {kind.__name__}")
-            expires_at(record)
-            return record
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return cls(**data)
+        except (ValueError, KeyError, TypeError) as error:
             raise MachineError(
                 f"The record {path} is damaged ({error})",
                 code="damaged_record",
@@ -179,10 +176,43 @@ class Record:
 
 
 _RECORD_KEYS = {field.name for field in dataclasses.fields(Record)} - {"unknown"}
-_CONTAINERS = {  # else the one who reads it fails, and all other machines with this one
-    name: type(value) for name, value in vars(Record("", "", "")).items() if isinstance(value, (dict, list))
-}
 _RESOURCE_KEYS = {field.name for field in dataclasses.fields(Resource)}
+
+
+def observed_from_json(text: str | bytes, path: str) -> dict[str, t.Any]:
+    """What was last seen of a machine. It can be seen again, so what is damaged of it is left out and named."""
+    try:
+        data = _schema.parse(text)
+        if not isinstance(data, dict):
+            raise TypeError("it is not a dictionary")
+    except (ValueError, TypeError) as error:
+        return _not_seen({}, path, error)
+    found, damage = {}, None
+    for name, value in data.items():
+        try:
+            _schema.OBSERVED.get(name, _schema.anything)(value, name)
+            found[name] = value
+        except (ValueError, TypeError) as error:
+            damage = error
+    return _not_seen(found, path, damage) if damage else found
+
+
+def _not_seen(found: dict[str, t.Any], path: str, damage: Exception) -> dict[str, t.Any]:
+    why = f"{path} is damaged ({damage}). Look at the machine again: list_hosts, or machine_info with refresh"
+    return {**found, "state": "unknown", "error": why}
+
+
+def tombstone_from_json(text: str | bytes, path: str) -> dict[str, t.Any]:
+    try:
+        data = _schema.parse(text)
+        _schema.tombstone(data, "")
+        return t.cast(dict[str, t.Any], data)
+    except (ValueError, TypeError) as error:
+        raise MachineError(
+            f"The tombstone {path} is damaged ({error})",
+            code="damaged_tombstone",
+            remedy="Restore it from a backup, or delete it: what is left of that machine is then listed as unrecorded",
+        ) from error
 
 
 def state(record: Record, observed: dict[str, t.Any]) -> str:

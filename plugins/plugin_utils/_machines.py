@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
-from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
+from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, _base
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._keys import PLACE
 
@@ -25,7 +25,7 @@ except ImportError:
 
 UNKNOWN = "unknown"
 AT_ONCE = 16  # what is read of a shared store at the same time
-DAMAGE = ("damaged_record", "newer_record", "store")  # codes of errors that are about one record alone
+DAMAGE = (*_base.DAMAGE, "store")  # codes of errors that are about one record alone; "store": its object
 
 
 @dataclasses.dataclass

@@ -138,6 +138,6 @@ MUTANTS = [
         "late-look-taken-for-the-successors",
         "What was seen of a machine that is gone is shown as the new one's state and address.",
         f"{TESTS}::test_what_is_seen_late_of_a_removed_machine_is_not_its_successors",
-        (OBJECTS, 'if kept and data["of"] == kept.record.id else {}', "if kept else {}"),
+        (OBJECTS, 'if not kept or data["of"] != kept.record.id:', "if not kept:"),
     ),
 ]

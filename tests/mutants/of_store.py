@@ -10,6 +10,9 @@ from tests.mutants import mutant
 BASE = "plugins/module_utils/_store/_base.py"
 DURABLE = "plugins/module_utils/_durable.py"
 FILE = "plugins/module_utils/_store/_file.py"
+RECORD = "plugins/module_utils/_record.py"
+SCHEMA = "plugins/module_utils/_schema.py"
+DAMAGED = "unit/plugins/test_damage.py"
 SSH = "plugins/module_utils/_ssh.py"
 STORE = "unit/plugins/module_utils/test_store.py"
 WHOLE = f"{STORE}::test_a_file_is_whole_or_not_there"
@@ -106,6 +109,40 @@ MUTANTS = [
         "With a new id, no machine is known as ours any more.",
         f"{STORE}::test_a_vanished_store_json",
         (FILE, "            self._refuse_vanished()\n            meta", "            meta"),
+    ),
+    mutant(
+        "record-read-without-its-schema",
+        "A wrong type in one record is an error in the middle of a run over all machines.",
+        f"{DAMAGED}::test_what_is_read_can_be_used",
+        (RECORD, '            _schema.record(data, "")\n', ""),
+    ),
+    mutant(
+        "observation-read-without-its-schema",
+        "A wrong type in what was seen of one machine costs the whole inventory.",
+        f"{DAMAGED}::test_a_wrong_type_in_any_field_costs_no_other_machine",
+        (RECORD, "_schema.OBSERVED.get(name, _schema.anything)(value, name)", "_schema.anything(value, name)"),
+    ),
+    mutant(
+        "deep-json-not-refused",
+        "A record that is nested a hundred levels deep ends the inventory with a RecursionError.",
+        f"{DAMAGED}::test_a_text_that_is_no_document_costs_no_other_machine",
+        (
+            SCHEMA,
+            "    except RecursionError:\n        raise ValueError",
+            "    except KeyError:\n        raise ValueError",
+        ),
+    ),
+    mutant(
+        "damaged-tombstone-stops-prune",
+        "One file that a disk has damaged keeps all others from being pruned.",
+        f"{DAMAGED}::test_a_wrong_type_in_any_field_costs_no_other_machine",
+        ("plugins/action/prune.py", "store.tombstones(damaged)", "store.tombstones()"),
+    ),
+    mutant(
+        "damaged-record-stops-creation",
+        "No machine can be created as long as the record of another one is damaged.",
+        "unit/plugins/module_utils/test_prune.py::test_a_damaged_record_keeps_no_other_machine_from_being_made",
+        ("plugins/module_utils/_lifecycle/_task.py", "self.store.records({})", "self.store.records()"),
     ),
     mutant(
         "key-not-synced",

@@ -169,7 +169,7 @@ class Books:
         self.own = store.id if store.exists else ""
         self._where = (driver, place, account)
         self.entries: dict[tuple[str, str], Entry] = {}
-        tombstones = store.tombstones() if self.own else []
+        tombstones = store.tombstones({}) if self.own else []  # a damaged one is named by the action
         self.tombstones = [one for one in tombstones if self._where == (one["driver"], one["place"], one["account"])]
         for one in self.tombstones:
             self._add(Entry(one.get("store") or self.own, one["id"], one["name"], one["resources"]))
@@ -220,7 +220,7 @@ class Books:
 def strangers(store: Store, kind: type[Kind], listed: list[Seen]) -> list[dict[str, str]]:
     """Name and id of each machine that was made for this store and that the store does not know."""
     things = [thing for seen in listed if (thing := recognise(kind, seen)) and thing.store == store.id]
-    buried = {one["id"] for one in store.tombstones()} if things else set()
+    buried = {one["id"] for one in store.tombstones({})} if things else set()
     return [{"name": one.machine, "id": one.id} for one in things if one.id not in buried and not _knows(store, one)]
 
 

@@ -265,8 +265,9 @@ class Task:
         if not self.wish.check and not self._picking:
             self._picks.enter_context(self.store.lock(PICKS_LOCK, self.wish.lock_timeout))
             self._picking = True
-        records = [self.store.read(name) for name in self.store.names() if name != self.wish.name]
-        return {value for one in records if one for value in one.kept.get("picks", {}).values()}
+        # What a machine with a damaged record has picked, nobody can tell: it must not keep the others from being made.
+        records = self.store.records({})
+        return {pick for name, one in records.items() if name != self.wish.name for pick in one.kept["picks"].values()}
 
     def _stop_picking(self) -> None:
         self._picks.close()

@@ -26,7 +26,7 @@ import typing as t
 import uuid
 
 from .._errors import MachineError
-from .._record import Record, now
+from .._record import Record, now, tombstone_from_json
 from . import _ca
 
 SCHEMA = 1
@@ -35,7 +35,7 @@ CALL = 5.0  # seconds that a lock must be ours for a save, which is compare-and-
 FIRST_BOOT = "first-boot"  # folder of what only the first boot needs, in a machine's folder
 KNOWN_HOSTS = "known_hosts"
 PAIR = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}  # a DOCKER_CERT_PATH
-DAMAGE = ("damaged_record", "newer_record")  # codes of errors that tell of one record, and not of the store
+DAMAGE = ("damaged_record", "newer_record", "unreadable_record")  # codes of errors that tell of one record alone
 DERIVED = {KNOWN_HOSTS, *PAIR}  # files of a machine that are made from the record and the CA
 
 # In store.json while a store is being moved, and ever after at the place that it was moved from
@@ -153,7 +153,7 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def observed(self, name: str) -> dict[str, t.Any]:
-        """What was last seen of a machine; lost without harm, so damage is no error."""
+        """What was last seen of a machine. It can be seen again, so damage is no error: it is named in the answer."""
 
     @abc.abstractmethod
     def save_observed(self, name: str, observed: dict[str, t.Any]) -> None:
@@ -167,9 +167,21 @@ class Store(abc.ABC):
     def locked_names(self) -> list[str]:
         """All that is or was worked on."""
 
+    def tombstones(self, damage: dict[str, MachineError] | None = None) -> list[dict[str, t.Any]]:
+        """What removed machines were; an error if one can't be read, unless there is ``damage`` to note it in."""
+        found = []
+        for path, text in self._tombstone_texts():
+            try:
+                found.append(tombstone_from_json(text, path))
+            except MachineError as error:
+                if damage is None:
+                    raise
+                damage[path] = error
+        return found
+
     @abc.abstractmethod
-    def tombstones(self) -> list[dict[str, t.Any]]:
-        """What removed machines were."""
+    def _tombstone_texts(self) -> list[tuple[str, bytes]]:
+        """Where each tombstone is, and its text."""
 
     @abc.abstractmethod
     def bury(self, tombstone: dict[str, t.Any]) -> None:

@@ -25,7 +25,7 @@ import uuid
 
 from .._durable import make_folder, read_texts, sync, write_file
 from .._errors import MachineError
-from .._record import Record, now
+from .._record import Record, now, observed_from_json
 from ._base import DERIVED, FIRST_BOOT, Lock
 from ._file_ca import FileCA
 
@@ -134,7 +134,11 @@ class FileStore(FileCA):
             self._look(False)
             return None
         except OSError as error:
-            raise self._error(error) from error
+            raise MachineError(
+                f"The record {path} can't be read: {error.strerror}",
+                code="unreadable_record",
+                remedy="Check the file and its mode",
+            ) from error
         self._look(True)
         record = Record.from_json(text, path)
         if record.name != name:
@@ -149,11 +153,11 @@ class FileStore(FileCA):
             write_file(self._machine(record.name, "machine.json"), record.to_json())
 
     def observed(self, name: str) -> dict[str, t.Any]:
+        path = self._machine(name, "observed.json")
         try:
-            with open(self._machine(name, "observed.json"), "rb") as file:
-                data = json.loads(file.read())
-            return data if isinstance(data, dict) else {}
-        except (OSError, ValueError):
+            with open(path, "rb") as file:
+                return observed_from_json(file.read(), path)
+        except OSError:
             return {}
 
     def save_observed(self, name: str, observed: dict[str, t.Any]) -> None:
@@ -166,11 +170,15 @@ class FileStore(FileCA):
             return sorted({*locks, *self._folders()})
         return []
 
-    def tombstones(self) -> list[dict[str, t.Any]]:
+    def _tombstone_texts(self) -> list[tuple[str, bytes]]:
+        found = []
         with self.explained(), contextlib.suppress(FileNotFoundError):
-            paths = [self._path("tombstones", file) for file in sorted(os.listdir(self._path("tombstones")))]
-            return [_read_json(path) for path in paths if path.endswith(".json")]
-        return []
+            for file in sorted(os.listdir(self._path("tombstones"))):
+                path = self._path("tombstones", file)
+                with contextlib.suppress(FileNotFoundError):  # forgotten meanwhile
+                    if file.endswith(".json"):
+                        found.append((path, _read(path)))
+        return found
 
     def bury(self, tombstone: dict[str, t.Any]) -> None:
         with self.explained():
@@ -319,9 +327,6 @@ class FileStore(FileCA):
         )
 
 
-def _read_json(path: str) -> dict[str, t.Any]:
-    try:
-        with open(path, "rb") as file:
-            return t.cast(dict[str, t.Any], json.loads(file.read()))
-    except ValueError as error:
-        raise MachineError(f"{path} is damaged ({error})", code="damaged_store") from error
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

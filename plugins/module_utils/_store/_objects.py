@@ -27,9 +27,10 @@ import json
 import threading
 import typing as t
 
+from .. import _schema
 from .._clock import Clock
 from .._errors import MachineError
-from .._record import Record, known_hosts
+from .._record import Record, known_hosts, observed_from_json
 from ._base import FIRST_BOOT, KNOWN_HOSTS, Lock
 from ._lease import Boottime, Conflict, Lease, Objects, nonce, write
 from ._object_base import ObjectBase, to_json
@@ -89,7 +90,7 @@ class ObjectStore(ObjectBase):
             return None
         path = f"{self.objects.place}/{key}"
         try:
-            data = json.loads(found.data)
+            data = _schema.parse(found.data)
             if data["schema"] > SCHEMA:
                 raise MachineError(
                     f"{path} has schema {data['schema']}, and this release knows up to {SCHEMA}",
@@ -100,6 +101,8 @@ class ObjectStore(ObjectBase):
                 self._kept[name], self._places[name] = None, found.tag
                 return None
             record = Record.from_json(json.dumps(data["record"]), path)
+            _schema.optional(_schema.text)(data["keys"], "keys")
+            _schema.list_of(_schema.text)(data["files"], "files")
             kept = Kept(found.tag, record, data["keys"], data["files"])
         except (ValueError, KeyError, TypeError) as error:
             raise MachineError(
@@ -226,13 +229,20 @@ class ObjectStore(ObjectBase):
             self.objects.delete(key)
 
     def observed(self, name: str) -> dict[str, t.Any]:
-        found = self.objects.get(f"observed/{name}.json")
-        try:
-            data = json.loads(found.data) if found else {}
-            kept = self._known(name)
-            return dict(data["observed"]) if kept and data["of"] == kept.record.id else {}
-        except (ValueError, KeyError, TypeError):
+        key = f"observed/{name}.json"
+        found = self.objects.get(key)
+        if not found:
             return {}
+        path = f"{self.objects.place}/{key}"
+        try:
+            data = _schema.parse(found.data)
+            kept = self._known(name)
+            if not kept or data["of"] != kept.record.id:
+                return {}
+            text = json.dumps(data["observed"])
+        except (ValueError, KeyError, TypeError):
+            text = ""
+        return observed_from_json(text, path)
 
     def save_observed(self, name: str, observed: dict[str, t.Any]) -> None:
         kept = self._known(name)
@@ -251,9 +261,9 @@ class ObjectStore(ObjectBase):
         names = [key[len("leases/") : -len(".json")] for key in self.objects.list("leases/")]
         return sorted({name for name in names if not name.startswith(".")} | set(self._recorded()))
 
-    def tombstones(self) -> list[dict[str, t.Any]]:
-        found = [self.objects.get(key) for key in self.objects.list("tombstones/")]
-        return [json.loads(one.data) for one in found if one]
+    def _tombstone_texts(self) -> list[tuple[str, bytes]]:
+        found = [(key, self.objects.get(key)) for key in self.objects.list("tombstones/")]
+        return [(f"{self.objects.place}/{key}", one.data) for key, one in found if one]
 
     def bury(self, tombstone: dict[str, t.Any]) -> None:
         key = f"tombstones/{tombstone['id']}.json"

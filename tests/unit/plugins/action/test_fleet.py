@@ -138,7 +138,10 @@ def test_a_record_that_can_not_be_read_costs_no_other_machine(store: t.Any, text
     assert planned(store, fleet=WEB, refresh=False)[0]["surplus"] == []
     with pytest.raises(MachineError, match="shop-web-7/machine.json"):
         planned(store, state="absent", fleet=WEB)
-    store.save_observed("old", {"engine": {"swarm": {"cluster": "c", "role": "manager"}}})
+    member = {"engine": {"swarm": {"cluster": "c", "role": "manager"}}}
+    store.save_observed("old", member)
+    assert planned(store, state="absent", names="shop-web-0")[0]["existing"] == ["shop-web-0"], "of no swarm"
+    store.save_observed("shop-web-0", member)
     with pytest.raises(MachineError, match="old/machine.json"):
         planned(store, state="absent", names="shop-web-0")
 

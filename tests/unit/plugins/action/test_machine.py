@@ -72,7 +72,7 @@ def test_a_secret_is_compared_only_where_it_is_known_as_one(answer, store):
         {"host_key": "ssh-ed25519 BBBB"},
         {"record": {"status": "creating"}},
         {"record": {"driver": "acme.cloud.thing"}},
-        {"record": {"kept": {"untagged": True}}},
+        {"record": {"kept": {"looks": {}, "picks": {}, "choices": {}, "untagged": True}}},
         {"record": {"ssh": {"user": "admin", "host_keys": ["ssh-ed25519 AAAA"]}}},
         {"observed": {"state": "stopped"}},
         {"observed": {"refreshed": 0}},

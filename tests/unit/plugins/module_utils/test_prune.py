@@ -564,3 +564,13 @@ def test_a_tombstone_stays_while_something_bears_its_id(orphanage: Orphanage, ki
     orphanage.provider.vanish(again.id)
     orphanage.prune()
     assert orphanage.tombstones() == []
+
+
+def test_a_damaged_record_keeps_no_other_machine_from_being_made(orphanage: Orphanage) -> None:
+    for name in ("web1", "web2"):
+        orphanage.present(name)
+        orphanage.edit(name, kept={"looks": {}, "picks": {"port": f"of {name}"}, "choices": {}})
+    orphanage.edit("web2", driver=None)
+    task = orphanage.lifecycle("web3")
+    with task.store.lock("web3") as task._lock, task._picks:
+        assert task._taken() == {"of web1"}

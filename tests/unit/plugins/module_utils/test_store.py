@@ -169,7 +169,8 @@ def test_what_was_observed_is_lost_without_harm(store: FileStore) -> None:
     store.save_observed("web1", {"state": "running"})
     assert store.observed("web1") == {"state": "running"}
     pathlib.Path(store.folder("web1"), "observed.json").write_text("{damaged")
-    assert store.observed("web1") == {}
+    damaged = store.observed("web1")
+    assert damaged["state"] == "unknown" and "observed.json is damaged" in damaged["error"]
     store.save_observed("gone", {"state": "running"})
     assert not os.path.exists(store.folder("gone")), "a machine that was removed meanwhile"
 

@@ -127,7 +127,8 @@ def test_a_held_lock_names_its_holder(new: New, store: Store) -> None:
 
 
 def test_removal_leaves_a_tombstone_and_nothing_else(new: New, store: Store) -> None:
-    record = save(store, kept={"gone": [{"kind": "Box", "id": "b-1", "token": "t"}]})
+    gone = {"kind": "Box", "key": "Box", "id": "b-1", "name": "web1-1", "token": "t", "generation": 1, "attempt": 1}
+    record = save(store, kept={"looks": {}, "picks": {}, "choices": {}, "gone": [gone]})
     store.save_observed("web1", {"state": "running"})
     with store.lock("web1") as lock:
         store.remove(record, lock)
