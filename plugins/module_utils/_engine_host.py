@@ -10,6 +10,7 @@ Runs on Python 3.8.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -100,7 +101,7 @@ def write(path: str, content: str, mode: int, folder_mode: int = 0o755) -> bool:
 def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        os.makedirs(folder, mode=folder_mode, exist_ok=True)
+        _make_folder(folder)
         os.chmod(folder, folder_mode)
     handle, partial = tempfile.mkstemp(prefix=".dockyard-", dir=folder)
     try:
@@ -118,6 +119,7 @@ def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
+    _sync(folder)
 
 
 def remove(path: str) -> bool:
@@ -125,7 +127,31 @@ def remove(path: str) -> bool:
         os.unlink(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
+    _sync(os.path.dirname(path))
     return True
+
+
+def _make_folder(path: str) -> None:
+    """With those above it, each of them on the disk."""
+    if os.path.isdir(path):
+        return
+    _make_folder(os.path.dirname(path))
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path)
+    _sync(os.path.dirname(path))
+
+
+def _sync(folder: str) -> None:
+    """The names in a folder are on the disk before the next step: after a power cut no later step counts without this."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems, such as those of shared folders, can't.
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def public_key(path: str) -> str | None:

@@ -18,7 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_co
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_openrc import Put
+from ansible_collections.dockyard.machine.plugins.module_utils._engine_openrc import Close, Put
 
 # While these are there, a start of the units does nothing: so the Engine starts once, when all is in place,
 # and not in the middle of the package's installation. They are in /run, so a reboot ends it in any case.
@@ -76,14 +76,24 @@ class Systemd:
             units = ("--global", "docker.service")
         host.run("systemctl", "enable", "--quiet", *units, limit=limit)
 
-    def place(self, put: Put, plan: t.Mapping[str, t.Any], state: t.Mapping[str, str]) -> bool:
-        """Our settings of the service. True if that changed anything."""
+    def place(self, put: Put, plan: t.Mapping[str, t.Any], state: t.Mapping[str, str], close: Close) -> bool:
+        """Our settings of the service. True if that changed anything.
+
+        The port never exists without TLS: TLS is written before the port, and removed after it. Before TLS is removed,
+        the Engine is stopped as well, since systemd holds the open socket until then.
+        """
         unit = plan["service"]
         command = own_command(state)
         if command is None:
             raise HostError("There is no docker.service on this host")
-        changed = put(cfg.SERVICE_DROP_IN, cfg.service_drop_in(command, unit["tls"], unit["environment"]))
-        return put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
+        drop_in = cfg.service_drop_in(command, unit["tls"], unit["environment"])
+        if unit["tls"]:
+            changed = put(cfg.SERVICE_DROP_IN, drop_in)
+            return put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
+        closed = put(cfg.SOCKET_DROP_IN, plan["socket"])
+        if closed:
+            close()
+        return put(cfg.SERVICE_DROP_IN, drop_in) or closed
 
     def mark(self) -> float:
         """Where the log ends now."""

@@ -21,6 +21,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ho
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 
 Put = t.Callable[..., bool]  # of Files: puts a file in place, and knows how it was
+Close = t.Callable[[], None]  # stops the Engine, once the files have no port of ours any more
 
 SERVICE = "docker"
 SCRIPT = "/etc/init.d/docker"
@@ -206,7 +207,10 @@ class OpenRC:
     def enable(self, dummy_units: t.Sequence[str], limit: float) -> None:
         host.run("rc-update", "add", SERVICE, RUNLEVEL, limit=limit)
 
-    def place(self, put: Put, plan: t.Mapping[str, t.Any], dummy_state: t.Mapping[str, str]) -> bool:
+    def place(
+        self, put: Put, plan: t.Mapping[str, t.Any], dummy_state: t.Mapping[str, str], dummy_close: Close
+    ) -> bool:
+        """The port and its TLS are in one file, so that neither exists without the other."""
         if not os.path.exists(SCRIPT):
             raise HostError(f"There is no {SCRIPT} on this host, though what it comes with is installed")
         old = host.read(SETTINGS)

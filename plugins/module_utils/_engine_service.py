@@ -9,6 +9,7 @@ Runs on the host, on Python 3.8.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import time
@@ -119,6 +120,10 @@ def stop_with_containers(limit: float) -> None:
 def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restore: bool, limit: float) -> str:
     """Undo, and let the Engine run as before; what came of it as a sentence."""
     it = manager.here()
+    if acted in ("start", "cycle"):
+        # With its socket: an Engine that starts with the former files must not take over a port that they do not have.
+        with contextlib.suppress(HostError):
+            it.stop(limit, check=False)
     files.undo()
     if keep_live_restore:
         # The containers outlived the old Engine by it: a start without it would end them.
@@ -140,7 +145,6 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
         elif acted in ("reload", "restart"):
             it.restart(limit)
         else:
-            it.stop(limit, check=False)
             it.start(limit)
     except HostError as error:
         outcome = (

@@ -257,9 +257,27 @@ class Apply:
     def place_units(self, unit: dict[str, t.Any]) -> None:
         changed = files.open_and_close(self.plan.get("firewall"), self.limit)
         it = manager.here()
-        placed = self.place_rootless(unit) if host.OWNER else it.place(self.files.put, self.plan, self.unit)
+        placed = (
+            self.place_rootless(unit) if host.OWNER else it.place(self.files.put, self.plan, self.unit, self.close_port)
+        )
         if packages.lift_hold() or placed or changed:
             it.reread(self.limit)
+
+    def close_port(self) -> None:
+        """Stop the Engine with its socket: whoever restarts it before its turn would serve the port without TLS."""
+        it = manager.here()
+        it.reread(self.limit)
+        if self.was_active:
+            self.keep_containers()
+        self.acted = "cycle"
+        it.stop(self.limit)
+
+    def keep_containers(self) -> None:
+        """Have the running Engine take over live-restore, which a restart of it needs; once."""
+        if self.plan.get("live_restore_first") and not self.acted:
+            # Until the Engine has taken that over, what puts things back must not restart it either.
+            self.acted = "reload"
+            service.reload_engine(True, self.limit)
 
     def place_rootless(self, unit: dict[str, t.Any]) -> bool:
         if not rootless.script():
@@ -289,10 +307,7 @@ class Apply:
             self.move.check(self.limit)
 
     def start(self, action: str, unit: dict[str, str]) -> None:
-        if self.plan.get("live_restore_first"):
-            # Until the Engine has taken that over, what puts things back must not restart it either.
-            self.acted = "reload"
-            service.reload_engine(True, self.limit)
+        self.keep_containers()
         self.acted = action
         # Where a package has restarted the Engine, and there is nothing else that it has to take over, that was it.
         if action != "restart" or self.files.changed or not self.source.renewed(self.unit):

@@ -15,9 +15,60 @@ ACTION = "plugins/action/engine_plan.py"
 AUTHORITY = "plugins/plugin_utils/_authority/__init__.py"
 FIREWALLS = "plugins/module_utils/_engine_look/_firewalls.py"
 NETWORK = "plugins/module_utils/_engine_look/_network.py"
+MANAGER = "plugins/module_utils/_engine_manager.py"
+PORT = "unit/plugins/modules/test_engine_port.py::"
+CUT_OFF = PORT + "test_wherever_a_change_of_access_is_cut_off_the_port_asks_for_a_certificate"
 TESTS = "unit/plugins/plugin_utils/test_engine_access.py::"
 
 MUTANTS = [
+    mutant(
+        "tls-goes-before-the-port",
+        "A run to access by SSH that is cut off leaves a host that answers everybody after its next boot.",
+        CUT_OFF,
+        (
+            MANAGER,
+            'closed = put(cfg.SOCKET_DROP_IN, plan["socket"])',
+            'closed = put(cfg.SERVICE_DROP_IN, drop_in) | put(cfg.SOCKET_DROP_IN, plan["socket"])',
+        ),
+    ),
+    mutant(
+        "port-comes-before-tls",
+        "The same on the way to TLS.",
+        CUT_OFF,
+        (
+            MANAGER,
+            'if unit["tls"]:\n            changed = put(cfg.SERVICE_DROP_IN, drop_in)',
+            'if unit["tls"]:\n            changed = put(cfg.SOCKET_DROP_IN, plan["socket"]) | put(cfg.SERVICE_DROP_IN, drop_in)',
+        ),
+    ),
+    mutant(
+        "open-socket-outlives-tls",
+        "An Engine that someone restarts in between answers everybody by the socket that systemd holds.",
+        CUT_OFF,
+        (MANAGER, "if closed:\n            close()", "if closed and not close:\n            close()"),
+    ),
+    mutant(
+        "files-put-back-under-an-open-socket",
+        "The same on the way back from TLS that did not work.",
+        CUT_OFF,
+        ("plugins/module_utils/_engine_service.py", 'if acted in ("start", "cycle"):', 'if acted in ("nothing",):'),
+    ),
+    mutant(
+        "names-not-on-the-disk",
+        "After a power cut the port's file can be there without the one of TLS, which was written before.",
+        CUT_OFF,
+        ("plugins/module_utils/_engine_host.py", "        raise\n    _sync(folder)", "        raise"),
+    ),
+    mutant(
+        "containers-end-with-their-port",
+        "The Engine is stopped to close its port before it knows that its containers are to outlive that.",
+        PORT + "test_containers_outlive_the_engine_that_is_stopped_to_close_its_port",
+        (
+            "plugins/modules/engine_apply.py",
+            '            self.keep_containers()\n        self.acted = "cycle"',
+            '            pass\n        self.acted = "cycle"',
+        ),
+    ),
     mutant(
         "everyone-is-let-in",
         "The default keeps nobody out.",

@@ -264,17 +264,19 @@ def test_settings_of_others_stay_and_so_does_their_mode(places):
     path.write_text("A=1\n")
     path.chmod(0o600)
     files, it = Files(), openrc.OpenRC()
-    assert it.place(files.put, {"options": openrc.block(2376)}, {}) and path.read_text().startswith("A=1\n# BEGIN")
+    assert it.place(files.put, {"options": openrc.block(2376)}, {}, list) and path.read_text().startswith(
+        "A=1\n# BEGIN"
+    )
     assert path.stat().st_mode & 0o777 == 0o600
-    assert not it.place(Files().put, {"options": openrc.block(2376)}, {})
+    assert not it.place(Files().put, {"options": openrc.block(2376)}, {}, list)
     files.undo()
     assert path.read_text() == "A=1\n"
     path.unlink()
-    it.place((files := Files()).put, {"options": openrc.block(2376)}, {})
-    it.place(files.put, {"options": None}, {})
+    it.place((files := Files()).put, {"options": openrc.block(2376)}, {}, list)
+    it.place(files.put, {"options": None}, {}, list)
     (places / "script").unlink()
     with pytest.raises(host.HostError, match="There is no"):
-        it.place(files.put, {"options": None}, {})
+        it.place(files.put, {"options": None}, {}, list)
 
 
 def test_a_look_tells_it_as_of_units(service_is, places, monkeypatch):
