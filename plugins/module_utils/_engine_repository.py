@@ -54,11 +54,11 @@ def set_up(step: t.Mapping[str, t.Any], family: Family, files: Files, limit: flo
 
 
 def _key(step: t.Mapping[str, t.Any]) -> str:
-    """The key, downloaded if need be. What has another fingerprint is not put anywhere."""
+    """The pinned key alone, from what is downloaded if need be. What has another fingerprint is not put anywhere."""
     key: str = step["key"]
     try:
         text = _download.fetch(key) if key.startswith("http") else key
-        _openpgp.check(text, step["pinned"])
+        return _openpgp.only(text, step["pinned"])
     except _download.DownloadError as error:
         raise HostError(
             f"The repository's key is missing: {error}. A host without a way out gets it over the controller with "
@@ -67,7 +67,6 @@ def _key(step: t.Mapping[str, t.Any]) -> str:
     except _openpgp.PgpError as error:
         where = key if key.startswith("http") else "docker_engine_repository.key"
         raise HostError(f"{where} is not the key that is pinned: {error}. Nothing was installed") from None
-    return text
 
 
 def _read(step: t.Mapping[str, t.Any], family: Family, places: Repository, limit: float) -> str:

@@ -43,8 +43,7 @@ def fetch(plan: Plan, here: bool, check_mode: bool) -> None:
         step = (plan.install.get("packages") or {}).get("repository")
         if step and here and is_url(step["key"]) and not check_mode:
             text = _download.fetch(step["key"])
-            _openpgp.check(text, step["pinned"])
-            step["key"] = text
+            step["key"] = _openpgp.only(text, step["pinned"])
         step = plan.install.get("archive")
         if step and not step["url"]:
             _download.check(step["source"], step["checksum"], step["source"])

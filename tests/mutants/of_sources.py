@@ -20,10 +20,33 @@ SOURCE = "plugins/module_utils/_engine_source.py"
 VISIT = "plugins/plugin_utils/_engine_visit.py"
 VERSIONS = "plugins/module_utils/_engine_versions.py"
 ARCHIVE_TESTS = "unit/plugins/module_utils/test_engine_archive.py"
+OPENPGP_TESTS = "unit/plugins/module_utils/test_openpgp.py"
 HOST_TESTS = "unit/plugins/module_utils/test_engine_sources.py"
 PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_sources.py"
 
 MUTANTS = [
+    mutant(
+        "key-file-written-as-it-came",
+        "apt trusts the key of whoever has put another armour before the pinned one.",
+        OPENPGP_TESTS + "::test_nothing_of_a_file_is_written_but_the_pinned_key",
+        (OPENPGP, 'return _armoured(b"".join(keys.values()))', "return text"),
+    ),
+    mutant(
+        "unsigned-subkeys-are-written",
+        "Old versions of rpm trust a subkey of anybody's that stands beside the pinned key.",
+        OPENPGP_TESTS + "::test_a_subkey_that_the_primary_key_has_not_signed_is_not_written",
+        (OPENPGP, "if rsa else about[0] in (None, _USER_ID):", "if False else True:"),
+    ),
+    mutant(
+        "key-file-of-an-earlier-release-stays",
+        "What was installed as it came has the right fingerprint, and more that is trusted.",
+        f"{HOST_TESTS}::test_a_key_file_with_more_in_it_is_not_taken_for_the_pinned_key",
+        (
+            "plugins/module_utils/_engine_look/_packages.py",
+            "if key and key != _openpgp.only(key, fingerprints):",
+            "if not key:",
+        ),
+    ),
     mutant(
         "back-to-a-version-that-is-gone",
         "Another source's Engine does not start, and the mirror has a newer version of the former one: the host has none.",
@@ -96,7 +119,7 @@ MUTANTS = [
         "key-in-place-before-it-is-looked-at",
         "Any key is trusted, whatever is pinned.",
         f"{HOST_TESTS}::test_a_key_that_is_not_pinned_is_put_nowhere",
-        (REPOSITORY, '        _openpgp.check(text, step["pinned"])\n', ""),
+        (REPOSITORY, 'return _openpgp.only(text, step["pinned"])', "return text"),
     ),
     mutant(
         "bad-signature-is-a-warning",

@@ -123,6 +123,8 @@ def about_repository(family: Family) -> dict[str, t.Any] | None:
     key = host.read(places.key_path)
     try:
         fingerprints = _openpgp.fingerprints(key) if key else []
+        if key and key != _openpgp.only(key, fingerprints):
+            fingerprints = []  # There is more in it, of which a package manager may trust something.
     except _openpgp.PgpError:
         fingerprints = []
     others = {}

@@ -46,7 +46,7 @@ def check(wanted: Wanted) -> None:
     try:
         pinned = [_openpgp.normal(fingerprint) for fingerprint in given.get("fingerprints") or []]
         if given.get("key") and not is_url(given["key"]) and pinned:
-            _openpgp.check(given["key"], pinned)
+            _openpgp.only(given["key"], pinned)
     except _openpgp.PgpError as error:
         raise PlanError(f"{OPTION}: {error}") from None
 
@@ -75,9 +75,8 @@ def plan_repository(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> dict[
     if is_url(key):
         right = bool(seen["fingerprints"]) and set(seen["fingerprints"]) <= set(pinned)
     else:
-        right = seen["key"] == hashlib.sha256(key.encode()).hexdigest()
         try:
-            _openpgp.check(key, pinned)
+            right = seen["key"] == hashlib.sha256(_openpgp.only(key, pinned).encode()).hexdigest()
         except _openpgp.PgpError as error:
             raise PlanError(f"{OPTION}.key: {error}") from None
     if not right:

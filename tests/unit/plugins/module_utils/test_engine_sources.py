@@ -154,6 +154,19 @@ def test_a_key_that_is_not_pinned_is_put_nowhere(apt, told, monkeypatch):
     assert not os.path.exists(apt.repository.key_path) and not told[0]
 
 
+def test_a_key_file_with_more_in_it_is_not_taken_for_the_pinned_key(apt):
+    """As an earlier release of the role has put one there, just as it came."""
+    path = apt.repository.key_path
+    for text, seen in (
+        (ED25519, [PINNED]),
+        (RSA.replace("PUBLIC KEY BLOCK", "ARMORED FILE") + ED25519, []),
+        (ED25519 + "more", []),
+        ("nothing", []),
+    ):
+        host.write(path, text, 0o644)
+        assert look.about_repository(apt)["fingerprints"] == seen
+
+
 REFUSALS = (
     (0, "", "W: GPG error: http://x bookworm InRelease: NO_PUBKEY 1234"),  # apt goes on with the lists of old
     (100, "", "E: The repository 'http://x bookworm InRelease' is not signed."),

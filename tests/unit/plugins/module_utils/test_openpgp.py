@@ -61,10 +61,40 @@ def test_a_fingerprint_is_written_in_many_ways():
 
 
 def test_one_key_too_many_is_refused():
-    _openpgp.check(ED25519, [PINNED])
-    _openpgp.check(ED25519 + RSA, [PINNED, OTHER])
+    _openpgp.only(ED25519, [PINNED])
+    assert _openpgp.fingerprints(_openpgp.only(ED25519 + RSA, [PINNED, OTHER])) == [PINNED, OTHER]
     with pytest.raises(_openpgp.PgpError, match=_openpgp.spaced(OTHER)):
-        _openpgp.check(ED25519 + RSA, [PINNED])
+        _openpgp.only(ED25519 + RSA, [PINNED])
+
+
+def test_what_is_written_is_as_gpg_writes_it():
+    """Its checksum, too, which old versions of rpm look at."""
+    for text, pinned in ((ED25519, PINNED), (RSA, OTHER)):
+        assert _openpgp.only(text, [pinned]) == text
+
+
+def test_nothing_of_a_file_is_written_but_the_pinned_key():
+    """apt takes the first armour of any kind."""
+    other = RSA.replace("PUBLIC KEY BLOCK", "ARMORED FILE")
+    assert _openpgp.only(f"words\n{other}{ED25519}{ED25519}{other}", [PINNED]) == ED25519
+
+
+@pytest.mark.parametrize(("text", "pinned"), [(ED25519, PINNED), (RSA, OTHER)])
+def test_a_subkey_that_the_primary_key_has_not_signed_is_not_written(text, pinned):
+    """Old versions of rpm trust any that stands beside it."""
+    packets = dict(_openpgp._all_packets(RSA))
+    own = _openpgp._all_packets(text)
+    subkey = [(14, packets[6]), (2, packets[2])]
+    for mixed in ([*own, *subkey], [*own[:1], *subkey, *own[1:]]):
+        file = _openpgp._armoured(b"".join(_openpgp._packet(*one) for one in mixed))
+        assert _openpgp.only(file, [pinned]) == text
+
+
+def test_a_user_id_that_an_rsa_key_has_not_signed_is_not_written():
+    own = _openpgp._all_packets(RSA)
+    forged = [(13, b"root"), *own[2:]]
+    file = _openpgp._armoured(b"".join(_openpgp._packet(*one) for one in [*own, *forged]))
+    assert _openpgp.only(file, [OTHER]) == RSA
 
 
 def armoured(data):
@@ -83,6 +113,8 @@ def armoured(data):
         (armoured(b"\xb4\x01x"), "no primary key"),
         (armoured(b"\x98\x01\x06"), "version 4"),
         (armoured(b"\x9b\x04"), "unknown length"),
+        (armoured(b"\xc6\xe8\x04"), "unknown length"),
+        (armoured(b"\x94\x01\x04"), "private key"),
     ],
 )
 def test_what_is_no_key_is_told(text, said):
