@@ -21,7 +21,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils import (
     _groups,
     _machines,
 )
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction
+from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, unseen_in
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
@@ -213,6 +213,7 @@ class ActionModule(AccountAction):
     ) -> None:
         """One module run a driver and place, so that unchanged machines need none of their own."""
         kept = set(plan.keep)
+        unseen: set[str] = set()
         runs = {
             (one["driver"], tuple(sorted(records[one["name"]].place.items())))
             for one in plan.wanted
@@ -228,6 +229,7 @@ class ActionModule(AccountAction):
                     code="refresh",
                     remedy="Mend that first: nothing was changed",
                 )
+            unseen.update(unseen_in(result))
             for one in result.get("unrecorded") or ():
                 if one["name"] in plan.create:
                     raise MachineError(
@@ -237,6 +239,9 @@ class ActionModule(AccountAction):
                         remedy="Adopt it (playbook dockyard.machine.adopt), or remove it (playbook dockyard.machine.prune "
                         f"with machine_ids={one['id']})",
                     )
+        for one in plan.wanted:
+            if one["name"] in unseen:
+                one.pop("max_age", None)  # what another run has seen lately says nothing of these credentials
 
     def _ready(self, store: Store, records: dict[str, Record], plan: _fleet.Plan) -> dict[str, dict[str, t.Any]]:
         """The variables of those machines of which the record alone tells that nothing is to be done.

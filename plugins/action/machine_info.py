@@ -19,7 +19,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._module import SH
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _fleet, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned
+from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned, unseen_in
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
@@ -92,10 +92,12 @@ class ActionModule(AccountAction):
         warnings = []
         for members in places.values():
             started = time.time()
-            why = self._ask(args, store, members, task_vars)
+            why, unknown = self._ask(args, store, members, task_vars)
             unseen = []
             for one in members:
                 one.observed = store.observed(one.name)
+                if one.name in unknown:  # of another account, say: then the store keeps what was seen before
+                    one.unseen(unknown[one.name])
                 with contextlib.suppress(MachineError):
                     one.record = store.read(one.name) or one.record
                 # A module that failed half-way has seen some of them.
@@ -115,15 +117,15 @@ class ActionModule(AccountAction):
 
     def _ask(
         self, args: dict[str, t.Any], store: Store, members: list[Machine], task_vars: dict[str, t.Any]
-    ) -> str | None:
-        """Run the driver's module over these machines; why it failed, if it did."""
+    ) -> tuple[str | None, dict[str, str]]:
+        """Run the driver's module over these machines; why it failed, if it did, and which it could not see and why."""
         record = t.cast(Record, members[0].record)
         try:
             driver = _drivers.resolve(record.driver)
             known = {**SHARED, **_drivers.load(driver).argument_spec}
             defaults = {**self.defaults(GROUPED), **self.defaults(driver)}
         except MachineError as error:
-            return error.text()
+            return error.text(), {}
         module_args = {name: value for name, value in defaults.items() if name in known}
         module_args.update((name, value) for name, value in record.place.items() if value is not None)
         module_args.update(state="gathered", scope="account", store=store.where)
@@ -133,13 +135,14 @@ class ActionModule(AccountAction):
         result = self.run_module(driver, module_args, task_vars)
         if len(members) > 1 and (result.get("error") or {}).get("code") in _machines.DAMAGE:
             # Another machine's record is in the way of asking for all at once.
-            reasons = [self._ask(args, store, [one], task_vars) for one in members]
-            return next((why for why in reasons if why), None)
+            answers = [self._ask(args, store, [one], task_vars) for one in members]
+            unknown = {name: error for _why, unseen in answers for name, error in unseen.items()}
+            return next((why for why, _unseen in answers if why), None), unknown
         if result.get("rc") == TIMED_OUT and result.get("failed"):
-            return f"{driver} has not answered within {args['timeout']:g} s."
+            return f"{driver} has not answered within {args['timeout']:g} s.", {}
         if result.get("failed"):
-            return f"{driver} can't be asked: {str(result.get('msg')).rstrip('.')}."
-        return None
+            return f"{driver} can't be asked: {str(result.get('msg')).rstrip('.')}.", {}
+        return None, unseen_in(result)
 
     def _low_level_execute_command(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         self._connection.exec_command = self._execute  # it would wait for ever

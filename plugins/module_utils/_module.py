@@ -120,17 +120,17 @@ def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> dict
     And each that it does not know, though it was made for this store: a backup was restored, or a record was lost.
     """
     place = {name: module.params.get(name) for name in driver.place if name in module.given}
-    accounts: dict[str, list[Lifecycle]] = {}
+    places: dict[str, list[Lifecycle]] = {}
     for name in store.names():
         try:
             record = store.read(name)
         except MachineError:
             continue  # a damaged record says nothing of its driver; whoever names that machine is told
         if record and record.driver == fqcn(driver) and place.items() <= record.place.items():
-            where = json.dumps([record.account, record.place], sort_keys=True)
-            accounts.setdefault(where, []).append(Lifecycle(driver, store, _wish(module, driver, name)))
+            where = json.dumps(record.place, sort_keys=True)
+            places.setdefault(where, []).append(Lifecycle(driver, store, _wish(module, driver, name)))
     others: list[Seen] = []
-    found = [pair for lifecycles in accounts.values() for pair in gather(lifecycles, others)]
+    found = [pair for lifecycles in places.values() for pair in gather(lifecycles, others)]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         asked = pool.map(lambda pair: pair[1] or pair[0].gathered(), found)
         machines = [one for one in asked if one]

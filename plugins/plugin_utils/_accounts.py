@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, ControllerAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import UNKNOWN
 
 
 class AccountAction(ControllerAction):
@@ -24,6 +25,12 @@ class AccountAction(ControllerAction):
         module_args.update((name, value) for name, value in said.items() if value is not None)
         module_args.update(state=state, scope="account")
         return self.run_module(driver, module_args, task_vars)
+
+
+def unseen_in(answer: Result) -> dict[str, str]:
+    """Which machines a driver's module could not see, and why: only its answer tells those of another account."""
+    machines = [*(answer.get("machines") or ()), *filter(None, [answer.get("machine")])]
+    return {one["name"]: str(one.get("error")) for one in machines if one["state"] == UNKNOWN}
 
 
 def place_of(driver: str, options: dict[str, t.Any]) -> dict[str, t.Any]:

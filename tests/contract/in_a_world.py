@@ -227,8 +227,10 @@ class InAWorld:
             for state in ("absent", "present"):
                 with pytest.raises(driver.MachineError) as caught:
                     world.run(state, options={**world.other_account, **world.adjust})
-                assert state == "present" or caught.value.code == "wrong_account"
+                assert caught.value.code == "wrong_account", state
                 assert not world.changes()
+            asked = world.run("gathered", options=world.other_account)
+            assert asked["state"] == driver.UNKNOWN and asked["error"], "another account's machine is not absent"
             assert len(world.alive()) == alive and world.store.names()
 
     # Gathered

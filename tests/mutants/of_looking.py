@@ -27,7 +27,7 @@ MUTANTS = [
     mutant(
         "not-found-believed-in-another-account",
         "With other credentials every machine seems to be gone, and is made again.",
-        f"{LIFECYCLE}::test_another_account_removes_and_concludes_nothing",
+        "unit/plugins/module_utils/test_accounts.py::test_not_found_is_believed_in_the_recorded_account_only",
         (LOOKING, "                return seen\n        self.check_account()\n", "                return seen\n"),
     ),
     mutant(

@@ -111,7 +111,8 @@ def test_an_instance_is_made_used_stopped_started_and_removed(ec2, extra, ansibl
     # Again: nothing changes, and all that is asked is how it is.
     before = len(ec2.log)
     assert ansible.playbook("create_hosts", extra).ok().changed == 0
-    assert set(ec2.calls(before)) <= {"DescribeInstances", "DescribeSecurityGroups"}
+    assert set(ec2.calls(before)) <= {"GetCallerIdentity", "DescribeInstances", "DescribeSecurityGroups"}
+    assert ec2.calls(before).count("GetCallerIdentity") == 1, "whose credentials these are, once a place"
     assert use("web")["State"]["Pid"] == container["State"]["Pid"]
 
     # Stopped and started: it comes back with its Engine and its container.

@@ -75,13 +75,17 @@ class Lifecycle(Change):
     def gathered(self, over_ssh: bool = True, seen: Seen | None = None) -> dict[str, t.Any] | None:
         """The machine as it is now, or was ``seen`` just now; None if only SSH could tell, and may not be asked.
 
-        Changes nothing but what was observed. What can't be asked is in state unknown.
+        Changes nothing but what was observed. What can't be asked is in state unknown, and so is another account's.
         """
         record = self._read()
         if record is None:
             return {"name": self.wish.name, "state": contract.ABSENT}
         try:
             self._begin(record)
+            self.resources.check_account()
+        except MachineError as error:
+            return self._unseen(record, error, keep=False)
+        try:
             resource = record.resource(record.machine)
             if resource:
                 self.resources.note(resource, seen)
@@ -92,22 +96,24 @@ class Lifecycle(Change):
             return self._unseen(record, error)
         return self._public(record)
 
-    def _unseen(self, record: Record, error: MachineError) -> dict[str, t.Any]:
-        self.observed.update(state=contract.UNKNOWN, error=error.message, refreshed=self.clock.time())
-        self._keep_observed(record)
+    def _unseen(self, record: Record, error: MachineError, keep: bool = True) -> dict[str, t.Any]:
+        """``keep``: only credentials that were proven to be of its account may replace what was observed before."""
+        self.observed.update(state=contract.UNKNOWN, error=error.message)
+        if keep:
+            self.observed.update(refreshed=self.clock.time())
+            self._keep_observed(record)
         return self._public(record)
 
-    def _listed(self, record: Record) -> list[Seen]:
-        """All our machines in this one's place and account; none if the driver can't list them."""
+    def _listed(self) -> list[Seen]:
+        """All our machines in this one's place and in the account of these credentials; none if the driver can't list them."""
         kind = next(kind for kind in self.driver_class.kinds if issubclass(kind, contract.Machine))
-        self._begin(record)
         return self.resources.listed(kind, {"store": self.store.id}) if kind.lists_account else []
 
 
 def gather(
     lifecycles: list[Lifecycle], others: list[Seen] | None = None
 ) -> list[tuple[Lifecycle, dict[str, t.Any] | None]]:
-    """Machines of one place and account as they are now: by one connection and, where the driver can, one list.
+    """Machines of one place as they are now: by one connection, one look whose account it is, one list if possible.
 
     What that list has beside them is put into ``others``.
     """
@@ -116,12 +122,19 @@ def gather(
         return []
     first, record = records[0]
     try:
-        listed = {seen.id: seen for seen in first._listed(record)}
+        first._begin(record)
+        account = first.resources.account()
     except MachineError as error:
-        return [(lifecycle, lifecycle._unseen(record, error)) for lifecycle, record in records]
-    found = []
-    for lifecycle, record in records:
-        lifecycle.connected = first.driver
+        return [(lifecycle, lifecycle._unseen(record, error, keep=False)) for lifecycle, record in records]
+    for lifecycle, _record in records:
+        lifecycle.connected, lifecycle.known_account = first.driver, account
+    ours = [(lifecycle, record) for lifecycle, record in records if record.account == account]
+    found = [(lifecycle, lifecycle.gathered()) for lifecycle, record in records if record.account != account]
+    try:
+        listed = {seen.id: seen for seen in first._listed()} if ours else {}
+    except MachineError as error:
+        return found + [(lifecycle, lifecycle._unseen(record, error)) for lifecycle, record in ours]
+    for lifecycle, record in ours:
         resource = record.resource(record.machine)
         seen = listed.pop(resource.id, None) if resource and resource.id else None
         found.append((lifecycle, lifecycle.gathered(over_ssh=False, seen=seen)))

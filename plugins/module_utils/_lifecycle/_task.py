@@ -79,6 +79,9 @@ class Task:
         self.folder = store.folder(wish.name)
         self.changed = False
         self.connected: Driver | None = None  # shared with other machines of the same place
+        self.known_account: str | None = (
+            None  # of these credentials, if that was asked for another machine of the place
+        )
         self.observed: dict[str, t.Any] = {}
         self._lock: Lock | None = None
         self._picks = contextlib.ExitStack()
@@ -106,9 +109,11 @@ class Task:
         )
 
     def _machine_seen(self, record: Record) -> Seen:
-        """The machine as it was seen since the last change."""
+        """The machine as it was seen since the last change. Not seen, it is absent in the recorded account only."""
         resource = record.resource(record.machine)
         seen = self.resources.last(resource) if resource else None
+        if seen is None:
+            self.resources.check_account()
         return seen or Seen(id="", state=contract.ABSENT)
 
     def _facts(self, seen: Seen) -> dict[str, t.Any]:
@@ -190,6 +195,7 @@ class Task:
             dead=self._dead,
             lacks=self._lacks,
             skew=SKEW if self.store.shared else 0.0,
+            account=self.known_account,
         )
 
     def _connect(self, record: Record) -> Driver:
@@ -237,6 +243,7 @@ class Task:
         )
 
     def _save(self, record: Record) -> None:
+        self.resources.check_account()  # whoever may not change the machine may not change its record
         self.store.save(record, self._lock)
 
     def _recipe(self, record: Record, options: dict[str, t.Any] | None = None) -> Recipe:

@@ -54,6 +54,7 @@ class Calls:
         dead: t.Callable[[Resource], None] = lambda resource: None,
         lacks: t.Callable[[Resource], MachineError | None] = lambda resource: None,
         skew: float = 0.0,
+        account: str | None = None,
     ) -> None:
         self.driver = driver
         self.record = record
@@ -71,6 +72,7 @@ class Calls:
         self.changed = False
         self.told = False  # whether the provider says itself that what was asked for is not there
         self._seen: dict[str, Seen] = {}  # since the last call that may have changed anything
+        self._account = account  # of these credentials, as far as it is known already
         self._account_checked = False
         self._complaint = ""  # the last error that did not end a wait
         self._kinds = {kind.__name__: kind(driver.client, record.place) for kind in driver.kinds}
@@ -134,7 +136,7 @@ class Calls:
         """Refuse to conclude or change anything in another account than the recorded one."""
         if self._account_checked:
             return
-        account = self.account()
+        account = self.account() if self._account is None else self._account
         if account != self.record.account:
             raise MachineError(
                 f"{self.record.name} belongs to account {self.record.account!r}, and these credentials are "

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 import types
 import typing as t
 
@@ -64,6 +65,17 @@ def test_the_refresh_has_the_defaults_of_the_driver_as_prune_and_adopt_have_them
     asked = {"state": "gathered", "scope": "account", "store": store.where, "timeout": 7, "token": "acme:x"}
     found = sorted(runs, key=lambda run: run[1].get("endpoint", ""))
     assert found == [(THING, asked), (THING, {**asked, "endpoint": "one"})], "and no default moves a record"
+
+
+def test_what_was_seen_lately_is_not_taken_from_who_may_not_see_it(store: t.Any) -> None:
+    """Another run may have seen it a moment ago, with credentials that this one lacks."""
+    for name in ("web1", "web2"):
+        record(store, name, NONE, options={"url": "tcp://192.0.2.1:2376"})
+        store.save_observed(name, {"state": "running", "refreshed": time.time()})
+    answer = {"machines": [{"name": "web1", "state": "running"}, {"name": "web2", "state": "unknown", "error": "no"}]}
+    plan, _runs = planned(store, answer=answer, names="web1,web2")
+    assert list(plan["ready"]) == ["web1"]
+    assert [one["name"] for one in plan["wanted"] if "max_age" in one] == ["web1"]
 
 
 def test_a_driver_that_cannot_be_asked_is_an_error(store: t.Any) -> None:

@@ -138,6 +138,25 @@ def test_one_run_a_driver_and_place(store, monkeypatch):
     assert warnings == [f"{NONE} can't be asked: no such region. Not seen: c."]
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_a_driver_could_not_see_is_unknown_though_the_store_keeps_what_was_seen(store, monkeypatch, damaged):
+    def run_module(driver, args, task_vars):
+        if damaged and args["scope"] == "account":
+            return {"failed": True, "msg": "another one's record", "error": {"code": "damaged_record"}}
+        seen = [{"name": "a", "state": "running"}, {"name": "b", "state": "unknown", "error": "account 'bob'"}]
+        seen = [one for one in seen if args.get("name") in (None, one["name"])]
+        return {"machine": seen[0] if seen else None} if args["scope"] == "machine" else {"machines": seen}
+
+    module = action(run_module=run_module, defaults=lambda name: {})
+    known = {"region": {}}
+    monkeypatch.setattr(machine_info._drivers, "load", lambda name: types.SimpleNamespace(argument_spec=known))
+    machines = _machines.read(store)
+    warnings = module._refresh({"timeout": 30}, store, machines, {})
+    assert [one.observed["state"] for one in machines] == ["running", "unknown", "running", "running"]
+    assert warnings == ["b can't be seen: account 'bob'"]
+    assert store.observed("b") == {"state": "running", "refreshed": 1.0}
+
+
 def test_what_a_record_is_to_note(store):
     args = {"name": "a", "engine": {"version": "1", "api_version": None, "changed": True}, "reached": True}
     before, after = machine_record.ActionModule._compare(store, args, store.read("a"))

@@ -21,6 +21,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Lifecycle, Wish, gather
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopt
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import Survey
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
@@ -946,6 +947,36 @@ def test_an_account_is_listed_by_pages(ec2: Ec2Double, world: World) -> None:
     assert len(kind.list(driver.It(name=""))) == 3
     volumes = amazonec2.Volume(ec2.client("ec2"), {"region": REGION})
     assert not volumes.list(it), "root volumes go with their machines"
+
+
+def test_the_machines_of_another_account_are_unknown(ec2: Ec2Double, world: World) -> None:
+    for name in ("web1", "web2"):
+        world.run(name=name)
+        world.run("gathered", name=name)
+    before = {name: world.store.observed(name) for name in ("web1", "web2")}
+    ec2.accounts["other"] = "210987654321"
+    given = {"region": REGION, "access_key": "other"}
+    spec = world.driver.argument_spec
+    options = {**{option: one.get("default") for option, one in spec.items()}, **given}
+    ask = {"options": options, "given": set(given), "secret": set(), "keep_options": True}
+
+    def seen() -> list[dict[str, t.Any]]:
+        lives = [Lifecycle(world.driver, world.store, Wish(name, world.name, **ask), world.clock) for name in before]
+        return [machine for _one, machine in gather(lives) if machine]
+
+    asked = len(ec2.log)
+    for machine in [*seen(), world.run("gathered", options={"access_key": "other"})]:
+        assert machine["state"] == "unknown" and machine["address"]
+        assert "123456789012" in machine["error"] and "210987654321" in machine["error"]
+    assert ec2.calls(asked) == ["GetCallerIdentity"] * 2, "once for both, and once for the one"
+    ec2.faults = [Fault("*", "InvalidClientTokenId", 403, times=-1)]
+    assert all(one["state"] == "unknown" and "InvalidClientTokenId" in one["error"] for one in seen())
+    assert {name: world.store.observed(name) for name in before} == before
+    ec2.faults = []
+    with pytest.raises(MachineError, match="210987654321"):
+        world.run(options={"access_key": "other"}, labels={"tier": "front"}, expires_in="8h")
+    record = world.store.read("web1")
+    assert record and not record.labels and not record.expires
 
 
 # Credentials
