@@ -69,7 +69,9 @@ class ActionModule(AccountAction):
             fleet = None  # it may come with the inventory: who names machines means these, and nobody is not everybody
         if not names and not fleet:
             raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
-        limit = _fleet.as_patterns(args["limit"])
+        # Of a removal, a blank limit is not all: it may come from a variable of a shell that is empty.
+        limit = _fleet.as_patterns(args["limit"], blank=args["state"] == "present")
+        _fleet.removable(args["remove_max"], 0)
         of_fleet = _fleet.names_of_fleet(fleet) if fleet else {}
         named = {*names, *itertools.chain(*of_fleet.values())}
         # Who removes a fleet means all of its machines, also those beyond the counts.

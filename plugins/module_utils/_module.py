@@ -9,6 +9,7 @@ import concurrent.futures
 import dataclasses
 import inspect
 import json
+import math
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -18,7 +19,7 @@ from ._lifecycle import POWER, Lifecycle, Wish, gather
 from ._lifecycle._adopt import Adopt
 from ._lifecycle._orphans import Survey, strangers
 from ._lifecycle._prune import Prune
-from ._record import as_labels, check_name, seconds_of
+from ._record import as_labels, check_name, check_ssh_args, seconds_of
 from ._store import open_store
 from .driver import Driver, Machine, Seen
 
@@ -50,7 +51,20 @@ SHARED: dict[str, dict[str, t.Any]] = {
     "lock_timeout": {"type": "float", "default": 60},
 }
 AT_ONCE = 16  # hosts that are asked over SSH at the same time
+LONGEST_WAIT = 2_000_000  # seconds: what poll() takes at most, in milliseconds, is a little more
 NEVER_KEPT = "user_data"  # may hold anything: of it, as of no_log options, only an HMAC is kept
+
+
+def check_numbers(spec: dict[str, dict[str, t.Any]], params: t.Mapping[str, t.Any], least: float = 0) -> None:
+    """Refuse numbers that no length of time can be: nan, infinite, negative, or longer than the system can wait."""
+    for name, about in spec.items():
+        value = params.get(name)
+        if about.get("type") not in ("float", "int") or value is None:
+            continue
+        if not math.isfinite(value) or value < least:
+            raise BadOption(name, value, "can't be used", f"Give a number from {least:g} on")
+        if name.endswith("timeout") and value > LONGEST_WAIT:
+            raise BadOption(name, value, "is longer than 23 days", "Give fewer seconds")
 
 
 def secret_options(driver: type[Driver]) -> set[str]:
@@ -79,6 +93,8 @@ def run(driver: type[Driver]) -> None:
         required_if=[("scope", "machine", ["name"])],
     )
     try:
+        check_numbers(SHARED, module.params)
+        check_numbers(driver.argument_spec, module.params, least=-math.inf)
         result = _result(module, driver)
         (module.fail_json if result.get("failed") else module.exit_json)(**result)
     except MachineError as error:
@@ -157,6 +173,7 @@ def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
     spec = driver.argument_spec
     if params["expires_in"] is not None:
         seconds_of("expires_in", params["expires_in"])
+    check_ssh_args("ssh_args", params["ssh_args"])
     keeps = params["state"] != "present" if params["keep_options"] is None else params["keep_options"]
     noted = {field.name for field in dataclasses.fields(Wish)} & set(SHARED) - {"name"}
     return Wish(

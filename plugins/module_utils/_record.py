@@ -24,12 +24,15 @@ DOCKER_PORT = 2376
 MADE, BEING_CREATED, BEING_REMOVED = "made", "creating", "removing"
 
 
-RESERVED = ("all", "ungrouped", "localhost")  # mean something else to Ansible
+RESERVED = {
+    **dict.fromkeys(("all", "ungrouped", "localhost"), "is a name that Ansible uses itself"),
+    "dockyard": "is the name of the inventory's group of all machines",
+}
 
 
 def check_name(name: str) -> None:
     if name in RESERVED:
-        raise BadOption("name", name, "is a name that Ansible uses itself", "Use another name")
+        raise BadOption("name", name, RESERVED[name], "Use another name")
     if not NAME.match(name):
         raise BadOption(
             "name",
@@ -72,6 +75,14 @@ def seconds_of(option: str, life: str) -> int | None:
     if seconds > LONGEST:
         raise BadOption(option, life, "is more than a hundred years", "Give less, or never")
     return seconds
+
+
+def check_ssh_args(option: str, args: str | None) -> None:
+    """Refuse arguments for ssh that can't be read, before a machine has them that nobody could log in to."""
+    try:
+        _schema.arguments(args or "", option)
+    except ValueError as error:
+        raise BadOption(option, args, str(error).partition(" ")[2], "Close each quotation mark") from error
 
 
 def as_labels(option: str, labels: dict[t.Any, t.Any] | None) -> dict[str, str] | None:

@@ -11,8 +11,10 @@ import typing as t
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._module import check_numbers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 Result = dict[str, t.Any]
@@ -30,6 +32,7 @@ class ControllerAction(ActionBase):
         task_vars = task_vars or {}
         try:
             self._refuse_other_targets()
+            self._refuse_hidden_result()
             result.update(self.perform(self.arguments(), task_vars))
         except MachineError as error:
             # What a host or a provider said may be in it, and must not be evaluated.
@@ -39,18 +42,28 @@ class ControllerAction(ActionBase):
     def arguments(self) -> dict[str, t.Any]:
         """The task's arguments, checked and converted."""
         everything = self._task.args
+        # As surveys have it that are left blank
+        given = {name: value for name, value in everything.items() if not self._is_blank(name, value)}
         if not everything.keys() <= self.spec.keys():
             # module_defaults of the action group are merged into our arguments; what isn't ours is for the drivers.
             group = self.defaults(GROUPED)
             foreign = {
                 name for name in everything.keys() & group.keys() - self.spec.keys() if everything[name] == group[name]
             }
-            self._task.args = {name: value for name, value in everything.items() if name not in foreign}
+            given = {name: value for name, value in given.items() if name not in foreign}
+        self._task.args = given
         try:
             _result, arguments = self.validate_argument_spec(argument_spec=self.spec)
         finally:
             self._task.args = everything
+        check_numbers(self.spec, arguments)
         return arguments
+
+    def _is_blank(self, name: str, value: t.Any) -> bool:
+        """Whether it is an empty text where only something else can be meant: the option is not given, then."""
+        about = self.spec.get(name, {"type": "raw"})
+        of_text = about.get("type", "str") in ("str", "path", "raw") and not about.get("choices")
+        return isinstance(value, str) and not value.strip() and (not of_text or bool(about.get("default")))
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         raise AnsibleActionFail("This action does nothing")
@@ -105,6 +118,12 @@ class ControllerAction(ActionBase):
                 )
             )
         return dict(_apply_action_arg_defaults(action, self._task, {}, self._templar))
+
+    def _refuse_hidden_result(self) -> None:
+        """An extra variable hides what a task registers: our playbooks would work on what it says instead."""
+        name = self._task.register
+        if isinstance(name, str) and name in load_extra_vars(self._loader):
+            raise BadOption(name, None, "is given as an extra variable, and this task sets it itself", "Leave it out")
 
     def _refuse_other_targets(self) -> None:
         target = self._task.delegate_to

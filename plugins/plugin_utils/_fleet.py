@@ -21,9 +21,11 @@ from ansible_collections.dockyard.machine.plugins.module_utils._record import (
     Record,
     as_labels,
     check_name,
+    check_ssh_args,
     seconds_of,
 )
 
+MOST = 10_000  # machines of a fleet: whoever gives more has mistyped the count
 FLEET_KEYS = ("id", "roles", "swarm")
 # What a role may say, beside its count: what the module machine takes.
 PASSED = ("driver", "options", "labels", "tls_san", "expires_in", "ssh_user", "ssh_key", "ssh_args", "host_key")
@@ -65,9 +67,12 @@ def as_names(value: t.Any, option: str = "machine_names") -> list[str]:
     return names
 
 
-def as_patterns(value: t.Any) -> list[str]:
-    """machine_limit: a list, or a string with commas. What is given and means nobody must not mean everybody."""
-    if value is None:
+def as_patterns(value: t.Any, blank: bool = True) -> list[str]:
+    """machine_limit: a list, or a string with commas. What is given and means nobody must not mean everybody.
+
+    ``blank``: whether an empty text, a survey's answer that was left blank, is not given.
+    """
+    if value is None or (blank and isinstance(value, str) and not value.strip()):
         return []
     given = value.split(",") if isinstance(value, str) else value
     patterns = [str(one).strip() for one in given] if isinstance(given, list) else []
@@ -137,6 +142,7 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
         one["labels"] = as_labels(f"{where}.labels", one.get("labels"))
         if one.get("expires_in") is not None:
             seconds_of(f"{where}.expires_in", one["expires_in"])
+        check_ssh_args(f"{where}.ssh_args", one.get("ssh_args"))
     merged = {str(role): {**one, "count": counts.get(role, one.get("count", 1))} for role, one in typed.items()}
     for role, count in counts.items():
         if role not in merged:
@@ -147,6 +153,9 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
         one["count"] = _count(f"count of role {role}", one["count"])
         if one["count"] and not one.get("driver"):
             raise BadOption(f"machine_fleet.roles.{role}.driver", None, "is needed", "Name the driver of this role")
+    total = sum(one["count"] for one in merged.values())
+    if total > MOST:
+        raise BadOption("machine_fleet", None, f"has {total} machines in all", f"Give at most {MOST}")
     return {"id": id, "roles": merged, "swarm": fleet.get("swarm")}
 
 
@@ -218,14 +227,19 @@ def make(
     return plan
 
 
+def removable(limit: str | None, of_fleet: int) -> int:
+    """How many machines machine_remove_max lets one run remove."""
+    if limit is None or not limit.strip():
+        return max(5, of_fleet // 5)
+    number = re.fullmatch(r"([0-9]{1,9})(%?)", limit.strip())
+    if not number:
+        raise BadOption("machine_remove_max", limit, "is no number and no percentage", "Give 10 or '50%'")
+    return of_fleet * int(number.group(1)) // 100 if number.group(2) else int(number.group(1))
+
+
 def check_surplus(surplus: list[str], of_fleet: int, limit: str | None) -> None:
     """The brake on removals: at most ``limit`` ("10" or "50%"; without it 5 or 20 %, whichever is more)."""
-    most = max(5, of_fleet // 5)
-    if limit not in (None, ""):
-        number = re.fullmatch(r"([0-9]+)(%?)", str(limit))
-        if not number:
-            raise BadOption("machine_remove_max", limit, "is no number and no percentage", "Give 10 or '50%'")
-        most = of_fleet * int(number.group(1)) // 100 if number.group(2) else int(number.group(1))
+    most = removable(limit, of_fleet)
     if len(surplus) > most:
         raise MachineError(
             f"{len(surplus)} of {of_fleet} machines are surplus, and at most {most} may be removed in one run",

@@ -149,6 +149,8 @@ class Filter:
         self.expression = expression
         try:
             self._compiled = jmespath.compile(expression)
+        except RecursionError:
+            raise BadOption("filter", f"{expression[:60]}...", "is nested too deeply", "Simplify it") from None
         except JMESPathError as error:
             raise BadOption(
                 "filter", expression, f"is no JMESPath expression ({_one_line(error)})", "Write it like: role == 'web'"
@@ -157,6 +159,8 @@ class Filter:
     def matches(self, public: dict[str, t.Any]) -> bool:
         try:
             result = self._compiled.search(public)
+        except RecursionError:
+            raise BadOption("filter", f"{self.expression[:60]}...", "is nested too deeply", "Simplify it") from None
         except JMESPathError as error:
             raise BadOption(
                 "filter", self.expression, f"fails for {public['name']} ({_one_line(error)})", "Mend the expression"

@@ -16,11 +16,7 @@ MUTANTS = [
         "limit-of-nobody-means-everybody",
         "An unset variable in machine_limit, and remove_hosts removes the whole fleet.",
         f"{PLANNED}::test_a_limit_that_means_nobody_is_refused",
-        (
-            FLEET,
-            "    if value is None:\n        return []\n    given",
-            "    if not value:\n        return []\n    given",
-        ),
+        (FLEET, "    if value is None or (blank and", "    if not value or (blank and"),
     ),
     mutant(
         "limit-misspelt-passes",

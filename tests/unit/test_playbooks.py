@@ -59,7 +59,7 @@ def test_the_first_play_is_the_guard_on_localhost(name: str) -> None:
 def test_a_group_that_there_is_not_is_no_pattern_of_a_play(name: str) -> None:
     """With ``host_pattern_mismatch = error`` it would end the run."""
     hosts = [play["hosts"] for play in read(name) if "hosts" in play]
-    assert [one for one in hosts if one != "localhost" and "machine_group in groups" not in one] == []
+    assert [one for one in hosts if one != "localhost" and "| select('in', groups) | list" not in one] == []
 
 
 @pytest.mark.parametrize("limit", ["web1", "localhost"])
@@ -132,8 +132,7 @@ def test_a_node_is_noted_also_where_something_failed_once_it_was_in(
 @pytest.mark.parametrize("name", ["create_hosts", "remove_hosts", "rotate_certs"])
 def test_plays_over_machines_are_over_those_of_one_plan_alone(name: str) -> None:
     """A playbook may import ours twice, and what is once in a group of a run stays in it."""
-    hosts = [(play["hosts"], play.get("vars", {}).get("machine_group", "")) for play in read(name)[1:]]
-    over_machines = [pattern + group for pattern, group in hosts if pattern != "localhost"]
+    over_machines = [play["hosts"] for play in read(name)[1:] if play["hosts"] != "localhost"]
     assert over_machines and all(".id | default('')" in said for said in over_machines)
 
 
@@ -207,3 +206,46 @@ def test_a_play_whose_hosts_wait_for_each_other_says_so(name: str) -> None:
     for play in read(name):
         if any(word in str(play) for word in LOCKSTEP):
             assert play["strategy"] == "linear", play["name"]
+
+
+# What a playbook sets by itself: registered by an action of ours, which refuses an extra variable of that name, or
+# refused by the guard, or a text that is only shown.
+REGISTERED = {str(task["register"]) for task in tasks_of_all() if "register" in task}
+SHOWN_ONLY = {"machine_limited_by", "machine_limit_refused", "machine_inventory_error"}
+
+
+def set_by_the_guard() -> set[str]:
+    (task,) = [one for one in tasks_in(read("guard")) if "machine_wish == ''" in str(one.get("ansible.builtin.assert"))]
+    assert set(task["vars"].values()) == {""}
+    conditions = task["ansible.builtin.assert"]["that"]
+    assert conditions == [f"{name} == ''" for name in task["vars"]]
+    return set(task["vars"])
+
+
+def test_a_variable_of_a_playbook_is_the_users_or_is_refused_from_them() -> None:
+    """-e machine_group=web once let remove_hosts work on hosts of the estate."""
+    texts = [path.read_text() for path in FOLDER.rglob("*.yml")]
+    code = "".join(re.sub(r"^\s*#.*", "", text, flags=re.M) for text in texts)
+    keys = set(re.findall(r"^\s+(machine_[a-z_]+):", code, flags=re.M))  # variables that tasks and plays set
+    ours = keys - {name for name in keys if f"- name: {name}" in code}
+    assert ours <= set_by_the_guard() | SHOWN_ONLY | PASSED_ON, ours
+
+
+PASSED_ON = {"machine_wanted", "machine_certificates_due"}  # by set_stats, to what comes next
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_only_what_no_user_sets_says_which_hosts_a_play_is_over(name: str) -> None:
+    for play in read(name):
+        said = re.sub(r"'[^']*'", "", play.get("hosts", "localhost"))
+        used = set(re.findall(r"\bmachine_[a-z_]+", said))
+        assert used <= REGISTERED, play
+
+
+@pytest.mark.parametrize("name", ["create_hosts", "remove_hosts", "rotate_certs"])
+def test_an_extra_variable_moves_no_play_to_other_hosts(name: str) -> None:
+    given = dict.fromkeys(("machine_group", "machine_wanted", "machine_unwanted", "machine_swarm"), "web")
+    for play in read(name)[1:]:
+        if play["hosts"] != "localhost":
+            known = {**given, "groups": {"web": ["prod1"]}, "hostvars": {"localhost": {}}, "ansible_check_mode": False}
+            assert Templar(DataLoader(), variables=known).template(play["hosts"]) == []

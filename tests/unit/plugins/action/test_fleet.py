@@ -98,7 +98,6 @@ def test_a_limit_is_read_as_it_is_meant(store: t.Any, limit: t.Any) -> None:
         ("shop-wbe-0", "'shop-wbe-0' means no machine"),
         ("shop-web-0,ghost,x-*", "'ghost, x-\\*' means no machine"),
         ("web:!shop-web-0", "means no machine"),
-        ("", "names no machine"),
         (" , ", "names no machine"),
         ([], "names no machine"),
         ({"shop-web-0": 1}, "names no machine"),
@@ -108,6 +107,28 @@ def test_a_limit_that_means_nobody_is_refused(store: t.Any, state: str, limit: t
     record(store, "shop-web-0", NONE, fleet="shop", role="web")
     with pytest.raises(BadOption, match=f"machine_limit: .*{said}"):
         planned(store, state=state, fleet=WEB, limit=limit)
+
+
+def test_a_limit_that_is_left_blank_is_none_but_for_a_removal(store: t.Any) -> None:
+    plan, _runs = planned(store, fleet=WEB, limit=" ")
+    assert plan["create"] == ["shop-web-0", "shop-web-1"]
+    with pytest.raises(BadOption, match="machine_limit: ' ' names no machine"):
+        planned(store, state="absent", fleet=WEB, limit=" ")
+
+
+def test_a_fleet_is_bounded(store: t.Any) -> None:
+    for more in (
+        {"counts": {"web": 10_000_000}},
+        {"fleet": {**WEB, "roles": {"web": {**WEB["roles"]["web"], "count": 10_001}}}},
+    ):
+        with pytest.raises(BadOption, match="at most 10000|in all"):
+            planned(store, **{"fleet": WEB, **more})
+
+
+@pytest.mark.parametrize("most", ["-1", "x", "5%%", "1e9", "\u0661"])
+def test_a_brake_that_can_not_be_read_is_refused_before_there_is_a_surplus(store: t.Any, most: str) -> None:
+    with pytest.raises(BadOption, match="machine_remove_max"):
+        planned(store, fleet=WEB, remove_max=most)
 
 
 def test_a_limit_may_mean_what_is_not_there_any_more_or_not_wanted(store: t.Any) -> None:

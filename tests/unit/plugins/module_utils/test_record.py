@@ -164,3 +164,16 @@ def test_lengths_of_time(life: str, seconds: int | None) -> None:
 def test_lengths_of_time_that_are_none(life: str) -> None:
     with pytest.raises(BadOption, match="expires_in"):
         _record.seconds_of("expires_in", life)
+
+
+@pytest.mark.parametrize("name", ["all", "ungrouped", "localhost", "dockyard"])
+def test_a_name_that_means_something_else_in_an_inventory_is_refused(name: str) -> None:
+    with pytest.raises(BadOption, match=f"name: '{name}' is "):
+        _record.check_name(name)
+
+
+def test_arguments_for_ssh_that_can_not_be_read_are_refused() -> None:
+    _record.check_ssh_args("ssh_args", None)
+    _record.check_ssh_args("ssh_args", "-o 'ProxyCommand=a b'")
+    with pytest.raises(BadOption, match=r"ssh_args: .* can't be split into words \(No closing quotation\)"):
+        _record.check_ssh_args("ssh_args", "-o 'x")

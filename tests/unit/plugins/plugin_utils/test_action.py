@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan, swarm_plan
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _action
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
 
@@ -41,7 +41,7 @@ def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, pl
     monkeypatch.setattr(ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
     monkeypatch.setattr(plugin, broken, fails_with(error))
     action = plugin.ActionModule.__new__(plugin.ActionModule)
-    action._task = types.SimpleNamespace(args={}, delegate_to=None, check_mode=False)
+    action._task = types.SimpleNamespace(args={}, delegate_to=None, check_mode=False, register=None)
     action._loader = action._templar = None
     given = {"hosts": {}, "answers": [], "looks": {}, "managers": [], "settings": {}, "rotate_tokens": []}
     given.update(may_end=False, has_unlock_key=False, unlock_key_tasks="", wanted={})
@@ -57,6 +57,12 @@ GROUP = [
     for name in yaml.safe_load(RUNTIME.read_text())["action_groups"]["machine"]
     if (RUNTIME.parents[1] / "plugins" / "action" / f"{name}.py").exists()
 ]
+
+
+def _action_spec(name):
+    return importlib.import_module(f"ansible_collections.dockyard.machine.plugins.action.{name}").ActionModule.spec
+
+
 REQUIRED = {
     "machine": {"name": "a"},
     "machine_record": {"name": "a"},
@@ -99,6 +105,63 @@ def test_labels_of_a_machine_are_texts():
 def test_a_mistake_in_the_task_is_one(name, group):
     with pytest.raises(AnsibleActionFail, match=r"Unsupported parameters.*regoin"):
         arguments(name, {**REQUIRED.get(name, {}), "regoin": None}, group)
+
+
+BLANK = {  # options of the playbooks' variables, as a survey has them that is left blank
+    "fleet": [
+        "counts",
+        "options",
+        "timeout",
+        "max_age",
+        "on_failure",
+        "recreate",
+        "allow_stop",
+        "remove_surplus",
+        "refresh",
+    ],
+    "machine_info": ["refresh", "timeout", "name"],
+    "prune": ["ids", "places", "timeout"],
+    "adopt": ["options", "counts", "timeout"],
+    "store_ca": ["server_ca_timeout", "client_ca_command", "certificate_life", "keep_ca_keys"],
+    "rotate_certs": ["rotate", "begin", "drop", "server_ca_timeout", "certificate_life"],
+    "client_certificate": ["life", "subject", "new_key", "client_ca_timeout"],
+    "move_store": ["gone", "lock_timeout"],
+}
+
+
+@pytest.mark.parametrize("name", BLANK)
+def test_what_is_left_blank_is_not_given(name):
+    required = {**REQUIRED.get(name, {}), **({"to": "/x"} if name == "move_store" else {})}
+    for text in ("", "  "):
+        said = dict.fromkeys(BLANK[name], text)
+        assert arguments(name, {**said, **required}, {}) == arguments(name, required, {})
+
+
+def test_a_blank_text_is_kept_where_it_has_a_meaning():
+    assert arguments("adopt", {"ssh_key": "", "names": ""}, {}).items() >= {"ssh_key": "", "names": ""}.items()
+    assert arguments("fleet", {"names": "", "limit": ""}, {}).items() >= {"names": "", "limit": ""}.items()
+
+
+@pytest.mark.parametrize("name", [name for name in GROUP if "timeout" in _action_spec(name)])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e300", float("nan"), 1e10])
+def test_a_time_that_nobody_can_wait_is_refused(name, value):
+    with pytest.raises(BadOption, match="^timeout: "):
+        arguments(name, {**REQUIRED.get(name, {}), "timeout": value}, {})
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"), [({"machine_plan": {"id": "x"}}, True), ({"other": 1}, False), ({}, False)]
+)
+def test_an_extra_variable_does_not_hide_what_a_task_registers(monkeypatch, given, refused):
+    monkeypatch.setattr(_action, "load_extra_vars", lambda loader: given)
+    action = _action.ControllerAction.__new__(_action.ControllerAction)
+    action._loader, action._task = None, types.SimpleNamespace(register="machine_plan")
+    if not refused:
+        action._refuse_hidden_result()
+        return
+    with pytest.raises(BadOption, match="machine_plan is given as an extra variable") as caught:
+        action._refuse_hidden_result()
+    assert "{" not in caught.value.text(), "its value may be a secret"
 
 
 def test_a_relative_path_means_the_same_to_a_module_as_to_its_action():

@@ -11,7 +11,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines, _unsafe
@@ -95,3 +95,9 @@ def test_unsafe_values_are_never_evaluated(evil):
     value = _unsafe.unsafe({"text": evil, "list": [{"deep": evil}], "number": 1, "none": None, "plain": "web1"})
     assert value == {"text": evil, "list": [{"deep": evil}], "number": 1, "none": None, "plain": "web1"}
     assert Templar(loader=DataLoader(), variables={}).template(value) == value
+
+
+@pytest.mark.parametrize("expression", ["[" * 3000, "(" * 3000 + "name" + ")" * 3000, "!" * 3000 + "name"])
+def test_a_filter_that_is_nested_too_deeply_is_refused(expression):
+    with pytest.raises(BadOption, match="filter: "):
+        _machines.Filter(expression).matches({"name": "a"})

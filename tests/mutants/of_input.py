@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in what is made of input: of variables, surveys and options."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+ACTION = "plugins/plugin_utils/_action.py"
+FLEET = "plugins/plugin_utils/_fleet.py"
+ACTIONS = "unit/plugins/plugin_utils/test_action.py"
+FLEETS = "unit/plugins/action/test_fleet.py"
+PLAYBOOKS = "unit/test_playbooks.py"
+
+MUTANTS = [
+    mutant(
+        "hosts-by-a-variable",
+        "An extra variable of that name lets remove_hosts work on hosts of the estate.",
+        f"{PLAYBOOKS}::test_only_what_no_user_sets_says_which_hosts_a_play_is_over",
+        (
+            "playbooks/remove_hosts.yml",
+            "{{ ['machine_unwanted_' ~ hostvars.localhost.machine_plan.id | default('')] | select('in', groups) | list }}",
+            "{{ [machine_group] | select('in', groups) | list }}",
+        ),
+    ),
+    mutant(
+        "wish-by-an-extra-variable",
+        "An extra variable machine_wish replaces what was planned for each machine.",
+        f"{PLAYBOOKS}::test_a_variable_of_a_playbook_is_the_users_or_is_refused_from_them",
+        ("playbooks/guard.yml", "          - machine_wish == ''\n", ""),
+        ("playbooks/guard.yml", '        machine_wish: ""\n', ""),
+    ),
+    mutant(
+        "plan-by-an-extra-variable",
+        "An extra variable machine_plan hides the plan, and the plays work on what it says.",
+        f"{ACTIONS}::test_an_extra_variable_does_not_hide_what_a_task_registers",
+        (ACTION, "name in load_extra_vars(self._loader)", "name in ()"),
+    ),
+    mutant(
+        "blank-answers-fail",
+        "A survey's question that may be left blank ends the job.",
+        f"{ACTIONS}::test_what_is_left_blank_is_not_given",
+        (ACTION, "if not self._is_blank(name, value)}", "if value is not self}"),
+    ),
+    mutant(
+        "blank-limit-of-a-removal",
+        "An empty variable of a shell removes a whole fleet.",
+        f"{FLEETS}::test_a_limit_that_is_left_blank_is_none_but_for_a_removal",
+        ("plugins/action/fleet.py", ', blank=args["state"] == "present")', ")"),
+    ),
+    mutant(
+        "endless-fleet",
+        "A count with a few zeros too many takes all memory of the controller.",
+        f"{FLEETS}::test_a_fleet_is_bounded",
+        (FLEET, "    if total > MOST:", "    if total < 0:"),
+    ),
+    mutant(
+        "times-not-checked",
+        "A timeout of nan never ends, or ends in an error of Python's.",
+        f"{ACTIONS}::test_a_time_that_nobody_can_wait_is_refused",
+        (ACTION, "        check_numbers(self.spec, arguments)\n", ""),
+    ),
+]
