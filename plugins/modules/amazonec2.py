@@ -113,7 +113,7 @@ options:
     type: str
   volumes:
     description:
-      - Further volumes. They are not formatted, and never removed but with the machine.
+      - Further volumes, made in the zone of the machine. They are not formatted, and never removed but with the machine.
     type: list
     elements: dict
     default: []
@@ -559,6 +559,7 @@ class Instance(Tagged, driver.Machine):
             tags=ours(raw),
             has={
                 "InstanceType": raw["InstanceType"],
+                "zone": raw["Placement"]["AvailabilityZone"],
                 "groups": [group["GroupId"] for group in interface.get("Groups", [])],
                 "volumes": {
                     one["DeviceName"]: one["Ebs"]["VolumeId"]
@@ -579,12 +580,14 @@ class Instance(Tagged, driver.Machine):
     def create(self, it):
         request = {name: value for name, value in it.request.items() if name[0].isupper()}
         interface = {"DeviceIndex": 0, "DeleteOnTermination": True, "Groups": it.request["groups"]}
+        placement = {**request.pop("Placement", {}), **given(AvailabilityZone=it.request.get("zone"))}
         return self.api.run_instances(
             MinCount=1,
             MaxCount=1,
             ClientToken=it.token,
             NetworkInterfaces=[{**interface, **it.request["interface"]}],
             TagSpecifications=self.specifications(it, "volume", "network-interface"),
+            **given(Placement=placement),
             **request,
         )["Instances"][0]["InstanceId"]
 
@@ -923,13 +926,12 @@ def put(options, place):
     """Where an instance runs."""
     interface = given(SubnetId=place["id"], Ipv6AddressCount=1 if options["ipv6"] else None)
     placement = given(
-        AvailabilityZone=None if place["id"] else place["zone"],
         GroupName=options["placement_group"],
         Tenancy=None if options["tenancy"] == "default" else options["tenancy"],
     )
     return {
         "interface": {"AssociatePublicIpAddress": options["public_address"], **interface},
-        **given(Placement=placement),
+        **given(Placement=placement, zone=None if place["id"] else place["zone"]),
     }
 
 

@@ -39,6 +39,28 @@ MUTANTS = [
         ),
     ),
     mutant(
+        "choice-by-its-place-in-the-list",
+        "Zones in another order are drift, though the machine is in one of them.",
+        f"{LIFECYCLE}::test_a_choice_is_told_by_what_is_there_and_not_by_its_place_in_the_list",
+        (CHANGE, " if changes.drift else ():", " if not changes else ():"),
+    ),
+    mutant(
+        "left-to-the-provider-is-drift",
+        "A volume can't be added to a machine that was made without zones.",
+        "unit/plugins/modules/test_amazonec2.py::test_a_volume_comes_where_the_machine_is",
+        (
+            CHANGE,
+            "            if all(seen and name in seen.has",
+            "            if all(not fixed and seen and name in seen.has",
+        ),
+    ),
+    mutant(
+        "what-is-there-covers-whatever-is-asked",
+        "A machine in another zone than it is asked for passes for the one that is wanted.",
+        "unit/plugins/modules/test_amazonec2.py::test_a_volume_comes_where_the_machine_is",
+        (CHANGE, "name in seen.has and covers(seen.has[name], it.request[name])", "name in seen.has"),
+    ),
+    mutant(
         "recreate-keeps-the-generation",
         "Tokens, names and late deletes of the former machine mean the new one, too.",
         f"{LIFECYCLE}::test_recreate_replaces_and_keeps_what_is_not_said",

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
 from .. import driver as contract
 from .._access import Access
 from .._errors import MachineError
-from .._plan import Changes, Want, compare, covers
+from .._plan import Changes, Recipe, Request, Want, compare, covers
 from .._record import UNTAGGED, Record, Resource
 from .._resources import Full
 from ..driver import Seen
@@ -156,13 +157,31 @@ class Change(Creation):
             ) from full
 
     def _compare(self, record: Record) -> Changes:
-        kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
+        """What is there decides which of the candidates that the options leave open is meant."""
         # Both made now, the old one from the recorded options: a new default or a newer image is no change.
         old = self._recipe(record, record.options)
         new = self._recipe(record)
+        changes = self._compare_with(record, old, new)
+        chosen = record.kept["choices"]
+        for choices in itertools.product(*map(range, new.candidates.values())) if changes.drift else ():
+            record.kept["choices"] = {**chosen, **dict(zip(new.candidates, choices, strict=True))}
+            fitting = self._compare_with(record, old, self._recipe(record))
+            if not fitting.drift:
+                return fitting
+        record.kept["choices"] = chosen
+        return changes
+
+    def _compare_with(self, record: Record, old: Recipe, new: Recipe) -> Changes:
+        kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
         choices = {one.key: one.choice for one in record.resources}
         changes = compare(old.wants, new.wants, lambda kind: kinds[kind].adjustable, lambda key: choices.get(key, 0))
         wanted = {want.key: want for want in new.wants}
+        before = {want.key: want for want in old.wants}
+        for key in list(changes.drift):
+            one = record.resource(key)
+            if one and not one.existing and wanted[key].existing is None:
+                former = before[key].requests
+                self._keep_what_is_there(one, former[min(one.choice, len(former) - 1)], wanted[key], changes)
         for key in [one.key for one in record.resources if one.unmade]:
             if key in {**changes.adjust, **changes.drift} and wanted[key].existing is None:
                 changes.adjust.pop(key, None)
@@ -186,6 +205,18 @@ class Change(Creation):
                 if differing:
                     changes.drift[want.key] = sorted(differing)
         return changes
+
+    def _keep_what_is_there(self, one: Resource, former: Request, want: Want, changes: Changes) -> None:
+        """What can't be changed is no drift if the provider shows it as asked for, having been left to it before, say."""
+        seen, adjustable = self.resources.last(one), self.resources.kind(one).adjustable
+        for request in want.requests if seen else ():
+            fields = [name for name in {**former, **request} if former.get(name) != request.get(name)]
+            it = self.resources.it(dataclasses.replace(one, requests=[{**former, **request}], choice=0))
+            fixed = [name for name in fields if name not in adjustable]
+            if all(seen and name in seen.has and covers(seen.has[name], it.request[name]) for name in fixed):
+                changes.adjust[one.key] = {name: request.get(name) for name in fields}
+                del changes.drift[one.key]
+                return
 
     def _apply(self, record: Record, changes: Changes) -> None:
         kinds = {kind.__name__: kind for kind in self.driver_class.kinds}
@@ -237,7 +268,7 @@ class Change(Creation):
             field
             for key, part in changes.adjust.items()
             for field in part
-            if kinds[key.partition("/")[0]].adjustable[field] == contract.STOPPED
+            if kinds[key.partition("/")[0]].adjustable.get(field) == contract.STOPPED
         ]
 
     def _unfinished(self, record: Record) -> list[str]:

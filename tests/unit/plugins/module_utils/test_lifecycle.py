@@ -430,6 +430,19 @@ def test_absent_leaves_a_tombstone_and_nothing_else(world: World) -> None:
     assert not world.run("absent").changed
 
 
+def test_a_choice_is_told_by_what_is_there_and_not_by_its_place_in_the_list(world: World) -> None:
+    world.cloud.set(full=["a"])
+    world.run(options={**FULL, "zones": ["a", "b"]})
+    world.cloud.set(full=[])
+    before = world.ids()
+    for zones in (["b", "c"], ["c", "b"], ["b"], ["a", "c", "b"]):
+        world.run(options={**FULL, "zones": zones})
+        assert world.ids() == before and not world.run(options={**FULL, "zones": zones}).changed, zones
+    with pytest.raises(MachineError) as caught:
+        world.run(options={**FULL, "zones": ["a", "c"]})
+    assert caught.value.code == "drift" and "zone" in caught.value.message
+
+
 def test_absent_uses_the_recorded_place(world: World) -> None:
     world.run()
     asked, connect = [], world.driver.connect

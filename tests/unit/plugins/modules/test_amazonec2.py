@@ -856,6 +856,37 @@ def test_volumes_come_grow_and_stay(ec2: Ec2Double, world: World) -> None:
     assert not ec2.alive()
 
 
+@pytest.mark.parametrize("options", [{}, {"vpc_id": "VPC"}, {"zones": ["a", "b"]}, {"tenancy": "dedicated"}])
+def test_a_volume_comes_where_the_machine_is(ec2: Ec2Double, world: World, options: dict[str, t.Any]) -> None:
+    """Wherever EC2 has put it, if no zone was given, or where there was room."""
+    if "vpc_id" in options:
+        options = {"vpc_id": ec2.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]}
+    ec2.full = ["*/eu-central-1a/*"]
+    made = world.run(options=options).machine["id"]
+    zone, id = instance(ec2, world)["Placement"]["AvailabilityZone"], world.resources()["Instance"]
+    if not options:  # as somebody's EC2 would: in another than the first
+        zone = ec2.backend().all_instances()[0]._placement.zone = "eu-central-1c"
+    ec2.full = []
+    wanted = {**options, "volumes": [{**VOLUME, "name": "data"}]}
+    before = len(ec2.log)
+    assert world.run(options=wanted, check=True).changed and not changes(ec2, before)
+    outcome = world.run(options=wanted)
+    assert outcome.changed and (outcome.machine["id"], world.resources()["Instance"]) == (made, id)
+    volume = ec2.backend().volumes[world.resources()["Volume/data"]]
+    assert volume.zone.name == zone and volume.attachment.instance.id == id
+    assert not world.run(options=wanted).changed
+    assert not world.run(options=wanted, check=True).changed
+    again = {**wanted, "zones": [zone[-1], "a"]} if "vpc_id" not in options else wanted
+    assert world.run(options=again).machine and world.resources()["Instance"] == id, "as it is, it is no drift"
+    world.run(options=options)
+    assert world.resources()["Instance"] == id and not world.run(options=options).changed
+    with pytest.raises(MachineError) as caught:
+        world.run(options={**again, "zones": ["b" if zone.endswith("a") else "a"]})
+    assert caught.value.code == "drift"
+    world.run("absent")
+    assert not ec2.alive()
+
+
 def test_a_volume_stays_where_it_is_when_another_goes_or_comes_before_it(ec2: Ec2Double, world: World) -> None:
     def run(*names: str) -> dict[str, str]:
         world.run(options={"zones": ["a"], "volumes": [{**VOLUME, "name": name} for name in names]})
