@@ -64,6 +64,8 @@ class Seen:
     facts: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     created: str = ""
     verdict: str | None = None  # with state ERROR or ABSENT: why
+    token: str = ""  # that its create was called with, if the provider shows it
+    attached_to: t.Sequence[str] = ()  # ids of the things that it is attached to
 
 
 @dataclasses.dataclass
@@ -85,6 +87,11 @@ class Kind:
     """How a provider handles one kind of thing. Knows the client and the place, no options, no other kind."""
 
     identity: str | None = None  # "name" or "token": what makes a repeated create harmless; None: nothing does
+    # Tags can be copied, so they find and prove nothing. What proves that a thing is ours, beside its recorded id:
+    # "token" (Seen.token), "name" (Seen.name is it.name, which no copy has; identity "name" means it, too), or None:
+    # nothing does, so a person is asked what it is.
+    proof: str | None = None
+    token_life = 0.0  # seconds for which a repeated create surely answers with the same id; matters without a proof
     tagged = True  # False: no tags here, so the name is what tells that it is ours
     lag = 10.0  # seconds until a new one surely shows in reads
     adjustable: dict[str, str] = {}  # key of the request -> "any" or "stopped": when adjust() may change it
@@ -143,6 +150,11 @@ class Driver:
     def code(self, error: Exception) -> str:
         """The provider's code of an error, to be looked up in ``verdicts``."""
         return str(getattr(error, "code", type(error).__name__))
+
+    def status(self, error: Exception) -> int:
+        """HTTP status of an error's answer; 0: there was none. From 500 on, the call may have been done all the same."""
+        status = getattr(error, "status", None)
+        return status if isinstance(status, int) else 0
 
     def retry_after(self, error: Exception) -> float:
         """Seconds that a provider which is busy wants to be left alone."""

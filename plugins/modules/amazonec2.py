@@ -328,6 +328,7 @@ STATES = {
     "deleted": driver.ABSENT,
     "error": driver.ERROR,
 }
+GROUP = "dockyard-"  # before the name of a group: one may not begin as the id of a group does
 DEVICES = [f"/dev/sd{letter}" for letter in "fghijklmnop"]
 CREDENTIALS = ("profile", "access_key", "secret_key", "session_token", "assume_role_arn", "assume_role_external_id")
 
@@ -398,11 +399,11 @@ class SecurityGroup(Tagged):
 
     def seen(self, raw):
         has = {"rules": rules_of(raw), "tags": all_tags(raw)}
-        return driver.Seen(raw["GroupId"], name=raw["GroupName"], tags=ours(raw), has=has)
+        return driver.Seen(raw["GroupId"], name=raw["GroupName"].removeprefix(GROUP), tags=ours(raw), has=has)
 
     def create(self, it):
         return self.api.create_security_group(
-            GroupName=f"dockyard-{it.name}",
+            GroupName=GROUP + it.name,
             Description=f"Ports of the machine {it.machine}",
             TagSpecifications=self.specifications(it),
             **given(VpcId=it.request["vpc"]),
@@ -452,6 +453,7 @@ class Volume(Tagged):
     """Attached by the machine, with whose end it is detached."""
 
     identity = "token"
+    token_life = 3600.0  # EC2 does not show a volume's token, but repeats its answer
     keeps_data = True
     grows = ("Size",)
     adjustable = {"Size": "any", "tags": "any"}
@@ -465,6 +467,7 @@ class Volume(Tagged):
             # The zone tells an adoption where the machine is, or has to be
             has={"AvailabilityZone": raw["AvailabilityZone"], "Size": raw["Size"], "tags": all_tags(raw)},
             created=str(raw["CreateTime"]),
+            attached_to=[one["InstanceId"] for one in raw.get("Attachments", [])],
         )
 
     def create(self, it):
@@ -492,7 +495,8 @@ class Address(Tagged):
         return self.api.describe_addresses(**request)["Addresses"]
 
     def seen(self, raw):
-        return driver.Seen(raw["AllocationId"], tags=ours(raw), has={"tags": all_tags(raw)})
+        attached_to = [raw["InstanceId"]] if raw.get("InstanceId") else []
+        return driver.Seen(raw["AllocationId"], tags=ours(raw), has={"tags": all_tags(raw)}, attached_to=attached_to)
 
     def create(self, it):
         return self.api.allocate_address(Domain="vpc", TagSpecifications=self.specifications(it))["AllocationId"]
@@ -533,7 +537,7 @@ class Association(driver.Kind):
 
 
 class Instance(Tagged, driver.Machine):
-    identity = "token"
+    identity = proof = "token"
     adjustable = {
         **dict.fromkeys(("groups", "volumes", "tags"), "any"),
         "InstanceType": driver.STOPPED,
@@ -574,6 +578,7 @@ class Instance(Tagged, driver.Machine):
                 "ssh_port": int(port),
             },
             created=str(raw["LaunchTime"]),
+            token=raw.get("ClientToken", ""),
             verdict=driver.FULL if reason.startswith("Server.Insufficient") else None,
         )
 
@@ -732,6 +737,9 @@ class AmazonEC2(driver.Driver):
 
     def code(self, error):
         return (getattr(error, "response", None) or {}).get("Error", {}).get("Code") or type(error).__name__
+
+    def status(self, error):
+        return (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
     def retry_after(self, error):
         answer = (getattr(error, "response", None) or {}).get("ResponseMetadata", {})

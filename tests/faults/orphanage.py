@@ -19,12 +19,14 @@ from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopt
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import Survey
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Prune
+from ansible_collections.dockyard.machine.plugins.module_utils._proof import token_of
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests import model
 from tests.faults.hosts import keygen
 
 DRIVER = "tests.model.driver"
 DAY = 86400.0
+TURN = ("generation", "attempt")
 FULL = {"disk": 10, "public_address": True}  # all kinds of things
 DEFAULTS = {name: one.get("default") for name, one in model.Model.argument_spec.items()}
 CHANGES = ("import_", "create_", "allocate_", "run_", "delete_", "release_", "terminate_", "set_", "attach_", "resize_")
@@ -116,6 +118,20 @@ class Orphanage:
         found = [one for one in there if machine in one.tags.values() or one.name.startswith(f"{machine}-")]
         assert len(found) == 1, found
         return found[0]
+
+    def again(self, thing: model.Thing) -> model.Thing:
+        """What a second call with the same request makes where no token hinders it."""
+        body = {**thing.body, **({"machine": None} if "machine" in thing.body else {})}
+        account, region = thing.account, thing.region
+        return self.provider.add(thing.kind, account, region, thing.name, thing.tags, 0, thing.token, **body)
+
+    @staticmethod
+    def retag(server: model.Thing, **turn: int) -> model.Thing:
+        """As if another generation or attempt had made it."""
+        server.tags.update({f"dockyard-{name}": str(value) for name, value in turn.items()})
+        store, id, generation, attempt = (server.tags[f"dockyard-{name}"] for name in ("store", "id", *TURN))
+        server.token = token_of(store, id, "Server", int(generation), int(attempt))
+        return server
 
     def changes(self, since: int = 0) -> list[str]:
         """Calls that change something at the provider."""

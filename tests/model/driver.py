@@ -145,7 +145,8 @@ def _seen(raw, **more):
         for name, value in raw["tags"].items()
         if name.startswith(PREFIX)
     }
-    return driver.Seen(raw["id"], STATES[raw["state"]], raw["name"], tags, created=str(raw["created"]), **more)
+    said = {"token": raw["token"], "attached_to": [raw["machine"]] if raw.get("machine") else [], **more}
+    return driver.Seen(raw["id"], STATES[raw["state"]], raw["name"], tags, created=str(raw["created"]), **said)
 
 
 class Network(driver.Kind):
@@ -208,6 +209,7 @@ class Firewall(driver.Kind):
 
 class Volume(driver.Kind):
     identity = "token"
+    token_life = 3600.0  # its token is not shown, but answered
     lists_account = True
     keeps_data = True
 
@@ -254,7 +256,7 @@ class Address(driver.Kind):
 
 
 class Server(driver.Machine):
-    identity = "token"
+    identity = proof = "token"
     lists_account = True
     adjustable = {"volumes": "any", "address": "any", "size": "stopped"}
 
@@ -395,6 +397,8 @@ def driver_for(provider: Provider, **kinds: dict[str, t.Any]) -> type[Model]:
     for kind in Model.kinds[1:]:
         thing, identity = said[kind.__name__]
         body = {"identity": identity, "lag": traits.lag(thing) + 1, "__module__": __name__}
+        body["proof"] = "token" if thing in traits.shows_token else None
+        body["token_life"] = traits.token_life if identity == "token" else 0.0
         fitted.append(type(kind.__name__, (kind,), {**body, **kinds.get(kind.__name__, {})}))
     return type("Model", (Model,), {"kinds": tuple(fitted), "provider": provider, "__module__": __name__})
 

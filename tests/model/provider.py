@@ -59,6 +59,7 @@ class Thing:
     deleted: float = NEVER  # when that was asked for
     gone: float = NEVER  # when it is done
     reason: str = ""  # of state "error"
+    token: str = ""  # that its create was called with
 
     def state(self, at: float, lag: float = 0) -> str:
         """How it is; who is told with a lag does not know yet that it is deleted."""
@@ -108,6 +109,7 @@ class Provider:
         name: str = "",
         tags: dict[str, str] | None = None,
         age: float = DAY,
+        token: str = "",
         **body: t.Any,
     ) -> Thing:
         """Somebody else's doing: a thing that no call has made. Nothing is checked."""
@@ -120,9 +122,18 @@ class Provider:
         thing = Thing(
             kind, f"{kind}-{self._next}", account, region, name, dict(tags or {}), body, since, [(since, "running")]
         )
+        thing.token = token
         self._next += 1
         self.things[thing.id] = thing
         return thing
+
+    def copy(self, id: str) -> Thing:
+        """Somebody else's doing: more like this, with all its tags. What is unique to a thing a copy does not have."""
+        one = self.things[id]
+        name = f"copy-of-{one.name}" if one.kind in self.traits.unique else one.name
+        apart = {"machine": None, "firewalls": []}  # else it would be in the way of what it uses
+        body = {key: apart.get(key, value) for key, value in one.body.items()}
+        return self.add(one.kind, one.account, one.region, name, one.tags, 0, **body)
 
     def vanish(self, id: str) -> None:
         """Somebody else's doing: it is gone, at once."""
@@ -225,7 +236,7 @@ class Provider:
         spots = {str(body.get("zone")), f"{body.get('zone')}/{body.get('size')}"}
         if kind == "machine" and spots & set(traits.full):
             raise ApiError("NoCapacity", f"zone {body['zone']} has no room for size {body['size']}")
-        thing = self.add(kind, account, region, name, tags, age=0, **body)
+        thing = self.add(kind, account, region, name, tags, 0, token, **body)
         ready = now + traits.of("creating", kind)
         late = kind == "machine" and bool(spots & set(traits.full_later))
         thing.reason = "NoCapacity" if late else ""
@@ -265,6 +276,7 @@ class Provider:
         state = thing.state(now, self.traits.of("gone_lag", thing.kind))
         shown = {"id": thing.id, "name": thing.name, "tags": dict(thing.tags), "created": thing.created, "state": state}
         shown.update(thing.body, reason=thing.reason if state in ("error", "terminated") else "")
+        shown["token"] = thing.token if thing.kind in self.traits.shows_token else ""
         if thing.kind == "machine":
             users = [one for one in self.things.values() if one.body.get("machine") == thing.id and now < one.gone]
             shown["volumes"] = [one.id for one in users if one.kind == "volume"]

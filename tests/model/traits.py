@@ -30,6 +30,7 @@ class Traits:
     token_scope: str | None = ACCOUNT  # where a token means the same: "account", "region", "zone"; None: is ignored
     token_life: float = math.inf  # for which a token is known
     token_outlives: bool = True  # a token answers with the id of a thing that is deleted
+    shows_token: t.Collection[str] = ("machine",)  # kinds of which each thing shows the token of its create
     token_mismatch: bool = True  # a known token that comes with another body is refused
 
     # What takes time, or fails later

@@ -202,6 +202,7 @@ class Adoption(Change):
 
     def _find_unlisted(self, record: Record) -> None:
         """What no list of the account shows is asked for by what it was made of: a tie of two other things, say."""
+        there = {one.id for one in record.resources if one.id}
         for resource in record.resources:
             kind = self.resources.kind(resource)
             needed = [record.resource(key) for key in refers_to(resource.request)]
@@ -211,6 +212,7 @@ class Adoption(Change):
                 thing = recognise(type(kind), seen)
                 if (
                     thing
+                    and (thing.proven or there & set(seen.attached_to))
                     and (thing.machine, thing.key) == (record.name, resource.key)
                     and record.id.startswith(thing.id)
                 ):
@@ -219,9 +221,9 @@ class Adoption(Change):
 
     def _resources(self, recipe: Recipe, record: Record, things: list[Thing]) -> list[Resource]:
         there: dict[str, Thing] = {}
-        for thing in sorted(things, key=lambda one: (one.seen.created, one.seen.id)):
+        for thing in things:
             if thing.key not in there or thing.turn > there[thing.key].turn:
-                there[thing.key] = thing  # of equal ones the oldest
+                there[thing.key] = thing
         wanted = [self._resource(want, record, there.get(want.key)) for want in recipe.wants]
         order = [kind.__name__ for kind in self.driver_class.kinds]
         for key in there.keys() - {want.key for want in recipe.wants}:
@@ -280,6 +282,7 @@ class Adopt:
         self.others: list[dict[str, t.Any]] = []
         self.machines: dict[tuple[str, str, str], dict[tuple[str, str], Thing]] = {}
         self.looks = 0
+        self.copies: set[str] = set()
 
     def run(self) -> dict[str, t.Any]:
         survey, found = self.survey, set()
@@ -293,10 +296,12 @@ class Adopt:
         self._look()
         books = survey.books()
         chosen = []
+        named = {one for _store, *both in self.machines for one in both} & self.ids
         for store, id, name in sorted(self.machines):
-            if self.ids and not {id, name} & self.ids:
+            things = {thing.seen.id for thing in self.machines[store, id, name].values()}
+            if self.ids and not ({id, name} if named else things) & self.ids:
                 continue
-            found |= {id, name}
+            found |= {id, name, *things}
             said = {"name": name, "id": id, "store": store}
             entry = books.entries.get((store, id))
             if entry and entry.record:
@@ -340,17 +345,45 @@ class Adopt:
                 # One list may lag, or lack a page: what it did not show would be made a second time.
                 survey.clock.sleep(max(kind.lag for kind in survey.driver_class.kinds))
                 self._look()
-            return list(self.machines[which].values())
+            return self._sure(which)
 
         try:
-            self.adopted.append({**said, **adoption.adopt(list(self.machines[which].values()), again)})
+            try:
+                sure = self._sure(which)
+            except MachineError:
+                sure = again()  # what proves it may be what the list lacked
+            self.adopted.append({**said, **adoption.adopt(sure, again)})
         except MachineError as error:
             self.failed.append({**said, "error": error.text()})
+
+    def _sure(self, which: tuple[str, str, str]) -> list[Thing]:
+        """What is surely that machine's: proven, named by its id, or alone and attached to what is proven."""
+        things = list(self.machines[which].values())
+        proven = {thing.seen.id for thing in things if thing.proven or thing.seen.id in self.ids}
+        sure = []
+        for key in sorted({thing.key for thing in things}):
+            latest = max(thing.turn for thing in things if thing.key == key)
+            found = [thing for thing in things if thing.key == key and thing.turn == latest]
+            found = [thing for thing in found if thing.seen.id in self.ids] or found
+            if len(found) > 1 or not proven & {found[0].seen.id, *found[0].seen.attached_to}:
+                ids = sorted(thing.seen.id for thing in found)
+                raise MachineError(
+                    f"{key} of {which[2]}: {' and '.join(ids)} by the tags, which can be copied",
+                    code="unproved",
+                    remedy="Give the id of the one that is the machine's as well (machine_ids)",
+                )
+            sure += found
+        return sure
 
     def _look(self) -> None:
         """Sort what is there by the machines that it was made for; what was seen once is there."""
         self.looks += 1
         for thing in self.survey.things():
-            if thing.store:
+            if thing.store and thing.proven is False:
+                if thing.seen.id not in self.copies:
+                    why = f"{thing.kind.__name__} {thing.seen.id} bears the tags of {thing.machine}, and is not it: a copy"
+                    self.others.append({"name": thing.machine, "id": thing.id, "store": thing.store, "why": why})
+                self.copies.add(thing.seen.id)
+            elif thing.store:
                 of_machine = self.machines.setdefault((thing.store, thing.id, thing.machine), {})
                 of_machine[thing.kind.__name__, thing.seen.id] = thing

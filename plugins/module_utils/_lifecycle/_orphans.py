@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is there at the provider, and what the store says of it.
 
-A thing is known by its tags or, where its kind has none, by its name. What neither says fully and in our form is
-nobody's business here. What is ours is judged by the store: a record owns it, a tombstone says that it is to be gone,
-or nobody knows it.
+A thing is found by its tags or, where its kind has none, by its name; what neither says fully and in our form is not
+looked at. Tags can be copied, so ours is only what the store knows by its id, or what shows our token or name: a record
+owns it, a tombstone says that it is to be gone, or nobody knows it. Whatever else bears our tags is reported as a copy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from .._errors import MachineError
+from .._proof import proven, token_of
 from .._record import NAME, Record, Resource, resource_name
 from .._resources import Resources
 from ..driver import ABSENT, Driver, It, Kind, Seen
@@ -57,6 +58,15 @@ class Thing:
     def turn(self) -> tuple[int, int]:
         """Of two things of one key, the later one counts."""
         return self.generation, self.attempt
+
+    @property
+    def proven(self) -> bool | None:
+        """Whether it is what its tags say. False: it is a copy. None: nothing at the provider tells."""
+        if not self.kind.tagged:
+            return True
+        turn = Resource(self.key, self.kind.__name__, generation=self.generation)
+        token = token_of(self.store, self.id, self.key, self.generation, self.attempt)
+        return proven(self.kind, It(resource_name(self.machine, self.id, turn), token=token), self.seen)
 
     @property
     def resource(self) -> Resource:
@@ -145,15 +155,24 @@ class Entry:
             if one.kind == thing.kind.__name__ and not one.existing:
                 # What was asked for and has not answered may show up at any time
                 awaited = one.id is None and one.status == "creating"
-                if one.id == thing.seen.id or (awaited and self._is(one, thing)):
+                if one.id == thing.seen.id or (awaited and thing.proven and self._is(one, thing)):
                     return True
         return False
 
     def removed(self, thing: Thing) -> bool:
         """Whether it, or what came after it under its key, was removed."""
+        return any(one["kind"] == thing.kind.__name__ and self._was(one, thing) for one in self.gone)
+
+    @staticmethod
+    def _was(gone: dict[str, t.Any], thing: Thing) -> bool:
+        if gone["id"] == thing.seen.id:
+            return True
+        if gone["id"] and thing.kind.identity == "name":
+            return False  # the name was that thing's
         if not thing.kind.tagged:
-            return any((one["kind"], one["name"]) == (thing.kind.__name__, thing.seen.name) for one in self.gone)
-        return any(one["key"] == thing.key and (one["generation"], one["attempt"]) >= thing.turn for one in self.gone)
+            return bool(gone["name"] == thing.seen.name)
+        turn = gone["generation"], gone["attempt"]
+        return bool(thing.proven and gone["key"] == thing.key and turn >= thing.turn)
 
     def _is(self, resource: Resource, thing: Thing) -> bool:
         if not thing.kind.tagged:
@@ -184,6 +203,8 @@ class Books:
         for one in entries:
             if one.removed(thing):
                 return REMOVED, f"it was removed from {one.name}" if one.record else f"{one.name} was removed"
+        if thing.proven is False:
+            return UNRECORDED, f"it bears the tags of {thing.machine}, and is not it: a copy"
         if entries:
             what = "record" if entries[0].record else "tombstone"
             return UNRECORDED, f"the {what} of {entries[0].name} does not know it"
@@ -220,6 +241,7 @@ class Books:
 def strangers(store: Store, kind: type[Kind], listed: list[Seen]) -> list[dict[str, str]]:
     """Name and id of each machine that was made for this store and that the store does not know."""
     things = [thing for seen in listed if (thing := recognise(kind, seen)) and thing.store == store.id]
+    things = [thing for thing in things if thing.proven is not False]
     buried = {one["id"] for one in store.tombstones({})} if things else set()
     return [{"name": one.machine, "id": one.id} for one in things if one.id not in buried and not _knows(store, one)]
 

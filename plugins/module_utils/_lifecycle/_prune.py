@@ -10,8 +10,8 @@ import datetime
 import typing as t
 
 from .._errors import MachineError
+from .._proof import bears_tags
 from .._record import BEING_REMOVED, TIME, Record, expires_at
-from .._resources import is_ours
 from . import Lifecycle
 from ._change import RECREATING
 from ._orphans import OTHERS, OURS, REMOVED, UNRECORDED, Books, Survey, Thing, failure
@@ -99,6 +99,13 @@ class Prune:
         asked = {thing.seen.id, thing.id} & set(self.ids)
         self.found |= asked
         meant = asked and (verdict == UNRECORDED or (verdict == OTHERS and thing.store == self.from_store))
+        if meant and thing.seen.id not in asked and not thing.proven:
+            if thing.proven is None:
+                self._refuse(
+                    thing, why, f"Nothing tells whether it is a copy. If it is not: give its id {thing.seen.id}"
+                )
+                return
+            meant = False  # the id of a machine does not mean its copies
         if verdict == REMOVED or meant:
             if hasattr(thing.kind, "delete"):  # else it goes with what it is a part of
                 said = thing.public(f"asked for: {why}" if meant else why)
@@ -122,7 +129,7 @@ class Prune:
                 return False
             resource = task.resources.record.resources[0]
             seen = task.resources.get(resource)
-            if seen is None or not is_ours(task.resources.kind(resource), task.resources.it(resource), seen):
+            if seen is None or not bears_tags(task.resources.kind(resource), task.resources.it(resource), seen):
                 return False
             task.resources.delete(resource)
             return True

@@ -14,20 +14,19 @@ Each file is a chapter on top of the one before: _calls, _looking, _removing, _m
 
 from __future__ import annotations
 
-from ._calls import NAMESPACE, PENDING, UNSURE_TRIES, ProviderError
-from ._looking import is_ours
+from ._calls import PENDING, UNSURE_TRIES, ProviderError
+from ._looking import Unproved
 from ._making import AFTER_CREATE, Full
 from ._tagging import Tagging
 
 __all__ = [
     "AFTER_CREATE",
-    "NAMESPACE",
     "PENDING",
     "UNSURE_TRIES",
     "Full",
     "ProviderError",
     "Resources",
-    "is_ours",
+    "Unproved",
 ]
 
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import fnmatch
 import typing as t
-import uuid
 
 from .. import driver as contract
 from .._clock import Clock
 from .._errors import MachineError
 from .._plan import fill
+from .._proof import token_of
 from .._record import NEVER, Record, Resource, expires_at, resource_name
 from ..driver import Driver, It, Kind, Seen
 
-NAMESPACE = uuid.UUID("6f2d0c4e-3a55-4a8e-9a55-0d0cc7a4d001")
 UNSURE_TRIES = 5
 REMEDY = "Mend what the provider complains of (options, credentials, quota) and run again"
 LONGEST_PAUSE = 60.0  # seconds, whatever a provider that is busy asks for
@@ -26,8 +25,11 @@ PENDING = (contract.CREATING, contract.STARTING, contract.STOPPING)
 class ProviderError(Exception):
     """A provider's error, with what it means."""
 
-    def __init__(self, verdict: str, error: Exception, what: str, pause: float = 0) -> None:
+    def __init__(self, verdict: str, error: Exception, what: str, pause: float = 0, status: int = 0) -> None:
         super().__init__(f"{what}: {error}")
+        self.failed_inside = status >= 500  # whoever failed while it worked may have done it
+        if self.failed_inside and verdict in (contract.REFUSED, contract.MISSING):
+            verdict = contract.UNSURE
         self.verdict = verdict
         self.what = what
         self.pause = pause  # seconds that the provider wants to be left alone
@@ -116,8 +118,7 @@ class Calls:
         return resource_name(self.record.name, self.record.id, resource)
 
     def _token(self, resource: Resource) -> str:
-        identity = (self.store_id, self.record.id, resource.key, resource.generation, resource.attempt)
-        return str(uuid.uuid5(NAMESPACE, "/".join(map(str, identity))))
+        return token_of(self.store_id, self.record.id, resource.key, resource.generation, resource.attempt)
 
     def _resolve(self, name: str, placeholder: dict[str, t.Any]) -> t.Any:
         if name != "of":
@@ -255,4 +256,5 @@ class Calls:
             )
             what = f"{getattr(method, '__self__', self).__class__.__name__}.{method.__name__}"
             pause = min(max(self.driver.retry_after(error), 0.0), LONGEST_PAUSE)
-            raise ProviderError(next(verdicts, contract.UNSURE), error, what, pause) from error
+            status = self.driver.status(error)
+            raise ProviderError(next(verdicts, contract.UNSURE), error, what, pause, status) from error

@@ -8,11 +8,15 @@ from __future__ import annotations
 import typing as t
 
 from .. import driver as contract
+from .._errors import MachineError
+from .._proof import bears_tags, proven
 from .._record import Resource
 from ..driver import It, Kind, Seen
 from ._calls import Calls
 
-IDENTITY = ("store", "id", "kind", "generation", "attempt")  # the tags that make a thing ours
+
+class Unproved(MachineError):
+    """Something bears our tags, and nothing tells whether it is ours or a copy."""
 
 
 class Looking(Calls):
@@ -22,6 +26,7 @@ class Looking(Calls):
         self._tried: dict[str, float] = {}
         self._met: set[str] = set()  # ids that were there in this run
         self._ends: dict[str, str | None] = {}  # key -> why it is gone, where the provider still tells
+        self.copies: dict[str, str] = {}  # id -> what is said of each thing that bears our tags and is not ours
 
     def get(self, resource: Resource) -> Seen | None:
         """By id. None: not there, at this one look."""
@@ -66,9 +71,7 @@ class Looking(Calls):
         kind = self.kind(resource)
         while True:
             left = until - self.clock.time()  # when it is asked: the answer may take its time
-            it = self.it(resource)
-            ours = [seen for seen in map(kind.seen, self.read(kind.list, it) or []) if is_ours(kind, it, seen)]
-            ours = [seen for seen in ours if seen.state != contract.ABSENT]
+            ours = self._ours(resource, kind)
             if ours:
                 # Nobody knows when it was made, so reads by its id may not show it yet.
                 resource.last_try = self.clock.time()
@@ -92,13 +95,50 @@ class Looking(Calls):
         self.check_account()
         return None
 
+    def find(self, resource: Resource) -> Seen | None:
+        """As confirm(); but a read by id may lag where a list does not."""
+        seen = self.confirm(resource)
+        if seen is not None or resource.status != "created" or resource.key in self._ends:
+            return seen
+        kind = self.kind(resource)
+        listed = map(kind.seen, self.read(kind.list, self.it(resource)) or [])
+        return self.note(resource, next((one for one in listed if one.id == resource.id), None))
+
     def listed(self, kind: type[Kind], tags: dict[str, str]) -> list[Seen]:
         """All things of a kind in this place that bear these tags (none: that may be ours at all)."""
         one = self._kinds[kind.__name__]
         return [one.seen(raw) for raw in self.read(one.list, It(name="", tags=tags)) or []]
 
+    def _ours(self, resource: Resource, kind: Kind) -> list[Seen]:
+        """What a list shows that this attempt has made. Raises Unproved if that can't be told."""
+        it = self.it(resource)
+        found = [seen for seen in map(kind.seen, self.read(kind.list, it) or []) if bears_tags(kind, it, seen)]
+        found = [seen for seen in found if seen.state != contract.ABSENT]
+        ours = [seen for seen in found if proven(kind, it, seen)]
+        unsure = [seen for seen in found if proven(kind, it, seen) is None]
+        for seen in found:
+            if seen not in ours and seen not in unsure:
+                self.copies[seen.id] = f"{resource.kind} {seen.id} bears the tags of {self.record.name}, and is not it"
+        if not ours and len(unsure) == 1 and resource.key in self._tried:
+            return unsure  # called for by this very run, and nobody else knew these tags before
+        if (unsure and not ours) or (len(ours) > 1 and kind.identity == "name"):
+            raise self._unproved(resource, ours or unsure)
+        return ours
+
+    def _unproved(self, resource: Resource, found: list[Seen]) -> Unproved:
+        there = [f"{resource.kind} {seen.id}" for seen in found]
+        bear = "bears" if len(there) == 1 else "bear"
+        return Unproved(
+            f"{' and '.join(there)} {bear} the tags of {self.record.name}, and nothing tells what of it was made for"
+            " it and what is a copy",
+            code="unproved",
+            left_behind=there,
+            remedy="Look at it. Of what is yours, remove our tags; the rest is removed by the module prune (playbook: "
+            f"-e machine_ids={','.join(seen.id for seen in found)}). Then run again",
+        )
+
     def _settle_twins(self, resource: Resource, twins: list[Seen]) -> Seen:
-        """Two from one attempt: the recorded one stays, else the oldest; all carry our id, generation and attempt."""
+        """Of several that one attempt has made for sure, the recorded one stays, else the oldest."""
         twins.sort(key=lambda seen: (seen.id != resource.id, seen.created, seen.id))
         for twin in twins[1:]:
             it = self.it(resource)
@@ -109,9 +149,3 @@ class Looking(Calls):
     def _fact(self, resource: Resource, fact: str) -> t.Any:
         seen = self.last(resource) if resource.id else None
         return seen.facts.get(fact) if seen else None
-
-
-def is_ours(kind: Kind, it: It, seen: Seen) -> bool:
-    if not kind.tagged:
-        return seen.name == it.name
-    return all(seen.tags.get(name) == it.tags[name] for name in IDENTITY)

@@ -13,8 +13,10 @@ from .._plan import covers, refers_to
 from .._record import Resource
 from ..driver import Seen
 from ._calls import PENDING, UNSURE_TRIES, ProviderError
-from ._removing import Removing
+from ._looking import Unproved
+from ._removing import LOST, Removing
 
+NEVER_SHOWN = 600.0  # seconds after its create for which a thing that nobody has seen yet is not given up
 UNKNOWN = "It isn't known whether that was done. Run again: it is found out then"
 
 # What a refused or failed create leads to: (verdict, is an earlier call of this attempt unresolved?) -> steps.
@@ -63,14 +65,11 @@ class Making(Removing):
                     f"{resource.kind} {resource.id} does not exist", code="missing", remedy="Name one that exists"
                 )
             return seen
-        if resource.id and resource.key not in self._seen and self.confirm(resource) is None:
+        if resource.id and resource.key not in self._seen and self.find(resource) is None:
             if resource.key in self._made:
-                raise MachineError(
-                    f"{resource.kind} {resource.id} was made and can't be found",
-                    code="vanished",
-                    left_behind=self.left_behind(),
-                    remedy="See the provider's console, and run again: then it is looked for once more",
-                )
+                raise self._vanished(resource)
+            if resource.status == "created" and resource.key not in self._ends:
+                self._give_up(resource)
             # Seen dead: the next one is another attempt, since this one's token may still answer.
             self.dead(resource)
             resource.id, resource.status, resource.attempt = None, "planned", resource.attempt + 1
@@ -84,12 +83,29 @@ class Making(Removing):
                 self._made.add(resource.key)
         return self._settle(resource)
 
+    def _vanished(self, resource: Resource) -> MachineError:
+        return MachineError(
+            f"{resource.kind} {resource.id} was made and can't be found",
+            code="vanished",
+            left_behind=self.left_behind(),
+            remedy="See the provider's console, and run again: then it is looked for once more",
+        )
+
+    def _give_up(self, resource: Resource) -> None:
+        """Of what has never shown: only once it is late beyond what its driver says, and noted as ours for ever.
+
+        No provider documents a bound for its lag, so whatever shows after that is still removed.
+        """
+        if self.clock.time() < resource.last_try + NEVER_SHOWN:
+            raise self._vanished(resource)
+        self._note_gone(resource, **{LOST: self.clock.time()})
+
     def _create(self, resource: Resource) -> str:
         kind = self.kind(resource)
         unresolved = resource.status == "creating"
         if not unresolved and not self.fresh:
             # A record from a backup may not know what was made since.
-            seen = self.look(resource, until=0)
+            seen = self._look_or_ask_again(resource, until=0)
             if seen is not None:
                 return seen.id
         lacks = self.lacks(resource)
@@ -103,7 +119,7 @@ class Making(Removing):
         while True:
             # Once it would show, a look tells; and a provider forgets tokens some time, even while a controller sleeps.
             if unresolved and (kind.identity is None or slept or self.shows(resource) <= self.clock.time()):
-                seen = self.look(resource, self.shows(resource))
+                seen = self._look_or_ask_again(resource, self.shows(resource), forgotten=slept)
                 if seen is not None:
                     return seen.id
                 unresolved = False
@@ -117,6 +133,8 @@ class Making(Removing):
                     slept = self.clock.time() - resource.last_try > self.driver.call_limit
                     resource.last_try = self.clock.time()  # for so long it may have been under way
             except ProviderError as error:
+                if error.failed_inside and error.verdict == contract.BUSY and kind.identity is None:
+                    unresolved = True  # a refusal to be believed, were not each repetition another thing
                 late = error.verdict == contract.MISSING and self._needs_what_is_late(resource)
                 for step in AFTER_CREATE[contract.BUSY if late else error.verdict, unresolved]:
                     if step == LOOK:
@@ -145,6 +163,15 @@ class Making(Removing):
                         self.save()
                         raise error.explained(UNKNOWN, self.left_behind()) from error
 
+    def _look_or_ask_again(self, resource: Resource, until: float, forgotten: bool = False) -> Seen | None:
+        """As look(); what it can't tell, the create tells that is called next, as long as its token is known."""
+        try:
+            return self.look(resource, until)
+        except Unproved:
+            if forgotten or not self._token_tells(resource):
+                raise
+            return None
+
     @staticmethod
     def _id(resource: Resource, answer: t.Any) -> str:
         if not answer:
@@ -171,7 +198,7 @@ class Making(Removing):
         seen: Seen | None = None
         missing: list[str] = []
         for _left in self.clock.poll(self.timeout):
-            seen = self._seen.get(resource.key) or self.confirm(resource)
+            seen = self._seen.get(resource.key) or self.find(resource)
             self._seen.pop(resource.key, None)
             if seen is None:
                 ended_for_want = self._ends.pop(resource.key, None) == contract.FULL

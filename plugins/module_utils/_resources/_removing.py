@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from .. import driver as contract
 from .._errors import MachineError
+from .._proof import bears_tags, proven
 from .._record import Resource
-from ._looking import Looking, is_ours
+from ._looking import Looking, Unproved
+
+LOST = "lost"  # of a gone entry: UNIX time when its id was given up without anybody having seen it end
+LOOKED_FOR = 3600.0  # seconds for which runs look whether it comes up after all; later, prune does
 
 
 class Removing(Looking):
@@ -18,9 +23,15 @@ class Removing(Looking):
         """Let it be gone for sure, and off the record."""
         if not resource.existing:
             if resource.id is None and resource.status == "creating":
-                seen = self.look(resource, self.shows(resource))
-                if seen is not None:
-                    resource.id = seen.id
+                try:
+                    seen = self.look(resource, self.shows(resource))
+                    found = seen.id if seen else None
+                except Unproved:
+                    if not self._token_tells(resource):
+                        raise
+                    found = self._create(resource)
+                if found is not None:
+                    resource.id = found
                     self.save()
             if resource.id is not None:
                 resource.status = "removing"
@@ -28,18 +39,37 @@ class Removing(Looking):
                 self.delete(resource)
             if self.kind(resource).identity is None:
                 self._delete_twins(resource)
-            gone = dataclasses.asdict(resource)
-            gone.update(name=self._name(resource), token=self._token(resource))
-            names = ("kind", "key", "id", "name", "token", "generation", "attempt")
-            self.record.kept.setdefault("gone", []).append({name: gone[name] for name in names})
+            self._note_gone(resource)
         self.record.resources.remove(resource)
         self.save()
+
+    def _note_gone(self, resource: Resource, **more: t.Any) -> None:
+        """Keep what tells it: should it come up later, it is ours."""
+        gone = dataclasses.asdict(resource)
+        gone.update(name=self._name(resource), token=self._token(resource))
+        names = ("kind", "key", "id", "name", "token", "generation", "attempt")
+        self.record.kept.setdefault("gone", []).append({**{name: gone[name] for name in names}, **more})
 
     def delete_late(self) -> None:
         """What was removed already, and came up since: a call may be held up for longer than its run has the lock."""
         for one in self.record.kept.get("gone", []):
-            names = ("key", "kind", "id", "generation", "attempt")
-            self._delete_twins(Resource(**{name: one[name] for name in names}, requests=[{}]))
+            self._delete_twins(_resource(one))
+
+    def delete_lost(self) -> None:
+        """What was given up for gone, and was only late to show."""
+        for one in self.record.kept.get("gone", []):
+            if one["id"] and self.clock.time() < one.get(LOST, 0.0) + LOOKED_FOR:
+                lost = _resource(one)
+                if self.get(lost) is not None:
+                    self.delete(lost)
+
+    def _create(self, resource: Resource) -> str:
+        raise NotImplementedError
+
+    def _token_tells(self, resource: Resource) -> bool:
+        """Whether a repeated create answers with the id of what the first one has made."""
+        kind = self.kind(resource)
+        return kind.identity == "token" and self.clock.time() < resource.last_try + kind.token_life
 
     def _delete_twins(self, resource: Resource) -> None:
         """What a call that came late has made besides, where nothing makes a repeated one harmless."""
@@ -50,9 +80,12 @@ class Removing(Looking):
             attempt = seen.tags.get("attempt", "")
             if seen.id == resource.id or seen.state == contract.ABSENT or not attempt.isdigit():
                 continue
-            twin = dataclasses.replace(resource, id=seen.id, attempt=int(attempt))
-            if is_ours(kind, self.it(twin), seen):
-                self.delete(twin)
+            if kind.identity == "name" and resource.id:
+                continue  # then this name was that thing's
+            twin = dataclasses.replace(resource, id=None, attempt=int(attempt))
+            it = self.it(twin)
+            if bears_tags(kind, it, seen) and proven(kind, it, seen):
+                self.delete(dataclasses.replace(twin, id=seen.id))
 
     def delete(self, resource: Resource) -> None:
         """Delete at the provider until it is gone; the record still names it."""
@@ -67,7 +100,7 @@ class Removing(Looking):
             if seen is None:
                 continue
             it = self.it(resource)
-            if kind.tagged and not is_ours(kind, it, seen):
+            if kind.tagged and not bears_tags(kind, it, seen):
                 raise MachineError(
                     f"{resource.kind} {resource.id} does not carry the tags of {self.record.name}: it is not deleted",
                     code="not_ours",
@@ -76,3 +109,8 @@ class Removing(Looking):
                 )
             self.attempt(resource, "delete", it)
         raise self.timed_out(f"{resource.kind} {resource.id} still exists", self.timeout)
+
+
+def _resource(gone: dict[str, t.Any]) -> Resource:
+    names = ("key", "kind", "id", "generation", "attempt")
+    return Resource(**{name: gone[name] for name in names}, requests=[{}])

@@ -95,7 +95,7 @@ def test_what_comes_late_is_known_by_the_former_store(orphanage: Orphanage) -> N
     server = orphanage.one("machine")
     lost_and_adopted(orphanage)
     orphanage.absent()
-    late = orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)
+    late = orphanage.again(server)
     assert names(orphanage.prune()["removed"]) == [f"Server {late.id}"]
 
 
@@ -233,8 +233,11 @@ def test_data_outlive_a_machine_that_can_not_be_made_anew(
     orphanage.present(**FULL)
     orphanage.provider.vanish(orphanage.one("machine").id)
     orphanage.clock.now += 60
-    assert lost_and_adopted(orphanage, **FULL)["adopted"][0]["missing"] == ["Server"]
     there = orphanage.alive("volume", "address")
+    former = orphanage.lose()
+    result = orphanage.adopt(from_store=former, **FULL)
+    assert result["failed"] and "can be copied" in result["msg"], "nothing proves them, now that the machine is gone"
+    assert orphanage.adopt("web1", *there, from_store=former, **FULL)["adopted"][0]["missing"] == ["Server"]
     orphanage.provider.set(**shortage)
     with pytest.raises(MachineError) as caught:
         orphanage.present(on_failure="remove", **FULL)
@@ -316,13 +319,49 @@ def test_the_choice_that_was_made_is_found_again(orphanage: Orphanage) -> None:
 def test_the_latest_of_a_key_counts(orphanage: Orphanage, generation: int, attempt: int, counts: str) -> None:
     orphanage.present()
     server = orphanage.one("machine")
-    server.tags["dockyard-attempt"] = "2"
-    tags = {**server.tags, "dockyard-generation": str(generation), "dockyard-attempt": str(attempt)}
-    other = orphanage.provider.add("machine", "acme", "north", tags=tags, **{**server.body, "address": None})
+    orphanage.retag(server, attempt=2)
+    other = orphanage.retag(orphanage.again(server), generation=generation, attempt=attempt)
     ids = {"ours": server.id, "other": other.id}
     lost_and_adopted(orphanage)
     assert by_key(orphanage.record())["Server"]["id"] == ids.pop(counts)
     assert names(orphanage.prune()["unrecorded"]) == [f"Server {id}" for id in ids.values()], "and is not forgotten"
+
+
+@pytest.mark.parametrize("left", ["both", "copy"])
+def test_a_copy_is_reported_and_not_adopted(orphanage: Orphanage, left: str) -> None:
+    orphanage.present(**FULL)
+    server = orphanage.one("machine")
+    copies = [orphanage.provider.copy(thing.id) for thing in orphanage.provider.alive() if thing.tags]
+    as_they_were = repr(copies)
+    if left == "copy":
+        orphanage.provider.vanish(server.id)
+        orphanage.clock.now += 60
+    former = orphanage.lose()
+    result = orphanage.adopt(from_store=former, **FULL)
+    said = [one["why"] for one in result["others"]]
+    assert sorted(said) == sorted(
+        f"{kind} {one.id} bears the tags of web1, and is not it: a copy"
+        for kind, one in (("Server", copies[-1]), ("Firewall", copies[0]))
+    )
+    assert result["failed"] and result["adopted"] == [], "of the volume and the address nothing tells"
+    ours = [thing.id for thing in orphanage.provider.alive() if thing.kind in ("volume", "address")][:2]
+    result = orphanage.adopt("web1", *ours, from_store=former, **FULL)
+    assert by_key(orphanage.record())["Server"]["id"] == (server.id if left == "both" else None)
+    orphanage.present(**FULL)
+    orphanage.absent()
+    orphanage.prune()
+    assert orphanage.alive() == sorted(one.id for one in copies) and repr(copies) == as_they_were
+
+
+def test_of_two_that_nothing_tells_apart_the_named_one_is_adopted(orphanage: Orphanage) -> None:
+    orphanage.present(**FULL)
+    volume = orphanage.one("volume")
+    copy = orphanage.provider.copy(volume.id)
+    former = orphanage.lose()
+    result = orphanage.adopt(from_store=former, **FULL)
+    assert result["failed"] and volume.id in result["msg"] and copy.id in result["msg"]
+    assert not orphanage.adopt(volume.id, from_store=former, **FULL).get("failed")
+    assert by_key(orphanage.record())["Volume/data"]["id"] == volume.id
 
 
 # Whose it is
@@ -352,7 +391,7 @@ def test_what_has_a_tombstone_is_not_adopted(orphanage: Orphanage) -> None:
     orphanage.present()
     server = orphanage.one("machine")
     orphanage.absent()
-    orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)
+    orphanage.again(server)
     result = orphanage.adopt()
     assert result["adopted"] == [] and "prune" in result["others"][0]["why"]
 
@@ -547,11 +586,24 @@ def test_a_key_is_replaced_where_the_provider_has_the_means(orphanage: Orphanage
 # Nothing twice
 
 
-@pytest.mark.parametrize("kind", ["address", "machine", "volume", "firewall", "key"])
+@pytest.mark.parametrize("kind", ["machine", "volume", "firewall", "key"])
 def test_a_backup_from_the_midst_of_a_create_makes_nothing_twice(orphanage: Orphanage, kind: str) -> None:
     """Frozen and not made, says the record of the backup: but it was made since."""
-    call = {"address": "allocate_address", "machine": "run_machine", "key": "import_key"}.get(kind, f"create_{kind}")
+    call = {"machine": "run_machine", "key": "import_key"}.get(kind, f"create_{kind}")
     orphanage.provider.faults = [model.Fault("quota", call)]
+    with pytest.raises(MachineError):
+        orphanage.present(disk=10)
+    orphanage.provider.faults = []
+    orphanage.copy("store", "backup")
+    orphanage.present(disk=10)
+    before = orphanage.alive()
+    orphanage.copy("backup", "store")
+    orphanage.present(disk=10)
+    assert orphanage.alive() == before
+
+
+def test_what_a_backup_does_not_know_and_nothing_proves_is_asked_about(orphanage: Orphanage) -> None:
+    orphanage.provider.faults = [model.Fault("quota", "allocate_address")]
     with pytest.raises(MachineError):
         orphanage.present(**FULL)
     orphanage.provider.faults = []
@@ -559,7 +611,9 @@ def test_a_backup_from_the_midst_of_a_create_makes_nothing_twice(orphanage: Orph
     orphanage.present(**FULL)
     before = orphanage.alive()
     orphanage.copy("backup", "store")
-    orphanage.present(**FULL)
+    for verb in (orphanage.present, orphanage.present):
+        with pytest.raises(MachineError, match=f"Address {orphanage.one('address').id} bears the tags"):
+            verb(**FULL)
     assert orphanage.alive() == before
 
 
@@ -570,7 +624,7 @@ def test_a_list_tells_which_machines_the_store_does_not_know(orphanage: Orphanag
     orphanage.present("web5", store="another")
     lost, server = orphanage.record("web3")["id"], orphanage.one("machine", "web4")
     orphanage.absent("web4")
-    orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)  # late, and for prune
+    orphanage.again(server)  # late, and for prune
     others: list[driver.Seen] = []
     orphanage.lose_record("web3")
     gather([orphanage.lifecycle("web1", keep_options=True)], others)

@@ -13,11 +13,12 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _module
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Lifecycle, Wish
+from ansible_collections.dockyard.machine.plugins.module_utils._proof import token_of
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from tests.doubles.objects import Memory
 from tests.model import Clock, Fault, Provider, driver_for
 from tests.model.clock import DAY
-from tests.model.provider import Entry
+from tests.model.provider import Entry, Thing
 
 LAG = 60.0
 
@@ -61,6 +62,13 @@ class World:
         )
         store = ObjectStore(self.memory, str(self.folder), clock, background=False)
         return bool(getattr(Lifecycle(self.driver, store, wish, clock), verb)().changed)
+
+    def add_server(self, tags: dict[str, str], **more: str) -> Thing:
+        """A machine that a late call of ours has made, with these tags but for what is said."""
+        tags = {**tags, "dockyard-kind": "_53erver", **{f"dockyard-{name}": value for name, value in more.items()}}
+        store, id, generation, attempt = (tags[f"dockyard-{name}"] for name in ("store", "id", "generation", "attempt"))
+        token = token_of(store, id, "Server", int(generation), int(attempt))
+        return self.provider.add("machine", "acme", "north", "", tags, DAY, token, key="", image="")
 
     def calls(self, name: str) -> int:
         return self.provider.calls().count(name)
@@ -112,10 +120,20 @@ def test_a_call_of_a_killed_run_may_still_be_on_its_way(world: World) -> None:
     sent = world.clock.now
     world.provider.watch = arrives
     world.clock.sleep(10)
-    world.run(public_address=True)
+    with pytest.raises(MachineError, match="nothing tells") as caught:
+        world.run(public_address=True)
     assert world.provider.watch is None, "it arrived"
-    addresses = [one for one in world.provider.alive() if one.kind == "address"]
-    assert len(addresses) == 1, "found, and not made twice"
+    (address,) = (one for one in world.provider.alive() if one.kind == "address")
+    assert caught.value.code == "unproved" and address.id in caught.value.text()
+    for verb in ("present", "absent"):
+        with pytest.raises(MachineError, match="nothing tells"):
+            world.run(verb, public_address=True)
+    assert world.calls("allocate_address") == 1 and world.calls("release_address") == 0, "a person is asked first"
+    address.tags.clear()  # "it is mine"
+    world.run(public_address=True)
+    assert len([one for one in world.provider.alive() if one.kind == "address"]) == 2
+    world.run("absent")
+    assert world.provider.alive() == [address]
 
 
 def test_no_next_zone_while_a_call_of_a_killed_run_is_on_its_way(world: World) -> None:
@@ -186,13 +204,19 @@ def test_a_look_counts_from_when_it_was_asked(world: World) -> None:
 
 def test_a_late_twin_goes_with_its_machine(world: World) -> None:
     """Nobody asks for a lease: a call that was held up may make a second one, where nothing makes that harmless."""
-    world.run(public_address=True)
-    (address,) = (one for one in world.provider.alive() if one.kind == "address")
-    for tags in ({}, {"dockyard-attempt": "2"}, {"dockyard-generation": "2"}, {"dockyard-id": "ffffffffffff"}):
-        world.provider.add("address", "acme", "north", tags={**address.tags, **tags}, ip="203.0.113.9")
+    world.provider.set(token_scope=None)
+    world.driver = driver_for(world.provider)
+    world.run()
+    (server,) = (one for one in world.provider.alive() if one.kind == "machine")
+    for more in ({}, {"attempt": "2"}, {"generation": "2"}, {"id": "ffffffffffff"}):
+        world.add_server(server.tags, **more)
+    copy = world.provider.copy(server.id)
     world.run("absent")
     left = [(one.tags["dockyard-generation"], one.tags["dockyard-id"]) for one in world.provider.alive()]
-    assert left == [("2", address.tags["dockyard-id"]), ("1", "ffffffffffff")], "of another generation, of another one"
+    assert left[:2] == [("2", server.tags["dockyard-id"]), ("1", "ffffffffffff")], (
+        "of another generation, of another one"
+    )
+    assert world.provider.alive()[2:] == [copy]
 
 
 def test_what_comes_up_after_its_removal_goes_with_the_rest(world: World) -> None:
@@ -202,9 +226,19 @@ def test_what_comes_up_after_its_removal_goes_with_the_rest(world: World) -> Non
     with pytest.raises(Cut):
         world.run("absent")
     firewalls = [one.id for one in world.provider.alive() if one.kind == "firewall"]
-    world.provider.add("machine", "acme", "north", server.name, server.tags, **{**server.body, "firewalls": firewalls})
+    world.provider.add(
+        "machine",
+        "acme",
+        "north",
+        server.name,
+        server.tags,
+        DAY,
+        server.token,
+        **{**server.body, "firewalls": firewalls},
+    )
+    copy = world.provider.copy(server.id)
     world.run("absent")
-    assert world.provider.alive() == []
+    assert world.provider.alive() == [copy]
 
 
 def test_what_a_list_shows_may_not_show_by_its_id_yet(world: World) -> None:
@@ -214,6 +248,6 @@ def test_what_a_list_shows_may_not_show_by_its_id_yet(world: World) -> None:
         world.run()
     world.clock.sleep(1000)
     tags = next(one.tags for one in world.provider.alive() if one.kind == "firewall")
-    world.provider.add("machine", "acme", "north", tags={**tags, "dockyard-kind": "_53erver"}, age=0, key="", image="")
+    world.add_server(tags)
     world.run("absent")
     assert world.provider.alive() == []

@@ -509,7 +509,7 @@ def test_an_unknown_create_is_resolved_before_it_is_removed(world: World) -> Non
 
 def test_things_of_others_are_never_touched(world: World) -> None:
     foreign = {"zone": "a", "memory": 1, "image": "x", "key": None, "network": None, "user_data": None, "volume": None}
-    foreign.update(tags={"machine": "web1", "kind": "Thing"}, rules=[], state="running", since=0, reason="")
+    foreign.update(name="", tags={"machine": "web1", "kind": "Thing"}, rules=[], state="running", since=0, reason="")
     foreign.update(account="acme", created=0)
     world.cloud.change(lambda state: state["things"].update({"thing-900": dict(foreign)}))
     world.run(options=FULL)

@@ -174,8 +174,6 @@ def late(orphanage: Orphanage, call: str, kind: str, **more: t.Any) -> None:
     ("call", "kind", "options"),
     [
         ("run_machine", "machine", {}),
-        ("create_volume", "volume", FULL),
-        ("allocate_address", "address", FULL),
         ("create_firewall", "firewall", {}),
         ("import_key", "key", {}),
     ],
@@ -193,6 +191,21 @@ def test_what_shows_up_after_the_end_goes(
     assert not orphanage.prune()["changed"]
 
 
+@pytest.mark.parametrize(
+    ("call", "kind", "options"), [("create_volume", "volume", {"disk": 10}), ("allocate_address", "address", FULL)]
+)
+def test_what_shows_up_and_nothing_proves_goes_by_its_id(
+    orphanage: Orphanage, call: str, kind: str, options: dict[str, t.Any]
+) -> None:
+    late(orphanage, call, kind, **options)
+    there = orphanage.alive(kind)
+    id = there[-1]
+    for ids in ((), (orphanage.tombstones()[0]["id"],)):
+        assert not orphanage.prune(*ids)["changed"] and orphanage.alive() == there
+    assert names(orphanage.prune()["unrecorded"]) == [f"{kind.capitalize()} {one}" for one in there]
+    assert names(orphanage.prune(id)["removed"]) == [f"{kind.capitalize()} {id}"] and orphanage.alive() == there[:-1]
+
+
 def test_what_can_not_be_asked_for_by_its_name_alone(orphanage: Orphanage) -> None:
     """A tie of two things has no tags, and is listed by what it ties."""
     real = model.driver.Volume.list
@@ -206,7 +219,7 @@ def test_what_can_not_be_asked_for_by_its_name_alone(orphanage: Orphanage) -> No
     orphanage.present(**FULL)
     server = orphanage.one("machine")
     orphanage.absent()
-    late = orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)
+    late = orphanage.again(server)
     began = orphanage.clock.now
     assert names(orphanage.prune()["removed"]) == [f"Server {late.id}"]
     assert orphanage.clock.now - began < 1, "it is not asked again and again"
@@ -233,7 +246,7 @@ def test_an_earlier_attempt_goes_with_the_machine_alone(orphanage: Orphanage) ->
     orphanage.provider.vanish(server.id)
     orphanage.clock.now += 60
     orphanage.present()
-    earlier = orphanage.provider.add("machine", "acme", "north", tags=server.tags, **server.body)
+    earlier = orphanage.again(server)
     result = orphanage.prune()
     assert names(result["unrecorded"]) == [f"Server {earlier.id}"] and not result["changed"]
     orphanage.absent()
@@ -241,15 +254,18 @@ def test_an_earlier_attempt_goes_with_the_machine_alone(orphanage: Orphanage) ->
 
 
 def test_what_a_machine_gave_up_goes_while_it_lives(orphanage: Orphanage) -> None:
+    """By its id, or by what proves it; not what only bears its tags."""
     orphanage.present(**FULL)
     address = orphanage.one("address")
     orphanage.present(disk=10, public_address=False)
-    again = orphanage.provider.add("address", "acme", "north", tags=address.tags, **{**address.body, "machine": None})
     stay = orphanage.ids_of()
+    address.gone = address.deleted = float("inf")  # it was not, after all
+    copy = orphanage.provider.copy(address.id)
     result = orphanage.prune()
-    assert names(result["removed"]) == [f"Address {again.id}"]
+    assert names(result["removed"]) == [f"Address {address.id}"]
     assert result["removed"][0]["why"] == "it was removed from web1"
-    assert orphanage.alive() == stay
+    assert names(result["unrecorded"]) == [f"Address {copy.id}"]
+    assert orphanage.alive() == sorted([*stay, copy.id])
 
 
 def test_what_is_awaited_is_not_late(orphanage: Orphanage) -> None:
@@ -310,8 +326,12 @@ def test_a_machines_id_removes_all_of_it_the_dependent_first(orphanage: Orphanag
     stay = orphanage.ids_of("web2")
     orphanage.lose_record("web1", keys=False)
     ledger = len(orphanage.provider.ledger)
+    unproved = orphanage.alive("volume", "address")
     result = orphanage.prune(id)
-    assert len(result["removed"]) == 5 and orphanage.alive() == stay
+    assert result["failed"] and len(result["removed"]) == 3 and orphanage.alive() == sorted([*stay, *unproved])
+    assert all(f"give its id {one}" in result["msg"] for one in unproved)
+    result = orphanage.prune(id, *unproved)
+    assert len(result["removed"]) == 2 and orphanage.alive() == stay
     assert orphanage.changes(ledger)[0] == "terminate_machine"
     assert orphanage.clock.now - orphanage.provider.ledger[ledger]["at"] < 60, "no waiting for what is in use"
 
@@ -382,7 +402,7 @@ def test_things_of_a_store_that_is_gone_go_by_id_and_store(orphanage: Orphanage)
     one = orphanage.lose("one")
     assert orphanage.prune(id, from_store="another", store="two")["failed"]
     assert not orphanage.prune(store="two", from_store=one)["changed"], "no id, no removal"
-    result = orphanage.prune(id, from_store=one, store="two")
+    result = orphanage.prune(id, *orphanage.alive("volume", "address"), from_store=one, store="two")
     assert len(result["removed"]) == 5 and orphanage.alive() == stay
 
 
@@ -484,7 +504,7 @@ def test_a_check_says_all_and_does_nothing(orphanage: Orphanage) -> None:
     orphanage.present("web1", expires_in="1h", **FULL)
     late_one = orphanage.present("web2") and orphanage.one("machine", "web2")
     orphanage.absent("web2")
-    again = orphanage.provider.add("machine", "acme", "north", tags=late_one.tags, **late_one.body)
+    again = orphanage.again(late_one)
     orphanage.clock.now += DAY
     before, ledger = orphanage.alive(), len(orphanage.provider.ledger)
     result = orphanage.prune(check=True)

@@ -11,8 +11,8 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _resources, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._proof import bears_tags
 from ansible_collections.dockyard.machine.plugins.module_utils._resources import _making
-from ansible_collections.dockyard.machine.plugins.module_utils._resources._looking import is_ours
 from ansible_collections.dockyard.machine.plugins.module_utils._store._file import FileLock
 from tests.unit.world import READS, World
 
@@ -234,9 +234,9 @@ def test_what_differs_in_a_tag_is_not_ours(world: World, tag: str) -> None:
 def test_a_name_that_only_begins_like_ours_is_not_ours(world: World) -> None:
     kind = next(kind for kind in world.driver.kinds if kind.__name__ == "Key")(None, {})
     it = driver.It(name="web1-012345-1")
-    assert is_ours(kind, it, driver.Seen("key-1", name="web1-012345-1"))
+    assert bears_tags(kind, it, driver.Seen("key-1", name="web1-012345-1"))
     for other in ("web1-012345-10", "web1-012345-1-data", "web1-012345", "WEB1-012345-1", ""):
-        assert not is_ours(kind, it, driver.Seen("key-1", name=other)), other
+        assert not bears_tags(kind, it, driver.Seen("key-1", name=other)), other
 
 
 # The lock

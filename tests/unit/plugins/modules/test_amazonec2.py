@@ -633,6 +633,27 @@ def test_the_token_is_ours_in_each_repetition(ec2: Ec2Double, world: World) -> N
     assert [one["tags"]["kind"] for one in ec2.alive()].count("Instance") == 2  # it, and its root volume
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"code": "InternalError"},
+        {"code": "UnknownError"},  # which would be a refusal, were its status another
+        {"code": "RequestLimitExceeded", "status": 503},
+        {"code": "Unavailable", "status": 503},
+        {"how": "html", "status": 504},
+        {"how": "reset"},
+    ],
+)
+def test_an_address_that_was_allocated_all_the_same_is_not_allocated_again(
+    ec2: Ec2Double, world: World, fault: dict[str, t.Any]
+) -> None:
+    ec2.lag = ec2.read_lag = 8
+    ec2.faults = [Fault("AllocateAddress", after=True, times=3, **fault)]
+    world.run(options={"elastic_address": "new"})
+    assert len(ec2.backend().addresses) == len(asked(ec2, "AllocateAddress")) == 1
+    assert not world.run(options={"elastic_address": "new"}).changed
+
+
 @pytest.mark.parametrize("action", ["CreateVolume", "RunInstances"])
 def test_what_a_killed_run_made_is_found_when_its_token_is_forgotten(ec2: Ec2Double, world: World, action: str) -> None:
     """EC2 keeps a token for some time only: whoever comes later and repeats the call makes another one."""
@@ -650,8 +671,13 @@ def test_what_a_killed_run_made_is_found_when_its_token_is_forgotten(ec2: Ec2Dou
     with pytest.raises(Killed):
         world.run(options=options)
     world.clock.sleep(3700)
+    if action == "CreateVolume":
+        (volume,) = ec2.backend().volumes
+        with pytest.raises(MachineError, match=f"Volume {volume} bears the tags of web1, and nothing tells"):
+            world.run(options=options)
+        ec2.client("ec2").delete_volume(VolumeId=volume)  # a person looked
     assert world.run(options=options).changed
-    assert len(asked(ec2, action)) == 1, "it is there, and need not be asked for again"
+    assert len(asked(ec2, action)) == 1 + (action == "CreateVolume"), "what is there need not be asked for again"
     assert len(ec2.backend().all_instances()) == 1 and len(ec2.backend().volumes) == 2
     assert len(ec2.alive()) == 4
     assert not world.run(options=options).changed

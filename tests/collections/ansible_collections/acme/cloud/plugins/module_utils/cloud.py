@@ -85,7 +85,7 @@ class Cloud:
 
         return self._call("delete_volume", id, effect)
 
-    def run_thing(self, zone, memory, image, tags, key=None, user_data=None, network=None):
+    def run_thing(self, zone, memory, image, tags, name="", key=None, user_data=None, network=None):
         def effect(state):
             if zone in state["traits"].get("full", ()):
                 raise CloudError("OutOfCapacity", f"zone {zone} is full")
@@ -93,7 +93,7 @@ class Cloud:
                 raise CloudError("Invalid", f"memory {memory}")
             late = zone in state["traits"].get("full_later", ())
             thing = {"zone": zone, "memory": memory, "image": image, "tags": tags, "key": key, "network": network}
-            thing.update(user_data=user_data, rules=[], volume=None)
+            thing.update(name=name, user_data=user_data, rules=[], volume=None)
             thing.update(state="error" if late else "running", since=self.clock())
             thing["reason"] = "OutOfCapacity" if late else ""
             return self._add(state, "things", thing)
@@ -206,6 +206,9 @@ class Cloud:
             if what["account"] != self.account or what["created"] + lag > self.clock():
                 continue
             what = dict(what, id=id)
+            if kind == "volumes":
+                users = state["things"].items()
+                what["attached_to"] = [user for user, thing in users if thing["volume"] == id]
             if what.get("state") == "running" and what["since"] + boot > self.clock():
                 what["state"] = "starting"
             found.append(what)

@@ -128,6 +128,7 @@ class Key(driver.Kind):
 
 class Volume(driver.Kind):
     identity = "token"
+    token_life = 86400.0  # the cloud shows no token, but repeats its answer
     lag = 0.3
     lists_account = True
     keeps_data = True
@@ -136,7 +137,7 @@ class Volume(driver.Kind):
         return self.api.list_volumes()
 
     def seen(self, raw):
-        return driver.Seen(id=raw["id"], tags=raw["tags"])
+        return driver.Seen(id=raw["id"], tags=raw["tags"], attached_to=raw["attached_to"])
 
     def create(self, it):
         return self.api.create_volume(it.token, it.request["zone"], it.request["size"], it.tags)
@@ -149,6 +150,7 @@ class Volume(driver.Kind):
 
 
 class Thing(driver.Machine):
+    proof = "name"  # a copy is called otherwise
     lag = 0.3
     lists_account = True
     adjustable = {"rules": "any", "volume": "any", "memory": "stopped"}
@@ -163,6 +165,7 @@ class Thing(driver.Machine):
         return driver.Seen(
             id=raw["id"],
             state=raw["state"],
+            name=raw["name"],
             tags=raw["tags"],
             has={"rules": raw["rules"], "volume": raw["volume"], "memory": raw["memory"]},
             facts={"address": f"192.0.2.{int(raw['id'].rpartition('-')[2]) % 250 + 1}"},
@@ -173,7 +176,7 @@ class Thing(driver.Machine):
     def create(self, it):
         asked = it.request
         names = ("zone", "memory", "image", "key", "user_data", "network")
-        return self.api.run_thing(tags=it.tags, **{name: asked.get(name) for name in names})
+        return self.api.run_thing(name=it.name, tags=it.tags, **{name: asked.get(name) for name in names})
 
     def adjust(self, it):
         has, asked = it.seen.has, it.request
