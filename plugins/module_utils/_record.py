@@ -100,7 +100,7 @@ class Resource:
     key: str
     kind: str
     id: str | None = None
-    status: str = "planned"  # planned, creating, created, made, removing
+    status: str = "planned"  # planned, creating, created, failed, made, removing
     generation: int = 1
     attempt: int = 1
     choice: int = 0

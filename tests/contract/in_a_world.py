@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _ssh, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import POWER
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import covers
+from ansible_collections.dockyard.machine.plugins.module_utils._proof import proof_of, proven
 
 from .worlds import World
 
@@ -217,6 +218,40 @@ class InAWorld:
         assert not world.alive()
         assert world.run("absent").changed
         assert not world.store.names()
+
+    # Copies
+
+    def copies(self, world: World) -> list[tuple[driver.Kind, driver.It, str]]:
+        """Of each tagged thing of the machine, somebody's: the kind, ours, and the copy's id."""
+        tagged = [(kind, it) for kind, it in world.made() if kind.tagged]
+        assert world.copy or not tagged, "World.copy says how somebody makes more like this"
+        made = [(kind, it, world.copy(str(it.id))) for kind, it in tagged if world.copy]
+        world.clock.sleep(3600)
+        return [(kind, it, id) for kind, it, id in made if id]
+
+    def test_what_proves_that_a_thing_is_ours_is_not_copied(self, world: World) -> None:
+        world.run()
+        for kind, it, id in self.copies(world):
+            unknown = dataclasses.replace(it, id=None)
+            ours, copy = (kind.seen(kind.get(dataclasses.replace(it, id=one))) for one in (it.id, id))
+            what = f"{type(kind).__name__}, proved by {proof_of(kind)}"
+            assert copy.tags == ours.tags, f"{what}: a copy has all tags"
+            assert proven(kind, unknown, ours) is (True if proof_of(kind) else None), what
+            assert proven(kind, unknown, copy) is (False if proof_of(kind) else None), f"{what}: so has the copy"
+
+    def test_a_copy_is_left_alone(self, world: World) -> None:
+        world.run()
+        copies = {id for _kind, _it, id in self.copies(world)}
+        alive = len(world.alive())
+        assert not world.run().changed
+        for option, value in list(world.drift.items())[:1]:
+            assert world.run(options={option: value}, recreate=True).changed
+            assert len(world.alive()) == alive
+        world.run("absent")
+        assert len(world.alive()) == len(copies)
+        world.run()
+        world.run("absent")
+        assert len(world.alive()) == len(copies)
 
     # Another account
 

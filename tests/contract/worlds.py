@@ -54,6 +54,9 @@ class World:
     grows: t.Collection[str] = ()  # those of both that can't be changed back
     drift: Options = dataclasses.field(default_factory=dict)  # options that only another machine has
     other_account: Options = dataclasses.field(default_factory=dict)  # options that mean another account
+    # Somebody's copy of the thing with that id, with all its tags, as the provider lets one be made: the copy's id.
+    # None for what has no tags of its own.
+    copy: t.Optional[t.Callable[[str], t.Optional[str]]] = None
     pages: t.Callable[[str], bool] = lambda call: call.startswith("list")  # calls that a list repeats, page by page
 
     def __post_init__(self) -> None:

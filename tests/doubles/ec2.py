@@ -191,6 +191,28 @@ class Ec2Double:
     def calls(self, since: int = 0) -> list[str]:
         return [call.action for call in self.log[since:]]
 
+    def copy(self, id: str) -> str | None:
+        """More like this, as somebody makes it: with all tags. What EC2 makes unique the copy does not have."""
+        api, backend = self.client("ec2"), self.backend()
+        tags = backend.describe_tags({"resource-id": [id]})
+        kind, made = id.partition("-")[0], None
+        if kind == "i":
+            one = api.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
+            answer = api.run_instances(
+                MinCount=1, MaxCount=1, ImageId=one["ImageId"], InstanceType="t3.micro", ClientToken=uuid.uuid4().hex
+            )
+            made = answer["Instances"][0]["InstanceId"]
+        elif kind == "vol":
+            one = api.describe_volumes(VolumeIds=[id])["Volumes"][0]
+            made = api.create_volume(AvailabilityZone=one["AvailabilityZone"], Size=one["Size"])["VolumeId"]
+        elif kind == "eipalloc":
+            made = api.allocate_address(Domain="vpc")["AllocationId"]
+        elif kind == "sg":
+            made = api.create_security_group(GroupName=uuid.uuid4().hex, Description="copy")["GroupId"]
+        if made:
+            api.create_tags(Resources=[made], Tags=[{"Key": tag["key"], "Value": tag["value"]} for tag in tags])
+        return made
+
     # The two ways in
 
     @contextlib.contextmanager

@@ -15,6 +15,7 @@ import errno
 import os
 import typing as t
 
+from tests.faults.boundaries import API as API_CALL
 from tests.faults.boundaries import DISK, Boundary
 
 if t.TYPE_CHECKING:
@@ -22,16 +23,18 @@ if t.TYPE_CHECKING:
 
 BEFORE, AFTER, LATE, TORN, POWER = "killed-before", "killed-after", "killed-late", "torn", "power-cut"
 KILLS = (BEFORE, AFTER, LATE, TORN, POWER)
+COPIED, KILLED_COPIED = "copied", "killed-after-copied"  # somebody launches more like each of our things just then
 ERRORS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
 
 # What can go wrong with a call to an API; a world's ``fail`` plays it as the provider's client has it.
 THROTTLED, THROTTLED_WITH, INTERNAL, UNAVAILABLE = "429", "429-retry-after", "500", "503"
 TIMEOUT_BEFORE, TIMEOUT_AFTER, RESET, HTML = "time-out-before", "time-out-after", "reset-in-body", "html"
 HTML_OK = "html-200"  # what a portal or a proxy answers in the provider's place, as if all were well
+INTERNAL_AFTER, UNAVAILABLE_AFTER = "500-after", "503-after"  # which took effect all the same
 EXPIRED, QUOTA, EMPTY, NO_PAGE, NOT_FOUND = "expired", "quota", "empty-list", "page-missing", "not-found-once"
 API = (
     *(THROTTLED, THROTTLED_WITH, INTERNAL, UNAVAILABLE, TIMEOUT_BEFORE, TIMEOUT_AFTER, RESET, HTML),
-    *(EXPIRED, QUOTA, EMPTY, NO_PAGE, NOT_FOUND, HTML_OK),
+    *(EXPIRED, QUOTA, EMPTY, NO_PAGE, NOT_FOUND, HTML_OK, INTERNAL_AFTER, UNAVAILABLE_AFTER),
 )
 NEVER_FOR_EVER = (EMPTY, NO_PAGE, NOT_FOUND)  # would be another provider
 EVERYWHERE = (EXPIRED, *ERRORS)  # for ever, they strike all calls, or all writes
@@ -71,6 +74,10 @@ class Fault:
         self.fired = True
         if self.kills:
             self._kill(world, effect, torn)
+        if self.name == COPIED:
+            result = effect()
+            world.copy()
+            return result
         if boundary.kind == DISK:
             raise OSError(ERRORS[self.name], os.strerror(ERRORS[self.name]), boundary.name)
         return world.fail(self.name, boundary, effect)
@@ -89,6 +96,9 @@ class Fault:
     def _kill(self, world: World, effect: t.Callable[[], t.Any], torn: t.Callable[[], t.Any] | None) -> t.NoReturn:
         if self.name == AFTER:
             effect()
+        elif self.name == KILLED_COPIED:
+            effect()
+            world.copy()
         elif self.name == LATE:
             world.late.append(effect)
         elif self.name == TORN and torn:
@@ -106,7 +116,7 @@ def suits(fault: str, boundary: Boundary, world: World) -> bool:
         if fault == "ENOSPC":
             return not boundary.name.startswith(("unlink", "rmdir"))
         return fault != TORN or boundary.name.startswith("write")
-    return fault in KILLS or world.suits(fault, boundary)
+    return fault in (*KILLS, COPIED, KILLED_COPIED) or world.suits(fault, boundary)
 
 
 def at(number: int, boundary: Boundary, world: World, states: t.Iterable[int]) -> list[Fault]:
@@ -117,6 +127,8 @@ def at(number: int, boundary: Boundary, world: World, states: t.Iterable[int]) -
         errors: t.Iterable[str] = ERRORS
     else:
         kills += [LATE] if boundary.changes else []
+        if boundary.changes and boundary.kind == API_CALL and world.copies:
+            kills += [COPIED, KILLED_COPIED]
         errors = world.failures.get(boundary.kind, ())
     found = [Fault(name, number) for name in kills]
     for name in errors:

@@ -81,6 +81,7 @@ class Watch:
             )
             holds(str(found[0]["attempt"]) == it.tags["attempt"], f"{it.name}: another attempt than the saved one")
         if name == "delete":
+            holds(it.id not in self.world.copied, f"{it.id} is deleted, and is a copy")
             thing = next((one for one in self.world.things() if one.id == it.id), None)
             if thing is None:
                 return
@@ -182,6 +183,14 @@ class Watch:
                 self.no_secret(path.read_text(errors="replace"), str(path))
         holds(not list(world.store_folder.glob("machines/.*")), "a removed machine's folder is still there")
         self.no_secret("\n".join(world.said), "what was called")
+
+    def copies(self) -> None:
+        """Whatever bears our tags and is somebody's is as it was."""
+        for id, said in self.world.copied.items():
+            holds(
+                self.world.looks(id) == said,
+                f"{id}, a copy of ours, was touched: {self.world.looks(id)}, and was {said}",
+            )
 
     def no_secret(self, text: str, where: str) -> None:
         for secret in self.world.secrets:

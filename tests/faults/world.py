@@ -31,6 +31,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import (
     _tls,
 )
 from ansible_collections.dockyard.machine.plugins.module_utils import driver as contract
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _orphans, _prune
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests.faults import boundaries
 from tests.faults.boundaries import Boundary, Crash
@@ -74,6 +75,7 @@ class World:
     secrets: tuple[str, ...] = (KEY_CANARY,)  # may be nowhere
     rotates = False  # whether certificates are rotated: no driver takes part in that, so one is as good as all
     dear = False  # a cell takes long, so only those are run that can't go as another one
+    copies = False  # whether its things can be copied with their tags
     lag = 4.0  # seconds for which a list may be empty
     timeout = 120.0
     failures: dict[str, tuple[str, ...]] = {}  # kind of boundary -> what can go wrong there, for fail()
@@ -97,6 +99,7 @@ class World:
         self.survives: Survives | None = None
         self.left: State | None = None  # what a power cut has left
         self.said: list[str] = []  # arguments of programs and calls
+        self.copied: dict[str, str] = {}  # ids of somebody's copies of our things -> how they are
         self._uuids = itertools.count(1)
         patch.setattr(uuid, "uuid4", self._uuid)
         dumps = json.dumps  # with indents, it is ten times slower
@@ -137,6 +140,25 @@ class World:
     def exists(self, resource: dict[str, t.Any]) -> bool:
         """Whether that resource of a record is a thing; if not, it is how things hang together."""
         return True
+
+    def copy(self) -> None:
+        """Somebody launches more like each of our things; notes them in ``copied``, and things() has none of them."""
+
+    def looks(self, id: str) -> str:
+        """A copy as it is."""
+        raise NotImplementedError
+
+    def ask_a_person(self) -> None:
+        """Who takes our tags from what is somebody's, and lets prune remove what nothing proves and is ours."""
+        for id in self.copied:
+            self.untag(id)
+            self.copied[id] = self.looks(id)
+        unknown = self.ids() - self.watch.recorded()
+        survey = _orphans.Survey(self.driver, self.store(), self.wish(""), self.clock)
+        _prune.Prune(survey, sorted(unknown)).run()
+
+    def untag(self, id: str) -> None:
+        raise NotImplementedError
 
     def suits(self, fault: str, boundary: Boundary) -> bool:
         """Whether that can go wrong there."""
@@ -298,6 +320,7 @@ class World:
 
     def check(self) -> None:
         self.watch.end()
+        self.watch.copies()
         if self.engine:
             self.engine.check()
 

@@ -83,6 +83,7 @@ class Change(Creation):
             self.changed = True
         self._stop_picking()
         self._settle(record)
+        self.resources.delete_lost()
         if (start or record.kept.get(START_AGAIN)) and "start" in self.actions():
             self._power_to(record, "start", contract.RUNNING)
         if [name for name in (START_AGAIN, UNTAGGED, ADOPTED) if record.kept.pop(name, False)]:

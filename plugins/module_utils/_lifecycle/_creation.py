@@ -226,5 +226,6 @@ class Creation(Power):
         else:
             record.status = BEING_REMOVED
             self._save(record)
+        self.resources.delete_lost()
         for resource in reversed(list(record.resources)):
             self.resources.remove(resource)

@@ -67,7 +67,7 @@ class Power(Task):
             if seen.state == wanted:
                 return
             self.resources.forget()
-            if seen.state == contract.ABSENT and self.resources.confirm(resource) is None:
+            if seen.state == contract.ABSENT and self.resources.find(resource) is None:
                 raise MachineError(
                     f"{record.name} is gone at its provider",
                     code="missing",

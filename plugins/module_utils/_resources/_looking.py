@@ -25,6 +25,7 @@ class Looking(Calls):
         # Keys of what was called for in this run -> UNIX time from which on calls of former runs surely show.
         self._tried: dict[str, float] = {}
         self._met: set[str] = set()  # ids that were there in this run
+        self._late: set[str] = set()  # ids that lists show, and reads by them do not yet
         self._ends: dict[str, str | None] = {}  # key -> why it is gone, where the provider still tells
         self.copies: dict[str, str] = {}  # id -> what is said of each thing that bears our tags and is not ours
 
@@ -34,6 +35,9 @@ class Looking(Calls):
             return None
         kind = self.kind(resource)
         self.told = False
+        if resource.id in self._late:
+            listed = map(kind.seen, self.read(kind.list, self.it(resource)) or [])
+            return self.note(resource, next((seen for seen in listed if seen.id == resource.id), None))
         raw = self.read(kind.get, self.it(resource))
         return self.note(resource, kind.seen(raw) if raw is not None else None)
 
@@ -96,13 +100,15 @@ class Looking(Calls):
         return None
 
     def find(self, resource: Resource) -> Seen | None:
-        """As confirm(); but a read by id may lag where a list does not."""
+        """As confirm(); what nobody has met in this run is looked for in a list, too, since reads by an id may lag."""
         seen = self.confirm(resource)
-        if seen is not None or resource.status != "created" or resource.key in self._ends:
+        if seen is not None or resource.id in self._met or resource.key in self._ends:
             return seen
-        kind = self.kind(resource)
-        listed = map(kind.seen, self.read(kind.list, self.it(resource)) or [])
-        return self.note(resource, next((one for one in listed if one.id == resource.id), None))
+        self._late.add(str(resource.id))
+        seen = self.get(resource)
+        if seen is None:
+            self._late.discard(str(resource.id))
+        return seen
 
     def listed(self, kind: type[Kind], tags: dict[str, str]) -> list[Seen]:
         """All things of a kind in this place that bear these tags (none: that may be ours at all)."""
@@ -132,7 +138,7 @@ class Looking(Calls):
             f"{' and '.join(there)} {bear} the tags of {self.record.name}, and nothing tells what of it was made for"
             " it and what is a copy",
             code="unproved",
-            left_behind=there,
+            left_behind=[*self.left_behind(), *there],
             remedy="Look at it. Of what is yours, remove our tags; the rest is removed by the module prune (playbook: "
             f"-e machine_ids={','.join(seen.id for seen in found)}). Then run again",
         )

@@ -16,7 +16,6 @@ from ._calls import PENDING, UNSURE_TRIES, ProviderError
 from ._looking import Unproved
 from ._removing import LOST, Removing
 
-NEVER_SHOWN = 600.0  # seconds after its create for which a thing that nobody has seen yet is not given up
 UNKNOWN = "It isn't known whether that was done. Run again: it is found out then"
 
 # What a refused or failed create leads to: (verdict, is an earlier call of this attempt unresolved?) -> steps.
@@ -67,9 +66,11 @@ class Making(Removing):
             return seen
         if resource.id and resource.key not in self._seen and self.find(resource) is None:
             if resource.key in self._made:
-                raise self._vanished(resource)
-            if resource.status == "created" and resource.key not in self._ends:
-                self._give_up(resource)
+                raise self.vanished(resource)
+            if resource.status == "created":
+                if self.may_show(resource):
+                    raise self.vanished(resource)
+                self._note_gone(resource, **{LOST: self.clock.time()})  # if it shows after all, it is removed
             # Seen dead: the next one is another attempt, since this one's token may still answer.
             self.dead(resource)
             resource.id, resource.status, resource.attempt = None, "planned", resource.attempt + 1
@@ -82,23 +83,6 @@ class Making(Removing):
             if not replays:
                 self._made.add(resource.key)
         return self._settle(resource)
-
-    def _vanished(self, resource: Resource) -> MachineError:
-        return MachineError(
-            f"{resource.kind} {resource.id} was made and can't be found",
-            code="vanished",
-            left_behind=self.left_behind(),
-            remedy="See the provider's console, and run again: then it is looked for once more",
-        )
-
-    def _give_up(self, resource: Resource) -> None:
-        """Of what has never shown: only once it is late beyond what its driver says, and noted as ours for ever.
-
-        No provider documents a bound for its lag, so whatever shows after that is still removed.
-        """
-        if self.clock.time() < resource.last_try + NEVER_SHOWN:
-            raise self._vanished(resource)
-        self._note_gone(resource, **{LOST: self.clock.time()})
 
     def _create(self, resource: Resource) -> str:
         kind = self.kind(resource)
@@ -237,6 +221,8 @@ class Making(Removing):
                 left_behind=self.left_behind(),
                 remedy="See the provider's console; recreate: true replaces it",
             )
+        resource.status = "failed"
+        self.save()
         self.delete(resource)
         return self._make_elsewhere(resource)
 

@@ -14,6 +14,7 @@ from .._proof import bears_tags, proven
 from .._record import Resource
 from ._looking import Looking, Unproved
 
+NEVER_SHOWN = 600.0  # seconds after its create for which a thing that nobody has seen yet is not given up
 LOST = "lost"  # of a gone entry: UNIX time when its id was given up without anybody having seen it end
 LOOKED_FOR = 3600.0  # seconds for which runs look whether it comes up after all; later, prune does
 
@@ -34,6 +35,8 @@ class Removing(Looking):
                     resource.id = found
                     self.save()
             if resource.id is not None:
+                if resource.status == "created" and self.find(resource) is None and self.may_show(resource):
+                    raise self.vanished(resource)
                 resource.status = "removing"
                 self.save()
                 self.delete(resource)
@@ -42,6 +45,18 @@ class Removing(Looking):
             self._note_gone(resource)
         self.record.resources.remove(resource)
         self.save()
+
+    def may_show(self, resource: Resource) -> bool:
+        """Whether what has never shown may only be late: no provider documents a bound for its lag."""
+        return resource.key not in self._ends and self.clock.time() < resource.last_try + NEVER_SHOWN
+
+    def vanished(self, resource: Resource) -> MachineError:
+        return MachineError(
+            f"{resource.kind} {resource.id} was made and can't be found",
+            code="vanished",
+            left_behind=self.left_behind(),
+            remedy="See the provider's console, and run again: then it is looked for once more",
+        )
 
     def _note_gone(self, resource: Resource, **more: t.Any) -> None:
         """Keep what tells it: should it come up later, it is ours."""
@@ -94,11 +109,9 @@ class Removing(Looking):
             return  # goes with its parent
         self.check_account()
         for _left in self.clock.poll(self.timeout):
-            seen = self.get(resource)
-            if seen is None and self.confirm(resource) is None:
-                return
+            seen = self.get(resource) or self.find(resource)
             if seen is None:
-                continue
+                return
             it = self.it(resource)
             if kind.tagged and not bears_tags(kind, it, seen):
                 raise MachineError(

@@ -49,5 +49,6 @@ def world(folder: pathlib.Path) -> World:
         grows={"volumes"},
         drift={"image": "ubuntu-24.04", "root_size": 20, "ipv6": True},
         other_account={"access_key": "other"},
+        copy=double.copy,
         pages=lambda call: call.startswith("Describe"),
     )

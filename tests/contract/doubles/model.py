@@ -40,4 +40,5 @@ def world(folder: pathlib.Path) -> World:
         adjust_stopped={"sizes": ["small"]},
         drift={"image": "image-0", "network": None, "tags": {}},
         other_account={"token": "other:secret"},
+        copy=lambda id: provider.copy(id).id,
     )

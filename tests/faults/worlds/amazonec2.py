@@ -28,6 +28,8 @@ FAULTS: dict[str, dict[str, t.Any]] = {
     faults.THROTTLED_WITH: {"code": "RequestLimitExceeded", "status": 503, "headers": {"Retry-After": "2"}},
     faults.INTERNAL: {"code": "InternalError", "status": 500},
     faults.UNAVAILABLE: {"code": "Unavailable", "status": 503},
+    faults.INTERNAL_AFTER: {"code": "InternalError", "status": 500, "after": True},
+    faults.UNAVAILABLE_AFTER: {"code": "Unavailable", "status": 503, "after": True},
     faults.TIMEOUT_BEFORE: {"how": "timeout"},
     faults.TIMEOUT_AFTER: {"how": "timeout", "after": True},
     faults.RESET: {"how": "reset", "after": True},
@@ -147,7 +149,8 @@ class World(world.World):
         if fault == faults.NOT_FOUND:
             return boundary.method == "get" or boundary.changes and boundary.doing != "Address.create"
         # Of a read, a time-out after it is as one before it, and a page with 502 is as one with 200.
-        return fault not in (faults.TIMEOUT_AFTER, faults.HTML) or boundary.changes
+        after = (faults.TIMEOUT_AFTER, faults.INTERNAL_AFTER, faults.UNAVAILABLE_AFTER)
+        return fault not in (*after, faults.HTML) or boundary.changes
 
     def fail(self, fault: str, boundary: Boundary, effect: t.Callable[[], t.Any]) -> t.Any:
         if fault in (faults.EMPTY, faults.NO_PAGE):

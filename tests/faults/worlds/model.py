@@ -22,6 +22,8 @@ WHAT = {
     faults.THROTTLED_WITH: "throttled",
     faults.INTERNAL: "internal",
     faults.UNAVAILABLE: "unavailable",
+    faults.INTERNAL_AFTER: "internal",
+    faults.UNAVAILABLE_AFTER: "unavailable",
     faults.TIMEOUT_BEFORE: "timeout",
     faults.TIMEOUT_AFTER: "timeout",
     faults.RESET: "reset",
@@ -32,12 +34,14 @@ WHAT = {
     faults.NO_PAGE: "no_page",
     faults.NOT_FOUND: "not_found",
 }
+AFTER = (faults.TIMEOUT_AFTER, faults.RESET, faults.INTERNAL_AFTER, faults.UNAVAILABLE_AFTER)
 TAKES = {faults.TIMEOUT_BEFORE: 10.0, faults.TIMEOUT_AFTER: 10.0}  # seconds
 
 
 class World(world.World):
     driver = Model
     name = "dockyard.machine.model"
+    copies = True
     lag = 2.0
     secrets = (world.KEY_CANARY, CANARY, DATA)
     failures = {boundaries.API: tuple(WHAT), hosts.SSH: faults.SSH}
@@ -85,8 +89,19 @@ class World(world.World):
         return [
             Thing(one.id, one.kind, one.name, _tags(one.tags), self._shape(one))
             for one in self.provider.alive()
-            if one.tags or one.kind == "key"
+            if (one.tags or one.kind == "key") and one.id not in self.copied
         ]
+
+    def copy(self) -> None:
+        if not self.copied:
+            made = [self.provider.copy(thing.id).id for thing in self.provider.alive() if thing.tags]
+            self.copied = {id: self.looks(id) for id in made}
+
+    def looks(self, id: str) -> str:
+        return repr(self.provider.things[id])
+
+    def untag(self, id: str) -> None:
+        self.provider.things[id].tags.clear()
 
     def _shape(self, one: t.Any) -> t.Any:
         shape = {key: one.body[key] for key in ("zone", "size", "image", "rules") if key in one.body}
@@ -104,13 +119,13 @@ class World(world.World):
             return boundary.method == "create"
         if fault == faults.NOT_FOUND:
             return boundary.method == "get" or boundary.changes  # a create may need what does not show yet
-        return fault != faults.TIMEOUT_AFTER or boundary.changes
+        return fault not in AFTER or fault == faults.RESET or boundary.changes
 
     def fail(self, fault: str, boundary: Boundary, effect: t.Callable[[], t.Any]) -> t.Any:
         if boundary.kind == hosts.SSH:
             return super().fail(fault, boundary, effect)
         self.clock.now += TAKES.get(fault, 0)
-        self.provider.faults = [Fault(WHAT[fault], after=fault in (faults.TIMEOUT_AFTER, faults.RESET))]
+        self.provider.faults = [Fault(WHAT[fault], after=fault in AFTER)]
         try:
             return effect()
         finally:

@@ -21,6 +21,8 @@ CODES = {
     faults.THROTTLED_WITH: "Throttled",
     faults.INTERNAL: "InternalError",
     faults.UNAVAILABLE: "Unavailable",
+    faults.INTERNAL_AFTER: "InternalError",
+    faults.UNAVAILABLE_AFTER: "Unavailable",
     faults.TIMEOUT_BEFORE: "Timeout",
     faults.TIMEOUT_AFTER: "Timeout",
     faults.RESET: "ConnectionReset",
@@ -29,6 +31,7 @@ CODES = {
     faults.QUOTA: "OutOfCapacity",
     faults.NOT_FOUND: "NotFound",
 }
+AFTER = (faults.TIMEOUT_AFTER, faults.RESET, faults.INTERNAL_AFTER, faults.UNAVAILABLE_AFTER)
 
 
 class MemoryCloud(acme_cloud.Cloud):
@@ -43,6 +46,7 @@ class MemoryCloud(acme_cloud.Cloud):
 class World(world.World):
     driver = thing.Acme
     name = "acme.cloud.thing"
+    copies = True
     lag = 0.25
     traits: t.ClassVar[dict[str, t.Any]] = {"lag": 0.2, "boot": 1}
     secrets = (world.KEY_CANARY, CANARY)
@@ -76,7 +80,25 @@ class World(world.World):
             Thing(id, name, one.get("name", ""), one.get("tags", {}), self._shape(name, one))
             for kind, name in KINDS.items()
             for id, one in self.state[kind].items()
+            if id not in self.copied
         ]
+
+    def copy(self) -> None:
+        if self.copied:
+            return
+        for kind in ("things", "volumes"):
+            for id, one in list(self.state[kind].items()):
+                copied = f"copy-of-{id}-9"
+                self.state[kind][copied] = copy.deepcopy({**one, "name": "another", "volume": None, "token": ""})
+                self.copied[copied] = self.looks(copied)
+
+    def looks(self, id: str) -> str:
+        return repr(next(those[id] for those in (self.state["things"], self.state["volumes"]) if id in those))
+
+    def untag(self, id: str) -> None:
+        for kind in ("things", "volumes"):
+            if id in self.state[kind]:
+                self.state[kind][id]["tags"] = {}
 
     @staticmethod
     def _shape(kind: str, one: dict[str, t.Any]) -> t.Any:
@@ -93,7 +115,7 @@ class World(world.World):
             return boundary.method == "create"
         if fault == faults.NOT_FOUND:
             return boundary.changes
-        return fault != faults.TIMEOUT_AFTER or boundary.changes
+        return fault not in AFTER or fault == faults.RESET or boundary.changes
 
     def fail(self, fault: str, boundary: Boundary, effect: t.Callable[[], t.Any]) -> t.Any:
         if fault == faults.EMPTY:
@@ -101,7 +123,7 @@ class World(world.World):
             return []
         if fault == faults.NO_PAGE:
             return effect()[:-1]
-        if fault in (faults.TIMEOUT_AFTER, faults.RESET):
+        if fault in AFTER:
             effect()
         if fault in (faults.TIMEOUT_BEFORE, faults.TIMEOUT_AFTER):
             self.clock.now += 5

@@ -559,3 +559,16 @@ def test_it_is_cheap() -> None:
     profile = cProfile.Profile()
     profile.runcall(client.get_machine, "machine-1")
     assert sum(entry.callcount for entry in profile.getstats()) < 200
+
+
+def test_a_copy_has_the_tags_and_not_the_token_nor_a_unique_name() -> None:
+    cloud = Provider(shows_token=("machine", "volume"))
+    client = cloud.client("acme", "north")
+    firewall = client.create_firewall("web", {"a": "b"})
+    volume = client.create_volume("token-1", "a", 5, {"a": "b"})
+    assert client.get_volume(volume)["token"] == "token-1" and client.get_firewall(firewall)["token"] == ""
+    copy = client.get_volume(cloud.copy(volume).id)
+    assert (copy["tags"], copy["token"], copy["size"]) == ({"a": "b"}, "", 5)
+    assert client.get_firewall(cloud.copy(firewall).id)["name"] != "web"
+    cloud.set(shows_token=())
+    assert client.get_volume(volume)["token"] == ""

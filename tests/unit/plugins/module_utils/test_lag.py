@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import typing as t
 
@@ -249,5 +250,79 @@ def test_what_a_list_shows_may_not_show_by_its_id_yet(world: World) -> None:
     world.clock.sleep(1000)
     tags = next(one.tags for one in world.provider.alive() if one.kind == "firewall")
     world.add_server(tags)
+    world.run("absent")
+    assert world.provider.alive() == []
+
+
+# Later than the driver says: no provider documents a bound
+
+
+LATER = 5 * LAG
+
+
+def until_it_ends(world: World, verb: str = "present") -> list[str]:
+    """Run again and again, until it succeeds; what was said meanwhile."""
+    said = []
+    for _again in range(20):
+        try:
+            world.run(verb)
+            return said
+        except MachineError as error:
+            said.append(error.text())
+            world.clock.sleep(60)
+    raise AssertionError(said)
+
+
+@pytest.mark.parametrize("verb", ["present", "absent"])
+@pytest.mark.parametrize("kind", ["key", "firewall", "machine"])
+@pytest.mark.parametrize("lag", ["read_lag", "both"])
+def test_what_shows_later_than_the_driver_says(world: World, lag: str, kind: str, verb: str) -> None:
+    late = {kind: LATER, "*": LAG}
+    world.provider.set(read_lag=late, list_lag=late if lag == "both" else LAG)
+    try:
+        world.run()
+    except MachineError as error:
+        assert lag == "both" and error.code == "vanished" and "run again" in error.text()
+    until_it_ends(world, verb)
+    world.clock.sleep(2 * LATER)
+    until_it_ends(world, verb)
+    machines = [one for one in world.provider.alive() if one.kind == "machine"]
+    assert len(world.provider.alive()) == (3 if verb == "present" else 0), "none twice, and none lost"
+    assert len(machines) == (verb == "present")
+    if verb == "present":
+        assert world.calls("run_machine") == 1
+
+
+def test_what_was_given_up_and_shows_after_all_is_removed(world: World) -> None:
+    """By the next run, and later by prune: its id is ours, whatever has taken its place."""
+    world.provider.set(read_lag={"machine": DAY, "*": LAG}, list_lag={"machine": DAY, "*": LAG})
+    with pytest.raises(MachineError, match="can't be found"):
+        world.run()
+    (first,) = (one for one in world.provider.alive() if one.kind == "machine")
+    world.clock.sleep(700)
+    world.provider.set(read_lag=LAG, list_lag=LAG)
+    first.created = world.clock.now + LAG  # it shows in twice LAG from now
+    world.run()
+    assert len([one for one in world.provider.alive() if one.kind == "machine"]) == 2, "the case is real"
+    world.clock.sleep(2 * LAG)
+    world.run()
+    assert [one.id for one in world.provider.alive() if one.kind == "machine"] != [first.id]
+    assert len([one for one in world.provider.alive() if one.kind == "machine"]) == 1
+    world.run("absent")
+    assert world.provider.alive() == []
+
+
+def test_a_name_that_an_earlier_attempt_of_ours_has(world: World) -> None:
+    """A group that is later to show than its record waits is accepted once it shows, not taken for another's."""
+    world.run()
+    (firewall,) = (one for one in world.provider.alive() if one.kind == "firewall")
+    record = world.memory.objects["records/web1.json"]
+    text = record.data.decode()
+    data = json.loads(text)
+    (one,) = (one for one in data["record"]["resources"] if one["key"] == "Firewall")
+    one.update(id=None, status="planned", attempt=3)
+    world.memory.objects["records/web1.json"] = record._replace(data=json.dumps(data).encode())
+    world.run()
+    assert [one.id for one in world.provider.alive() if one.kind == "firewall"] == [firewall.id]
     world.run("absent")
     assert world.provider.alive() == []

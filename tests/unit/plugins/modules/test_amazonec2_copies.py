@@ -82,20 +82,13 @@ class Estate:
         names = backend.create_auto_scaling_group.__code__.co_varnames
         names = names[1 : backend.create_auto_scaling_group.__code__.co_argcount]
         backend.create_auto_scaling_group(**{name: group[name] for name in names})
-        for kind, make in (("Volume/data", self._like_volume), ("Address", self._like_address)):
-            tags = [{"Key": f"dockyard:{key}", "Value": value} for key, value in self.tags_of(kind).items()]
-            if tags:
-                self.api.create_tags(Resources=[make()], Tags=tags)
+        for one in self.ec2.alive():
+            if one["tags"]["kind"] in ("Volume/data", "Address", "SecurityGroup"):
+                self.ec2.copy(one["id"])
         self.clock.sleep(60)
         there = self.shown()
         self.copies.update({id: there[id] for id in there.keys() - before})
         assert sum(id.startswith("i-") for id in self.copies) >= 4
-
-    def _like_volume(self) -> str:
-        return str(self.api.create_volume(Size=10, AvailabilityZone=f"{REGION}a")["VolumeId"])
-
-    def _like_address(self) -> str:
-        return str(self.api.allocate_address(Domain="vpc")["AllocationId"])
 
     def tags_of(self, kind: str) -> dict[str, str]:
         return next((one["tags"] for one in self.ec2.alive() if one["tags"]["kind"] == kind), {})
@@ -107,13 +100,14 @@ class Estate:
         return [{tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in found if one["State"]["Name"] == "running"]
 
     def shown(self) -> dict[str, t.Any]:
-        """id -> what a person sees of each instance, volume and address."""
+        """id -> what a person sees of each instance, group, volume and address."""
         self.api.describe_instances()  # moves on what is pending
         backend = self.ec2.backend()
+        groups = [group for one in backend.groups.values() for group in one.values() if group.name != "default"]
         living = [one for one in backend.all_instances() if one.state not in ("terminated", "shutting-down")]
         return {
             one.id: (getattr(one, "state", ""), sorted(map(str, backend.describe_tags({"resource-id": [one.id]}))))
-            for one in (*living, *backend.volumes.values(), *backend.addresses)
+            for one in (*living, *groups, *backend.volumes.values(), *backend.addresses)
         }
 
     def tagged(self) -> set[str]:
@@ -177,7 +171,9 @@ def test_present_absent_and_prune(estate: Estate) -> None:
     assert not result["changed"]
     why = {one["id"]: one["why"] for one in result["unrecorded"]}
     assert all(
-        why[id] == "it bears the tags of web1, and is not it: a copy" for id in estate.copies if id.startswith("i-")
+        why[id] == "it bears the tags of web1, and is not it: a copy"
+        for id in estate.copies
+        if id.startswith(("i-", "sg-"))
     )
     assert why.keys() >= estate.tagged(), "of the volume and the address nothing tells, so they are listed as well"
     machine = estate.world.last.resources.record.id
@@ -246,9 +242,8 @@ def test_a_killed_recreate(estate: Estate) -> None:
 def test_a_killed_change_of_what_nothing_proves_asks_a_person(estate: Estate) -> None:
     """An address and a volume show no token: two that bear the tags are told apart by nobody but a person."""
     estate.killed("AllocateAddress")
-    tags = [{"Key": f"dockyard:{key}", "Value": value} for key, value in estate.tags_of("Address").items()]
-    copy = estate._like_address()
-    estate.api.create_tags(Resources=[copy], Tags=tags)
+    tags = [{"Key": f"dockyard:{key}"} for key in estate.tags_of("Address")]
+    copy = estate.ec2.copy(estate.ec2.backend().addresses[0].id)
     estate.clock.sleep(60)
     estate.copies[copy] = estate.shown()[copy]
     for state in ("present", "absent"):
@@ -278,5 +273,5 @@ def test_a_lost_record(estate: Estate, left: str) -> None:
     estate.untouched()
     assert result["adopted"] == [] and result["failed"], "two volumes, two addresses"
     assert sum("is not it: a copy" in one["why"] for one in result["others"]) == sum(
-        id.startswith("i-") for id in estate.copies
+        id.startswith(("i-", "sg-")) for id in estate.copies
     )

@@ -33,4 +33,5 @@ def world(folder: pathlib.Path) -> World:
         adjust_stopped={"memory": 1024},
         drift={"image": "other"},
         other_account={"token": "other:secret"},
+        copy=cloud.copy,
     )
