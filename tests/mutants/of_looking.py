@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 LOOKING = "plugins/module_utils/_resources/_looking.py"
+PROOF = "plugins/module_utils/_proof.py"
 RECORD = "plugins/module_utils/_record.py"
 REMOVING = "plugins/module_utils/_resources/_removing.py"
 LIFECYCLE = "unit/plugins/module_utils/test_lifecycle.py"
@@ -63,25 +64,25 @@ MUTANTS = [
         "look-alike-of-another-attempt-taken",
         "A twin goes only if generation and attempt are its own, too; this one takes what another run is making.",
         f"{RESOURCES}::test_what_differs_in_a_tag_is_not_ours",
-        (LOOKING, '("store", "id", "kind", "generation", "attempt")', '("store", "id", "kind", "generation")'),
+        (PROOF, '(*TAGS, "attempt")', "TAGS"),
     ),
     mutant(
         "look-alike-of-another-store-taken",
         "A copied store's machines bear the same ids, and are not ours.",
         f"{RESOURCES}::test_what_differs_in_a_tag_is_not_ours",
-        (LOOKING, '("store", "id", "kind", "generation", "attempt")', '("id", "kind", "generation", "attempt")'),
+        (PROOF, '("store", "id", "kind", "generation")', '("id", "kind", "generation")'),
     ),
     mutant(
         "name-that-only-begins-like-ours-taken",
         "web1's key would be found, and removed, for another's that is called alike.",
         f"{RESOURCES}::test_a_name_that_only_begins_like_ours_is_not_ours",
-        (LOOKING, "return seen.name == it.name", "return seen.name.startswith(it.name)"),
+        (PROOF, "return seen.name == it.name\n", "return seen.name.startswith(it.name)\n"),
     ),
     mutant(
         "deleted-without-our-tags",
         "An id that means something else by now is deleted.",
         f"{LIFECYCLE}::test_what_lost_our_tags_is_not_deleted",
-        (REMOVING, "if kind.tagged and not is_ours(kind, it, seen):", "if not seen:"),
+        (REMOVING, "if kind.tagged and not bears_tags(kind, it, seen):", "if not seen:"),
     ),
     mutant(
         "existing-thing-deleted",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 CALLS = "plugins/module_utils/_resources/_calls.py"
+PROOF = "plugins/module_utils/_proof.py"
 MAKING = "plugins/module_utils/_resources/_making.py"
 LOOKING = "plugins/module_utils/_resources/_looking.py"
 CREATION = "plugins/module_utils/_lifecycle/_creation.py"
@@ -37,7 +38,7 @@ MUTANTS = [
         "random-token",
         "A repeated create makes a second one.",
         f"{RESOURCES}::test_a_lost_answer_is_replayed_by_its_token",
-        (CALLS, 'str(uuid.uuid5(NAMESPACE, "/".join(map(str, identity))))', "str(uuid.uuid4())"),
+        (PROOF, 'uuid.uuid5(NAMESPACE, f"{store}/{id}/{key}/{generation}/{attempt}")', "uuid.uuid4()"),
     ),
     mutant(
         "token-without-attempt",
@@ -147,8 +148,8 @@ MUTANTS = [
         f"{RESOURCES}::test_a_lost_answer_is_found_by_its_tags",
         (
             MAKING,
-            "time()):\n                seen = self.look(resource, self.shows(resource))",
-            "time()):\n                seen = self.look(resource, self.clock.time())",
+            "self._look_or_ask_again(resource, self.shows(resource), forgotten=slept)",
+            "self._look_or_ask_again(resource, self.clock.time(), forgotten=slept)",
         ),
     ),
     mutant(

@@ -72,7 +72,7 @@ MUTANTS = [
         "a-tombstone-means-later-generations-too",
         "A record that was restored from a backup has its machine removed by the tombstone of the former one.",
         f"{TESTS}::test_of_another_generation_than_the_tombstone_is_unrecorded",
-        (ORPHANS, '(one["generation"], one["attempt"]) >= thing.turn', 'one["attempt"]'),
+        (ORPHANS, "and turn >= thing.turn", "and turn"),
     ),
     mutant(
         "books-of-any-account",
