@@ -24,10 +24,16 @@ DOCKER_PORT = 2376
 MADE, BEING_CREATED, BEING_REMOVED = "made", "creating", "removing"
 
 
+ANSIBLES = ("all", "ungrouped", "localhost")
 RESERVED = {
-    **dict.fromkeys(("all", "ungrouped", "localhost"), "is a name that Ansible uses itself"),
+    **dict.fromkeys(ANSIBLES, "is a name that Ansible uses itself"),
     "dockyard": "is the name of the inventory's group of all machines",
 }
+
+
+def is_name(name: str) -> bool:
+    """Whether a machine can have this name: a record of another one was not written by this collection."""
+    return name not in ANSIBLES and bool(NAME.match(name))
 
 
 def check_name(name: str) -> None:

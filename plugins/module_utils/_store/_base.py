@@ -32,7 +32,6 @@ from . import _ca
 SCHEMA = 1
 CA_LOCK, PICKS_LOCK = ".ca", ".picks"  # no machine's name begins with a dot
 CALL = 5.0  # seconds that a lock must be ours for a save, which is compare-and-set besides
-FIRST_BOOT = "first-boot"  # folder of what only the first boot needs, in a machine's folder
 KNOWN_HOSTS = "known_hosts"
 PAIR = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}  # a DOCKER_CERT_PATH
 DAMAGE = ("damaged_record", "newer_record", "unreadable_record")  # codes of errors that tell of one record alone

@@ -26,10 +26,10 @@ import uuid
 from .._durable import make_folder, read_texts, sync, write_file
 from .._errors import MachineError
 from .._record import Record, now, observed_from_json
-from ._base import DERIVED, FIRST_BOOT, Lock
+from . import _names
+from ._base import Lock
 from ._file_ca import FileCA
 
-NOT_OWN = {"machine.json", "observed.json", *DERIVED}  # of a machine's folder
 REMOVED = ".removed-"  # what a machine's folder begins with while it is being removed
 
 
@@ -166,8 +166,7 @@ class FileStore(FileCA):
 
     def locked_names(self) -> list[str]:
         with self.explained(), contextlib.suppress(FileNotFoundError):
-            locks = [name for name in os.listdir(self._path("locks")) if not name.startswith(".")]
-            return sorted({*locks, *self._folders()})
+            return _names.machines({*os.listdir(self._path("locks")), *self._folders()})
         return []
 
     def _tombstone_texts(self) -> list[tuple[str, bytes]]:
@@ -182,11 +181,11 @@ class FileStore(FileCA):
 
     def bury(self, tombstone: dict[str, t.Any]) -> None:
         with self.explained():
-            write_file(self._path("tombstones", f"{tombstone['id']}.json"), json.dumps(tombstone, indent=1))
+            write_file(self._path(_names.tombstone(tombstone["id"])), json.dumps(tombstone, indent=1))
 
     def forget(self, id: str) -> None:
         with self.explained(), contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path("tombstones", f"{id}.json"))
+            os.unlink(self._path(_names.tombstone(id)))
 
     def clear(self, name: str, lock: Lock | None) -> None:
         self._demand(lock, name, f"The folder of {name} was to be removed without its lock")
@@ -206,8 +205,8 @@ class FileStore(FileCA):
 
     def untidy(self) -> list[str]:
         with self.explained(), contextlib.suppress(FileNotFoundError):
-            names = sorted(os.listdir(self._path("machines")))
-            return [name[len(REMOVED) :] for name in names if name.startswith(REMOVED)]
+            names = os.listdir(self._path("machines"))
+            return _names.machines(name[len(REMOVED) :] for name in names if name.startswith(REMOVED))
         return []
 
     @contextlib.contextmanager
@@ -228,10 +227,11 @@ class FileStore(FileCA):
     def files(self, name: str) -> dict[str, str]:
         with self.explained():
             texts = read_texts(self.folder(name))
-        return {file: text for file, text in texts.items() if file not in NOT_OWN}
+        return {file: text for file, text in texts.items() if _names.is_machine_file(file)}
 
     def replace_files(self, name: str, texts: dict[str, str]) -> None:
         with self.explained():
+            _names.checked(texts, _names.is_machine_file, f"The copy for {self.folder(name)}")
             make_folder(self.folder(name))
             for file in set(self.files(name)) - set(texts):
                 os.unlink(self._machine(name, file))
@@ -240,13 +240,13 @@ class FileStore(FileCA):
                 write_file(self._machine(name, file), text)
 
     def has_first_boot(self, name: str) -> bool:
-        return os.path.lexists(self._machine(name, FIRST_BOOT))
+        return os.path.lexists(self._machine(name, _names.FIRST_BOOT))
 
     def drop_first_boot(self, name: str, lock: Lock | None) -> None:
         self._demand(lock, name, f"The files of {name} were to be removed without its lock")
         with self.explained():
             if self.has_first_boot(name):
-                shutil.rmtree(self._machine(name, FIRST_BOOT))
+                shutil.rmtree(self._machine(name, _names.FIRST_BOOT))
 
     # Helpers
 
@@ -260,7 +260,7 @@ class FileStore(FileCA):
 
     def _folders(self) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self._path("machines")) if not name.startswith("."))
+            return _names.machines(os.listdir(self._path("machines")))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:

@@ -12,7 +12,7 @@ import shutil
 import typing as t
 
 from .._durable import make_folder, read_texts, sync, write_file, write_files
-from . import _ca
+from . import _ca, _names
 from ._base import CA_LOCK, PAIR, Store
 
 CA_FOLDER = re.compile(r"ca(?:-([1-9][0-9]*))?")
@@ -43,7 +43,7 @@ class FileCA(Store):
             while True:
                 folder = self.ca
                 with contextlib.suppress(FileNotFoundError):
-                    files = read_texts(folder)
+                    files = {name: text for name, text in read_texts(folder).items() if _names.is_ca_file(name)}
                     if folder == self.ca:  # else it may have gone while it was read
                         return files
 
@@ -89,6 +89,7 @@ class FileCA(Store):
 
     def put_ca(self, files: dict[str, str]) -> None:
         with self.explained():
+            _names.checked(files, _names.is_ca_file, f"The copy for {self._path('ca')}")
             for name in self._ca_folders():
                 shutil.rmtree(self._path(name), ignore_errors=True)
             self._rename_ca(files, self._path("ca"))

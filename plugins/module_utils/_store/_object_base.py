@@ -10,7 +10,7 @@ import json
 import typing as t
 
 from .._errors import MachineError
-from . import _ca
+from . import _ca, _names
 from ._base import PAIR, Store
 from ._lease import Conflict, Found, Objects, nonce, write
 from ._scratch import CA, Scratch, explained
@@ -63,7 +63,8 @@ class ObjectBase(Store):
             self.meta()
 
     def _recorded(self) -> list[str]:
-        return [key[len("records/") : -len(".json")] for key in self.objects.list("records/") if key.endswith(".json")]
+        keys = self.objects.list("records/")
+        return _names.machines(key[len("records/") : -len(".json")] for key in keys if key.endswith(".json"))
 
     def explained(self) -> contextlib.AbstractContextManager[None]:
         return explained()
@@ -125,13 +126,17 @@ class ObjectBase(Store):
         write(self.objects, "ca.json", to_json({"nonce": nonce(), "files": files}), found.tag if found else None)
 
     def ca_files(self) -> dict[str, str]:
-        found = self.objects.get("ca.json")
-        return dict(json.loads(found.data)["files"]) if found else {}
+        return self._files_of(self.objects.get("ca.json"))
+
+    def _files_of(self, found: Found | None) -> dict[str, str]:
+        if not found:
+            return {}
+        return _names.checked(json.loads(found.data)["files"], _names.is_ca_file, f"{self.objects.place}/ca.json")
 
     def change_ca(self, change: t.Callable[[_ca.Files], _ca.Files | None], timeout: float = 60) -> bool:
         while True:
             found = self.objects.get("ca.json")
-            before = dict(json.loads(found.data)["files"]) if found else {}
+            before = self._files_of(found)
             after = change(before)
             if after is None or after == before:
                 return False

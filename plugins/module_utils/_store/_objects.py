@@ -31,8 +31,9 @@ from .. import _schema
 from .._clock import Clock
 from .._errors import MachineError
 from .._record import Record, known_hosts, observed_from_json
-from ._base import FIRST_BOOT, KNOWN_HOSTS, Lock
-from ._lease import Boottime, Conflict, Lease, Objects, nonce, write
+from . import _names
+from ._base import KNOWN_HOSTS, Lock
+from ._lease import Boottime, Conflict, Found, Lease, Objects, nonce, write
 from ._object_base import ObjectBase, to_json
 
 SCHEMA = 1
@@ -140,6 +141,7 @@ class ObjectStore(ObjectBase):
     def _keep_files(self, name: str) -> tuple[str | None, list[str]]:
         """Write the files of the machine's folder as one object, unless there is one of them already."""
         texts, former = self._scratch.read(name), self._kept.get(name)
+        _names.checked(texts, _names.is_machine_file, self.folder(name))
         if not texts:
             return None, []
         content = json.dumps(texts, sort_keys=True)
@@ -258,15 +260,15 @@ class ObjectStore(ObjectBase):
                 return
 
     def locked_names(self) -> list[str]:
-        names = [key[len("leases/") : -len(".json")] for key in self.objects.list("leases/")]
-        return sorted({name for name in names if not name.startswith(".")} | set(self._recorded()))
+        leased = [key[len("leases/") : -len(".json")] for key in self.objects.list("leases/")]
+        return _names.machines({*leased, *self._recorded()})
 
     def _tombstone_texts(self) -> list[tuple[str, bytes]]:
         found = [(key, self.objects.get(key)) for key in self.objects.list("tombstones/")]
         return [(f"{self.objects.place}/{key}", one.data) for key, one in found if one]
 
     def bury(self, tombstone: dict[str, t.Any]) -> None:
-        key = f"tombstones/{tombstone['id']}.json"
+        key = _names.tombstone(tombstone["id"])
         found = self.objects.get(key)
         try:
             write(self.objects, key, to_json({**tombstone, "nonce": nonce()}), found.tag if found else None)
@@ -274,7 +276,7 @@ class ObjectStore(ObjectBase):
             raise self._conflict(tombstone["name"]) from None
 
     def forget(self, id: str) -> None:
-        self.objects.delete(f"tombstones/{id}.json")
+        self.objects.delete(_names.tombstone(id))
 
     @contextlib.contextmanager
     def lock(self, name: str, timeout: float = 60) -> t.Iterator[Lock]:
@@ -319,7 +321,7 @@ class ObjectStore(ObjectBase):
                 found = self.objects.get(kept.keys)
                 if not found:
                     continue  # replaced since the record was read: look again
-                self._scratch.replace(name, json.loads(found.data))
+                self._scratch.replace(name, self._files_in(kept.keys, found))
                 self._filled[name] = kept.keys
             for lease in self._leases:
                 if lease.name == name:
@@ -327,10 +329,18 @@ class ObjectStore(ObjectBase):
             return
         # Keys that somebody has deleted must not keep the machine from being removed: who needs them finds no file.
 
+    def _files_in(self, key: str, found: Found) -> dict[str, str]:
+        path = f"{self.objects.place}/{key}"
+        try:
+            return _names.checked(_schema.parse(found.data), _names.is_machine_file, path)
+        except ValueError as error:
+            raise MachineError(f"{path} is damaged ({error})", code="damaged_record") from error
+
     def files(self, name: str) -> dict[str, str]:
         return self._scratch.read(name)
 
     def replace_files(self, name: str, texts: dict[str, str]) -> None:
+        _names.checked(texts, _names.is_machine_file, f"The copy for {self.folder(name)}")
         self._scratch.replace(name, texts)
         kept = self._kept.get(name)
         if kept:
@@ -338,12 +348,12 @@ class ObjectStore(ObjectBase):
 
     def has_first_boot(self, name: str) -> bool:
         kept = self._known(name)
-        return kept is not None and any(file.startswith(f"{FIRST_BOOT}/") for file in kept.files)
+        return kept is not None and any(file.startswith(f"{_names.FIRST_BOOT}/") for file in kept.files)
 
     def drop_first_boot(self, name: str, lock: Lock | None) -> None:
         self.fill(name)
         self._demand(lock, name, f"The files of {name} were to be removed without its lock")
-        self._scratch.remove(f"{name}/{FIRST_BOOT}")
+        self._scratch.remove(f"{name}/{_names.FIRST_BOOT}")
         kept = self._known(name)
         if kept:
             self._commit(kept.record, *self._keep_files(name))

@@ -258,7 +258,7 @@ def test_one_that_slept_while_another_finished_it_writes_over_nothing(
                 record = store.read(machine) or Record(f"{machine}-id", machine, DRIVER)
                 record.labels = {"since": "then"}
                 store.save(record, held)
-        store.change_ca(lambda files: {**files, "later.pem": "rotated"}, timeout=PERIOD + 10)
+        store.change_ca(lambda files: {**files, "old-server-ca.pem": "rotated"}, timeout=PERIOD + 10)
         now.update(content(places.open(target)))
 
     def sleeping(one: str, timeout: float) -> t.Any:

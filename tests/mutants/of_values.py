@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, Dockyard contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bugs in what becomes of values from a store: where files are written, and what is evaluated."""
+
+from __future__ import annotations
+
+from tests.mutants import mutant
+
+STORE = "plugins/module_utils/_store"
+NAMES = "unit/plugins/module_utils/test_store_names.py"
+
+MUTANTS = [
+    mutant(
+        "names-of-keys-unchecked",
+        "Whoever can write to the bucket writes any file of the controller.",
+        f"{NAMES}::test_keys_of_a_machine_are_written_nowhere_else",
+        (
+            f"{STORE}/_objects.py",
+            "return _names.checked(_schema.parse(found.data), _names.is_machine_file, path)",
+            "return dict(json.loads(found.data))",
+        ),
+    ),
+    mutant(
+        "names-of-the-ca-unchecked",
+        "The same by the object that holds the CA.",
+        f"{NAMES}::test_the_ca_is_written_nowhere_else",
+        (
+            f"{STORE}/_object_base.py",
+            'return _names.checked(json.loads(found.data)["files"], _names.is_ca_file, f"{self.objects.place}/ca.json")',
+            'return dict(json.loads(found.data)["files"])',
+        ),
+    ),
+    mutant(
+        "names-of-a-driver-may-climb",
+        "A name with two dots leads out of the folder that it begins in.",
+        f"{NAMES}::test_keys_of_a_machine_are_written_nowhere_else",
+        (f"{STORE}/_names.py", "(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+", "(?:/[A-Za-z0-9_.-]+)+"),
+    ),
+    mutant(
+        "any-object-is-a-machine",
+        "The name of an object becomes a host of the inventory, and a part of paths.",
+        f"{NAMES}::test_objects_of_what_is_no_machine_are_not_looked_at",
+        (f"{STORE}/_names.py", "sorted(name for name in names if is_name(name))", "sorted(names)"),
+    ),
+    mutant(
+        "any-id-is-a-file",
+        "A tombstone of a store that is moved here is written over another file.",
+        f"{NAMES}::test_a_tombstone_is_a_file_of_the_store",
+        (f"{STORE}/_names.py", "not isinstance(id, str) or not _ID.fullmatch(id)", "not id"),
+    ),
+]
