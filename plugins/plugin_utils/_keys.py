@@ -6,47 +6,56 @@
 from __future__ import annotations
 
 import re
+import secrets
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._record import check_name
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted, unsafe
 
-PLACE = "/@dockyard.machine@"  # as folder of a machine whose files are not here
-_FILE = re.compile(rf"{re.escape(PLACE)}(?:/([\w.-]+))?")
-LOOKUP = "lookup('dockyard.machine.key_file', '{file}', machine='{machine}', store='{where}')"
+# As folder of a machine whose files are not here. Nobody can guess it, so no value of a record is taken for a path in it.
+PLACE = f"/@{secrets.token_hex(16)}@"
+TEXTS = "machine_texts"  # variable of a host: what stands beside the paths in its other variables
+_FILE = re.compile(rf"{re.escape(PLACE)}(?:/(id_ed25519|known_hosts|ca\.pem|cert\.pem|key\.pem)(?![\w.-]))?")
+_STORE = re.compile(r"s3://[\w!*.:/?&=+@\[\]-]+", re.ASCII)
 
 
-def lookups(value: t.Any, machine: str, where: str) -> t.Any:
+def lookups(variables: dict[str, t.Any], machine: str, where: str) -> dict[str, t.Any]:
     """The variables with a lookup for each path in that folder; all else is marked as unsafe.
 
-    The templates hold a checked name, the store's address, which has neither quotes nor braces, and nothing else that
-    could be evaluated: what comes from a record is taken apart so that it reads as text.
+    A template holds our own words, the machine's name and the store's address, both of them checked, and nothing else.
+    What stands beside a path is in another variable, which is data: the template only names it.
     """
-    if isinstance(value, str):
-        return _template(value, machine, where) if PLACE in value else unsafe(value)
-    if isinstance(value, dict):
-        return {unsafe(key): lookups(one, machine, where) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [lookups(one, machine, where) for one in value]
-    return value
-
-
-def _template(text: str, machine: str, where: str) -> str:
     check_name(machine)
-    whole = _FILE.fullmatch(text)
+    if not _STORE.fullmatch(where):
+        raise ValueError(f"no address of a shared store: {where!r}")
+    texts: list[str] = []
 
-    def of(found: re.Match[str]) -> str:
-        lookup = LOOKUP.format(file=found[1] or "ca.pem", machine=machine, where=where)
-        # A folder is that of its files; among the arguments of a command, a path is a word
-        filters = ([] if found[1] else ["dirname"]) + ([] if whole else ["quote"])
-        return "{{ " + " | ".join([lookup, *filters]) + " }}"
+    def of(value: t.Any) -> t.Any:
+        if isinstance(value, str):
+            return template(value) if PLACE in value else unsafe(value)
+        if isinstance(value, dict):
+            return {unsafe(key): of(one) for key, one in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [of(one) for one in value]
+        return value
 
-    parts, end = [], 0
-    for found in _FILE.finditer(text):
-        parts += [_plain(text[end : found.start()]), of(found)]
-        end = found.end()
-    return trusted("".join([*parts, _plain(text[end:])]))
+    def template(text: str) -> str:
+        *pairs, last = _FILE.split(text)  # by turns a text and the name of a file
+        whole = not any((*pairs[::2], last))
+        words = []
+        for before, file in zip(pairs[::2], pairs[1::2], strict=True):
+            words += [named(before)] if before else []
+            lookup = f"lookup('dockyard.machine.key_file', '{file or 'ca.pem'}', machine='{machine}', store='{where}')"
+            # A folder is that of its files; among the arguments of a command, a path is a word
+            filters = ([] if file else ["dirname"]) + ([] if whole else ["quote"])
+            words.append(" | ".join([lookup, *filters]) if whole else f"({' | '.join([lookup, *filters])})")
+        words += [named(last)] if last else []
+        return trusted("{{ " + " ~ ".join(words) + " }}")
 
+    def named(text: str) -> str:
+        if text not in texts:
+            texts.append(text)
+        return f"{TEXTS}[{texts.index(text)}]"
 
-def _plain(text: str) -> str:
-    return text.replace("{", "{{ '{' }}")
+    found = t.cast("dict[str, t.Any]", of(variables))
+    return {**found, TEXTS: unsafe(texts)} if texts else found

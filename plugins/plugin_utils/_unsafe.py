@@ -11,32 +11,27 @@ try:
     # From 2.19 on, only what is marked as trusted is evaluated: a plain string never is.
     from ansible.template import trust_as_template
 except ImportError:
-    trust_as_template = None
+    from ansible.utils.unsafe_proxy import AnsibleUnsafeText
 
-Mark = t.Callable[[t.Any], t.Any]
+    trust_as_template = None
 
 
 def trusted(text: str) -> str:
-    """A template of our own making."""
+    """A template of our own making, in which nothing stands that came from elsewhere."""
     return trust_as_template(text) if trust_as_template else text
 
 
 def unsafe(value: t.Any) -> t.Any:
     """The value, its strings marked where the core would evaluate them."""
-    if trust_as_template:
-        return value
-    from ansible.utils.unsafe_proxy import wrap_var
-
-    return _marked(value, wrap_var)
+    return value if trust_as_template else _marked(value)
 
 
-def _marked(value: t.Any, mark: Mark) -> t.Any:
-    """Only strings that could hold a template or a part of one cost anything."""
+def _marked(value: t.Any) -> t.Any:
+    """Each string: one that holds no template may become one, when a user's filter decodes it or puts two together."""
     if isinstance(value, str):
-        # The last: a first line that gives the template's markers, whatever they are
-        return mark(value) if "{" in value or "}" in value or value.startswith("#jinja2:") else value
+        return AnsibleUnsafeText(value)
     if isinstance(value, dict):
-        return {_marked(key, mark): _marked(one, mark) for key, one in value.items()}
+        return {_marked(key): _marked(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_marked(one, mark) for one in value]
+        return [_marked(one) for one in value]
     return value

@@ -8,7 +8,9 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 STORE = "plugins/module_utils/_store"
+PLUGINS = "plugins/plugin_utils/"
 NAMES = "unit/plugins/module_utils/test_store_names.py"
+KEYS = "unit/plugins/plugin_utils/test_keys.py"
 
 MUTANTS = [
     mutant(
@@ -48,5 +50,39 @@ MUTANTS = [
         "A tombstone of a store that is moved here is written over another file.",
         f"{NAMES}::test_a_tombstone_is_a_file_of_the_store",
         (f"{STORE}/_names.py", "not isinstance(id, str) or not _ID.fullmatch(id)", "not id"),
+    ),
+    mutant(
+        "marker-that-can-be-guessed",
+        "A label that looks like a path of ours becomes a template.",
+        f"{KEYS}::test_what_looks_like_a_path_of_ours_is_text",
+        (PLUGINS + "_keys.py", 'f"/@{secrets.token_hex(16)}@"', '"/@dockyard.machine@"'),
+    ),
+    mutant(
+        "text-of-a-record-in-a-template",
+        "SSH arguments of a record run a command on the controller at a ping.",
+        f"{KEYS}::test_a_template_holds_nothing_of_a_record",
+        (PLUGINS + "_keys.py", 'return f"{TEXTS}[{texts.index(text)}]"', "return repr(text)"),
+    ),
+    mutant(
+        "only-braces-are-marked",
+        "A label runs once a user's filter has decoded it, with ansible-core before 2.19.",
+        f"{KEYS}::test_each_string_is_marked_where_the_core_evaluates_strings",
+        (
+            PLUGINS + "_unsafe.py",
+            "        return AnsibleUnsafeText(value)",
+            '        return AnsibleUnsafeText(value) if "{" in value else value',
+        ),
+    ),
+    mutant(
+        "any-address-in-a-template",
+        "The address of a store closes the quotes that it stands in.",
+        f"{KEYS}::test_only_stores_have_lookups",
+        (PLUGINS + "_keys.py", "if not _STORE.fullmatch(where):", "if not _STORE.match(where):"),
+    ),
+    mutant(
+        "a-folder-for-a-file",
+        "The client's key is given as the folder that it is in.",
+        "unit/plugins/test_values.py::test_values_come_out_as_they_are",
+        (PLUGINS + "_keys.py", 'filters = ([] if file else ["dirname"])', 'filters = ["dirname"]'),
     ),
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import re
 import shlex
 import typing as t
 
@@ -22,8 +23,9 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _keys, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _keys, _machines, _unsafe
 from tests.doubles.objects import Memory
+from tests.unit.hostile import Hostile
 
 WHERE = "s3://memory/store"
 SSH = {"user": "admin", "key": None, "args": "", "host_keys": ["ssh-ed25519 AAAA"], "public_key": "ssh-ed25519 BBBB"}
@@ -71,9 +73,10 @@ def run(memory: Memory, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
     return t.cast(ObjectStore, open_store())
 
 
-def evaluated(value: t.Any) -> t.Any:
+def evaluated(variables: dict[str, t.Any]) -> dict[str, t.Any]:
     """As Ansible does it with a host's variables."""
-    return Templar(loader=DataLoader(), variables={}).template(value)
+    found = Templar(loader=DataLoader(), variables=variables).template(variables)
+    return {name: value for name, value in found.items() if name != _keys.TEXTS}
 
 
 def lookup(*terms: str, **options: str) -> list[str]:
@@ -84,7 +87,7 @@ def test_a_hosts_variables_bring_its_files(run: ObjectStore, memory: Memory) -> 
     [machine] = _machines.read(run)
     variables = _keys.lookups(machine.host_vars(), "web1", WHERE)
     assert not [call for call in memory.calls if call.key.startswith(("keys/", "ca.json"))], "not when they are read"
-    key = evaluated(variables["ansible_ssh_private_key_file"])
+    key = evaluated(variables)["ansible_ssh_private_key_file"]
     assert pathlib.Path(key).read_text() == "private" and pathlib.Path(key).parent == pathlib.Path(run.folder("web1"))
     folder = os.path.dirname(key)
     expected = dataclasses.replace(machine, folder=folder).host_vars()
@@ -113,6 +116,55 @@ def test_no_text_of_a_record_is_evaluated(run: ObjectStore) -> None:
     assert values["machine_labels"]["place"].endswith(evil)
 
 
+LOOKUP = (
+    r"\(?lookup\('dockyard\.machine\.key_file', '[a-z0-9_.]+', machine='web1', store='s3://memory/store'\)( \| \w+)*\)?"
+)
+WORD = rf"({LOOKUP}|machine_texts\[\d+\])"
+
+
+def test_a_template_holds_nothing_of_a_record(run: ObjectStore) -> None:
+    draw = Hostile(1)
+    [machine] = _machines.read(run)
+    record = t.cast(Record, machine.record)
+    for _ in range(50):
+        record.ssh.update(args=shlex.join([draw.text(), draw.text()]), user=draw.text())
+        record.labels = {draw.text(): draw.text()}
+        values = _keys.lookups({**machine.host_vars(), "folder": _keys.PLACE}, "web1", WHERE)
+        templates = [values.pop(f"ansible_{program}_extra_args") for program in ("ssh", "sftp", "scp")]
+        templates += [values.pop("ansible_ssh_private_key_file"), values.pop("ca_path"), values.pop("folder")]
+        templates += [values.pop("machine_docker")["client_key"]]
+        for template in templates:
+            assert re.fullmatch(rf"\{{\{{ {WORD}( ~ {WORD})* \}}\}}", template), template
+        assert values[_keys.TEXTS] and values["machine_labels"] == record.labels
+
+
+@pytest.mark.parametrize(
+    "text", ["/@dockyard.machine@/id_ed25519", "/@{}@/id_ed25519".format("0" * 32), "machine_texts"]
+)
+def test_what_looks_like_a_path_of_ours_is_text(run: ObjectStore, text: str) -> None:
+    [machine] = _machines.read(run)
+    record = t.cast(Record, machine.record)
+    record.ssh.update(key=text, user=text)
+    record.labels = {text: text}
+    values = evaluated(_keys.lookups(machine.host_vars(), "web1", WHERE))
+    assert values["ansible_ssh_private_key_file"] == values["ansible_user"] == text
+    assert values["machine_labels"] == {text: text}
+    assert machine.public()["labels"] == {text: text}, "nor is it left out"
+
+
+def test_each_string_is_marked_where_the_core_evaluates_strings(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Marked(str):
+        pass
+
+    monkeypatch.setattr(_unsafe, "trust_as_template", None)
+    monkeypatch.setattr(_unsafe, "AnsibleUnsafeText", Marked, raising=False)
+    value = _unsafe.unsafe({"a": ["front", ("{{ b }}", 1)], "e3sgYSB9fQ": {"c": "", "d": None}})
+    assert value == {"a": ["front", ["{{ b }}", 1]], "e3sgYSB9fQ": {"c": "", "d": None}}
+    inner = value["e3sgYSB9fQ"]
+    texts = [*value, *inner, value["a"][0], value["a"][1][0], inner["c"]]
+    assert {type(text) for text in texts} == {Marked}, "also one that a user's filter would have to decode"
+
+
 def test_a_folder_with_a_blank_is_one_word(
     run: ObjectStore, memory: Memory, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,12 +178,18 @@ def test_a_folder_with_a_blank_is_one_word(
 
 
 def test_a_folder_of_a_machine_is_a_cert_path(run: ObjectStore) -> None:
-    assert evaluated(_keys.lookups(_keys.PLACE, "web1", WHERE)) == run.folder("web1")
+    assert evaluated(_keys.lookups({"path": _keys.PLACE}, "web1", WHERE)) == {"path": run.folder("web1")}
 
 
 def test_only_machines_have_lookups() -> None:
     with pytest.raises(MachineError):
-        _keys.lookups(f"{_keys.PLACE}/id_ed25519", "web1') | 'x", WHERE)
+        _keys.lookups({"key": f"{_keys.PLACE}/id_ed25519"}, "web1') | 'x", WHERE)
+
+
+@pytest.mark.parametrize("where", ["s3://a/b') | 'x", "s3://a/{{ b }}", "s3://a/b c", "/srv/store", "s3://a\n"])
+def test_only_stores_have_lookups(where: str) -> None:
+    with pytest.raises(ValueError, match="no address of a shared store"):
+        _keys.lookups({"key": f"{_keys.PLACE}/id_ed25519"}, "web1", where)
 
 
 def test_what_results_say_of_files_that_are_not_here(run: ObjectStore) -> None:
