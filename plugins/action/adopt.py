@@ -22,6 +22,7 @@ class ActionModule(AccountAction):
     spec: t.ClassVar[dict[str, t.Any]] = {
         "store": {"type": "path"},
         "names": {"type": "raw"},
+        "resource_ids": {"type": "list", "elements": "str"},
         "driver": {"type": "str"},
         "options": {"type": "dict"},
         "fleet": {"type": "raw"},
@@ -43,6 +44,8 @@ class ActionModule(AccountAction):
         found: set[str] = set()
         problems, after = [], {}
         for driver, module_args in runs:
+            if args["resource_ids"]:
+                module_args["ids"] = [*(module_args["ids"] or ()), *args["resource_ids"]]
             answer = self.over_account(
                 driver, "adopted", {**module_args, **said, "store": store.where}, task_vars, ("store", "ids")
             )

@@ -114,7 +114,7 @@ class ActionModule(AccountAction):
                 # Also where nothing was made: the run that has made it may have ended before it came to that.
                 made = store.give_client_pairs(name for name, record in records.items() if record.ssh) or made
             if args["refresh"]:
-                self._refresh(store, plan, records, task_vars)
+                warnings += self._refresh(store, plan, records, task_vars)
                 ready = self._ready(store, records, plan)
         even = _fleet_swarm.even_managers(nodes)
         warnings += [even] if even else []
@@ -212,10 +212,11 @@ class ActionModule(AccountAction):
 
     def _refresh(
         self, store: Store, plan: _fleet.Plan, records: dict[str, Record], task_vars: dict[str, t.Any]
-    ) -> None:
-        """One module run a driver and place, so that unchanged machines need none of their own."""
+    ) -> list[str]:
+        """One module run a driver and place, so that unchanged machines need none of their own; its warnings."""
         kept = set(plan.keep)
         unseen: set[str] = set()
+        warnings: list[str] = []
         runs = {
             (one["driver"], tuple(sorted(records[one["name"]].place.items())))
             for one in plan.wanted
@@ -232,6 +233,7 @@ class ActionModule(AccountAction):
                     remedy="Mend that first: nothing was changed",
                 )
             unseen.update(unseen_in(result))
+            warnings += result.get("warnings") or []
             for one in result.get("unrecorded") or ():
                 if one["name"] in plan.create:
                     raise MachineError(
@@ -244,6 +246,7 @@ class ActionModule(AccountAction):
         for one in plan.wanted:
             if one["name"] in unseen:
                 one.pop("max_age", None)  # what another run has seen lately says nothing of these credentials
+        return warnings
 
     def _ready(self, store: Store, records: dict[str, Record], plan: _fleet.Plan) -> dict[str, dict[str, t.Any]]:
         """The variables of those machines of which the record alone tells that nothing is to be done.

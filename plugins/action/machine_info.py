@@ -90,6 +90,7 @@ class ActionModule(AccountAction):
                 where = (one.record.driver, repr(sorted(one.record.place.items())))
                 places.setdefault(where, []).append(one)
         warnings = []
+        self._told: list[str] = []  # by the drivers' modules
         for members in places.values():
             started = time.time()
             why, unknown = self._ask(args, store, members, task_vars)
@@ -113,7 +114,7 @@ class ActionModule(AccountAction):
                 and one.observed.get("state") == _machines.UNKNOWN
                 and one.observed.get("error")
             ]
-        return warnings
+        return warnings + self._told
 
     def _ask(
         self, args: dict[str, t.Any], store: Store, members: list[Machine], task_vars: dict[str, t.Any]
@@ -133,6 +134,7 @@ class ActionModule(AccountAction):
             module_args.update(scope="machine", name=record.name)
         self._limit = args["timeout"]
         result = self.run_module(driver, module_args, task_vars)
+        self._told += result.get("warnings") or []
         if len(members) > 1 and (result.get("error") or {}).get("code") in _machines.DAMAGE:
             # Another machine's record is in the way of asking for all at once.
             answers = [self._ask(args, store, [one], task_vars) for one in members]

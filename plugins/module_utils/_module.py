@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ._errors import BadOption, MachineError
 from ._lifecycle import POWER, Lifecycle, Wish, gather
 from ._lifecycle._adopt import Adopt
-from ._lifecycle._orphans import Survey, strangers
+from ._lifecycle._orphans import Survey, copies, strangers
 from ._lifecycle._prune import Prune
 from ._record import as_labels, check_name, check_ssh_args, seconds_of
 from ._store import open_store
@@ -124,6 +124,8 @@ def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
         outcome = lifecycle.absent()
     else:
         outcome = lifecycle.power(state)
+    for copy in lifecycle.copies():
+        module.warn(copy)
     result: dict[str, t.Any] = {"changed": outcome.changed, "machine": outcome.machine}
     if module._diff:
         result["diff"] = {"before": outcome.before, "after": outcome.after}
@@ -151,7 +153,11 @@ def _gather_account(module: _Module, driver: type[Driver], store: t.Any) -> dict
         asked = pool.map(lambda pair: pair[1] or pair[0].gathered(), found)
         machines = [one for one in asked if one]
     machine = next(kind for kind in driver.kinds if issubclass(kind, Machine))
-    return {"machines": machines, "unrecorded": strangers(store, machine, others) if others else []}
+    if not others:
+        return {"machines": machines, "unrecorded": []}
+    for copy in copies(store, machine, others):
+        module.warn(copy)
+    return {"machines": machines, "unrecorded": strangers(store, machine, others)}
 
 
 def _over_account(module: _Module, driver: type[Driver], store: t.Any) -> dict[str, t.Any]:

@@ -30,6 +30,12 @@ options:
       - Names or ids of machines, a list or a string with commas. Without it, all are adopted that the options fit.
       - With O(fleet), only names of its machines.
     type: raw
+  resource_ids:
+    description:
+      - Ids of resources that belong to the machines, such as a volume or an address. Tags can be copied, so a resource
+        without any other proof is adopted only if its id is given here, or if it is attached to the machine.
+    type: list
+    elements: str
   driver:
     description:
       - Driver of the machines. Needed without O(fleet).

@@ -370,7 +370,7 @@ class Adopt:
                 raise MachineError(
                     f"{key} of {which[2]}: {' and '.join(ids)} by the tags, which can be copied",
                     code="unproved",
-                    remedy="Give the id of the one that is the machine's as well (machine_ids)",
+                    remedy="Give the id of the one that belongs to the machine (resource_ids; playbook: machine_resource_ids)",
                 )
             sure += found
         return sure
@@ -381,8 +381,8 @@ class Adopt:
         for thing in self.survey.things():
             if thing.store and thing.proven is False:
                 if thing.seen.id not in self.copies:
-                    why = f"{thing.kind.__name__} {thing.seen.id} bears the tags of {thing.machine}, and is not it: a copy"
-                    self.others.append({"name": thing.machine, "id": thing.id, "store": thing.store, "why": why})
+                    said = {"name": thing.machine, "id": thing.id, "store": thing.store}
+                    self.others.append({**said, "why": thing.copied()})
                 self.copies.add(thing.seen.id)
             elif thing.store:
                 of_machine = self.machines.setdefault((thing.store, thing.id, thing.machine), {})

@@ -87,6 +87,9 @@ class Thing:
             "why": why,
         }
 
+    def copied(self) -> str:
+        return f"{self.kind.__name__} {self.seen.id} bears the tags of {self.machine}, and is not it: a copy"
+
     def __str__(self) -> str:
         return f"{self.kind.__name__} {self.seen.id} of {self.machine}"
 
@@ -236,6 +239,12 @@ class Books:
 
     def _add(self, entry: Entry) -> None:
         self.entries[entry.store, entry.id] = entry
+
+
+def copies(store: Store, kind: type[Kind], listed: list[Seen]) -> list[str]:
+    """What is to be said of each thing that bears this store's tags and is somebody's copy."""
+    things = [thing for seen in listed if (thing := recognise(kind, seen)) and thing.store == store.id]
+    return [thing.copied() for thing in things if thing.proven is False]
 
 
 def strangers(store: Store, kind: type[Kind], listed: list[Seen]) -> list[dict[str, str]]:

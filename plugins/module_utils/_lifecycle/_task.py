@@ -101,6 +101,10 @@ class Task:
         power = [state for state, (action, _wanted) in POWER.items() if action in actions and state != "restarted"]
         return ["present", "absent", "gathered", *power, *(["restarted"] if can_restart else [])]
 
+    def copies(self) -> list[str]:
+        """What is to be said of each thing that this task met, and that is somebody's copy of the machine's."""
+        return list(self.resources.copies.values()) if hasattr(self, "resources") else []
+
     def _no_action(self, state: str) -> MachineError:
         return MachineError(
             f"{self.wish.driver} has no state {state}",

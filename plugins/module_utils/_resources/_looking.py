@@ -124,7 +124,9 @@ class Looking(Calls):
         unsure = [seen for seen in found if proven(kind, it, seen) is None]
         for seen in found:
             if seen not in ours and seen not in unsure:
-                self.copies[seen.id] = f"{resource.kind} {seen.id} bears the tags of {self.record.name}, and is not it"
+                self.copies[seen.id] = (
+                    f"{resource.kind} {seen.id} bears the tags of {self.record.name}, and is not it: a copy"
+                )
         if not ours and len(unsure) == 1 and resource.key in self._tried:
             return unsure  # called for by this very run, and nobody else knew these tags before
         if (unsure and not ours) or (len(ours) > 1 and kind.identity == "name"):

@@ -12,7 +12,8 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import recognise
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import gather
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import copies, recognise, strangers
 from ansible_collections.dockyard.machine.plugins.module_utils._store._file import FileLock
 from tests import model
 from tests.faults.orphanage import DAY, FULL, Orphanage, names, orphanage
@@ -594,3 +595,14 @@ def test_a_damaged_record_keeps_no_other_machine_from_being_made(orphanage: Orph
     task = orphanage.lifecycle("web3")
     with task.store.lock("web3") as task._lock, task._picks:
         assert task._taken() == {"of web1"}
+
+
+def test_a_refresh_reports_copies_and_takes_them_for_nobody(orphanage: Orphanage) -> None:
+    orphanage.present("web1")
+    copy = orphanage.provider.copy(orphanage.one("machine").id)
+    others: list[driver.Seen] = []
+    gather([orphanage.lifecycle("web1", keep_options=True)], others)
+    kind = orphanage.driver.kinds[-1]
+    said = f"Server {copy.id} bears the tags of web1, and is not it: a copy"
+    assert copies(orphanage.store(), kind, others) == [said]
+    assert strangers(orphanage.store(), kind, others) == []
