@@ -22,6 +22,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_host impo
 
 def make_key() -> None:
     """The Engine's private key, made here, and root's alone from its first moment. One that is there and works stays."""
+    host.check_links(cfg.KEY_PATH)
     os.makedirs(cfg.TLS_FOLDER, mode=0o700, exist_ok=True)
     # An Engine without root comes to its files by the folder's group.
     os.chmod(cfg.TLS_FOLDER, host.mode_of(cfg.TLS_FOLDER) & 0o750)
@@ -132,6 +133,11 @@ def owed() -> str | None:
     return _memory().get("pending")
 
 
+def client_users() -> list[str]:
+    """Users in whose config.json the role has put something."""
+    return list(_memory().get("clients") or {})
+
+
 def _memory() -> dict[str, t.Any]:
     try:
         content = json.loads(host.read(cfg.STATE_PATH) or "{}")
@@ -142,6 +148,7 @@ def _memory() -> dict[str, t.Any]:
 
 def config_path() -> str:
     """Where daemon.json is to be written: a link there stays one, and what it leads to is changed; but no device."""
+    host.check_links(cfg.CONFIG_PATH)
     place = os.path.realpath(cfg.CONFIG_PATH)
     return place if os.path.isfile(place) or not os.path.lexists(place) else cfg.CONFIG_PATH
 

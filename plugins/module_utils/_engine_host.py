@@ -22,7 +22,7 @@ import tempfile
 import time
 import typing as t
 
-from . import _engine_places, _process
+from . import _engine_links, _engine_places, _process
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # With what the role installs from an archive
@@ -89,13 +89,20 @@ def mode_of(path: str, otherwise: int = 0o644) -> int:
 
 def write(path: str, content: str, mode: int, folder_mode: int = 0o755) -> bool:
     """Put a file in place whole or not at all. True if anything changed."""
-    if read(path) == content and os.stat(path).st_mode & 0o7777 == mode:
+    check_links(os.path.dirname(path))
+    if not os.path.islink(path) and read(path) == content and os.stat(path).st_mode & 0o7777 == mode:
         return False
     try:
         _place(path, content, mode, folder_mode)
     except OSError as error:
         raise HostError(_engine_places.why(error, path)) from error
     return True
+
+
+def check_links(path: str) -> None:
+    problem = _engine_links.untrusted(path)
+    if problem:
+        raise HostError(f"{problem}. Nothing was written there. Remove the link, or make that folder root's alone")
 
 
 def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
@@ -106,7 +113,7 @@ def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
     handle, partial = tempfile.mkstemp(prefix=".dockyard-", dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            if mode & 0o070 and os.path.exists(path):
+            if mode & 0o070 and os.path.isfile(path) and not os.path.islink(path):
                 # Who comes to it by its group still does. A user may not give it to any group.
                 with contextlib.suppress(PermissionError):
                     os.fchown(stream.fileno(), -1, os.stat(path).st_gid)

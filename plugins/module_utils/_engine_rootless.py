@@ -128,6 +128,7 @@ def come_back(left: Left, limit: float) -> str:
 
 def own_files() -> None:
     """The files that are secret belong to who runs the Engine; their folder stays root's, so no link can be put there."""
+    host.check_links(cfg.TLS_FOLDER)
     uid, gid = (host.OWNER.uid, host.OWNER.gid) if host.OWNER else (0, 0)
     if os.path.isdir(cfg.TLS_FOLDER):
         os.chown(cfg.TLS_FOLDER, 0, gid)
@@ -138,7 +139,7 @@ def own_files() -> None:
         os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | 0o011)
     for path in (cfg.KEY_PATH, cfg.ENVIRONMENT_PATH):
         with contextlib.suppress(FileNotFoundError):
-            os.chown(path, uid, gid)
+            os.chown(path, uid, gid, follow_symlinks=False)
 
 
 def owned(owner: Owner | None) -> bool:

@@ -12,13 +12,12 @@ import json
 import math
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ._errors import BadOption, MachineError
 from ._lifecycle import POWER, Lifecycle, Wish, gather
 from ._lifecycle._adopt import Adopt
 from ._lifecycle._orphans import Survey, copies, strangers
 from ._lifecycle._prune import Prune
+from ._quiet import QuietModule
 from ._record import as_labels, check_name, check_ssh_args, seconds_of
 from ._store import open_store
 from .driver import Driver, Machine, Seen
@@ -71,7 +70,7 @@ def secret_options(driver: type[Driver]) -> set[str]:
     return {name for name, one in driver.argument_spec.items() if one.get("no_log") or name == NEVER_KEPT}
 
 
-class _Module(AnsibleModule):
+class _Module(QuietModule):
     """Knows which arguments were given, before defaults are filled in."""
 
     def _load_params(self) -> None:

@@ -115,14 +115,13 @@ action:
 import contextlib
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_clients as clients
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ids as ids
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_leftovers as leftovers
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_move as moving
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
@@ -132,6 +131,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_se
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_source as source
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _units
+from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
 LOCK = "/run/dockyard-engine.lock"
 
@@ -212,14 +212,13 @@ class Apply:
 
     def make_room(self) -> None:
         """What needs the Engine and its containers stopped."""
-        move = self.move
-        if move:
-            self.was_active = move.begin(self.was_active)
+        if self.move:
+            self.was_active = self.move.begin(self.was_active)
         if self.plan.get("stop_containers"):
             self.acted, self.action = "cycle", "start"
             service.stop_with_containers(self.limit)
-        if move:
-            move.forth()
+        if self.move:
+            self.move.forth()
 
     def move_back(self, move: moving.Move) -> str:
         """The data where it was; what came of it as a sentence."""
@@ -309,7 +308,7 @@ class Apply:
     def start(self, action: str, unit: dict[str, str]) -> None:
         self.keep_containers()
         self.acted = action
-        # Where a package has restarted the Engine, and there is nothing else that it has to take over, that was it.
+        # Where a package has restarted the Engine, and there is nothing else for it to take over, that was it.
         if action != "restart" or self.files.changed or not self.source.renewed(self.unit):
             service.act(action, self.limit, unit.get(host.STARTED) != "0")
         if self.without:
@@ -334,7 +333,7 @@ def _is_up(unit: dict[str, str]) -> bool:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "prepare": {"type": "dict", "default": {}},
             "install": {"type": "dict", "default": {}},
@@ -372,6 +371,7 @@ def main() -> None:
 def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """All parts of a plan; what the result says of them."""
     prepare, plan, result = params["prepare"], params["apply"], {}
+    leftovers.sweep(files.client_users())
     if prepare.get("key"):
         files.make_key()
         result["public_key"] = host.public_key(cfg.KEY_PATH)

@@ -104,8 +104,6 @@ import pwd
 import stat
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
@@ -113,6 +111,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _engine_is
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _units
+from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
 PROGRAMS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2", "runc")
 TLS_FILES = ("tlscacert", "tlscert", "tlskey")
@@ -224,7 +223,7 @@ def audit_rules() -> list[str] | None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={"accepted": {"type": "list", "elements": "str", "default": []}}, supports_check_mode=True
     )
     if os.geteuid() != 0:

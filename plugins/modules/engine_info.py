@@ -204,6 +204,11 @@ gpu:
   description: The runtime of NVIDIA's toolkit, if it is there.
   returned: success
   type: dict
+left_over:
+  description: Temporary files that a killed run of the role has left.
+  returned: success
+  type: list
+  elements: str
 waited:
   description: What was waited for.
   returned: success
@@ -215,10 +220,9 @@ import os
 import time
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_clients as clients
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_leftovers as leftovers
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
@@ -234,6 +238,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_look impo
     _units,
 )
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_rootless import unit_user
+from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
 
 def wait(question: t.Callable[[], t.Optional[str]], waited: list[str], end: float, limit: int) -> None:
@@ -301,12 +306,13 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
         "rootless": rootless,
         "gpu": {"nvidia": host.which("nvidia-container-runtime")},
         "groups": _system.about_users(params["users"]),
+        "left_over": leftovers.find(memory["clients"]),
         "waited": waited,
     }
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "secrets": {"type": "str", "default": "{}", "no_log": True},
             "version": {"type": "str", "default": ""},

@@ -143,10 +143,9 @@ import shutil
 import tarfile
 import tempfile
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.dockyard.machine.plugins.module_utils import _process
 from ansible_collections.dockyard.machine.plugins.module_utils._download import cache_folder
+from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
 DEB_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}
 # mmdebstrap would clean the tree after disk.sh has read it: customize.sh does that instead
@@ -433,7 +432,7 @@ def ensure(module, params):
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "recipe": {"type": "path", "required": True},
             "packages": {"type": "list", "elements": "str", "required": True},

@@ -31,6 +31,50 @@ TOLD = f"{APPLY_TESTS}::test_the_engine_is_told_what_holds_without_a_key_before_
 
 MUTANTS = [
     mutant(
+        "links-of-users-are-followed",
+        "A user who can write to the folder of daemon.json has root write over any file, and read it.",
+        "unit/plugins/module_utils/test_engine_links.py::test_a_link_that_a_user_can_change_is_neither_followed_nor_read",
+        ("plugins/module_utils/_engine_links.py", "if not _is_roots(folder, name):", "if not folder:"),
+    ),
+    mutant(
+        "folders-of-users-are-followed",
+        "The same with the folder of the Engine's key.",
+        "unit/plugins/module_utils/test_engine_links.py::test_a_folder_that_is_a_users_link_is_not_written_to",
+        ("plugins/module_utils/_engine_files.py", "    host.check_links(cfg.KEY_PATH)\n", ""),
+    ),
+    mutant(
+        "links-that-lead-to-the-same-stay",
+        "A unit that is a link can become another one at any time.",
+        "unit/plugins/module_utils/test_engine_links.py::test_a_link_in_the_place_of_a_file_of_ours_is_replaced",
+        ("plugins/module_utils/_engine_host.py", "if not os.path.islink(path) and read(path)", "if read(path)"),
+    ),
+    mutant(
+        "left-over-files-stay",
+        "Temporary files with secrets stay for good, once a run is killed before it renames them.",
+        "unit/plugins/module_utils/test_engine_leftovers.py::test_what_a_killed_run_has_left_is_found_and_removed",
+        ("plugins/module_utils/_engine_leftovers.py", "if remove:", "if remove and exact:"),
+    ),
+    mutant(
+        "left-over-files-change-nothing",
+        "A second run finds nothing to do, and so does not remove them.",
+        "unit/plugins/module_utils/test_engine_leftovers.py::test_a_look_that_finds_any_is_a_reason_to_change_something",
+        (
+            "plugins/plugin_utils/_engine_plan/__init__.py",
+            'if info["left_over"]:',
+            'if not info["left_over"] and plan.changes:',
+        ),
+    ),
+    mutant(
+        "arguments-in-the-hosts-log",
+        "The token of a log driver is in the journal of each host, which more than root can read.",
+        "unit/plugins/module_utils/test_quiet.py::test_no_argument_of_a_module_goes_to_the_log_of_its_host",
+        (
+            "plugins/module_utils/_quiet.py",
+            'self.log("Invoked; arguments are not logged")',
+            "super()._log_invocation()",
+        ),
+    ),
+    mutant(
         "who-hangs-runs-nothing",
         "An Engine that does not answer is restarted, and its containers end.",
         "unit/plugins/plugin_utils/test_engine_plan.py::test_an_engine_that_hangs_is_not_restarted",

@@ -296,6 +296,8 @@ def test_configuration_secrets_are_seen_nowhere(host, play, container):
         "docker_engine_users": ["debian"],
         "docker_engine_proxies": secret,
         "docker_engine_client_proxies": client,
+        # In the place of an option of a log driver: the output shows it, the host's log must not
+        "docker_engine_labels": {"secret-of-the-log": "1"},
     }
     over, listed = threading.Event(), []
 
@@ -344,6 +346,10 @@ def test_configuration_secrets_are_seen_nowhere(host, play, container):
     }  # fmt: skip
     said = host.out("journalctl -o cat --no-pager; docker info; systemctl show docker.service")
     assert not [line for line in said.splitlines() if "canary-of" in line]
+    journal = host.out("journalctl -o cat --no-pager")
+    assert "arguments are not logged" in journal
+    assert not [line for line in journal.splitlines() if "secret-of" in line]
+    assert not host.out("grep -rlsE 's[e]cret-of' /tmp /var/tmp /var/log /run || true")
 
     assert play(host, **variables).changed == 0
     play(host, docker_engine_config={"log-level": "warn"})

@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
+from ansible_collections.dockyard.machine.plugins.module_utils import _engine_links
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_static as static
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_look._units import DOWN
 
@@ -71,6 +72,9 @@ def another(systemd: bool) -> str | None:
 
 
 def about_config() -> dict[str, t.Any]:
+    link = _engine_links.untrusted(cfg.CONFIG_PATH)
+    if link:
+        return {"exists": True, "content": {}, "error": link}
     try:
         text = host.read(cfg.CONFIG_PATH)
         return {"exists": text is not None, "content": cfg.masked(cfg.parse_config(text or "")), "error": None}

@@ -84,6 +84,8 @@ def _settings_of(wanted: Wanted, info: dict[str, t.Any]) -> t.Callable[[Plan, Wa
 
 def _finished(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.datetime) -> Plan:
     _guest.check_clock(plan, wanted, info, now)
+    if info["left_over"]:
+        plan.changes.append(f"remove temporary files that a killed run has left: {', '.join(info['left_over'])}")
     _guest.check_places(plan, info)
     _service.plan_hooks(plan, wanted, info)
     if plan.changes:

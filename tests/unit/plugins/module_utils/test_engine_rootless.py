@@ -114,7 +114,7 @@ def test_private_files_are_their_owners_in_a_folder_that_is_roots(ran, tmp_path,
     (tmp_path / "docker" / "tls" / "key.pem").touch(mode=0o600)
     owners = {}
     monkeypatch.setattr(
-        rootless.os, "chown", lambda path, uid, gid: owners.update({os.path.basename(path): (uid, gid)})
+        rootless.os, "chown", lambda path, uid, gid, **how: owners.update({os.path.basename(path): (uid, gid)})
     )
     host.belongs_to(JO)
     rootless.own_files()

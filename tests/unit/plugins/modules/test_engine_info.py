@@ -190,7 +190,7 @@ def test_what_can_not_be_read_is_told(monkeypatch, error, said):
     def look(*more):
         raise error
 
-    monkeypatch.setattr(engine_info, "AnsibleModule", Module)
+    monkeypatch.setattr(engine_info, "QuietModule", Module)
     monkeypatch.setattr(engine_info, "look", look)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(host.HostError, match=said):

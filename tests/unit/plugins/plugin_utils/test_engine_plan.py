@@ -56,7 +56,7 @@ def fresh():
         "tls": {"ca": None, "certificate": None, "public_key": None, "key_mode": None},
         "environment": {"names": [], "matches": True, "others": []},
         "remembered": {"config": {}, "former": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False},
-        "clients": {}, "listener": None, "firewalls": {"systemd": {"active": True}},
+        "clients": {}, "left_over": [], "listener": None, "firewalls": {"systemd": {"active": True}},
         "places": {
             path: {"folder": path, "device": 1, "free": 10**10, "files_left": 10**6, "read_only": False}
             for path in places.PLACES
