@@ -15,11 +15,13 @@ SEED ?=
 MUTANT ?=
 # The cells of the fault matrix that `make faults` runs; empty: all
 CELL ?=
+# The key of gpg that `make release` signs with
+KEY ?=
 # The benchmarks that `make bench` runs; empty: all
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check format units core sanity system long stress faults mutants bench build docs lock hooks clean distclean
+.PHONY: help setup setup-run demo test check format units core sanity system long stress faults mutants bench build release docs lock hooks clean distclean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +68,9 @@ bench: setup ## Measure, and print each goal's ratio (BENCH=inventory: that one)
 build: setup-run ## Build the collection and install it into .build/installed
 	@python3 $(T)/artifact.py
 
+release: setup-run ## Build and sign the artifact of the tagged commit (KEY=...: the key of gpg)
+	@$(T)/release "$(KEY)"
+
 docs: setup ## Write what is generated in the docs: the table of drivers
 	@$(BIN)/python $(T)/drivers_table.py --write
 
@@ -74,19 +79,19 @@ setup: setup-run .venv/.installed-requirements ## Install what checks and tests 
 setup-run: .venv/.installed-requirements-run .build/src/ansible_collections/dockyard/machine
 	@$(if $(PACKAGES),,$(T)/packages $(if $(filter setup-run demo build,$(MAKECMDGOALS)),run,test))
 
-.venv/.installed-requirements-run: tests/requirements-run.txt tests/constraints.txt
+.venv/.installed-requirements-run: tests/requirements-run.lock
 	@$(if $(PACKAGES),,$(T)/packages run)
 	@$(T)/venv .venv tests/requirements-run.txt
 
-.venv/.installed-requirements: tests/requirements.txt .venv/.installed-requirements-run
+.venv/.installed-requirements: tests/requirements.lock .venv/.installed-requirements-run
 	@$(T)/venv .venv tests/requirements.txt
 
 # The checkout as dockyard.machine, for whatever imports it from there
 .build/src/ansible_collections/dockyard/machine:
 	@mkdir -p $(@D) && ln -sfn ../../../.. $@
 
-lock: setup ## Write tests/constraints.txt anew, after a change of the requirements
-	@{ head -n 1 tests/constraints.txt; $(BIN)/pip freeze --exclude pip --exclude setuptools; } > .build/constraints && mv .build/constraints tests/constraints.txt
+lock: ## Write the lock files of tests/, with hashes, after a change of the requirements
+	@$(T)/lock
 
 hooks: setup ## Check before each commit (pre-commit, from PyPI)
 	@$(BIN)/pip install --quiet pre-commit && $(BIN)/pre-commit install

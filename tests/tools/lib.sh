@@ -34,7 +34,7 @@ core_bin() {
     return
   fi
   local folder=$build/core-$1
-  [ "$folder/.installed-requirements-core" -nt tests/requirements-core.txt ] ||
+  [ "$folder/.installed-requirements-core" -nt tests/requirements-core.lock ] ||
     tests/tools/venv "$folder" tests/requirements-core.txt "ansible-core==$1.*" >&2
   echo "$folder/bin"
 }
