@@ -34,10 +34,12 @@ class Repository(t.NamedTuple):
     entry: str  # what ours is known by, with url and component: another one that is known by it is the same
     entries: str  # finds what each entry of a file is known by, as a regular expression
     only: tuple[str, ...]  # after refresh, with component: reads this one alone, and fails if it can't be trusted
+    signed: str = ""  # added to the template where the signature of the lists counts, and not only those of packages
     trust: tuple[str, ...] = ()  # to which the key's path is added, where the source's naming it is not enough
 
-    def render(self, url: str, suite: str, component: str) -> str:
-        return HEADER + self.template.format(url=url, suite=suite, component=component, key=self.key_path)
+    def render(self, url: str, suite: str, component: str, signed: bool = False) -> str:
+        text = self.template.format(url=url, suite=suite, component=component, key=self.key_path)
+        return HEADER + text + (self.signed if signed else "")
 
 
 class Family(t.NamedTuple):
@@ -247,7 +249,9 @@ FAMILIES: dict[str, Family] = {
             _REPO,
             "docker-ce-{component}",
             _NAMES,
-            ("--disablerepo=*", "--enablerepo=docker-ce-{component}"),
+            # The lists are verified with a key that dnf asks about first. The source names no key but the pinned one.
+            ("-y", "--disablerepo=*", "--enablerepo=docker-ce-{component}"),
+            signed="repo_gpgcheck=1\n",
         ),
     ),
     "zypper": Family(
@@ -274,6 +278,7 @@ FAMILIES: dict[str, Family] = {
             "docker-ce-{component}",
             _NAMES,
             ("--repo", "docker-ce-{component}"),
+            signed="repo_gpgcheck=1\n",
             # Else zypper asks whether to trust the key, which is a no where nobody answers. To have it take keys without
             # asking would be to take those that a mirror has beside its lists, too.
             trust=("rpm", "--import"),

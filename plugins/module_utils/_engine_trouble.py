@@ -58,7 +58,8 @@ TROUBLES = (
     Trouble(
         r"(?:NO_PUBKEY|BADSIG|EXPKEYSIG|The repository '[^']*' is not signed|Missing key|Bad OpenPGP signature"
         r"|Public key for \S+ is not installed|GPG check FAILED|Signature verification failed|is of unknown trust"
-        r"|\(PGP signature\))[^\n]*",
+        # Of lists that a source of dnf or zypper wants signed
+        r"|GPG signature verification error|GPG signature is not available|is unsigned|\(PGP signature\))[^\n]*",
         "A repository is not signed by a key that this host trusts for it: {said}",
         "If its owner says that the key is a new one, pin that (docker_engine_repository.fingerprints). If not, do not use it",
     ),

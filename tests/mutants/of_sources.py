@@ -26,6 +26,12 @@ PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_sources.py"
 
 MUTANTS = [
     mutant(
+        "lists-need-no-signature",
+        "A mirror holds back newer versions by old lists, though it is asked to sign them.",
+        "unit/plugins/plugin_utils/test_engine_plan_sources.py::test_the_lists_of_rpm_are_verified_where_that_is_asked_for",
+        (PLAN_REPOSITORY, 'bool(given.get("metadata_signed"))', "False"),
+    ),
+    mutant(
         "key-file-written-as-it-came",
         "apt trusts the key of whoever has put another armour before the pinned one.",
         OPENPGP_TESTS + "::test_nothing_of_a_file_is_written_but_the_pinned_key",

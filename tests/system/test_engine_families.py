@@ -146,6 +146,36 @@ def test_a_wrong_key_and_a_wrong_signature(host, play, options, repository, cont
     assert "docker-ce" in host.out(LOCKS[family])
 
 
+@pytest.mark.long
+def test_lists_of_another_or_without_a_signature_are_refused_where_that_is_asked_for(
+    host, play, options, repository, container, family
+):
+    """A mirror could hold back newer versions by them, though each package is signed."""
+    pid, folder = engine_pid(host), FOLDERS[family]
+    lists = list((repository.web / folder).rglob("repomd.xml"))
+    signed = {**options(metadata_signed=True), **RELEASED, "docker_engine_wait_timeout": 20}
+    clean = {"dnf": "dnf -q clean all", "zypper": "zypper -q clean --all"}[family]
+    try:
+        for how in ("another's", "none"):
+            for path in lists:
+                signature = path.with_name("repomd.xml.asc")
+                signature.unlink() if how == "none" else signature.write_text(repository.next_key.signature(path))
+            host.ssh(clean)
+            refused = play(host, ok=False, **signed)
+            assert "is not signed by a key that this host trusts" in refused.message, refused.message
+            assert "repo_gpgcheck" not in host.out(f"cat {FAMILIES[family].repository.source_path}")
+            if how == "none":
+                assert play(host, **options(), **RELEASED).changed == 0, (
+                    "without the option, packages alone are verified"
+                )
+    finally:
+        families.publish(repository, folder, repository.key)
+        host.ssh(clean)
+    assert play(host, **signed).changed and play(host, **signed).changed == 0
+    assert "repo_gpgcheck=1" in host.out(f"cat {FAMILIES[family].repository.source_path}")
+    assert play(host, **options(), **RELEASED).changed and engine_pid(host) == pid
+
+
 def test_a_new_key_from_a_mirror_that_has_nothing_for_a_while(
     host, play, options, repository, container, client, family
 ):

@@ -88,3 +88,47 @@ def test_killed_at_any_file_and_booted_the_port_asks_for_a_certificate(bed, engi
     assert "/etc/systemd/system/docker.service.d/zz-dockyard.conf" in places
     assert play(host, docker_engine_access=after).changed == 0
     assert not served(host)
+
+
+def test_what_a_killed_run_has_left_is_removed_by_the_next(engine_host, play):
+    host = engine_host
+    host.ssh(BEFORE)
+    play(host)
+    left = (
+        "/etc/docker/.dockyard-abcdefgh",
+        "/root/.docker/.dockyard-ijklmno_",
+        "/etc/docker/daemon.json.dockyard-check",
+    )
+    host.ssh(
+        f"mkdir -p /root/.docker; for path in {' '.join(left)}; do echo secret > $path; touch -d '1 hour ago' $path; done"
+    )
+    pid = host.out("systemctl show -P MainPID docker.service")
+    removed = play(host)
+    assert removed.changed == 1 and all(
+        path in str(removed.result("Look at the host and plan")["changes"]) for path in left
+    )
+    assert host.out(f"ls {' '.join(left)} 2> /dev/null || :") == "" and play(host).changed == 0
+    assert host.out("systemctl show -P MainPID docker.service") == pid
+
+
+def test_a_link_of_a_user_is_neither_followed_nor_read(engine_host, play):
+    host = engine_host
+    host.ssh(BEFORE)
+    play(host)
+    host.ssh(
+        'echo \'{"canary": "of-root"}\' > /root/secret.json && chmod 600 /root/secret.json && cp -a /etc/docker /root/kept'
+        " && chown debian /etc/docker && su debian -c 'cd /etc/docker && rm -f daemon.json && ln -s /root/secret.json daemon.json'"
+    )
+    try:
+        refused = play(host, ok=False, arguments=["-vvv", "--diff"], docker_engine_config={"debug": True})
+        assert "others than root can change" in refused.message and "of-root" not in refused.text
+        assert host.out("cat /root/secret.json") == '{"canary": "of-root"}'
+        # Nor into a folder that is somebody's link
+        host.ssh(
+            "rm -rf /etc/docker/daemon.json /etc/docker/tls; mkdir /root/other; su debian -c 'ln -s /root/other /etc/docker/tls'"
+        )
+        refused = play(host, ok=False)
+        assert "others than root can change" in refused.message and host.out("ls /root/other") == ""
+    finally:
+        host.ssh("rm -rf /etc/docker /root/other && mv /root/kept /etc/docker")
+    assert play(host).changed == 0

@@ -18,6 +18,8 @@ import pytest
 
 from tests.beds._base import BedError, run
 
+pytestmark = pytest.mark.long
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GALAXY = str(ROOT / ".venv" / "bin" / "ansible-galaxy")
 

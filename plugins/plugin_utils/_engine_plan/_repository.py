@@ -61,7 +61,7 @@ def plan_repository(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> dict[
     url, suite, pinned = _place(wanted, info)
     key = given.get("key") or f"{url}/gpg"
     component = given.get("component") or "stable"
-    text = places.render(url, suite, component)
+    text = places.render(url, suite, component, bool(given.get("metadata_signed")))
     step: dict[str, t.Any] = {}
     if seen["source"] != text:
         if is_foreign(seen["source"]) and not wanted.remove_conflicting:

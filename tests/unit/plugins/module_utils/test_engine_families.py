@@ -92,4 +92,7 @@ def test_sources_are_rendered_for_each_family():
     for family in ("dnf", "zypper"):
         text = families.FAMILIES[family].repository.render("https://mirror.example.org/rhel", "", "stable")
         assert "baseurl=https://mirror.example.org/rhel/$releasever/$basearch/stable\n" in text
-        assert "gpgcheck=1\ngpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-docker\n" in text
+        assert "gpgcheck=1\ngpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-docker\n" in text and "repo_gpgcheck" not in text
+        signed = families.FAMILIES[family].repository.render("https://mirror.example.org/rhel", "", "stable", True)
+        assert signed == text + "repo_gpgcheck=1\n"
+    assert apt.render("https://x", "s", "c", True) == apt.render("https://x", "s", "c")

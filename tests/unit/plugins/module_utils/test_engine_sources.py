@@ -128,7 +128,7 @@ def test_entries_of_others_are_told_by_file(family, files, seen, tmp_path):
 @pytest.mark.parametrize(
     ("family", "told_to"),
     [
-        ("dnf", ["dnf makecache --disablerepo=* --enablerepo=docker-ce-test"]),
+        ("dnf", ["dnf makecache -y --disablerepo=* --enablerepo=docker-ce-test"]),
         # Asked by zypper whether to trust a key, it is no one who answers.
         ("zypper", ["rpm --import {key}", "zypper -q --non-interactive refresh --repo docker-ce-test"]),
     ],

@@ -80,6 +80,10 @@ SAID |= {
     "error: failed retrieving file 'extra.db' from 192.0.2.1 : The requested URL returned error: 404": "has no extra.db. Look at",
     " - Status code: 503 for http://192.0.2.1/x (IP: 192.0.2.1)": "does not answer: Status code: 503",
     "Public key for docker-ce-cli-27.3.1-1.el9.x86_64.rpm is not installed.\nError: GPG check FAILED": "not signed by a key",
+    "GPG verification is enabled, but GPG signature is not available. This may be an error or the repository does not support GPG "
+    "verification: Status code: 404 for http://x/repodata/repomd.xml.asc": "not signed by a key",
+    "repomd.xml GPG signature verification error: Signing key not found": "not signed by a key",
+    "Warning: File 'repomd.xml' from repository 'Docker CE (stable)' is unsigned.": "not signed by a key",
     "History:\n - Signature verification failed for repomd.xml\nNo provider of 'docker' found.": "not signed by a key",
     "Error: Unable to find a match: docker-ce-3:27.3.1-1.el9 docker-ce-cli-1:27.3.1-1.el9": "has docker-ce-3:27.3.1-1.el9 docker",
     "No provider of 'docker' found.": "has docker. Look at",

@@ -193,6 +193,14 @@ def test_a_mirror_makes_a_source_possible_where_the_vendor_has_none():
 # -- the repository
 
 
+@pytest.mark.parametrize("signed", [True, False, None])
+def test_the_lists_of_rpm_are_verified_where_that_is_asked_for(signed):
+    info = on("rocky")
+    mirror = {"url": "https://mirror.example.org/rhel", "metadata_signed": signed}
+    source = plan(info, source="docker_ce", repository=mirror).install["packages"]["repository"]["source"]
+    assert "gpgcheck=1\n" in source and ("\nrepo_gpgcheck=1\n" in source) == bool(signed)
+
+
 def vendor(version="5:27.3.1-1", source=None, key=ED25519, **more):
     """A host with the vendor's packages, set up by the role."""
     info = done(containers=1)
