@@ -116,13 +116,13 @@ def test_a_link_of_a_user_is_neither_followed_nor_read(engine_host, play):
     host.ssh(BEFORE)
     play(host)
     host.ssh(
-        'echo \'{"canary": "of-root"}\' > /root/secret.json && chmod 600 /root/secret.json && cp -a /etc/docker /root/kept'
+        'echo \'{"canary": "canary-of-a-file"}\' > /root/secret.json && chmod 600 /root/secret.json && cp -a /etc/docker /root/kept'
         " && chown debian /etc/docker && su debian -c 'cd /etc/docker && rm -f daemon.json && ln -s /root/secret.json daemon.json'"
     )
     try:
         refused = play(host, ok=False, arguments=["-vvv", "--diff"], docker_engine_config={"debug": True})
-        assert "others than root can change" in refused.message and "of-root" not in refused.text
-        assert host.out("cat /root/secret.json") == '{"canary": "of-root"}'
+        assert "others than root can change" in refused.message and "canary-of-a-file" not in refused.text
+        assert host.out("cat /root/secret.json") == '{"canary": "canary-of-a-file"}'
         # Nor into a folder that is somebody's link
         host.ssh(
             "rm -rf /etc/docker/daemon.json /etc/docker/tls; mkdir /root/other; su debian -c 'ln -s /root/other /etc/docker/tls'"
