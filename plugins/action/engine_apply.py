@@ -7,23 +7,24 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_variables import secrets_said
+from ansible_collections.dockyard.machine.plugins.plugin_utils._host_action import HostAction, Result
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Runs the module, with what a plan doesn't hold since it is secret."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
+    def perform(self, variables: dict[str, t.Any]) -> Result:
         arguments = dict(self._task.args)
         plan = arguments.get("apply") or {}
         if "secrets" not in arguments and (plan.get("environment") or plan.get("clients")):
             try:
-                arguments["secrets"] = secrets_said(self._loader, self._templar, task_vars or {})
+                arguments["secrets"] = secrets_said(self._loader, self._templar, variables)
             except PlanError as error:
                 raise AnsibleActionFail(str(error)) from None
-        name = "dockyard.machine.engine_apply"
-        return result | self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+        result = self.ask("dockyard.machine.engine_apply", arguments, variables)
+        if self._task.diff and plan.get("diff") and not result.get("failed"):
+            result["diff"] = plan["diff"]  # by the plan, not by the host's word
+        return result

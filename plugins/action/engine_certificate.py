@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority, _facts
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain
 
 SPEC: dict[str, t.Any] = {
@@ -39,6 +39,9 @@ class ActionModule(ActionBase):
         dummy, arguments = self.validate_argument_spec(SPEC)
         arguments = plain(arguments)
         told = task_vars or {}
+        refused = _facts.refusal(told, [told["inventory_hostname"]] if "inventory_hostname" in told else [])
+        if refused:
+            raise AnsibleActionFail(refused)
         in_role = told.get("ansible_role_name") == _ROLE
         try:
             life = _authority.life_of("life", arguments["life"])

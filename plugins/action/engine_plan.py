@@ -12,13 +12,12 @@ import urllib.parse
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._record import NO_TLS
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority, _facts
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_sources as _sources
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import (
     find_file,
@@ -28,28 +27,29 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action im
 )
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._access import ALL
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._certificate import of_any_host
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_variables import PREFIX, options_of, secrets_of
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_visit import Visit
-from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
+from ansible_collections.dockyard.machine.plugins.plugin_utils._host_action import HostAction, Result
 
 SPEC: dict[str, t.Any] = {"wanted": {"type": "dict", "no_log": True}}
 # Files of the controller, which the plan wants the content of
 _PEM = ("server_ca_cert", "server_ca_key", "client_ca_cert")
 # What the plan gets in another form than it was given
 _PREPARED = ("environment", "proxies", "repository", "archive", *_PEM)
+# Names of other machines, by a playbook that knows the store: evaluated only where a host has names that are new
+_IN_STORE = "machine_known_names"
 _SERVER_CA = PREFIX + "server_ca"
 # What has a host's names and addresses: variables of the role, and of the store's inventory
 _CALLED_BY = ("ansible_host", PREFIX + "tls_san", PREFIX + "listen", "machine_tls_san", "machine_id", "docker_host")
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Looks at a host and makes the plan for its Engine, on the controller."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        super().run(tmp, task_vars)
+    def perform(self, variables: dict[str, t.Any]) -> Result:
         dummy, arguments = self.validate_argument_spec(SPEC)
-        variables = task_vars or {}
         try:
             options = options_of(self._loader, self._templar, variables, arguments["wanted"])
             wanted = self._wanted(options)
@@ -72,19 +72,18 @@ class ActionModule(ActionBase):
                 self._rehearse(wanted, plan, options)
             _sources.fetch(plan, options["download"] == "controller", self._task.check_mode)
         except (PlanError, _tls.TlsError) as error:
-            return unsafe({"failed": True, "msg": str(error)})
+            return {"failed": True, "msg": str(error)}
         result = self._result(wanted, plan, info, options["access"]) | {
             "hooks": {when: file for when, file in hooks.items() if when in plan.hooks}
         }
         result["changed"] = result["changed"] or visit.python_installed
-        # What the host said is in it, and a host must not make the controller evaluate anything.
-        return unsafe(result | visit.facts(info))
+        return result
 
     def _known(self, variables: dict[str, t.Any]) -> tuple[str, list[str]]:
         """Who logs in, empty where no variable says so; names and addresses for the certificate, besides what the host reports."""
         me = variables["inventory_hostname"]
         user, address = self._templar.template([variables.get("ansible_user") or "", variables.get("ansible_host", me)])
-        return str(user), [str(address), me, "localhost"]
+        return str(user), [str(address), me]
 
     def _wanted(self, options: dict[str, t.Any]) -> Wanted:
         if options["rotate"]:
@@ -134,15 +133,23 @@ class ActionModule(ActionBase):
         its_own = {*_names([me, *known[:1]], [], wanted.server_ca)[:1]} & {*certified}
         sure = {*own, *(certified if its_own else ())}
         # Only where there is something new: to ask for the variables of all hosts takes its time.
-        owners = {} if sure.issuperset(said) else _owners(task_vars.get("hostvars", {}), me)
+        owners = {} if sure.issuperset(said) else {**self._in_store(task_vars), **_owners(task_vars, me)}
         owners.update((name, "the name of many") for name in said if name.startswith("*") and name not in sure)
+        kept = sure if wanted.rotate else own
+        owners.update((name, "the name of any host") for name in said if of_any_host(name) and name not in kept)
         taken = [name for name in said if name in owners and name not in own]
         kept = [name for name in said if name not in taken]
         wanted.names = _names([*known, *wanted.listen, *kept], asked, wanted.server_ca)
         return [
             f"This host says that it is {name}, which is {owners[name]}: that is left out of its certificate"
             for name in taken
+            if not of_any_host(name)
         ]
+
+    def _in_store(self, variables: dict[str, t.Any]) -> dict[str, str]:
+        """What the store knows as other machines', also those that no inventory of this run has."""
+        known = self._templar.template(variables.get(_IN_STORE) or [])
+        return {name: str(one["machine"]) for one in known for name in _spelled([str(one["name"])])}
 
     def _certificates(self, option: str, options: dict[str, t.Any]) -> str:
         return read_certificates(self._loader, PREFIX + option, options[option])
@@ -162,7 +169,9 @@ class ActionModule(ActionBase):
         needed = bool(plan.changes)
         certificate = info["tls"]["certificate"]
         kept = certificate and wanted.access == "tls" and not plan.certificate
-        look = _tls.inspect(certificate) if kept else {}
+        look: dict[str, t.Any] = {}
+        with contextlib.suppress(_tls.TlsError):  # of a host that a rotation leaves alone
+            look = _tls.inspect(certificate) if kept else {}
         result: dict[str, t.Any] = {
             # Outside check mode the task that does it says that it changed something.
             "changed": needed and self._task.check_mode,
@@ -276,22 +285,25 @@ def _spelled(found: t.Iterable[str]) -> list[str]:
     return list(names)
 
 
-def _owners(hosts: t.Mapping[str, t.Mapping[str, t.Any]], me: str) -> dict[str, str]:
+def _owners(task_vars: dict[str, t.Any], me: str) -> dict[str, str]:
     """What the inventory says that other hosts are called, and this one is not, with whose it is."""
-    called = {host: set(_spelled(_called(host, hosts))) for host in hosts}
+    called = {host: set(_spelled(_called(host, task_vars))) for host in task_vars.get("hostvars", {})}
     mine = called.pop(me, set())
     return {name: host for host, names in called.items() for name in names - mine}
 
 
-def _called(host: str, hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+def _called(host: str, task_vars: dict[str, t.Any]) -> t.Iterator[str]:
     yield host
     # What is made from what only other runs have is no fault of the host that is looked at.
     with contextlib.suppress(AnsibleError):
-        variables = hosts[host]
+        variables, facts = task_vars["hostvars"][host], _facts.facts_of(task_vars, host)
+        # No host takes another one's name by what it says of itself.
         for variable in _CALLED_BY:
+            if variable in facts:
+                continue
             with contextlib.suppress(AnsibleError, ValueError):
                 words = _words(variables.get(variable))
-                yield from (one for one in words if variable == "ansible_host" or not _of_any_host(one))
+                yield from (one for one in words if variable == "ansible_host" or not of_any_host(one))
 
 
 def _words(given: t.Any) -> list[str]:
@@ -300,9 +312,3 @@ def _words(given: t.Any) -> list[str]:
         return [word for one in given for word in _words(one)]
     words = [] if given is None else [word.strip() for word in str(given).split(",")]
     return [urllib.parse.urlsplit(word).hostname or "" if "://" in word else word for word in words]
-
-
-def _of_any_host(name: str) -> bool:
-    """An Engine can listen on all addresses that its host has, or on its loopback's."""
-    address = _tls._address(name)
-    return name == "localhost" or (address is not None and (address.is_loopback or address.is_unspecified))

@@ -38,6 +38,10 @@ class ActionModule(ControllerAction):
         "unlock_key_tasks": {"type": "str", "default": ""},
     }
 
+    def told_by(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> t.Iterable[str]:
+        """It plans for all at once, by what the variables of each say of its part."""
+        return dict.fromkeys([*super().told_by(args, task_vars), *map(str, args["hosts"]), *map(str, args["managers"])])
+
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         given = plain(args)
         keeper = self._keeper(given["unlock_key_tasks"])

@@ -10,6 +10,7 @@ the new one alone must succeed; then the old one is dropped. Cut off anywhere, t
 from __future__ import annotations
 
 import copy
+import re
 import shlex
 import typing as t
 
@@ -42,7 +43,7 @@ def replace(
     expected = shlex.quote(pinned[-1] if pinned[1:] else "")
     keys = _run(record, host, OFFER.format(show=SHOW, expected=expected)).split("\n")
     new = next((key.strip() for key in reversed(keys) if key.strip()), "nothing")
-    if not new.startswith("ssh-ed25519 "):
+    if not re.fullmatch(r"ssh-ed25519 [A-Za-z0-9+/=]{8,100}", new):
         raise MachineError(
             f"{record.name} offers no new host key, but says {new!r}",
             code="host_key",

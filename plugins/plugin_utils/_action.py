@@ -15,9 +15,13 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import check_numbers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _facts
+from ansible_collections.dockyard.machine.plugins.plugin_utils._host_answer import printable_parts
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 Result = dict[str, t.Any]
+_ACTED_ON = ("ansible_facts", "ansible_stats", "add_host", "add_group")
+_SHOWN = ("msg", "error", "warnings", "table")
 GROUPED = "dockyard.machine.machine"  # the action group's members share their module_defaults
 
 
@@ -33,11 +37,20 @@ class ControllerAction(ActionBase):
         try:
             self._refuse_other_targets()
             self._refuse_hidden_result()
-            result.update(self.perform(self.arguments(), task_vars))
+            arguments = self.arguments()
+            refused = _facts.refusal(task_vars, self.told_by(arguments, task_vars))
+            if refused:
+                raise MachineError(refused, code="facts")
+            result.update(self.perform(arguments, task_vars))
         except MachineError as error:
             # What a host or a provider said may be in it, and must not be evaluated.
             result.update(unsafe({"failed": True, "changed": False, "msg": error.text(), "error": error.details()}))
-        return result
+        # A driver's answer is data, too, and what is shown can have a host's or a provider's words in it.
+        return {
+            name: printable_parts(value) if name in _SHOWN else value
+            for name, value in result.items()
+            if name not in _ACTED_ON
+        }
 
     def arguments(self) -> dict[str, t.Any]:
         """The task's arguments, checked and converted."""
@@ -106,18 +119,11 @@ class ControllerAction(ActionBase):
 
     def defaults(self, action: str) -> dict[str, t.Any]:
         """module_defaults of a module that this task dispatches to, those of its groups included."""
-        try:
-            from ansible.executor.module_common import _apply_action_arg_defaults  # core >= 2.19
-        except ImportError:
-            from ansible.executor.module_common import get_action_args_with_defaults
+        return module_defaults(self, action)
 
-            groups = self._task._parent._play._action_groups
-            return dict(
-                get_action_args_with_defaults(
-                    action, {}, self._task.module_defaults, self._templar, action_groups=groups
-                )
-            )
-        return dict(_apply_action_arg_defaults(action, self._task, {}, self._templar))
+    def told_by(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> t.Iterable[str]:
+        """The hosts whose variables a task of this action acts on."""
+        return [task_vars["inventory_hostname"]] if "inventory_hostname" in task_vars else []
 
     def _refuse_hidden_result(self) -> None:
         """An extra variable hides what a task registers: our playbooks would work on what it says instead."""
@@ -131,3 +137,18 @@ class ControllerAction(ActionBase):
             raise BadOption(
                 "delegate_to", target, "can't be had: this runs on the controller", "Leave it out, or say localhost"
             )
+
+
+def module_defaults(action: ActionBase, name: str) -> dict[str, t.Any]:
+    """module_defaults of a module that an action's task dispatches to, those of its groups included."""
+    task = action._task
+    try:
+        from ansible.executor.module_common import _apply_action_arg_defaults  # core >= 2.19
+    except ImportError:
+        from ansible.executor.module_common import get_action_args_with_defaults
+
+        groups = task._parent._play._action_groups
+        return dict(
+            get_action_args_with_defaults(name, {}, task.module_defaults, action._templar, action_groups=groups)
+        )
+    return dict(_apply_action_arg_defaults(name, task, {}, action._templar))

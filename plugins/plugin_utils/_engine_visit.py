@@ -13,15 +13,16 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _engine_trouble as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils._engine_host import HostError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._host_action import HostAction, malformed
 
 PAUSE = 1  # seconds between attempts to reach the host
 _HOST_KEY = "Host key verification failed"  # ssh's words, in any language; to wait does not help
 _INTERPRETER = "discovered_interpreter_python"
+_USER = r"[\w.][\w.@\\-]{0,254}\$?"  # of a directory, too: DOMAIN\\user, user@domain
 _NOT_FOUND = 127  # a shell's exit code
 # A shell's words, since there is nothing else yet; in English, by which it is known what may pass. It may have been cut off.
 _INSTALL_PYTHON = """set -e
@@ -50,7 +51,7 @@ class Visit:
     Programs may speak the host's language there, so it's their names and exit codes that tell why one failed.
     """
 
-    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any], user: str, options: dict[str, t.Any]) -> None:
+    def __init__(self, action: HostAction, task_vars: dict[str, t.Any], user: str, options: dict[str, t.Any]) -> None:
         self.action = action
         self.user = user
         self.task_vars = task_vars
@@ -72,18 +73,12 @@ class Visit:
     def login(self) -> str:
         """Who is logged in there, which SSH's own configuration may say, and no variable; empty if it can't be told."""
         done = self._reached(lambda: self.action._low_level_execute_command("id -un", sudoable=False))
-        return str((done["stdout"].split() or [""])[-1])
-
-    def facts(self, found: dict[str, t.Any]) -> dict[str, t.Any]:
-        """What Ansible is to remember of the host, so that the next module doesn't search for Python again."""
-        facts = found.get("ansible_facts") or {}
-        return {"ansible_facts": {_INTERPRETER: facts[_INTERPRETER]}} if _INTERPRETER in facts else {}
+        said = str((done["stdout"].split() or [""])[-1])
+        return said if re.fullmatch(_USER, said) else ""
 
     def _module(self, asked: dict[str, t.Any]) -> dict[str, t.Any]:
         name = "dockyard.machine.engine_info"
-        return self._reached(
-            lambda: self.action._execute_module(module_name=name, module_args=asked, task_vars=self.task_vars)
-        )
+        return self._reached(lambda: self.action.ask(name, asked, self.task_vars))
 
     def _reached(self, call: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         """What a call has to say once the host answers."""
@@ -139,7 +134,9 @@ class Visit:
         self.task_vars.get("ansible_facts", {}).pop(_INTERPRETER, None)
 
     def _error(self, found: dict[str, t.Any]) -> PlanError:
-        return PlanError(self._refusal(found) or _said(found) or "The host could not be looked at")
+        host, said = self.task_vars.get("inventory_hostname", "The host"), _said(found)
+        unread = "module_stdout" in found and malformed(host, "engine_info", said)
+        return PlanError(self._refusal(found) or unread or said or "The host could not be looked at")
 
     def _refusal(self, found: dict[str, t.Any]) -> str:
         """Why it did not let us be root; empty if that is not why it failed."""

@@ -99,7 +99,7 @@ def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
 
     again = ansible.playbook("create_hosts", extra).ok()
     assert again.changed == 0, again
-    asked = [one for one in again.results(action="docker_swarm_info") if one["status"] != "skipped"]
+    asked = [one for one in again.results(task="Ask a manager") if one["status"] != "skipped"]
     assert len(asked) == 1, "one look for the whole swarm"
     assert not again.results(task="Look at the hosts for which no manager vouches")
 

@@ -81,7 +81,22 @@ def _certificate_reason(wanted: Wanted, seen: dict[str, t.Any], now: datetime.da
         return (
             _authority.why_not_ours(seen["certificate"], wanted.server_ca, wanted.signed_here)
             or (None if "server" in _tls.inspect(seen["certificate"])["usage"] else "it is no server's certificate")
+            or _unasked(seen["certificate"], wanted)
             or _tls.needs_renewal(seen["certificate"], wanted.names, now, wanted.life)
         )
     except _tls.TlsError as error:
         return f"the one there can't be read ({error})"
+
+
+def _unasked(certificate: str, wanted: Wanted) -> str | None:
+    """A name that each host answers to is for those alone who ask for it. A rotation has not all variables to tell."""
+    names = [name for name in _tls.inspect(certificate)["names"] if of_any_host(name) and name not in wanted.names]
+    return f"it names {', '.join(names)}, which was not asked for" if names and not wanted.rotate else None
+
+
+def of_any_host(name: str) -> bool:
+    """An Engine can listen on all addresses that its host has, or on its loopback's; many hosts have no name but localhost."""
+    address = _tls._address(name)
+    if address is not None:
+        return address.is_loopback or address.is_unspecified
+    return name.partition(".")[0] == "localhost" or name.endswith(".localhost")

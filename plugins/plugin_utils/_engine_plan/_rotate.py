@@ -46,7 +46,7 @@ def _of_root(info: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _of_user(user: str, info: dict[str, t.Any]) -> dict[str, t.Any]:
-    unit = info["rootless"]["unit"]
+    unit = info["rootless"].get("unit") or ""
     port, listen = isolation.rootless_places(unit)
     off = dict.fromkeys(("delegate", "system_off", "system_ran", "context"), False)
     return {

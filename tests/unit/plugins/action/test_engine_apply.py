@@ -21,7 +21,8 @@ def handed_over(mocker, arguments, **variables):
     """What the module gets."""
     mocker.patch.object(ActionBase, "run", return_value={})
     action = engine_apply.ActionModule.__new__(engine_apply.ActionModule)
-    action._task, action._loader = mocker.Mock(args=arguments), DataLoader()
+    action._task = mocker.Mock(args=arguments, delegate_to=None, action="dockyard.machine.engine_apply", diff=False)
+    action._connection, action._loader = None, DataLoader()
     action._templar = Templar(action._loader, variables=variables)
     action._execute_module = mocker.Mock(return_value={"changed": True})
     assert action.run(task_vars=variables) == {"changed": True}

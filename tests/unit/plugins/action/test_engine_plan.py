@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -65,10 +66,10 @@ def test_names_and_login_are_those_of_the_task():
     action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
     variables = {"inventory_hostname": "web1", "ansible_host": trusted("{{ address }}"), "address": "192.0.2.7"}
     action._templar = Templar(DataLoader(), variables=variables)
-    assert action._known(variables) == ("", ["192.0.2.7", "web1", "localhost"])
+    assert action._known(variables) == ("", ["192.0.2.7", "web1"])
     variables = {"inventory_hostname": "web1", "ansible_user": trusted("{{ who }}"), "who": "admin"}
     action._templar = Templar(DataLoader(), variables=variables)
-    assert action._known(variables) == ("admin", ["web1", "web1", "localhost"])
+    assert action._known(variables) == ("admin", ["web1", "web1"])
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
@@ -108,12 +109,22 @@ class Unmade(dict):
 CA, OTHER_CA = _tls.new_ca("servers"), _tls.new_ca("others")
 
 
-def name(certificate=None, listen=(), asked=(), said=("web1", "192.0.2.7", "192.0.2.66"), others=None, me=None, **wish):
+def name(
+    certificate=None,
+    listen=(),
+    asked=(),
+    said=("web1", "192.0.2.7", "192.0.2.66"),
+    others=None,
+    me=None,
+    in_store=(),
+    **wish,
+):
     hosts = Hosts(me=me or {}, victim={"ansible_host": "192.0.2.66"}, web2={}, **(others or {}))
     info = {"host": {"hostname": said[0], "addresses": list(said[1:])}, "tls": {"certificate": certificate}}
     wanted = Wanted(listen=list(listen), server_ca=CA[1], **wish)
     action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
-    task_vars = {"inventory_hostname": "me", "hostvars": hosts}
+    task_vars = {"inventory_hostname": "me", "hostvars": hosts, "machine_known_names": list(in_store)}
+    action._templar = Templar(DataLoader(), variables=task_vars)
     warnings = action._name(wanted, ["192.0.2.7", "me"], list(asked), info, task_vars)
     return wanted.names, warnings, hasattr(hosts, "asked")
 
@@ -142,6 +153,36 @@ def test_other_hosts_are_looked_at_only_for_names_that_the_ca_has_not_certified(
     for certificate in (forged, "garbage", None):
         names, warnings, asked = name(certificate)
         assert "192.0.2.66" not in names and len(warnings) == 1 and asked
+
+
+def test_what_the_store_knows_as_another_machine_s_is_left_out_though_no_inventory_has_it():
+    store = [{"name": "DB1", "machine": "db1"}, {"name": "192.0.2.9", "machine": "db1"}]
+    said = ("db1", "192.0.2.7", "192.0.2.9")
+    names, warnings, dummy = name(said=said, in_store=store)
+    assert names == ["192.0.2.7", "me"]
+    assert [text.split(":")[0] for text in warnings] == [
+        "This host says that it is db1, which is db1",
+        "This host says that it is 192.0.2.9, which is db1",
+    ]
+    assert "192.0.2.9" in name(said=said, in_store=store, asked=["192.0.2.9"])[0], "its user's word"
+
+
+@pytest.mark.parametrize("said", ["localhost", "localhost.localdomain", "web.localhost", "127.0.0.1", "::1", "0.0.0.0"])
+def test_a_name_that_each_host_answers_to_is_for_those_alone_who_ask_for_it(said):
+    assert name(said=(said, "192.0.2.7")) == (["192.0.2.7", "me"], [], True)
+    asked = name(said=("web1",), asked=[said])[0]
+    assert asked == ["192.0.2.7", "me", "web1", said]
+    certificate = _tls.issue_server(CA[1], CA[0], _tls.new_key(), asked)
+    assert name(certificate, said=("web1",), rotate="certificates")[0] == asked, "a rotation has not all variables"
+
+
+def test_what_a_host_says_of_itself_by_facts_takes_no_name_from_others():
+    hosts = {"liar": {"docker_engine_tls_san": ["web1"], "machine_id": "192.0.2.8"}, "me": {}}
+    manager = types.SimpleNamespace(_fact_cache={"liar": dict.fromkeys(hosts["liar"])})
+    task_vars = {"hostvars": type("Known", (dict,), {"_variable_manager": manager})(hosts)}
+    assert engine_plan._owners(task_vars, "me") == {"liar": "liar"}
+    manager._fact_cache.clear()
+    assert engine_plan._owners(task_vars, "me") == {"liar": "liar", "web1": "liar", "192.0.2.8": "liar"}
 
 
 @pytest.mark.parametrize("said", ["VICTIM", "*.example.org", "::ffff:192.0.2.66", "[192.0.2.66]", "[::FFFF:c000:242]"])
@@ -192,9 +233,9 @@ def test_what_another_host_is_called_by_its_variables_is_that_one_s(variable, va
     ],
 )
 def test_of_the_other_hosts_variables_what_says_nothing_takes_no_name_away(variable, value):
-    said = ("localhost", "0.0.0.0", "::", "127.0.0.1", "::1", "web1")
-    names, warnings, asked = name(said=said, others={"db": {variable: value}})
-    assert set(names) == {"192.0.2.7", "me", *said} and warnings == [] and asked
+    said, mine = ("web1", "192.0.2.5"), ["localhost", "0.0.0.0", "::", "127.0.0.1", "::1"]
+    names, warnings, asked = name(said=said, asked=mine, others={"db": {variable: value}})
+    assert set(names) == {"192.0.2.7", "me", *said, *mine} and warnings == [] and asked
 
 
 @pytest.mark.parametrize("rotate", ["", "certificates"])
@@ -311,10 +352,10 @@ def test_turns_that_can_not_be_are_refused_before_the_host_is_looked_at(tmp_path
     (tmp_path / "drain.yml").write_text("[]")
     given = {"one_at_a_time": True, "before_restart": str(tmp_path / "drain.yml")}
     action = engine_plan.ActionModule.__new__(engine_plan.ActionModule)
-    action._task, action._loader = mocker.Mock(), DataLoader()
+    action._task, action._loader, action._connection = mocker.Mock(delegate_to=None), DataLoader(), None
     action._task.get_play.return_value.strategy = "free"
     action._templar = Templar(action._loader)
-    mocker.patch.object(engine_plan.ActionBase, "run")
+    mocker.patch.object(ActionBase, "run", return_value={})
     mocker.patch.object(engine_plan, "Visit", side_effect=AssertionError("it was looked at"))
     mocker.patch.object(action, "validate_argument_spec", return_value=(None, {"wanted": given}))
     result = action.run(None, {"inventory_hostname": "web1"})

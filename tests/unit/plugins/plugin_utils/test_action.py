@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan, swarm_plan
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _action
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _action, _host_action
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
 
 SAID = "{{ lookup('pipe', 'id') }}"
@@ -32,7 +32,7 @@ def fails_with(error):
     ("plugin", "frame", "broken", "error"),
     [
         (swarm_plan, _action, "make_plan", MachineError(f"It says {SAID}", code="x", remedy="None")),
-        (engine_plan, engine_plan, "options_of", PlanError(f"It says {SAID}")),
+        (engine_plan, _host_action, "options_of", PlanError(f"It says {SAID}")),
     ],
 )
 def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, plugin, frame, broken, error):
@@ -42,13 +42,13 @@ def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, pl
     monkeypatch.setattr(plugin, broken, fails_with(error))
     action = plugin.ActionModule.__new__(plugin.ActionModule)
     action._task = types.SimpleNamespace(args={}, delegate_to=None, check_mode=False, register=None)
-    action._loader = action._templar = None
+    action._loader = action._templar = action._connection = None
     given = {"hosts": {}, "answers": [], "looks": {}, "managers": [], "settings": {}, "rotate_tokens": []}
     given.update(may_end=False, has_unlock_key=False, unlock_key_tasks="", wanted={})
     action.validate_argument_spec = lambda *args, **more: (None, given)
     result = action.run()
     assert result["failed"] and SAID in result["msg"]
-    assert [value["msg"] for value in marked] == [result["msg"]]
+    assert [value["msg"] for value in marked if value] == [result["msg"]]
 
 
 RUNTIME = pathlib.Path(__file__).parents[4] / "meta" / "runtime.yml"
@@ -203,3 +203,25 @@ def test_a_module_that_breaks_off_says_why(answer, said):
     action._shared_loader_obj = types.SimpleNamespace(connection_loader=loader)
     action._execute_module = lambda **kwargs: answer
     assert action.run_module("none", {}, {}).get("msg") == said
+
+
+def test_what_is_shown_of_a_host_or_a_provider_is_plain_text(monkeypatch):
+    monkeypatch.setattr(ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
+    said, label = "ssh: \x1b[2Jno\x07", "\x1b[1mkept as it is"
+    poison = {"ansible_facts": {"machine_store": "/tmp"}, "add_host": {"host_name": "x"}, "ansible_stats": {"data": {}}}
+    answer = {"msg": said, "warnings": [said], "table": [[said]], "labels": {"a": label}, "changed": False, **poison}
+    action = _action.ControllerAction.__new__(_action.ControllerAction)
+    action._task = types.SimpleNamespace(args={}, delegate_to=None, register=None)
+    action.arguments = dict
+    action.perform = lambda args, task_vars: answer
+    plain = {
+        "msg": "ssh: no",
+        "warnings": ["ssh: no"],
+        "table": [["ssh: no"]],
+        "labels": {"a": label},
+        "changed": False,
+    }
+    assert action.run() == plain
+    action.perform = fails_with(MachineError(said, code="unreachable", remedy=said))
+    failed = action.run()
+    assert "\x1b" not in failed["msg"] + failed["error"]["remedy"] and "ssh: no" in failed["msg"]

@@ -127,6 +127,19 @@ def test_fresh_host():
     assert it.apply["action"] == it.action == "start", "an Engine that does not run yet is started, once"
 
 
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", "localhost.localdomain"])
+def test_a_certificate_for_localhost_is_replaced_unless_it_was_asked_for(name):
+    info = done()
+    info["tls"]["certificate"] = _tls.issue_server(
+        SERVER_CA[1], SERVER_CA[0], info["tls"]["public_key"], [*NAMES, name]
+    )
+    it = plan(info)
+    assert it.certificate["names"] == NAMES and it.certificate["reason"] == f"it names {name}, which was not asked for"
+    assert plan(info, names=[*NAMES, name]).certificate == {}
+    rotated = plan(info, rotate="ca")
+    assert not rotated.certificate, "a rotation has not all variables"
+
+
 def test_second_run_has_nothing_to_do():
     it = plan(done())
     assert (it.changes, it.diff, it.action, it.prepare, it.certificate) == ([], [], None, {}, {})
