@@ -254,6 +254,18 @@ tombstone = fields(
     {"schema": whole(1), "store": optional(text)},
 )
 
+store = fields(
+    {"id": text, "schema": whole(1)},
+    {
+        "digest_key": text,
+        "created": text,
+        "moved_to": optional(text),
+        "moving_to": optional(text),
+        "filled_from": optional(text),
+        "location": optional(fields({}, {"path": text, "place": text, "inode": whole(0)})),
+    },
+)
+
 _swarm = fields({"cluster": text, "role": text}, empty=True)
 
 OBSERVED: dict[str, Check] = {

@@ -23,6 +23,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import CA_LOCK, Store
 from ansible_collections.dockyard.machine.plugins.module_utils._store._base import FILLING, MOVED, MOVING
+from ansible_collections.dockyard.machine.plugins.module_utils._store._digest import KEY
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
 
@@ -65,7 +66,8 @@ class Move:
     def run(self) -> None:
         """Do it, or what is left of it."""
         if not self._in_use():
-            meta = {key: value for key, value in self.source.meta().items() if key not in (MOVED, MOVING)}
+            meta = {key: value for key, value in self.source.meta().items() if key not in (MOVED, MOVING, KEY)}
+            self.target.create({**meta, FILLING: self.source.where, KEY: self.source.digest_key()})
             self._mark(self.target, {**meta, FILLING: self.source.where})
             self._mark(self.source, {**meta, MOVING: self.target.where})
             self._copy()
@@ -150,6 +152,8 @@ class Move:
         """As somebody else reads it who has seen nothing of the copying."""
         again = open_store(self.target.where)
         again.moving = True
+        if again.digest_key() != self.source.digest_key():
+            raise self._differs("the key of digests")
         if again.names() != names or again.ca_files() != ca:
             raise self._differs("the machines" if again.names() != names else "the CA")
         for name in names:

@@ -13,6 +13,10 @@ FILE = "plugins/module_utils/_store/_file.py"
 RECORD = "plugins/module_utils/_record.py"
 SCHEMA = "plugins/module_utils/_schema.py"
 DAMAGED = "unit/plugins/test_damage.py"
+MODE = "plugins/module_utils/_store/_modes.py"
+MODES = "unit/plugins/module_utils/test_store_modes.py"
+PLACES = "unit/plugins/module_utils/test_store_places.py"
+S3 = "plugins/module_utils/_store/_s3.py"
 SSH = "plugins/module_utils/_ssh.py"
 STORE = "unit/plugins/module_utils/test_store.py"
 WHOLE = f"{STORE}::test_a_file_is_whole_or_not_there"
@@ -72,8 +76,8 @@ MUTANTS = [
         f"{STORE}::test_a_held_lock_names_its_holder",
         (
             FILE,
-            "            self._check_usable()\n            yield lock",
-            "            self._check_usable()\n            fcntl.flock(lock._file, fcntl.LOCK_UN)\n            yield lock",
+            "            self._check_usable()\n            with",
+            "            self._check_usable()\n            fcntl.flock(lock._file, fcntl.LOCK_UN)\n            with",
         ),
     ),
     mutant(
@@ -82,8 +86,8 @@ MUTANTS = [
         f"{STORE}::test_removal_leaves_a_tombstone",
         (
             FILE,
-            "            lock.release()\n",
-            "            lock.release()\n            os.unlink(self._path('locks', name))\n",
+            "        finally:\n            lock.release()\n",
+            "        finally:\n            lock.release()\n            os.unlink(self._path('locks', name))\n",
         ),
     ),
     mutant(
@@ -108,7 +112,7 @@ MUTANTS = [
         "vanished-store-json-made-anew",
         "With a new id, no machine is known as ours any more.",
         f"{STORE}::test_a_vanished_store_json",
-        (FILE, "            self._refuse_vanished()\n            meta", "            meta"),
+        (FILE, "            self._refuse_vanished()\n            self.keep", "            self.keep"),
     ),
     mutant(
         "record-read-without-its-schema",
@@ -149,5 +153,81 @@ MUTANTS = [
         "After a power cut the machine runs, and nobody can log in.",
         "cells thing create power-cut",
         (SSH, "            sync(temporary + suffix)\n", ""),
+    ),
+    mutant(
+        "modes-not-checked",
+        "A store that another user has planted is used, with that user's CA.",
+        f"{MODES}::test_where_others_may_write_it_is_refused",
+        (FILE, "        _modes.check(self.path)\n        try:", "        try:"),
+    ),
+    mutant(
+        "store-made-in-a-folder-of-others",
+        "A store is made where another user has put a CA before.",
+        f"{MODES}::test_nothing_is_put_into_a_folder_of_another_user",
+        (FILE, "            _modes.check(self.path)  # before anything is put into what may be another user's\n", ""),
+    ),
+    mutant(
+        "parents-not-checked",
+        "Another user replaces the whole store, since the folder that it is in is theirs.",
+        f"{MODES}::test_what_another_user_owns_is_refused",
+        (MODE, "        _check_way(path, path, allowed)\n        if", "        if"),
+    ),
+    mutant(
+        "links-not-followed",
+        "Another user points the link to a store to one of their own.",
+        f"{MODES}::test_links_are_followed",
+        (MODE, "            pending += target.split", "            pending += [] and target.split"),
+    ),
+    mutant(
+        "sticky-is-safe-for-root",
+        "Root uses the store that any user has put into /tmp.",
+        f"{MODES}::test_a_store_that_another_user_has_planted_where_everybody_may_write",
+        (MODE, "        if found.st_uid not in mine:", "        if found.st_uid not in {*mine, *allowed}:"),
+    ),
+    mutant(
+        "digest-key-in-store-json",
+        "Whoever lists machines can guess weak secrets by the digests of their records.",
+        "unit/plugins/module_utils/test_store_contract.py::test_a_store_of_before_keeps_its_digests",
+        (BASE, "            self._part_digest_key()\n", ""),
+    ),
+    mutant(
+        "digest-key-made-anew",
+        "After the key of digests has moved, each secret option looks changed.",
+        "unit/plugins/module_utils/test_store_contract.py::test_a_store_of_before_keeps_its_digests",
+        ("plugins/module_utils/_store/_digest.py", "key = (meta or {}).get(KEY) or secrets", "key = secrets"),
+    ),
+    mutant(
+        "plain-http-to-anybody",
+        "Private keys cross the network in clear.",
+        f"{PLACES}::test_plain_http_over_a_network_is_refused",
+        (
+            S3,
+            "        self._refuse_plain(str(client.meta.endpoint_url))",
+            '        self._refuse_plain(self._given.get("endpoint_url", "https:"))',
+        ),
+    ),
+    mutant(
+        "temporary-files-stay",
+        "A half-written key of a run that was killed stays for ever.",
+        f"{STORE}::test_half_written_files_of_killed_runs_are_swept",
+        (FILE, "                sweep(self.folder(name), deep=True)\n", ""),
+    ),
+    mutant(
+        "keys-of-killed-processes-stay",
+        "Private keys of a shared store stay in the folder for temporary files.",
+        "unit/plugins/module_utils/test_store_scratch.py::test_keys_of_a_process_that_was_killed_are_removed_by_the_next_one",
+        ("plugins/module_utils/_store/_scratch.py", "                    sweep_processes(tempfile.gettempdir())\n", ""),
+    ),
+    mutant(
+        "linked-folder-blocks-its-name",
+        "A machine whose folder is a link can't be removed, and its name can't be used again.",
+        f"{STORE}::test_the_name_of_a_machine_whose_folder_is_a_link_is_free_again",
+        (DURABLE, "    if os.path.islink(path) or not os.path.isdir(path):\n", "    if not os.path.isdir(path):\n"),
+    ),
+    mutant(
+        "store-that-goes-with-the-job",
+        "A job of AWX ends well, and nobody finds its machines again.",
+        f"{PLACES}::test_a_home_folder_of_a_job_is_no_store",
+        ("plugins/module_utils/_store/__init__.py", "if not said and os.environ.get(AWX):", "if False:"),
     ),
 ]

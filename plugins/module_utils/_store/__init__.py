@@ -15,11 +15,20 @@ __all__ = ["CA_LOCK", "PICKS_LOCK", "FileStore", "Lock", "Store", "location", "o
 
 DEFAULT = "~/.dockyard"
 VARIABLE = "DOCKYARD_STORE"
+AWX = "AWX_PRIVATE_DATA_DIR"  # what AWX and automation controller set for each of their jobs
 
 
 def location(given: str | None) -> str:
     """The store that is meant: as given, else by the environment, else the default."""
-    return given or os.environ.get(VARIABLE) or DEFAULT
+    said = (given or "").strip() or os.environ.get(VARIABLE, "").strip()
+    if not said and os.environ.get(AWX):
+        raise BadOption(
+            "store",
+            DEFAULT,
+            "is in the home folder of a job, which is deleted with the job: its machines could not be found again",
+            f"Give machine_store, or {VARIABLE} in the job's environment, like s3://bucket/prefix",
+        )
+    return said or DEFAULT
 
 
 def open_store(given: str | None = None, scratch: str | None = None) -> Store:

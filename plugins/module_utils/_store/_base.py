@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import hashlib
-import hmac
-import json
 import os
-import secrets
 import typing as t
 import uuid
 
+from .. import _schema
 from .._errors import MachineError
 from .._record import Record, now, tombstone_from_json
 from . import _ca
+from ._digest import KEY, META_SCHEMA, Digests
 
 SCHEMA = 1
 CA_LOCK, PICKS_LOCK = ".ca", ".picks"  # no machine's name begins with a dot
@@ -53,7 +51,7 @@ class Lock(t.Protocol):
         """Make sure that it is ours for at least so long, else raise: call this before whatever can't be undone."""
 
 
-class Store(abc.ABC):
+class Store(Digests):
     """Where records and keys are kept. Nothing is read, asked or made before it is needed."""
 
     where: str  # what open_store() takes for this store
@@ -77,11 +75,6 @@ class Store(abc.ABC):
     @property
     def id(self) -> str:
         return str(self.meta()["id"])
-
-    def digest(self, value: t.Any) -> str:
-        """An HMAC, so that a changed secret is noticed though no secret is kept."""
-        key = bytes.fromhex(self.meta()["digest_key"])
-        return hmac.new(key, json.dumps(value, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
     def explained(self) -> contextlib.AbstractContextManager[None]:
         """Failures of files and disks, as errors that a person can act on."""
@@ -285,13 +278,15 @@ class Store(abc.ABC):
         """Write store.json anew; for who moves the store."""
 
     def _new_meta(self) -> dict[str, t.Any]:
-        return {"schema": SCHEMA, "id": str(uuid.uuid4()), "digest_key": secrets.token_hex(32), "created": now()}
+        return {"schema": META_SCHEMA, "id": str(uuid.uuid4()), "created": now()}
 
     def _check_meta(self, text: bytes) -> dict[str, t.Any]:
         try:
-            meta = json.loads(text)
-            newer = meta["schema"] > SCHEMA
-            _complete = newer or (meta["id"], meta["digest_key"])
+            meta = _schema.parse(text)
+            newer = meta["schema"] > META_SCHEMA
+            if not newer:
+                _schema.store(meta, "")
+                _complete = meta["schema"] == META_SCHEMA or meta[KEY]
         except (ValueError, KeyError, TypeError) as error:
             raise MachineError(f"store.json of {self.where} can't be read ({error})", code="damaged_store") from error
         if newer:
@@ -333,6 +328,9 @@ class Store(abc.ABC):
                 f"dockyard.machine.move_store -e machine_store_from={origin} -e machine_store_to={self.where} "
                 "-e machine_store_gone=true",
             )
+        if KEY in meta:
+            self.keep_digest_key(meta)
+            self._part_digest_key()
 
     # Helpers
 

@@ -4,6 +4,7 @@
 """A store in a folder: atomic, locked, compare-and-set.
 
 store.json                 UUID, schema, and the place that it was made for
+private/digest.json        the key of digests of secrets
 locks/NAME                 flock; never deleted
 ca/                        server and client CA, the client's pair
 machines/NAME/             machine.json, observed.json, keys, a driver's own files
@@ -23,11 +24,12 @@ import time
 import typing as t
 import uuid
 
-from .._durable import make_folder, read_texts, sync, write_file
+from .._durable import make_folder, read_texts, remove_tree, sweep, sync, write_file
 from .._errors import MachineError
 from .._record import Record, now, observed_from_json
-from . import _names
+from . import _modes, _names
 from ._base import Lock
+from ._digest import DIGEST, PRIVATE
 from ._file_ca import FileCA
 
 REMOVED = ".removed-"  # what a machine's folder begins with while it is being removed
@@ -94,12 +96,14 @@ class FileStore(FileCA):
 
     def create(self, meta: dict[str, t.Any] | None = None) -> None:
         with self.explained():
-            for folder in ("", "locks", "machines", "tombstones"):
+            _modes.check(self.path)  # before anything is put into what may be another user's
+            for folder in ("", "locks", "machines", "tombstones", PRIVATE):
                 make_folder(os.path.join(self.path, folder) if folder else self.path)
             if os.path.exists(self._path("store.json")):
                 return
             self._refuse_vanished()
-            meta = {**(meta or self._new_meta()), "location": self._location()}
+            self.keep_digest_key(meta)
+            meta = {**self._parted(meta or self._new_meta()), "location": self._location()}
             # By link(), which fails if the name is there: rename() would let two first runs both win.
             temporary = self._path(f".store.json.{uuid.uuid4()}")
             write_file(temporary, json.dumps(meta, indent=1), replace=False)
@@ -140,12 +144,22 @@ class FileStore(FileCA):
                 remedy="Check the file and its mode",
             ) from error
         self._look(True)
+        self._refuse_loose(name, path)
         record = Record.from_json(text, path)
         if record.name != name:
             raise MachineError(
                 f"The record {path} is damaged (it says its name is {record.name})", code="damaged_record"
             )
         return record
+
+    def _refuse_loose(self, name: str, path: str) -> None:
+        """Others may be able to change one machine's files alone."""
+        try:
+            with self.explained():
+                for one in (self.folder(name), path):
+                    _modes.check_inside(self.path, one)
+        except MachineError as error:
+            raise MachineError(error.message, code="unreadable_record", remedy=error.remedy) from error
 
     def put(self, record: Record) -> None:
         with self.explained():
@@ -195,13 +209,15 @@ class FileStore(FileCA):
             if os.path.lexists(folder):
                 os.rename(folder, gone)
                 sync(self._path("machines"))
-                shutil.rmtree(gone)
+                remove_tree(gone)
 
     def sweep(self, name: str, lock: Lock | None) -> None:
         gone = self._path("machines", f"{REMOVED}{name}")
         with self.explained():
-            if lock and lock.held and os.path.lexists(gone):
-                shutil.rmtree(gone)
+            if lock and lock.held:
+                if os.path.lexists(gone):
+                    remove_tree(gone)
+                sweep(self.folder(name), deep=True)
 
     def untidy(self) -> list[str]:
         with self.explained(), contextlib.suppress(FileNotFoundError):
@@ -217,6 +233,11 @@ class FileStore(FileCA):
             with self.explained():
                 lock.acquire(timeout)
             self._check_usable()
+            with self.explained():
+                if not name.startswith("."):
+                    self.sweep(name, lock)
+                for folder in ("", "tombstones", PRIVATE):
+                    sweep(self._path(folder))
             yield lock
         finally:
             lock.release()
@@ -271,6 +292,7 @@ class FileStore(FileCA):
         return (record.revision, record.id) if record else (0, "")
 
     def _read_meta(self) -> bytes:
+        _modes.check(self.path)
         try:
             with open(self._path("store.json"), "rb") as file:
                 return file.read()
@@ -281,9 +303,45 @@ class FileStore(FileCA):
             raise MachineError(f"{self._path('store.json')} can't be read ({error})", code="damaged_store") from error
 
     def replace_meta(self, meta: dict[str, t.Any]) -> None:
-        with self.explained():
-            write_file(self._path("store.json"), json.dumps(meta, indent=1))
+        with self._meta_lock():
+            self._write_meta(meta)
+
+    def _write_meta(self, meta: dict[str, t.Any]) -> None:
+        write_file(self._path("store.json"), json.dumps(meta, indent=1))
         self._meta = None
+
+    @contextlib.contextmanager
+    def _meta_lock(self) -> t.Iterator[None]:
+        """So that what moves the store, and what takes the key of digests out of it, undo nothing of each other's."""
+        with self.explained():
+            lock = FileLock(self._path("locks", ".meta"), ".meta")
+            try:
+                lock.acquire(60)
+                yield
+            finally:
+                lock.release()
+
+    # The key of digests
+
+    def _read_digest_key(self) -> bytes | None:
+        with self.explained(), contextlib.suppress(FileNotFoundError):
+            return _read(self._path(DIGEST))
+        return None
+
+    def _write_digest_key(self, text: bytes) -> None:
+        with self.explained():
+            make_folder(self._path(PRIVATE))
+            temporary = self._path(PRIVATE, f".digest.json.{uuid.uuid4()}")
+            write_file(temporary, text)
+            # By link(), as store.json: two first runs at once have one key
+            with contextlib.suppress(FileExistsError):
+                os.link(temporary, self._path(DIGEST))
+                sync(self._path(PRIVATE))
+            os.unlink(temporary)
+
+    def _part_digest_key(self) -> None:
+        with self._meta_lock():
+            self._write_meta(self._parted(json.loads(self._read_meta())))
 
     def _location(self) -> dict[str, t.Any]:
         return {"path": os.path.realpath(self.path), "inode": os.stat(self.path).st_ino}

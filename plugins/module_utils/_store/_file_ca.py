@@ -12,7 +12,7 @@ import shutil
 import typing as t
 
 from .._durable import make_folder, read_texts, sync, write_file, write_files
-from . import _ca, _names
+from . import _ca, _modes, _names
 from ._base import CA_LOCK, PAIR, Store
 
 CA_FOLDER = re.compile(r"ca(?:-([1-9][0-9]*))?")
@@ -39,6 +39,7 @@ class FileCA(Store):
         """They are kept there."""
 
     def ca_files(self) -> dict[str, str]:
+        _modes.check(self.path)
         with self.explained():
             while True:
                 folder = self.ca

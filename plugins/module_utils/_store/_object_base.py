@@ -12,6 +12,7 @@ import typing as t
 from .._errors import MachineError
 from . import _ca, _names
 from ._base import PAIR, Store
+from ._digest import DIGEST
 from ._lease import Conflict, Found, Objects, nonce, write
 from ._scratch import CA, Scratch, explained
 
@@ -30,7 +31,8 @@ class ObjectBase(Store):
         if self._meta is not None or self.objects.get("store.json"):
             return
         self._refuse_vanished()
-        data = to_json({**(meta or self._new_meta()), "location": self._location()})
+        self.keep_digest_key(meta)
+        data = to_json({**self._parted(meta or self._new_meta()), "location": self._location()})
         with contextlib.suppress(Conflict):
             write(self.objects, "store.json", data, None)
             self._refuse_unconditional(data)
@@ -47,6 +49,7 @@ class ObjectBase(Store):
             except Conflict:
                 continue
             self.objects.delete("store.json")
+            self.objects.delete(DIGEST)
             raise MachineError(
                 f"The service of {self.where} ignores the conditions of writes (If-None-Match, If-Match)",
                 code="store",
@@ -89,6 +92,23 @@ class ObjectBase(Store):
                 remedy="Run again",
             ) from None
         self._meta = None
+
+    # The key of digests
+
+    def _read_digest_key(self) -> bytes | None:
+        found = self.objects.get(DIGEST)
+        return found.data if found else None
+
+    def _write_digest_key(self, text: bytes) -> None:
+        with contextlib.suppress(Conflict):
+            write(self.objects, DIGEST, text, None)
+
+    def _part_digest_key(self) -> None:
+        found = self.objects.get("store.json")
+        if found:
+            with contextlib.suppress(Conflict):  # by another run; if it was for something else, the next one does it
+                write(self.objects, "store.json", to_json(self._parted(json.loads(found.data))), found.tag)
+            self._meta = None
 
     def _location(self) -> dict[str, t.Any]:
         return {"place": self.objects.place}

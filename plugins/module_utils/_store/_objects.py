@@ -4,6 +4,7 @@
 """A store of objects, for controllers that have no file in common.
 
 store.json                 UUID, schema, and the place that it was made for
+private/digest.json        the key of digests of secrets
 records/NAME.json          the record, and which object holds the machine's keys: the only commit
 keys/NAME/NONCE.json       a machine's files; never changed, so what a record names is there and whole
 observed/NAME.json         what was last seen

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import threading
@@ -22,9 +23,10 @@ from .._errors import BadOption, MachineError
 from ._lease import Conflict, Found
 
 # After the question mark of s3://bucket/prefix?name=value&name=value
-PARAMETERS = ("endpoint_url", "region", "profile", "encryption")
+PARAMETERS = ("endpoint_url", "region", "profile", "encryption", "allow_http")
 FORM = (
-    "s3://bucket/prefix, and after a question mark endpoint_url, region, profile, encryption, like ?region=eu-central-1"
+    "s3://bucket/prefix, and after a question mark endpoint_url, region, profile, encryption, allow_http, "
+    "like ?region=eu-central-1"
 )
 # What stands in templates of host variables, too: neither quotes nor braces nor blanks
 BUCKET, PREFIX = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), re.compile(r"[\w!.*/=+@:-]*", re.ASCII)
@@ -154,9 +156,22 @@ class S3:
                 **({"request_checksum_calculation": "when_required"} if other else {}),
                 user_agent_extra="dockyard.machine",
             )
-            return session.client("s3", endpoint_url=endpoint, config=config)
+            client = session.client("s3", endpoint_url=endpoint, config=config)
         except (botocore.exceptions.BotoCoreError, ValueError, TypeError) as error:
             raise BadOption("store", self.where, f"can't be used: {error}", f"Write it like {FORM}") from error
+        self._refuse_plain(str(client.meta.endpoint_url))  # wherever it comes from: also a profile may say it
+        return client
+
+    def _refuse_plain(self, endpoint: str) -> None:
+        url = urllib.parse.urlsplit(endpoint)
+        if url.scheme == "https" or _is_loopback(url.hostname or "") or self._given.get("allow_http") == "true":
+            return
+        raise BadOption(
+            "store",
+            self.where,
+            f"is reached by {endpoint}, where everybody on the way can read and replace records and private keys",
+            "Use an endpoint with https; or, where the network is trusted, add allow_http=true to the store's parameters",
+        )
 
     def _encryption(self) -> dict[str, str]:
         how = self._given.get("encryption", AES)
@@ -201,6 +216,15 @@ class S3:
             code="store",
             remedy="Check the network, endpoint_url or AWS_ENDPOINT_URL_S3, and run again",
         )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _Gone(Exception):

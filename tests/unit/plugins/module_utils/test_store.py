@@ -355,3 +355,50 @@ def test_a_store_of_an_earlier_release_is_nobodys_copy(store: FileStore) -> None
     del meta["location"]
     path.write_text(json.dumps(meta))
     usable(pathlib.Path(store.path))
+
+
+def test_half_written_files_of_killed_runs_are_swept(store: FileStore) -> None:
+    save(store)
+    folder = pathlib.Path(store.folder("web1"))
+    (folder / "first-boot").mkdir()
+    left = [
+        folder / "machine.json.new.4711",
+        folder / "id_ed25519.new",
+        folder / "id_ed25519.new.pub",
+        folder / "first-boot" / "host_ed25519.new",
+        pathlib.Path(store.path, "store.json.new.1"),
+        pathlib.Path(store.path, ".store.json.6b1d6a1e-0000-4000-8000-000000000000"),
+        pathlib.Path(store.path, "private", ".digest.json.6b1d6a1e-0000-4000-8000-000000000000"),
+        pathlib.Path(store.path, "tombstones", "x.json.new.12"),
+    ]
+    kept = [folder / "disk.newer", folder / "a.new.txt", pathlib.Path(store.path, "notes")]
+    for path in (*left, *kept):
+        path.write_text("secret")
+    with store.lock("web1"):
+        pass
+    assert all(path.exists() for path in left), "another run may be writing them"
+    for path in (*left, *kept):
+        os.utime(path, (1, 1))
+    assert set(store.files("web1")) == {"disk.newer", "a.new.txt"}, "what a driver keeps"
+    with store.lock("web1"):
+        pass
+    assert not [path for path in left if path.exists()] and all(path.exists() for path in kept)
+
+
+@pytest.mark.parametrize("leads_to", ["elsewhere", "nowhere"])
+def test_the_name_of_a_machine_whose_folder_is_a_link_is_free_again(
+    store: FileStore, tmp_path: pathlib.Path, leads_to: str
+) -> None:
+    record = save(store)
+    folder = pathlib.Path(store.folder("web1"))
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / leads_to)
+    with store.lock("web1") as lock:
+        if leads_to == "elsewhere":
+            assert store.read("web1") == record
+            store.remove(record, lock)
+        else:
+            store.clear("web1", lock)
+    assert not os.path.lexists(folder) and store.untidy() == []
+    assert (tmp_path / "elsewhere" / "machine.json").exists(), "what is not in the store is the user's"
+    assert save(store).revision == 1

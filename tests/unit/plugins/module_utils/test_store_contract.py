@@ -345,3 +345,58 @@ def test_a_bad_store_json(new: New, store: Store, schema: object, code: str) -> 
         with pytest.raises(MachineError) as caught:
             act()
         assert caught.value.code == code and store.where in caught.value.message
+
+
+# The key of digests
+
+
+def of_before(store: Store) -> str:
+    """Let it be a store as it was made before: the key of digests in store.json."""
+    key = store.digest_key()
+    raw = {**json.loads(store._read_meta()), "schema": 1, "digest_key": key}
+    if isinstance(store, FileStore):
+        pathlib.Path(store.path, "store.json").write_text(json.dumps(raw))
+        os.unlink(os.path.join(store.path, "private/digest.json"))
+    else:
+        objects = store.objects
+        objects.put_if_match("store.json", json.dumps(raw).encode(), objects.get("store.json").tag)
+        objects.delete("private/digest.json")
+    return key
+
+
+def test_the_key_of_digests_is_not_where_a_reader_of_records_looks(new: New, store: Store) -> None:
+    save(store)
+    key = store.digest_key()
+    assert "digest_key" not in json.loads(store._read_meta()) and store._read_meta().find(key.encode()) < 0
+    assert new().digest("secret") == store.digest("secret")
+
+
+def test_a_store_of_before_keeps_its_digests(new: New, store: Store) -> None:
+    save(store)
+    digest = store.digest("secret")
+    key = of_before(store)
+    assert new().digest("secret") == digest, "also for who may only read"
+    assert json.loads(new()._read_meta())["digest_key"] == key, "and so changes nothing"
+    with new().lock("web1", timeout=0):
+        pass
+    meta = json.loads(new()._read_meta())
+    assert meta["schema"] == 2 and "digest_key" not in meta and meta["id"] == store.id
+    assert new().digest("secret") == digest and new().digest_key() == key
+    with new().lock("web1", timeout=0):
+        pass
+    assert json.loads(new()._read_meta()) == meta
+
+
+def test_a_key_of_digests_that_is_gone_or_damaged_is_named(new: New, store: Store) -> None:
+    for text in (None, b"{", b'{"digest_key": 1}', b'{"digest_key": "xyz"}', b"[]"):
+        if isinstance(store, FileStore):
+            path = pathlib.Path(store.path, "private/digest.json")
+            path.unlink() if text is None else path.write_bytes(text)
+        else:
+            store.objects.delete("private/digest.json")
+            if text is not None:
+                store.objects.put_if_absent("private/digest.json", text)
+        with pytest.raises(MachineError, match="private/digest.json of the store") as caught:
+            new().digest("secret")
+        assert caught.value.code == "damaged_store" and "backup" in caught.value.remedy
+        assert new().names() == [], "all else goes on"
