@@ -66,6 +66,14 @@ def check_numbers(spec: dict[str, dict[str, t.Any]], params: t.Mapping[str, t.An
             raise BadOption(name, value, "is longer than 23 days", "Give fewer seconds")
 
 
+def check_lists(spec: dict[str, dict[str, t.Any]], params: t.Mapping[str, t.Any], what: str = "") -> None:
+    """Refuse an empty text in a list of a driver's options: an answer that was left blank, which no provider knows."""
+    for name, about in spec.items():
+        value = params.get(name)
+        if about.get("elements") == "str" and any(not one.strip() for one in value or ()):
+            raise BadOption(f"{what}{name}", value, "has an empty text in it", "Leave that out")
+
+
 def secret_options(driver: type[Driver]) -> set[str]:
     return {name for name, one in driver.argument_spec.items() if one.get("no_log") or name == NEVER_KEPT}
 
@@ -94,6 +102,7 @@ def run(driver: type[Driver]) -> None:
     try:
         check_numbers(SHARED, module.params)
         check_numbers(driver.argument_spec, module.params, least=-math.inf)
+        check_lists(driver.argument_spec, module.params)
         result = _result(module, driver)
         (module.fail_json if result.get("failed") else module.exit_json)(**result)
     except MachineError as error:

@@ -76,7 +76,14 @@ class Recipe:
 
     def want(self, kind: type, request: Request | list[Request], name: str = "") -> Reference:
         """Let this exist. A list of requests is tried in turn while there is no capacity."""
-        return self._add(kind, list(request) if isinstance(request, (list, tuple)) else [request], name, None)
+        requests = list(request) if isinstance(request, (list, tuple)) else [request]
+        if not requests:
+            raise MachineError(
+                f"The options leave no choice for the {kind.__name__} of {self.name}",
+                code="bad_option",
+                remedy="Give at least one value for each option that is a list of what is tried in turn",
+            )
+        return self._add(kind, requests, name, None)
 
     def existing(self, kind: type, id: str, request: Request | None = None, name: str = "") -> Reference:
         """The user's own thing: read and checked, never touched."""

@@ -15,6 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
+from ansible_collections.dockyard.machine.plugins.module_utils._module import check_lists
 from ansible_collections.dockyard.machine.plugins.module_utils.driver import Driver
 
 OWN = "dockyard.machine"
@@ -84,6 +85,7 @@ def check_options(name: str, options: dict[str, t.Any], what: str) -> dict[str, 
         raise MachineError(
             f"{what}, driver {name}: {'; '.join(result.error_messages)}", code="bad_option", remedy="Mend the option"
         )
+    check_lists(spec, result.validated_parameters, f"{what}: ")
     return {option: value for option, value in result.validated_parameters.items() if value is not None}
 
 

@@ -61,4 +61,20 @@ MUTANTS = [
         f"{ACTIONS}::test_a_time_that_nobody_can_wait_is_refused",
         (ACTION, "        check_numbers(self.spec, arguments)\n", ""),
     ),
+    mutant(
+        "nothing-to-try",
+        "A list of instance types that is empty makes a machine that can't be removed.",
+        "unit/plugins/module_utils/test_plan.py::test_a_list_of_nothing_to_try_is_refused_before_anything_is_touched",
+        ("plugins/module_utils/_plan.py", "        if not requests:\n", "        if requests is None:\n"),
+    ),
+    mutant(
+        "no-request-no-removal",
+        "A record with an empty list of requests can't be removed.",
+        "unit/plugins/test_damage.py::test_what_is_read_can_be_used",
+        (
+            "plugins/module_utils/_record.py",
+            "self.requests[min(self.choice, len(self.requests) - 1)] if self.requests else {}",
+            "self.requests[min(self.choice, len(self.requests) - 1)]",
+        ),
+    ),
 ]

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.acme.cloud.plugins.modules import thing
 from ansible_collections.dockyard.machine.plugins.module_utils import _module
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from tests.faults.processes import Controller
 
 NONE = "dockyard.machine.none"
@@ -67,3 +68,10 @@ def test_a_failure_has_a_message_for_people_and_details_for_programs(controller:
     failure = controller.fail(NONE, state="started")
     assert failure["error"].keys() == {"code", "left_behind", "remedy"}
     assert failure["error"]["remedy"] in failure["msg"]
+
+
+def test_an_empty_text_in_a_list_of_options_is_refused() -> None:
+    spec = {"zones": {"type": "list", "elements": "str"}, "volumes": {"type": "list", "elements": "dict"}}
+    _module.check_lists(spec, {"zones": [], "volumes": [{}]})
+    with pytest.raises(BadOption, match=r"web1: zones: \['a', ' '\] has an empty text in it"):
+        _module.check_lists(spec, {"zones": ["a", " "]}, "web1: ")

@@ -182,3 +182,9 @@ def test_a_choice_that_is_still_wanted_is_no_change() -> None:
     new = plan(Want("Box", "Box", [{"size": "m"}, {"size": "s"}]))
     assert not compare(old, new, lambda kind: (), lambda key: 1)
     assert compare(old, plan(Want("Box", "Box", [{"size": "l"}])), lambda kind: (), lambda key: 1).drift
+
+
+def test_a_list_of_nothing_to_try_is_refused_before_anything_is_touched() -> None:
+    with pytest.raises(MachineError, match="The options leave no choice for the Disk of web1") as caught:
+        Recipe("web1", {}).want(type("Disk", (), {}), [])
+    assert caught.value.code == "bad_option"
