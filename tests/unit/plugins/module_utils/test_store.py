@@ -371,7 +371,8 @@ def test_half_written_files_of_killed_runs_are_swept(store: FileStore) -> None:
         pathlib.Path(store.path, "private", ".digest.json.6b1d6a1e-0000-4000-8000-000000000000"),
         pathlib.Path(store.path, "tombstones", "x.json.new.12"),
     ]
-    kept = [folder / "disk.newer", folder / "a.new.txt", pathlib.Path(store.path, "notes")]
+    (folder / "vm").mkdir()
+    kept = [folder / "vm" / "disk.newer", folder / "vm" / "a.new.txt", pathlib.Path(store.path, "notes")]
     for path in (*left, *kept):
         path.write_text("secret")
     with store.lock("web1"):
@@ -379,7 +380,7 @@ def test_half_written_files_of_killed_runs_are_swept(store: FileStore) -> None:
     assert all(path.exists() for path in left), "another run may be writing them"
     for path in (*left, *kept):
         os.utime(path, (1, 1))
-    assert set(store.files("web1")) == {"disk.newer", "a.new.txt"}, "what a driver keeps"
+    assert set(store.files("web1")) == {"vm/disk.newer", "vm/a.new.txt"}, "what a driver keeps"
     with store.lock("web1"):
         pass
     assert not [path for path in left if path.exists()] and all(path.exists() for path in kept)
