@@ -29,6 +29,7 @@ class Watch:
         self.named: set[str] = set()  # names of what is told by its name, as they were frozen
         self.late: set[str] = set()  # made by who had lost the lease meanwhile
         self.foreign: list[tuple[Thing, str]] = []  # and how they were
+        self.copies: dict[str, str] = {}  # ids of somebody's copies of ours -> how they were
 
     def holds(self, condition: t.Any, otherwise: str) -> None:
         if not condition:
@@ -44,6 +45,22 @@ class Watch:
                 whole = {PREFIX + key: value for key, value in {**tags, **more}.items()}
                 self.foreign.append((add(kind, "acme", "north", name, whole), ""))
         self.foreign = [(thing, repr(thing)) for thing, _said in self.foreign]
+
+    def alive(self) -> list[Thing]:
+        """What exists and is nobody's copy."""
+        return [thing for thing in self.world.provider.alive() if thing.id not in self.copies]
+
+    def copy(self, id: str) -> None:
+        thing = self.world.provider.copy(id)
+        self.copies[thing.id] = repr(thing)
+        self.world.seen["copies"] += 1
+
+    def untag(self) -> None:
+        """Somebody says of the copies that they are theirs."""
+        for id in self.copies:
+            thing = self.world.provider.things[id]
+            thing.tags.clear()
+            self.copies[id] = repr(thing)
 
     # At each change of the store
 
@@ -108,6 +125,7 @@ class Watch:
             self.holds(turn in self.frozen, f"{entry['call']} without a durable frozen request: {turn}")
             self.holds(kind.tagged or it.name in self.named, f"{it.name} was never frozen")
         if method == "delete":
+            self.holds(it.id not in self.copies, f"{it.id} is deleted, and is a copy")
             thing = self.world.provider.things[it.id]
             if kind.tagged:
                 names = ("store", "id", "kind", "generation", "attempt")
@@ -152,23 +170,26 @@ class Watch:
                     one["id"] and one["status"] == "made", f"{one['key']} of {record['name']} is {one['status']}"
                 )
                 ids.append(one["id"])
-        there = [one.id for one in world.provider.alive() if one not in [thing for thing, _said in self.foreign]]
+        there = [one.id for one in self.alive() if one not in [thing for thing, _said in self.foreign]]
         self.holds(sorted(ids) == sorted(there), f"recorded are {sorted(ids)}, and there are {sorted(there)}")
         for name in wanted:
             self._one_machine(name, records[name])
         self._keys(records)
+        for id, said in self.copies.items():
+            thing = world.provider.things[id]
+            self.holds(repr(thing) == said, f"{id}, a copy, was touched: {thing}, and was {said}")
         for thing, said in self.foreign:
             self.holds(repr(thing) == said, f"{thing.id} of somebody else was touched: {thing}")
 
     def _one_machine(self, name: str, record: Json) -> None:
         machines = [
             one
-            for one in self.world.provider.alive()
+            for one in self.alive()
             if one.kind == "machine" and _tags(one).get("machine") == name and _tags(one)["store"] != SOMEBODY
         ]
         self.holds(len(machines) == 1, f"there are {len(machines)} machines {name}")
         self.holds(machines[0].state(self.world.clock.now) == "running", f"{name} does not run")
-        keys = [one.body["public_key"] for one in self.world.provider.alive() if one.id == machines[0].body["key"]]
+        keys = [one.body["public_key"] for one in self.alive() if one.id == machines[0].body["key"]]
         self.holds(keys == [record["ssh"]["public_key"]], f"{name} lets in {keys}")
         for key in record["ssh"]["host_keys"]:
             self.holds(key in machines[0].body["user_data"], f"{name} has another host key than {key}")
@@ -208,16 +229,14 @@ class Watch:
     def _of(self, record: str) -> list[Thing]:
         return [
             thing
-            for thing in self.world.provider.alive()
+            for thing in self.alive()
             if _tags(thing).get("id") == record or (not thing.tags and f"-{record[:6]}-" in thing.name)
         ]
 
     def _made(self, record: str, key: str, generation: int, attempt: int) -> list[str]:
         turn = {"id": record, "kind": key, "generation": str(generation), "attempt": str(attempt)}
         return [
-            thing.id
-            for thing in self.world.provider.alive()
-            if thing.id not in self.late and turn.items() <= _tags(thing).items()
+            thing.id for thing in self.alive() if thing.id not in self.late and turn.items() <= _tags(thing).items()
         ]
 
 

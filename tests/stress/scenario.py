@@ -42,6 +42,7 @@ class Scenario:
     stops: float  # how often, at each step
     kills: float
     errors: float  # of provider and store
+    copies: float  # how often somebody makes more like what was just made
     full: list[tuple[float, float, str]]  # from, until, zone or zone/size
 
 
@@ -56,6 +57,7 @@ def scenario(seed: int) -> Scenario:
         stops=often((0, 0.005, 0.02, 0.05)),
         kills=often((0, 0.003, 0.01)),
         errors=often((0, 0.01, 0.05)),
+        copies=often((0, 0, 0.1)),
         full=[_shortage(one) for _number in range(often((0, 0, 1, 2)))],
     )
 

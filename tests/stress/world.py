@@ -217,7 +217,8 @@ class World:
         for task in self.scenario.final:
             self._until_done(controller, task)
         self._once(controller, Task("pruned", "all")).clock.sleep(LATER)
-        twins = [one["id"] for one in self._prune(controller)["unrecorded"]]
+        unrecorded = [one["id"] for one in self._prune(controller)["unrecorded"]]
+        twins = [id for id in unrecorded if id not in self.watch.copies]
         self.watch.holds(self.watch.late.issuperset(twins), f"{twins} are unrecorded, and no late call has made them")
         self._prune(controller, *twins)  # of a machine that lives they are listed, and go when they are named
         self.watch.end()
@@ -234,6 +235,11 @@ class World:
     def _until_done(self, controller: Controller, task: Task) -> dict[str, t.Any]:
         for left in reversed(range(TRIES)):
             process = self._once(controller, task)
+            if process.result is None and "nothing tells what of it" in process.said:
+                self.watch.untag()
+                unrecorded = self._once(controller, Task("pruned", "all")).result or {"unrecorded": []}
+                self._once(controller, Task("pruned", "all", ids=tuple(one["id"] for one in unrecorded["unrecorded"])))
+                process = self._once(controller, task)
             if process.result is not None:
                 return process.result
             self.watch.holds(left, f"{task} does not come to an end: {process.said}")
@@ -254,6 +260,15 @@ class World:
             self.watch.call(process, entry)
         else:
             self.watch.effect(process, entry)
+            thing = self.provider.things.get(entry["effect"] or "")
+            if (
+                self.storm
+                and thing
+                and thing.tags
+                and self.scenario.copies
+                and self.random.random() < self.scenario.copies
+            ):
+                self.watch.copy(thing.id)
             process.after(entry["call"], f" -> {entry['effect']}" if entry["effect"] else "")
 
     def _fault(self, entry: Entry) -> Fault | None:

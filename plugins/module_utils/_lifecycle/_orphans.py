@@ -206,13 +206,13 @@ class Books:
         for one in entries:
             if one.removed(thing):
                 return REMOVED, f"it was removed from {one.name}" if one.record else f"{one.name} was removed"
+        if not entries and thing.store and thing.store != self.own:
+            return OTHERS, f"it belongs to store {thing.store}"
         if thing.proven is False:
             return UNRECORDED, f"it bears the tags of {thing.machine}, and is not it: a copy"
         if entries:
             what = "record" if entries[0].record else "tombstone"
             return UNRECORDED, f"the {what} of {entries[0].name} does not know it"
-        if thing.store and thing.store != self.own:
-            return OTHERS, f"it belongs to store {thing.store}"
         return UNRECORDED, "no record knows it" if thing.store else "its name does not tell which store it belongs to"
 
     def judge_anew(self, thing: Thing) -> tuple[str, str]:
