@@ -261,6 +261,7 @@ ENGINE_INFO: dict[str, Check] = {
     "gpu": fields({"nvidia": maybe(ABSOLUTE)}),
     "groups": fields({"missing": many(USER), "outside": many(USER)}),
     "waited": many(prose, 1_000),
+    "left_over": many(ABSOLUTE, 10_000),
 }
 
 _ACTION = maybe(either("start", "reload", "restart", "cycle"))

@@ -14,10 +14,12 @@ import random
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.modules import engine_info
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _host_schemas, _swarm_plan
 from tests.unit import liar
 from tests.unit.plugins.plugin_utils.test_engine_plan import CLIENT_CA, SERVER_CA, done, fresh
@@ -36,7 +38,7 @@ def look(info: dict[str, t.Any]) -> dict[str, t.Any]:
     info["rootless"].update(lingers=True, data_root="/var/lib/docker")
     info["units"]["docker.service"].update(MORE)
     del info["units"]["docker.socket"]["listen"]
-    return {**info, "waited": [], "changed": False}
+    return {"left_over": [], **info, "waited": [], "changed": False}
 
 
 HONEST: dict[str, dict[str, t.Any]] = {
@@ -103,6 +105,9 @@ def test_each_module_that_runs_on_a_host_has_a_schema_and_an_action() -> None:
     on_hosts = {path.stem for path in MODULES.glob("*.py") if "def main" in path.read_text()} - OF_THE_CONTROLLER
     assert {PREFIX + name for name in on_hosts} == {name for name in _host_schemas.SCHEMAS if name.startswith(PREFIX)}
     assert set(HONEST) == set(_host_schemas.SCHEMAS)
+    # What the schema does not have would be missing in the plan.
+    told = yaml.safe_load(engine_info.RETURN)
+    assert set(told) == set(_host_schemas.ENGINE_INFO)
     for name in on_hosts:
         assert (MODULES.parent / "action" / f"{name}.py").exists()
 
