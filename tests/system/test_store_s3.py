@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _store
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines
 from tests.doubles import s3
 from tests.unit.plugins.module_utils import test_store_contract as contract
 from tests.unit.plugins.module_utils.test_store_contract import New, save, store
@@ -130,13 +131,14 @@ def test_the_policy_in_the_docs_is_enough_and_none_of_it_too_much(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert POLICY
-    calls = 1 + 3 * (2 + len(ACTIONS))
+    calls = 1 + 3 * (3 + len(ACTIONS))
     with s3.serve(INITIAL_NO_AUTH_ACTION_COUNT=str(calls)) as strict:
         strict.client.create_bucket(
             Bucket="acme-dockyard", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
         keys = {action: user(strict, json.loads(POLICY[1]), action) for action in ("", *ACTIONS)}
         keys["reader"] = user(strict, json.loads(POLICY[1]), "s3:PutObject", "s3:DeleteObject")
+        keys["lister"] = user(strict, for_lists(json.loads(POLICY[1])), "s3:PutObject", "s3:DeleteObject", "lists-only")
         for name, value in strict.environment.items():
             monkeypatch.setenv(name, value)
 
@@ -167,6 +169,24 @@ def test_the_policy_in_the_docs_is_enough_and_none_of_it_too_much(
         reader.observed(name)
         reader.fill(name)
         reader.give_client_pair(name)
+        # The inventory alone: neither keys, nor the key of digests, by which weak secrets could be guessed
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["lister"][0])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["lister"][1])
+        lister = _store.open_store("s3://acme-dockyard/prod", str(tmp_path / "lister"))
+        assert [one.name for one in _machines.read(lister) if one.record and not one.damage] == reader.names()
+        for act in (lambda: lister.digest("x"), lister.ca_files, lambda: lister.objects.get("private/digest.json")):
+            caught = failure(act)
+            assert "don't allow s3:GetObject" in caught.message
+
+
+def for_lists(policy: dict[str, t.Any]) -> dict[str, t.Any]:
+    """With what docs/store.md says that listing machines needs, in the place of all objects."""
+    places = re.search(r"\| lists machines [^|]*\|([^|]*)\|", (ROOT / "docs" / "store.md").read_text(encoding="utf-8"))
+    assert places
+    for statement in policy["Statement"]:
+        if statement["Resource"].endswith("/*"):
+            statement["Resource"] = [statement["Resource"][:-1] + one for one in re.findall(r"`([^`]+)`", places[1])]
+    return policy
 
 
 def user(strict: s3.S3Double, policy: dict[str, t.Any], *without: str) -> tuple[str, str]:
