@@ -69,7 +69,7 @@ class ActionModule(ControllerAction):
         module_args = {"store": store.where, **self._with_defaults(driver, shared, SHARED), **options}
         result = self.run_module(driver, module_args, task_vars)
         if args["wait"] and args["state"] in UP and not result.get("failed") and not self._task.check_mode:
-            self._wait(args, store, bool(result.get("changed")))
+            self._wait(args, store, bool(result.get("changed")), task_vars)
         if store.shared:
             self._bring(store, args["name"], result)
         return result
@@ -82,8 +82,7 @@ class ActionModule(ControllerAction):
         if record:
             machine.update(_machines.brought(store, record))
 
-    @staticmethod
-    def _wait(args: dict[str, t.Any], store: Store, changed: bool) -> None:
+    def _wait(self, args: dict[str, t.Any], store: Store, changed: bool, task_vars: dict[str, t.Any]) -> None:
         """Until the machine can be logged in to, if it may be on its way up."""
         record = store.read(args["name"])
         if record is None or not record.ssh or (record.ssh.get("reached") and not changed):
@@ -92,7 +91,8 @@ class ActionModule(ControllerAction):
         observed, folder = store.observed(record.name), store.folder(record.name)
         if observed.get("state") == "running" and observed.get("address") and record.ssh["host_keys"]:
             limit = args["timeout"] or SHARED["timeout"]["default"]
-            _ssh.wait_until_up(_ssh.Host(record, observed, folder), limit, not record.ssh.get("reached"))
+            host = _ssh.Host(record, observed, folder, self.estate_ssh(task_vars, record.name))
+            _ssh.wait_until_up(host, limit, not record.ssh.get("reached"))
 
     def _driver(self, args: dict[str, t.Any], store: Store) -> str | None:
         """The driver that is said, else the recorded one; None if there is neither, and nothing to remove."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _host_key, _record, _ssh
+from ansible_collections.dockyard.machine.plugins.module_utils import _host_key, _pin, _record, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._host_key import REPLACE
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
@@ -37,7 +37,7 @@ class ActionModule(ControllerAction):
         if changed and not self._task.check_mode:
             with store.lock(name, args["lock_timeout"]) as lock, store.explained():
                 store.fill(name)
-                self._note(store, args, lock)
+                self._note(store, args, lock, task_vars)
         return {"changed": changed, "diff": {"before": before, "after": after}}
 
     @staticmethod
@@ -71,7 +71,7 @@ class ActionModule(ControllerAction):
             after.update(reached=bool(record.ssh), first_boot=False, host_key_from_user_data=False)
         return before, after
 
-    def _note(self, store: Store, args: dict[str, t.Any], lock: t.Any) -> None:
+    def _note(self, store: Store, args: dict[str, t.Any], lock: t.Any, task_vars: dict[str, t.Any]) -> None:
         name = args["name"]
         record = self._read(store, name)  # anew, now that nobody else works on it
         before, after = self._compare(store, args, record)
@@ -79,18 +79,18 @@ class ActionModule(ControllerAction):
             record.ssh["reached"] = True
             store.save(record, lock)
         if before["host_key_from_user_data"] != after["host_key_from_user_data"]:
-            self._replace_host_key(store, record, lock)
+            self._replace_host_key(store, record, lock, self.estate_ssh(task_vars, name))
         if before["first_boot"] and not after["first_boot"]:
             store.drop_first_boot(name, lock)
         if before["engine"] != after["engine"]:
             store.save_observed(name, {**store.observed(name), "engine": after["engine"]})
 
     @staticmethod
-    def _replace_host_key(store: Store, record: Record, lock: t.Any) -> None:
+    def _replace_host_key(store: Store, record: Record, lock: t.Any, estate: list[str]) -> None:
         observed, folder = store.observed(record.name), store.folder(record.name)
 
         def save() -> None:
             store.save(record, lock)
-            _ssh.write_known_hosts(record, folder)
+            _pin.write(record, folder)
 
-        _host_key.replace(record, lambda pinned: _ssh.Host(pinned, observed, folder), save)
+        _host_key.replace(record, lambda pinned: _ssh.Host(pinned, observed, folder, estate), save)

@@ -77,12 +77,14 @@ options:
     type: path
   ssh_args:
     description:
-      - Further arguments for C(ssh), such as C(-J bastion.example.com).
+      - Further arguments for C(ssh), such as C(-J bastion.example.com). They change nothing in which host key is accepted.
+      - What the estate's settings say (C(ansible_ssh_common_args) and the like) comes after them.
     type: str
   host_key:
     description:
       - The host's public key, as in V(ssh-ed25519 AAAA...), where it is known before the first contact.
       - Without it, and where the driver can't hand the host a key of ours, the key shown at the first contact is pinned.
+        A warning shows its fingerprint.
     type: str
   keep_options:
     description:

@@ -20,8 +20,9 @@ options:
   _terms:
     description:
       - Names of files.
-      - Of a machine there are C(id_ed25519), C(id_ed25519.pub), C(known_hosts), and C(ca.pem), C(cert.pem), C(key.pem)
-        for Docker clients. All are in one folder, which can be a E(DOCKER_CERT_PATH).
+      - Of a machine there are C(id_ed25519), C(id_ed25519.pub), C(known_hosts), the programs C(ssh), C(sftp) and C(scp)
+        that accept its pinned host key alone, and C(ca.pem), C(cert.pem), C(key.pem) for Docker clients.
+        All are in one folder, which can be a E(DOCKER_CERT_PATH).
       - Without O(machine), there are C(server-ca.pem), C(server-ca-key.pem), C(client-ca.pem), C(client-ca-key.pem),
         C(client-cert.pem) and C(client-key.pem).
     type: list
@@ -80,6 +81,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _pin
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import check_name
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
@@ -87,7 +89,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import op
 
 PAIR = ("ca.pem", "cert.pem", "key.pem")
 FILES = {
-    True: ("id_ed25519", "id_ed25519.pub", "known_hosts", *PAIR),
+    True: ("id_ed25519", "id_ed25519.pub", *_pin.FILES, *PAIR),
     False: (
         "server-ca.pem",
         "server-ca-key.pem",

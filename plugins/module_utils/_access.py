@@ -14,7 +14,9 @@ import json
 import os
 import typing as t
 
-from . import _ssh
+from ansible.module_utils.common.warnings import warn
+
+from . import _pin, _ssh
 from ._durable import make_folder
 from ._errors import MachineError
 from ._host_key import REPLACE
@@ -57,8 +59,7 @@ class Access:
 
     def plan(self, default_user: str) -> None:
         wish = self.wish
-        if wish.ssh_key:
-            _ssh.check_user_key(wish.ssh_key)
+        self._check()
         self.record.ssh = {
             "user": wish.ssh_user or default_user,
             "key": wish.ssh_key or None,
@@ -67,6 +68,11 @@ class Access:
             "host_keys": [],
         }
 
+    def _check(self) -> None:
+        if self.wish.ssh_key:
+            _ssh.check_user_key(self.wish.ssh_key)
+        _pin.split(self.wish.ssh_args or "")
+
     def public_key(self) -> str:
         """The key that is to be let in; the machine's own is made when a recipe first asks for it."""
         ssh = self.record.ssh
@@ -74,7 +80,7 @@ class Access:
             if ssh["key"]:
                 ssh["public_key"] = _ssh.read_public_key(ssh["key"])
             elif self.wish.check:
-                return "(made with the machine)"
+                ssh["public_key"] = "(made with the machine)"
             else:
                 make_folder(self.folder)
                 ssh["public_key"] = _ssh.make_key(os.path.join(self.folder, "id_ed25519"), self.record.name)
@@ -85,7 +91,7 @@ class Access:
         ssh, wish = self.record.ssh, self.wish
         if not ssh:
             return
-        if not ssh["key"] and not ssh.get("public_key") and not wish.check:
+        if not ssh["key"] and not ssh.get("public_key"):
             ssh["key"] = AGENT  # nothing lets a key of ours in
         if injects_host_key:
             ssh["policy"] = USER_DATA if by_user_data else INJECTED
@@ -120,8 +126,8 @@ class Access:
     def note(self) -> None:
         """Take over what a later task says of the login."""
         ssh, wish = self.record.ssh, self.wish
+        self._check()
         if wish.ssh_key:
-            _ssh.check_user_key(wish.ssh_key)
             ssh["key"] = wish.ssh_key
             ssh["policy"] = ssh["policy"] or FIRST_CONTACT  # else nobody could log in to it until now
         for name, value in (("user", wish.ssh_user), ("args", wish.ssh_args)):
@@ -177,7 +183,7 @@ class Access:
         if not os.path.isdir(store.ca):
             store.make_ca(self.wish.lock_timeout)
         store.give_client_pair(self.record.name)
-        _ssh.write_known_hosts(self.record, self.folder)
+        _pin.write(self.record, self.folder)
 
     # Reaching it
 
@@ -189,7 +195,7 @@ class Access:
         ssh = self.record.ssh
         if not ssh["host_keys"] and facts.get("host_keys"):
             ssh["policy"], ssh["host_keys"] = PROVIDER, list(facts["host_keys"])
-        host = _ssh.Host(self.record, facts, self.folder)
+        host = _ssh.Host(self.record, facts, self.folder, self.wish.estate_ssh)
         for left in clock.poll(patience):
             try:
                 keys = host.log_in()
@@ -199,10 +205,15 @@ class Access:
                     raise
         if not ssh["host_keys"]:
             ssh["policy"], ssh["host_keys"] = FIRST_CONTACT, keys
+            warn(
+                f"The host key of {self.record.name} ({host.address} port {host.port}) was not known. The one that it "
+                f"shows at this first contact is pinned now: {', '.join(map(_ssh.fingerprint, keys))}. Compare it with "
+                "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the host, or give host_key beforehand"
+            )
 
     def reboot(self, facts: dict[str, t.Any], clock: Clock) -> None:
         """Reboot from inside, and wait for another boot id."""
-        host = _ssh.Host(self.record, facts, self.folder)
+        host = _ssh.Host(self.record, facts, self.folder, self.wish.estate_ssh)
         before = host.boot_id()
         host.reboot()
         said = "it still runs its former boot"

@@ -16,11 +16,11 @@ TEMPORARY = re.compile(r".+\.new(\.pub|\.[0-9]+)?|\.(store|digest)\.json\.[0-9a-
 LEFT = 600.0  # seconds: a write takes less by far, so that what is older was left by a run that was killed
 
 
-def write_file(path: str, text: str | bytes, replace: bool = True, durable: bool = True) -> None:
-    """Write with mode 0600: under a temporary name first, renamed when it is safe on disk."""
+def write_file(path: str, text: str | bytes, replace: bool = True, durable: bool = True, mode: int = 0o600) -> None:
+    """Write a private file: under a temporary name first, renamed when it is safe on disk."""
     data = text.encode() if isinstance(text, str) else text
     temporary = f"{path}.new.{os.getpid()}" if replace else path
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL), 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL), mode)
     try:
         try:
             written = 0

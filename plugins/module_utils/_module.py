@@ -51,6 +51,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
 }
 AT_ONCE = 16  # hosts that are asked over SSH at the same time
 LONGEST_WAIT = 2_000_000  # seconds: what poll() takes at most, in milliseconds, is a little more
+ESTATE_SSH = "_estate_ssh"  # from our actions alone: the arguments for ssh that the estate's settings give to Ansible
 NEVER_KEPT = "user_data"  # may hold anything: of it, as of no_log options, only an HMAC is kept
 
 
@@ -83,6 +84,7 @@ class _Module(QuietModule):
 
     def _load_params(self) -> None:
         super()._load_params()
+        self.estate_ssh = self.params.pop(ESTATE_SSH, None) or ()
         self.given = {name for name, value in self.params.items() if value is not None}
 
 
@@ -197,6 +199,7 @@ def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
         given=module.given & set(spec),
         secret=secret_options(driver),
         check=module.check_mode,
+        estate_ssh=module.estate_ssh,
         **{
             **{option: params[option] for option in noted},
             "labels": as_labels("labels", params["labels"]),

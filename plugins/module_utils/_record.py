@@ -9,11 +9,10 @@ import dataclasses
 import datetime
 import json
 import re
-import shlex
 import time
 import typing as t
 
-from . import _schema
+from . import _pin, _schema
 from ._errors import BadOption, MachineError
 from ._schema import TIME
 
@@ -258,32 +257,11 @@ def docker_host(record: Record, observed: dict[str, t.Any]) -> str | None:
     return f"tcp://{host}:{observed.get('docker_port') or DOCKER_PORT}"
 
 
-def ssh_arguments(record: Record, folder: str, **instead: str) -> list[str]:
-    """The arguments for ssh that pin the host's key. Its alias is the record's id: a new address is no new host."""
-    settings = {
-        "HostKeyAlias": record.id,
-        "UserKnownHostsFile": f"{folder}/known_hosts",
-        "StrictHostKeyChecking": "yes",
-        **({"IdentitiesOnly": "yes"} if private_key(record, folder) else {}),
-        **instead,
-    }
-    if re.search(r"\s", settings["UserKnownHostsFile"]):
-        # ssh takes several files here, with spaces between them.
-        settings["UserKnownHostsFile"] = f'"{settings["UserKnownHostsFile"]}"'
-    return shlex.split(record.ssh.get("args") or "") + [
-        part for name, value in settings.items() for part in ("-o", f"{name}={value}")
-    ]
-
-
 def private_key(record: Record, folder: str) -> str | None:
     """Path of the private key; None: the user's agent and default keys."""
     if record.ssh.get("key") == "":
         return None
     return record.ssh.get("key") or f"{folder}/id_ed25519"
-
-
-def known_hosts(record: Record) -> str:
-    return "".join(f"{record.id} {key}\n" for key in record.ssh.get("host_keys", []))
 
 
 def host_vars(record: Record, observed: dict[str, t.Any], folder: str) -> dict[str, t.Any]:
@@ -309,14 +287,17 @@ def host_vars(record: Record, observed: dict[str, t.Any], folder: str) -> dict[s
         values["ansible_port"] = observed.get("ssh_port") or 22
         values["ansible_user"] = record.ssh.get("user") or "root"
         values["ansible_become"] = values["ansible_user"] != "root"
+        if values["ansible_become"]:
+            values["ansible_become_method"] = "sudo"
         if observed.get("python_interpreter"):
             values["ansible_python_interpreter"] = observed["python_interpreter"]
         key = private_key(record, folder)
         if key:
             values["ansible_ssh_private_key_file"] = key
-        extra = shlex.join(ssh_arguments(record, folder))
-        for program in ("ssh", "sftp", "scp"):
-            values[f"ansible_{program}_extra_args"] = extra
+        for program in _pin.PROGRAMS:
+            values[f"ansible_{program}_executable"] = f"{folder}/{program}"
+        values["ansible_control_path"] = _pin.control_path(record)
+        values["ansible_host_key_checking"] = True  # for what connects without OpenSSH
     url = docker_host(record, observed)
     if url:
         values["docker_host"] = url

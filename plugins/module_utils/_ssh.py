@@ -9,8 +9,11 @@ as they do in the plays that follow.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
+import functools
+import hashlib
 import os
 import shutil
 import socket
@@ -18,10 +21,10 @@ import tempfile
 import time
 import typing as t
 
-from . import _process
-from ._durable import sync, write_file
+from . import _pin, _process
+from ._durable import sync
 from ._errors import BadOption, MachineError
-from ._record import Record, known_hosts, private_key, ssh_arguments
+from ._record import Record, private_key
 
 CONNECT_TIMEOUT = 10  # seconds for one try
 TRANSPORT_FAILED = 255  # ssh's own exit status: no session
@@ -54,27 +57,27 @@ def read_public_key(private: str) -> str:
     return " ".join(text.split()[:2])
 
 
+def fingerprint(key: str) -> str:
+    """Of a public key, as ssh and ssh-keygen show it."""
+    kind, data = key.split()[:2]
+    digest = hashlib.sha256(base64.b64decode(data)).digest()
+    return f"{kind} SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
 def check_user_key(path: str) -> None:
     """The option ssh_key: the user's own private key."""
     if not os.path.isfile(path):
         raise BadOption("ssh_key", path, "is no file", "Give the path of a private key, or leave the option out")
 
 
-def write_known_hosts(record: Record, folder: str) -> None:
-    """The file is derived: whatever happens to it, the record says what it holds."""
-    path, text = os.path.join(folder, "known_hosts"), known_hosts(record)
-    with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
-        if file.read() == text:
-            return
-    write_file(path, text)
-
-
 class Host:
     """A machine as SSH reaches it."""
 
-    def __init__(self, record: Record, observed: dict[str, t.Any], folder: str) -> None:
+    def __init__(self, record: Record, observed: dict[str, t.Any], folder: str, estate: t.Sequence[str] = ()) -> None:
+        """``estate``: the arguments for ssh that the estate's settings give to Ansible, such as a jump host."""
         self.record = record
         self.folder = folder
+        self.estate = estate
         if not observed.get("address"):
             raise MachineError(f"{record.name} has no address yet", code="no_address", remedy="Run again")
         self.address = observed["address"]
@@ -93,14 +96,30 @@ class Host:
         with tempfile.TemporaryDirectory(prefix="dockyard-") as scratch:
             known = os.path.join(scratch, "known_hosts")
             with open(known, "w", encoding="utf-8") as file:
-                file.write(known_hosts(self.record))
+                file.write(_pin.known_hosts(self.record))
             policy = "yes" if self.record.ssh["host_keys"] else "accept-new"
-            learning = {"UserKnownHostsFile": known, "StrictHostKeyChecking": policy}
-            result = self._ssh(ssh_arguments(self.record, self.folder, **learning), command, limit)
+            pin = [*_pin.file_option(known), *_pin.options(self.record, policy), *_newer_options()]
+            result = self._ssh(pin, command, limit)
             if result.returncode != 0:
                 raise self._explain(result.stderr, result.returncode)
             with open(known, encoding="utf-8") as file:
-                return result.stdout, [" ".join(line.split()[1:3]) for line in file if line.strip()]
+                keys = [" ".join(line.split()[1:3]) for line in file if line.strip()]
+            if not keys:
+                raise MachineError(
+                    f"ssh let us in to {self.record.name} ({self.address} port {self.port}) and noted no host key",
+                    code="host_key",
+                    remedy="Give the host's public key (host_key)",
+                )
+            return result.stdout, keys
+
+    def is_direct(self) -> bool:
+        """Whether ssh connects to the host itself, as far as it says: not by a jump host, nor by a command."""
+        line = [_program("ssh"), "-G", *self._arguments(), self.address]
+        settings = _process.run(line, 10).stdout.splitlines()
+        return not any(one.startswith(("proxyjump ", "proxycommand ")) for one in settings)
+
+    def _arguments(self) -> list[str]:
+        return [*_pin.machine_arguments(self.record), *self.estate]
 
     def boot_id(self) -> str:
         return self.run("cat /proc/sys/kernel/random/boot_id").strip()
@@ -111,15 +130,17 @@ class Host:
         with contextlib.suppress(Unreachable):
             self.run(f"{sudo}systemctl reboot || {sudo}reboot")
 
-    def _ssh(self, arguments: list[str], command: str, limit: float) -> _process.Result[str]:
-        line = [_program("ssh"), *arguments, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_TIMEOUT}"]
-        line += ["-o", "ControlPath=none", "-o", "UpdateHostKeys=no", "-o", "GlobalKnownHostsFile=/dev/null"]
+    def _ssh(self, pin: list[str], command: str, limit: float) -> _process.Result[str]:
+        # What is ours alone comes first, since ssh takes an option's first value; then what the user and the estate say.
+        line = [_program("ssh"), *pin, "-o", "ControlPath=none", "-o", "BatchMode=yes", *self._arguments()]
+        line += ["-o", f"ConnectTimeout={CONNECT_TIMEOUT}"]
         key = private_key(self.record, self.folder)
         if key:
             line += ["-i", key]
         line += ["-p", str(self.port), "-l", self.record.ssh.get("user") or "root", self.address, command]
         try:
-            return _process.run(line, limit, env={**os.environ, "LC_ALL": "C"})
+            # In a session of its own: else the ssh of a jump host asks at the terminal for its unknown key.
+            return _process.run(line, limit, env={**os.environ, "LC_ALL": "C"}, start_new_session=True)
         except _process.TimeoutExpired:
             return _process.Result(line, TRANSPORT_FAILED, "", f"no answer within {limit:g} s")
 
@@ -129,7 +150,16 @@ class Host:
         said = lines[-1] if lines else f"exit status {status}"
         if status != TRANSPORT_FAILED:
             return MachineError(f"A command failed on {where}: {said}", code="remote_command")
-        if "REMOTE HOST IDENTIFICATION HAS CHANGED" in stderr or "Host key verification failed" in stderr:
+        if "Host key verification failed" in stderr and self.record.id not in stderr:
+            # Of the machine's own key ssh speaks by its alias.
+            words = [line.strip() for line in lines if line.strip(" @\r")]
+            return MachineError(
+                f"The host key of a jump host on the way to {where} is not known, or not the known one: {' '.join(words)}",
+                code="jump_host_key",
+                remedy=f"The record of {self.record.name} is not the cause. Put the jump host's key into the known_hosts "
+                "of the user who runs Ansible, after a look at it",
+            )
+        if "Host key verification failed" in stderr:
             return MachineError(
                 f"The host key of {where} is not the one that is pinned for {self.record.name}",
                 code="host_key_changed",
@@ -152,7 +182,8 @@ def wait_until_up(host: Host, limit: float, patient: bool) -> None:
     """Until the SSH server greets and lets us in. ``patient``: the user may still be in the making (cloud-init)."""
     deadline = time.monotonic() + limit
     # The greeting first, by short looks: a forwarded port accepts long before the machine behind it answers.
-    while not host.record.ssh.get("args") and time.monotonic() < deadline and not _greets(host.address, host.port):
+    direct = host.is_direct()
+    while direct and time.monotonic() < deadline and not _greets(host.address, host.port):
         time.sleep(0.2)
     while True:
         try:
@@ -181,8 +212,18 @@ class Refused(Unreachable):
     """The login was refused; a host that is still booting may let us in later."""
 
 
+@functools.lru_cache(maxsize=1)
+def _newer_options() -> list[str]:
+    """Those options of the pin that this controller's ssh knows."""
+    known = []
+    for option in _pin.NEWER:
+        if _process.run([_program("ssh"), "-G", "-F", "/dev/null", "-o", option, "x"], 10).returncode == 0:
+            known += ["-o", option]
+    return known
+
+
 def _program(name: str) -> str:
-    path = shutil.which(name)
+    path = shutil.which(os.environ.get(f"ANSIBLE_{name.upper()}_EXECUTABLE") or name)
     if not path:
         raise MachineError(
             f"There is no {name} on this controller", code="missing_program", remedy="Install OpenSSH's client"

@@ -14,8 +14,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._module import check_numbers
+from ansible_collections.dockyard.machine.plugins.module_utils._module import ESTATE_SSH, check_numbers
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _facts
+from ansible_collections.dockyard.machine.plugins.plugin_utils._estate import ssh_arguments
 from ansible_collections.dockyard.machine.plugins.plugin_utils._host_answer import printable_parts
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
@@ -81,8 +82,13 @@ class ControllerAction(ActionBase):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         raise AnsibleActionFail("This action does nothing")
 
+    def estate_ssh(self, task_vars: dict[str, t.Any], machine: str | None) -> list[str]:
+        """The arguments that the estate's settings give to Ansible's ssh for this machine."""
+        return ssh_arguments(task_vars, self._templar, self._play_context, machine)
+
     def run_module(self, name: str, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
-        """Run a module on the controller, with no arguments left in files."""
+        """Run a driver's module on the controller, with no arguments left in files."""
+        args = {**args, ESTATE_SSH: self.estate_ssh(task_vars, args.get("name"))}
         connection, context = self._connection, self._play_context
         # Our own Python: a host's interpreter setting is for the host.
         interpreter = {"ansible_python_interpreter": sys.executable}

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, _base
@@ -121,12 +122,15 @@ def read(store: Store, names: t.Iterable[str] | None = None) -> list[Machine]:
 
 def bring(store: Store, machines: list[Machine]) -> None:
     """Bring the files of these machines, so that their variables are paths, which hold as long as the run."""
-    if store.shared:
-        for machine in machines:
-            if machine.record:
-                store.fill(machine.name)
-                store.give_client_pair(machine.name)
-                machine.folder = store.folder(machine.name)
+    for machine in machines:
+        record = machine.record
+        if record and store.shared:
+            store.fill(machine.name)
+            store.give_client_pair(machine.name)
+            machine.folder = store.folder(machine.name)
+        elif record and record.ssh:
+            with contextlib.suppress(OSError):  # a store that can't be written to
+                _pin.write(record, machine.folder)  # a copy may lack them, or their modes
 
 
 def brought(store: Store, record: Record) -> dict[str, t.Any]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _ssh
+from ansible_collections.dockyard.machine.plugins.module_utils import _pin
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import CA_LOCK, Store
@@ -164,7 +164,7 @@ class Move:
                 raise self._differs(name)
             if record and record.ssh:
                 again.give_client_pair(name)
-                _ssh.write_known_hosts(record, again.folder(name))
+                _pin.write(record, again.folder(name))
         buried = {one["id"] for one in again.tombstones()}
         if not {one["id"] for one in self.source.tombstones()} <= buried:
             raise self._differs("the tombstones")

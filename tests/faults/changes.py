@@ -25,6 +25,7 @@ CORE = (
             "_errors",
             "_host_key",
             "_module",
+            "_pin",
             "_plan",
             "_process",
             "_record",

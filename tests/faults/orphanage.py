@@ -145,7 +145,7 @@ class Orphanage:
 def orphanage(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Orphanage:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     monkeypatch.setattr(_ssh, "_run", keygen)
-    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 AAAAshown"])
+    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 AAAAshow"])
     return Orphanage(tmp_path)
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+ACCESS = "plugins/module_utils/_access.py"
+ACTION = "plugins/plugin_utils/_action.py"
 HOST_KEY = "plugins/module_utils/_host_key.py"
-RECORD = "plugins/module_utils/_record.py"
+PIN = "plugins/module_utils/_pin.py"
 SSH = "plugins/module_utils/_ssh.py"
 
 MUTANTS = [
@@ -21,14 +23,82 @@ MUTANTS = [
     mutant(
         "plays-take-any-host-key",
         "The same for all plays that follow.",
-        "unit/plugins/module_utils/test_record.py::test_host_variables",
-        (RECORD, '"StrictHostKeyChecking": "yes"', '"StrictHostKeyChecking": "accept-new"'),
+        "unit/plugins/module_utils/test_pin.py::test_nothing_that_follows_changes_the_pin",
+        (PIN, 'checking: str = "yes"', 'checking: str = "accept-new"'),
     ),
     mutant(
         "known-by-its-address",
         "A new address of the same machine is a stranger, and a stranger at the old one is the machine.",
         "unit/plugins/module_utils/test_ssh.py::test_a_login_is_strict_where_a_key_is_known",
-        (RECORD, '        "HostKeyAlias": record.id,\n', ""),
+        (PIN, '        "HostKeyAlias": record.id,\n', ""),
+    ),
+    mutant(
+        "pin-after-the-estates-arguments",
+        "An ansible.cfg that switches the check off switches the pin off.",
+        "unit/plugins/module_utils/test_pin.py::test_nothing_that_follows_changes_the_pin",
+        (PIN, '{options} "$@"\n', '"$@" {options}\n'),
+    ),
+    mutant(
+        "pin-after-the-machines-own-arguments",
+        "ssh_args of a machine switch its pin off.",
+        "unit/plugins/module_utils/test_ssh.py::test_a_login_is_strict_where_a_key_is_known",
+        (
+            SSH,
+            '[_program("ssh"), *pin, "-o", "ControlPath=none", "-o", "BatchMode=yes", *self._arguments()]',
+            '[_program("ssh"), *self._arguments(), *pin, "-o", "ControlPath=none", "-o", "BatchMode=yes"]',
+        ),
+    ),
+    mutant(
+        "any-control-socket",
+        "A session whose host key nobody has checked is shared by plays over the machine.",
+        "unit/plugins/module_utils/test_pin.py::test_a_control_socket_is_the_pins_own",
+        (PIN, "in ControlPath=*/{socket}-*)", "in ControlPath=*)"),
+    ),
+    mutant(
+        "control-socket-of-a-former-pin",
+        "A session under a key that is not pinned any more is shared.",
+        "unit/plugins/module_utils/test_pin.py::test_a_control_socket_is_the_pins_own",
+        (PIN, "hashlib.sha256(known_hosts(record).encode())", "hashlib.sha256(record.id.encode())"),
+    ),
+    mutant(
+        "arguments-of-a-record-in-a-shell",
+        "What a record says is run by the shell of each connection.",
+        "unit/plugins/module_utils/test_pin.py::test_a_text_of_a_record_is_no_program",
+        (PIN, "arguments=shlex.join(machine_arguments(record))", 'arguments=" ".join(machine_arguments(record))'),
+    ),
+    mutant(
+        "first-contact-in-silence",
+        "Nobody hears that a key was taken as it was shown, nor which.",
+        "unit/plugins/module_utils/test_access.py::test_a_first_contact_shows_what_is_pinned",
+        (ACCESS, "            warn(\n", "            str(\n"),
+    ),
+    mutant(
+        "jump-host-blamed-on-the-machine",
+        "An unknown key of a jump host advises to remove the machine's record.",
+        "unit/plugins/module_utils/test_ssh.py::test_each_failure_is_told_apart",
+        (SSH, " and self.record.id not in stderr:", ' and self.record.id in "":'),
+    ),
+    mutant(
+        "no-agent-in-a-check",
+        "A check looks for a key that is only made later, so nobody can take up a host by the agent's keys.",
+        "unit/plugins/module_utils/test_access.py::test_a_check_may_use_the_agent",
+        (
+            ACCESS,
+            'if not ssh["key"] and not ssh.get("public_key"):',
+            'if not ssh["key"] and not ssh.get("public_key") and not wish.check:',
+        ),
+    ),
+    mutant(
+        "arguments-are-split-by-nobody",
+        "An unclosed quote in ssh_args is found when the machine is there, and can't be reached.",
+        "unit/plugins/module_utils/test_access.py::test_arguments_that_can_not_be_split",
+        (ACCESS, '        _pin.split(self.wish.ssh_args or "")\n', ""),
+    ),
+    mutant(
+        "drivers-forget-the-estates-jump-host",
+        "Plays reach the machine, and the driver's first contact does not.",
+        "unit/plugins/plugin_utils/test_estate.py::test_a_drivers_module_is_told",
+        (ACTION, "args = {**args, ESTATE_SSH:", "{**args, ESTATE_SSH:"),
     ),
     mutant(
         "old-host-key-dropped-before-the-login",

@@ -59,9 +59,9 @@ MUTANTS = [
     ),
     mutant(
         "text-of-a-record-in-a-template",
-        "SSH arguments of a record run a command on the controller at a ping.",
-        f"{KEYS}::test_a_template_holds_nothing_of_a_record",
-        (PLUGINS + "_keys.py", 'return f"{TEXTS}[{texts.index(text)}]"', "return repr(text)"),
+        "A label that holds a path of ours runs on the controller when it is shown.",
+        f"{KEYS}::test_no_text_of_a_record_is_evaluated",
+        (PLUGINS + "_keys.py", "return template(path[1]) if path else unsafe(value)", "return trusted(value)"),
     ),
     mutant(
         "only-braces-are-marked",
@@ -83,6 +83,6 @@ MUTANTS = [
         "a-folder-for-a-file",
         "The client's key is given as the folder that it is in.",
         "unit/plugins/test_values.py::test_values_come_out_as_they_are",
-        (PLUGINS + "_keys.py", 'filters = ([] if file else ["dirname"])', 'filters = ["dirname"]'),
+        (PLUGINS + "_keys.py", '("" if file else " | dirname")', '" | dirname"'),
     ),
 ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import shlex
 import subprocess
 import typing as t
 
@@ -59,7 +58,7 @@ def test_first_contact_pins_what_is_shown(controller: Controller, host: Host) ->
     assert not again["changed"] and controller.records()["web1"] == record
     # What plays are given reaches the host
     values = machine["host_vars"]
-    command = ["ssh", *shlex.split(values["ansible_ssh_extra_args"]), "-i", values["ansible_ssh_private_key_file"]]
+    command = [values["ansible_ssh_executable"], "-i", values["ansible_ssh_private_key_file"]]
     command += ["-o", "BatchMode=yes", "-l", values["ansible_user"], values["ansible_host"], "id -un"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == host.user
     assert controller.run(**how(host), state="absent")["changed"]

@@ -82,7 +82,7 @@ def test_the_whole_path_on_a_machine_that_boots(ansible, store, machine, use, in
         "ssh_key": host["ansible_ssh_private_key_file"],
     }
     machine(**taken)
-    boot = ["ssh", *host["ansible_ssh_extra_args"].split(), "-p", str(host["ansible_port"])]
+    boot = [host["ansible_ssh_executable"], "-p", str(host["ansible_port"])]
     boot += ["-i", host["ansible_ssh_private_key_file"], f"{host['ansible_user']}@127.0.0.2"]
     boot += ["cat /proc/sys/kernel/random/boot_id"]
     before = subprocess.run(boot, capture_output=True, text=True, check=True).stdout

@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import random
-import shlex
 import shutil
 import socket
 import subprocess
@@ -48,8 +47,8 @@ class Machines:
         values = self.ok(name, state="gathered")["machine"]["host_vars"]
         address, port = values["ansible_host"], values["ansible_port"]
         until(lambda: banner(address, port), limit, "a greeting of sshd")
-        line = ["ssh", "-F", "none", "-o", "BatchMode=yes", "-i", values["ansible_ssh_private_key_file"]]
-        line += [*shlex.split(values["ansible_ssh_extra_args"]), "-p", str(port)]
+        line = [values["ansible_ssh_executable"], "-F", "none", "-o", "BatchMode=yes"]
+        line += ["-i", values["ansible_ssh_private_key_file"], "-p", str(port)]
         line += [f"{values['ansible_user']}@{address}", command]
         done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr

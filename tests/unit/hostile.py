@@ -22,7 +22,6 @@ EXPRESSIONS = (
     "vars['secret']",
     "lookup('dockyard.machine.key_file', 'server-ca-key.pem')",
     "lookup('dockyard.machine.key_file', '../../x', machine='web1')",
-    "machine_texts[0]",
     "191 * 7",
     "self.__init__.__globals__",
     "''.__class__.__mro__",
@@ -56,7 +55,6 @@ MARKERS = (
     f"/@{'0' * 32}@/id_ed25519",
     f"/@{'f' * 32}@",
     "/@@/id_ed25519",
-    "machine_texts",
 )
 TAGGED = (
     "!unsafe '{{ secret }}'",

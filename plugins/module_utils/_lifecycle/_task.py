@@ -50,6 +50,7 @@ class Wish:
     ssh_key: str | None = None
     ssh_args: str | None = None
     host_key: str | None = None
+    estate_ssh: t.Sequence[str] = ()  # arguments for ssh that the estate's settings give to Ansible; never recorded
     keep_options: bool = False  # if no option is given, all stay as they are recorded
     recreate: bool = False
     allow_stop: bool = False

@@ -21,7 +21,7 @@ import os
 import typing as t
 import uuid
 
-from .. import _schema
+from .. import _pin, _schema
 from .._errors import MachineError
 from .._record import Record, now, tombstone_from_json
 from . import _ca
@@ -30,10 +30,9 @@ from ._digest import KEY, META_SCHEMA, Digests
 SCHEMA = 1
 CA_LOCK, PICKS_LOCK = ".ca", ".picks"  # no machine's name begins with a dot
 CALL = 5.0  # seconds that a lock must be ours for a save, which is compare-and-set besides
-KNOWN_HOSTS = "known_hosts"
 PAIR = {"ca.pem": "server-ca.pem", "cert.pem": "client-cert.pem", "key.pem": "client-key.pem"}  # a DOCKER_CERT_PATH
 DAMAGE = ("damaged_record", "newer_record", "unreadable_record")  # codes of errors that tell of one record alone
-DERIVED = {KNOWN_HOSTS, *PAIR}  # files of a machine that are made from the record and the CA
+DERIVED = {*_pin.FILES, *PAIR}  # files of a machine that are made from the record and the CA
 
 # In store.json while a store is being moved, and ever after at the place that it was moved from
 MOVED, MOVING, FILLING = "moved_to", "moving_to", "filled_from"

@@ -31,9 +31,9 @@ import typing as t
 from .. import _schema
 from .._clock import Clock
 from .._errors import MachineError
-from .._record import Record, known_hosts, observed_from_json
+from .._record import Record, observed_from_json
 from . import _names
-from ._base import KNOWN_HOSTS, Lock
+from ._base import Lock
 from ._lease import Boottime, Conflict, Found, Lease, Objects, nonce, write
 from ._object_base import ObjectBase, to_json
 
@@ -317,7 +317,7 @@ class ObjectStore(ObjectBase):
             kept = self._read(name)
             if kept is None:
                 return
-            self._scratch.write(name, {KNOWN_HOSTS: known_hosts(kept.record)})
+            self._scratch.pin(kept.record)
             if kept.keys and self._filled.get(name) != kept.keys:
                 found = self.objects.get(kept.keys)
                 if not found:

@@ -17,8 +17,10 @@ import tempfile
 import time
 import typing as t
 
+from .. import _pin
 from .._durable import make_folder, read_texts, write_file
 from .._errors import MachineError
+from .._record import Record
 from ._base import DERIVED
 
 PREFIX = "dockyard-"
@@ -75,6 +77,12 @@ class Scratch:
                 path = os.path.join(self.folder(name), file)
                 make_folder(os.path.dirname(path))
                 write_file(path, text, durable=False)
+
+    def pin(self, record: Record) -> None:
+        """Write the machine's pinned host key, and the programs that know it."""
+        with explained():
+            make_folder(self.folder(record.name))
+            _pin.write(record, self.folder(record.name), durable=False)
 
     def remove(self, name: str) -> None:
         shutil.rmtree(self.folder(name), ignore_errors=True)

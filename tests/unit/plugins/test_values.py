@@ -29,7 +29,7 @@ from ansible_collections.dockyard.machine.plugins.lookup import key_file
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, open_store
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _keys, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted
 from tests.doubles.objects import Memory
 from tests.unit.hostile import SECRET, Hostile
@@ -208,7 +208,7 @@ def test_values_come_out_as_they_are(
         machine.folder = store.folder(machine.name)
         templar, own = run.templar(machine.name)
         expected = {**machine.host_vars(), **plugin._docker_machine(machine, machine.host_vars())}
-        assert {*expected} == {*own} - {_keys.TEXTS, "composed", "joined", "decoded", "inventory_file", "inventory_dir"}
+        assert {*expected} == {*own} - {"composed", "joined", "decoded", "inventory_file", "inventory_dir"}
         said = f"VALUES_SEED={SEED} {machine.name}"
         templates = {title: trusted(text) for title, text in users_templates(expected).items()}
         for title, template in {"variables": {name: own[name] for name in expected}, **templates}.items():
@@ -219,7 +219,7 @@ def test_values_come_out_as_they_are(
     for name, call in lookups_used:
         assert name == "dockyard.machine.key_file" and kind == "objects"
         [file], options = call
-        assert file in ("id_ed25519", "known_hosts", "ca.pem", "cert.pem", "key.pem")
+        assert file in ("id_ed25519", "ssh", "sftp", "scp", "ca.pem", "cert.pem", "key.pem")
         assert options.keys() == {"machine", "store"} and options["machine"] in store.names()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _access, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._access import Access
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Wish
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from tests.faults.world import Clock
@@ -64,10 +64,48 @@ def test_the_policy_is_chosen_before_the_contact(access: t.Callable[..., Access]
     assert it.record.ssh["policy"] is None and it.record.ssh["key"] == _access.AGENT
 
 
+def test_a_check_may_use_the_agent(access: t.Callable[..., Access]) -> None:
+    """A host that lets no key of ours in; where a recipe asks for one, a check has none yet."""
+    it = access(check=True)
+    it.choose_policy(injects_host_key=False)
+    assert it.record.ssh["key"] == _access.AGENT
+    it = access(check=True)
+    it.public_key()
+    it.choose_policy(injects_host_key=False)
+    assert it.record.ssh["key"] is None
+
+
+@pytest.mark.parametrize("arguments", ["-o 'x", "-J bastion \\"])
+def test_arguments_that_can_not_be_split(access: t.Callable[..., Access], arguments: str) -> None:
+    with pytest.raises(BadOption) as caught:
+        access(ssh_args=arguments)
+    assert caught.value.option == "ssh_args"
+    it = access()
+    it.wish.ssh_args = arguments
+    with pytest.raises(BadOption):
+        it.note()
+    assert it.record.ssh["args"] == ""
+
+
+def test_a_first_contact_shows_what_is_pinned(access: t.Callable[..., Access], monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJDeI6yPi3EJWzbMN3XeJyfCuoBvkXy0sbxC+Zkgv4as"
+    warnings: list[str] = []
+    monkeypatch.setattr(_access, "warn", warnings.append)
+    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: [key])
+    it = access()
+    it.choose_policy(injects_host_key=False)
+    it.contact({"address": "192.0.2.1"}, Clock())
+    [warning] = warnings
+    for part in ("web1", "192.0.2.1", _ssh.fingerprint(key), "pinned now"):
+        assert part in warning
+    it.contact({"address": "192.0.2.1"}, Clock())
+    assert len(warnings) == 1, "it is known now"
+
+
 def test_a_provider_may_say_the_key(access: t.Callable[..., Access], monkeypatch: pytest.MonkeyPatch) -> None:
     it = access()
     it.choose_policy(injects_host_key=False)
-    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 SHOWN"])
+    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 SHOW"])
     it.contact({"address": "192.0.2.1", "host_keys": ["ssh-ed25519 SAID"]}, Clock())
     assert (it.record.ssh["policy"], it.record.ssh["host_keys"]) == ("provider", ["ssh-ed25519 SAID"])
 
@@ -81,14 +119,14 @@ def test_a_contact_waits_only_as_long_as_it_may(
     def log_in(host: _ssh.Host) -> list[str]:
         if clock.now < 1_000_030:
             raise _ssh.Refused("not yet", code="ssh_login")
-        return ["ssh-ed25519 SHOWN"]
+        return ["ssh-ed25519 SHOW"]
 
     monkeypatch.setattr(_ssh.Host, "log_in", log_in)
     with pytest.raises(MachineError):
         it.contact({"address": "192.0.2.1"}, clock)
     assert clock.now == 1_000_000 and it.record.ssh["host_keys"] == []
     it.contact({"address": "192.0.2.1"}, clock, 60)
-    assert (it.record.ssh["policy"], it.record.ssh["host_keys"]) == ("first_contact", ["ssh-ed25519 SHOWN"])
+    assert (it.record.ssh["policy"], it.record.ssh["host_keys"]) == ("first_contact", ["ssh-ed25519 SHOW"])
 
 
 def test_a_login_that_is_refused_is_final_where_the_user_is_there(

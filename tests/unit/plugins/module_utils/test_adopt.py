@@ -489,7 +489,7 @@ def test_the_host_key_that_is_shown_first_is_pinned(orphanage: Orphanage, tmp_pa
     assert orphanage.present(check=True, **again).changed and orphanage.present(**again).changed
     known_hosts = pathlib.Path(orphanage.store().folder("web1")) / "known_hosts"
     assert orphanage.record()["ssh"]["policy"] == "first_contact"
-    assert known_hosts.read_text() == f"{orphanage.record()['id']} ssh-ed25519 AAAAshown\n"
+    assert known_hosts.read_text() == f"{orphanage.record()['id']} ssh-ed25519 AAAAshow\n"
     assert not orphanage.present(**again).changed
 
 
@@ -501,11 +501,11 @@ def test_a_machine_that_is_made_anew_is_pinned_anew(orphanage: Orphanage) -> Non
 
     orphanage.driver = Plain
     orphanage.present()
-    assert orphanage.record()["ssh"]["host_keys"] == ["ssh-ed25519 AAAAshown"]
+    assert orphanage.record()["ssh"]["host_keys"] == ["ssh-ed25519 AAAAshow"]
     orphanage.provider.vanish(orphanage.one("machine").id)
     orphanage.clock.now += 60
     orphanage.present()
-    assert orphanage.record()["ssh"]["host_keys"] == ["ssh-ed25519 AAAAshown"]
+    assert orphanage.record()["ssh"]["host_keys"] == ["ssh-ed25519 AAAAshow"]
 
 
 def test_a_key_that_the_store_still_has(orphanage: Orphanage) -> None:

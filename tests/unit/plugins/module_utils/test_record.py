@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import shlex
 
 import pytest
 
@@ -100,10 +99,10 @@ def test_host_variables(record: Record) -> None:
     assert values["ansible_host"] == "192.0.2.1" and values["ansible_port"] == 2222
     assert values["ansible_user"] == "admin" and values["ansible_become"] is True
     assert values["ansible_ssh_private_key_file"] == "/store/machines/web1/id_ed25519"
-    words = shlex.split(values["ansible_ssh_extra_args"])
-    assert "HostKeyAlias=0123456789ab" in words and "StrictHostKeyChecking=yes" in words
-    assert values["ansible_sftp_extra_args"] == values["ansible_scp_extra_args"] == values["ansible_ssh_extra_args"]
-    assert "ansible_ssh_common_args" not in values, "that is the user's"
+    for program in ("ssh", "sftp", "scp"):
+        assert values[f"ansible_{program}_executable"] == f"/store/machines/web1/{program}"
+    assert not [name for name in values if name.endswith("_args")], "those are the user's"
+    assert values["ansible_host_key_checking"] is True and values["ansible_become_method"] == "sudo"
     assert values["docker_host"] == "tcp://192.0.2.1:2376" and values["tls_verify"] is True
     assert values["machine_docker"] == {
         "docker_host": values["docker_host"],
@@ -114,22 +113,20 @@ def test_host_variables(record: Record) -> None:
     }
 
 
-def test_the_users_ssh_arguments_come_first(record: Record) -> None:
-    record.ssh["args"] = "-J 'a b' -v"
-    assert _record.ssh_arguments(record, "/f")[:3] == ["-J", "a b", "-v"]
-
-
-def test_a_folder_with_a_space_in_its_name_is_one_folder_to_ssh(record: Record) -> None:
-    words = shlex.split(_record.host_vars(record, OBSERVED, "/my store/web1")["ansible_ssh_extra_args"])
-    assert 'UserKnownHostsFile="/my store/web1/known_hosts"' in words
-    assert 'UserKnownHostsFile="/a b/hosts"' in _record.ssh_arguments(record, "/f", UserKnownHostsFile="/a b/hosts")
-    assert "UserKnownHostsFile=/f/known_hosts" in _record.ssh_arguments(record, "/f")
-
-
 def test_an_agent_needs_no_key(record: Record) -> None:
     record.ssh["key"] = ""
     assert "ansible_ssh_private_key_file" not in _record.host_vars(record, OBSERVED, "/f")
-    assert "IdentitiesOnly=yes" not in _record.ssh_arguments(record, "/f")
+
+
+def test_root_becomes_nobody(record: Record) -> None:
+    record.ssh["user"] = "root"
+    values = _record.host_vars(record, OBSERVED, "/f")
+    assert values["ansible_become"] is False and "ansible_become_method" not in values
+
+
+def test_arguments_that_can_not_be_split_cost_no_host_variables(record: Record) -> None:
+    record.ssh["args"] = "-o 'x"
+    assert _record.host_vars(record, OBSERVED, "/f")["ansible_host"] == "192.0.2.1"
 
 
 def test_without_an_address_there_is_nothing_to_connect_to(record: Record) -> None:
@@ -140,10 +137,6 @@ def test_without_an_address_there_is_nothing_to_connect_to(record: Record) -> No
 
 def test_ipv6(record: Record) -> None:
     assert _record.docker_host(record, {**OBSERVED, "address": "fd00::1"}) == "tcp://[fd00::1]:2376"
-
-
-def test_the_hosts_key_is_known_by_the_records_id(record: Record) -> None:
-    assert _record.known_hosts(record) == "0123456789ab ssh-ed25519 AAAA\n"
 
 
 def test_what_modules_return_has_no_secrets(record: Record) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import stat
+import subprocess
 import time
 import typing as t
 
@@ -19,8 +20,13 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 
 ADDRESS = "192.0.2.1"
-CHANGED = "@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed."
+CHANGED = "@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\n"
+FAILED = "Host key verification failed."
+OURS = "Host key for 0123456789ab has changed and you have requested strict checking.\n"
 UNKNOWN = "No ED25519 host key is known for 0123456789ab and you have requested strict checking.\n"
+# As ssh says it of a jump host, and then of its connection through it
+JUMP = "No ED25519 host key is known for bastion and you have requested strict checking.\n"
+CLOSED = "\nkex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535"
 REFUSED = "admin@192.0.2.1: Permission denied (publickey)."
 SILENT = "ssh: connect to host 192.0.2.1 port 2222: Connection refused"
 
@@ -32,7 +38,7 @@ def record() -> Record:
 
 
 @pytest.fixture()
-def ssh(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., pathlib.Path]:
+def ssh(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Callable[..., pathlib.Path]]:
     """Puts an ssh in the way that notes its arguments and says what it is told to say."""
 
     def answer(stderr: str = "", status: int = 0, stdout: str = "", learns: str = "") -> pathlib.Path:
@@ -41,10 +47,15 @@ def ssh(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[.
         (tmp_path / "stdout").write_text(stdout)
         (tmp_path / "learns").write_text(learns)
         script = f"""#!/bin/sh
+if [ "$1" = -G ]; then
+  case "$*" in *-J*) echo proxyjump bastion ;; *KnownHosts*) exit 255 ;; esac
+  exit 0
+fi
 for argument; do
   printf '%s\\n' "$argument" >> {noted}
   case $argument in UserKnownHostsFile=*) known=${{argument#*=}} ;; esac
 done
+known=${{known#?}} known=${{known%?}}
 cp "$known" {tmp_path}/known
 cat {tmp_path}/learns >> "$known"
 cat {tmp_path}/stderr >&2
@@ -57,7 +68,9 @@ exit {status}
         return noted
 
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    return answer
+    _ssh._newer_options.cache_clear()
+    yield answer
+    _ssh._newer_options.cache_clear()
 
 
 def host(record: Record) -> _ssh.Host:
@@ -68,9 +81,19 @@ def test_a_login_is_strict_where_a_key_is_known(record: Record, ssh: t.Callable[
     noted = ssh(stdout="out\n")
     assert host(record).run("id") == "out\n"
     words = noted.read_text().split("\n")
-    assert words[:2] == ["-J", "bastion"], "the user's arguments come first"
-    for word in ("HostKeyAlias=0123456789ab", "StrictHostKeyChecking=yes", "BatchMode=yes", "IdentitiesOnly=yes"):
-        assert word in words
+    arguments = words.index("-J")
+    for word in (
+        "HostKeyAlias=0123456789ab",
+        "StrictHostKeyChecking=yes",
+        "GlobalKnownHostsFile=/dev/null",
+        "BatchMode=yes",
+    ):
+        assert words.index(word) < arguments, "what the user says comes after it, since ssh takes the first value"
+    for word in ("VerifyHostKeyDNS=no", "UpdateHostKeys=no", "ControlPath=none", "GSSAPIKeyExchange=no"):
+        assert words.index(word) < arguments
+    assert "KnownHostsCommand=none" not in words, "this ssh does not know it"
+    assert words.index("ConnectTimeout=10") > words.index("bastion"), "the user's own comes first"
+    assert "IdentitiesOnly=yes" in words
     assert words[words.index("-i") + 1] == "/keys/id" and words[words.index("-p") + 1] == "2222"
     assert words[-3:-1] == [ADDRESS, "id"]
     assert (noted.parent / "known").read_text() == "0123456789ab ssh-ed25519 AAAA\n"
@@ -86,8 +109,16 @@ def test_a_first_contact_tells_the_key_that_was_shown(record: Record, ssh: t.Cal
 @pytest.mark.parametrize(
     ("stderr", "status", "code", "named"),
     [
-        (CHANGED, 255, "host_key_changed", "web1"),
-        (UNKNOWN + "Host key verification failed.", 255, "host_key_changed", ADDRESS),
+        (CHANGED + OURS + FAILED, 255, "host_key_changed", "web1"),
+        (UNKNOWN + FAILED, 255, "host_key_changed", ADDRESS),
+        (JUMP + FAILED + CLOSED, 255, "jump_host_key", "is known for bastion"),
+        (
+            CHANGED + OURS.replace("0123456789ab", "bastion") + FAILED + CLOSED,
+            255,
+            "jump_host_key",
+            "bastion has changed",
+        ),
+        (FAILED + CLOSED, 255, "jump_host_key", "jump host"),
         (REFUSED, 255, "ssh_login", "/keys/id"),
         (SILENT, 255, "unreachable", "Connection refused"),
         ("sudo: a password is required", 1, "remote_command", "a password is required"),
@@ -108,7 +139,7 @@ def test_each_failure_is_told_apart(
 
 def test_a_wait_ends_at_once_where_waiting_is_of_no_use(record: Record, ssh: t.Callable[..., pathlib.Path]) -> None:
     """A login that is refused is waited for only where the user may still be in the making; a wrong key never."""
-    for stderr, patient, waits in ((REFUSED, False, False), (REFUSED, True, True), (CHANGED, True, False)):
+    for stderr, patient, waits in ((REFUSED, False, False), (REFUSED, True, True), (OURS + FAILED, True, False)):
         ssh(stderr=stderr, status=255)
         started = time.monotonic()
         with pytest.raises(MachineError):
@@ -158,11 +189,32 @@ def test_a_key_that_is_no_file() -> None:
     assert json.dumps("/nowhere/id")[1:-1] in caught.value.message and caught.value.remedy
 
 
-def test_known_hosts_is_made_of_the_record(record: Record, tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "known_hosts"
-    path.write_text("somebody changed it\n")
-    _ssh.write_known_hosts(record, str(tmp_path))
-    assert path.read_text() == "0123456789ab ssh-ed25519 AAAA\n"
-    before = path.stat().st_ino
-    _ssh.write_known_hosts(record, str(tmp_path))
-    assert path.stat().st_ino == before
+def test_what_the_estate_says_comes_last(record: Record, ssh: t.Callable[..., pathlib.Path]) -> None:
+    noted = ssh()
+    _ssh.Host(record, {"address": ADDRESS}, "/folder", ["-o", "StrictHostKeyChecking=no", "-J", "other"]).run("true")
+    words = noted.read_text().split("\n")
+    places = [
+        words.index(word) for word in ("StrictHostKeyChecking=yes", "bastion", "StrictHostKeyChecking=no", "other")
+    ]
+    assert places == sorted(places)
+
+
+def test_a_jump_host_is_noticed(record: Record, ssh: t.Callable[..., pathlib.Path]) -> None:
+    ssh()
+    assert not host(record).is_direct()
+    record.ssh["args"] = ""
+    assert host(record).is_direct()
+    assert not _ssh.Host(record, {"address": ADDRESS}, "/folder", ["-J", "bastion"]).is_direct()
+
+
+def test_a_first_contact_that_shows_no_key(record: Record, ssh: t.Callable[..., pathlib.Path]) -> None:
+    record.ssh["host_keys"] = []
+    ssh()
+    with pytest.raises(MachineError, match="noted no host key"):
+        host(record).log_in()
+
+
+def test_a_fingerprint_is_that_of_ssh_keygen(tmp_path: pathlib.Path) -> None:
+    public = _ssh.make_key(str(tmp_path / "id"), "")
+    shown = subprocess.run(["ssh-keygen", "-lf", str(tmp_path / "id")], capture_output=True, text=True, check=True)
+    assert _ssh.fingerprint(public) == f"ssh-ed25519 {shown.stdout.split()[1]}"

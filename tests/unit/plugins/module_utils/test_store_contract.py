@@ -17,7 +17,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Store, _ca
@@ -185,7 +185,8 @@ def test_files_go_with_the_record(new: New, store: Store) -> None:
     assert (folder / "id_ed25519").read_text() == "private"
     assert (folder / "first-boot" / "host_ed25519").read_text() == "host's"
     for path in [folder, *folder.rglob("*")]:
-        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+        runs = path.is_dir() or path.name in _pin.PROGRAMS
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if runs else 0o600), path
     with other.lock("web1") as lock:
         other.drop_first_boot("web1", lock)
         other.drop_first_boot("web1", lock)

@@ -19,7 +19,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _store
+from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _store
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store._lease import PERIOD, Lease
@@ -464,7 +464,7 @@ def test_keys_that_are_gone(world: World, store: ObjectStore) -> None:
     world.memory.delete(world.keys()[0])
     it = world.controller()
     it.fill("web1")
-    assert os.listdir(it.folder("web1")) == ["known_hosts"]
+    assert sorted(os.listdir(it.folder("web1"))) == sorted(_pin.FILES)
     end(it)
     check_end(world)
 
@@ -493,8 +493,9 @@ def test_files_lie_in_a_private_folder_of_the_run(world: World, store: ObjectSto
     it.give_client_pair("web1")
     root = pathlib.Path(it.folder("web1")).parent
     for path in [root, *root.rglob("*")]:
-        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
-    assert sorted(os.listdir(root / "web1")) == ["ca.pem", "cert.pem", "id_ed25519", "key.pem", "known_hosts"]
+        runs = path.is_dir() or path.name in _pin.PROGRAMS
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if runs else 0o600), path
+    assert {*os.listdir(root / "web1")} == {"ca.pem", "cert.pem", "id_ed25519", "key.pem", *_pin.FILES}
     one, same, other = (ObjectStore(Memory(where=where), "/run") for where in ("s3://a/b", "s3://a/b", "s3://a/c"))
     assert one._scratch._where == same._scratch._where != other._scratch._where
 

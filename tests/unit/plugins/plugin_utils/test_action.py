@@ -11,6 +11,7 @@ import types
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
+from ansible.playbook.play_context import PlayContext
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan, swarm_plan
@@ -168,7 +169,7 @@ def test_a_relative_path_means_the_same_to_a_module_as_to_its_action():
     connection = types.SimpleNamespace(cwd=None, set_option=lambda name, value: None)
     connection.exec_command = lambda cmd, **kwargs: connection.cwd
     action = _action.ControllerAction.__new__(_action.ControllerAction)
-    action._connection, action._play_context = "the host's", None
+    action._connection, action._play_context, action._templar = "the host's", PlayContext(), None
     action._task = types.SimpleNamespace(delegate_to=None, async_val=0)
     loader = types.SimpleNamespace(get=lambda *args: connection)
     action._shared_loader_obj = types.SimpleNamespace(connection_loader=loader)
@@ -196,7 +197,7 @@ def test_a_relative_path_means_the_same_to_a_module_as_to_its_action():
 )
 def test_a_module_that_breaks_off_says_why(answer, said):
     action = _action.ControllerAction.__new__(_action.ControllerAction)
-    action._connection, action._play_context = "the host's", None
+    action._connection, action._play_context, action._templar = "the host's", PlayContext(), None
     action._task = types.SimpleNamespace(delegate_to=None, async_val=0)
     connection = types.SimpleNamespace(set_option=lambda *args: None, exec_command=None)
     loader = types.SimpleNamespace(get=lambda *args: connection)

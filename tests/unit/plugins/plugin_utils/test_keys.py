@@ -75,8 +75,7 @@ def run(memory: Memory, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
 
 def evaluated(variables: dict[str, t.Any]) -> dict[str, t.Any]:
     """As Ansible does it with a host's variables."""
-    found = Templar(loader=DataLoader(), variables=variables).template(variables)
-    return {name: value for name, value in found.items() if name != _keys.TEXTS}
+    return Templar(loader=DataLoader(), variables=variables).template(variables)
 
 
 def lookup(*terms: str, **options: str) -> list[str]:
@@ -92,7 +91,7 @@ def test_a_hosts_variables_bring_its_files(run: ObjectStore, memory: Memory) -> 
     folder = os.path.dirname(key)
     expected = dataclasses.replace(machine, folder=folder).host_vars()
     assert evaluated(variables) == expected
-    for file in ("known_hosts", "ca.pem", "cert.pem", "key.pem"):
+    for file in ("known_hosts", "ssh", "sftp", "scp", "ca.pem", "cert.pem", "key.pem"):
         assert os.path.exists(os.path.join(folder, file))
     for asked in ("keys/", "ca.json"):
         assert len([call for call in memory.calls if call.key.startswith(asked)]) == 1, "each once"
@@ -107,19 +106,15 @@ def test_no_text_of_a_record_is_evaluated(run: ObjectStore) -> None:
     record.ssh["args"] = shlex.join(["-o", f"ProxyCommand={evil}", f"{_keys.PLACE}/id_ed25519{evil}"])
     record.labels = {evil: evil, "place": f"{_keys.PLACE}/{evil}", "#jinja2: variable_start_string:'['": "x"}
     values = evaluated(_keys.lookups(machine.host_vars(), "web1", WHERE))
-    for program in ("ssh", "sftp", "scp"):
-        arguments = shlex.split(values[f"ansible_{program}_extra_args"])
-        assert arguments[:2] == ["-o", f"ProxyCommand={evil}"]
-        assert arguments[2].endswith(evil)
-        assert f"UserKnownHostsFile={run.folder('web1')}/known_hosts" in arguments
+    assert values["ansible_ssh_executable"] == f"{run.folder('web1')}/ssh"
+    assert evil not in str(values["ansible_ssh_executable"])
     assert values["machine_labels"][evil] == evil
     assert values["machine_labels"]["place"].endswith(evil)
 
 
 LOOKUP = (
-    r"\(?lookup\('dockyard\.machine\.key_file', '[a-z0-9_.]+', machine='web1', store='s3://memory/store'\)( \| \w+)*\)?"
+    r"lookup\('dockyard\.machine\.key_file', '[a-z0-9_.]+', machine='web1', store='s3://memory/store'\)( \| dirname)?"
 )
-WORD = rf"({LOOKUP}|machine_texts\[\d+\])"
 
 
 def test_a_template_holds_nothing_of_a_record(run: ObjectStore) -> None:
@@ -130,17 +125,15 @@ def test_a_template_holds_nothing_of_a_record(run: ObjectStore) -> None:
         record.ssh.update(args=shlex.join([draw.text(), draw.text()]), user=draw.text())
         record.labels = {draw.text(): draw.text()}
         values = _keys.lookups({**machine.host_vars(), "folder": _keys.PLACE}, "web1", WHERE)
-        templates = [values.pop(f"ansible_{program}_extra_args") for program in ("ssh", "sftp", "scp")]
+        templates = [values.pop(f"ansible_{program}_executable") for program in ("ssh", "sftp", "scp")]
         templates += [values.pop("ansible_ssh_private_key_file"), values.pop("ca_path"), values.pop("folder")]
         templates += [values.pop("machine_docker")["client_key"]]
         for template in templates:
-            assert re.fullmatch(rf"\{{\{{ {WORD}( ~ {WORD})* \}}\}}", template), template
-        assert values[_keys.TEXTS] and values["machine_labels"] == record.labels
+            assert re.fullmatch(rf"\{{\{{ {LOOKUP} \}}\}}", template), template
+        assert values["machine_labels"] == record.labels
 
 
-@pytest.mark.parametrize(
-    "text", ["/@dockyard.machine@/id_ed25519", "/@{}@/id_ed25519".format("0" * 32), "machine_texts"]
-)
+@pytest.mark.parametrize("text", ["/@dockyard.machine@/id_ed25519", "/@{}@/id_ed25519".format("0" * 32)])
 def test_what_looks_like_a_path_of_ours_is_text(run: ObjectStore, text: str) -> None:
     [machine] = _machines.read(run)
     record = t.cast(Record, machine.record)
@@ -173,8 +166,7 @@ def test_a_folder_with_a_blank_is_one_word(
     [machine] = _machines.read(run)
     values = evaluated(_keys.lookups(machine.host_vars(), "web1", WHERE))
     assert values["ansible_ssh_private_key_file"] == os.path.join(blank.folder("web1"), "id_ed25519")
-    known = f"UserKnownHostsFile={blank.folder('web1')}/known_hosts"
-    assert "a folder" in known and known in shlex.split(values["ansible_ssh_extra_args"])
+    assert values["ansible_ssh_executable"] == os.path.join(blank.folder("web1"), "ssh")
 
 
 def test_a_folder_of_a_machine_is_a_cert_path(run: ObjectStore) -> None:

@@ -206,7 +206,7 @@ def test_a_move_between_folders_that_is_cut_off_at_any_write(
                 raise Killed
             write(*args, **more)
 
-        for module in ("_store._file", "_store._file_ca", "_ssh"):
+        for module in ("_store._file", "_store._file_ca", "_pin"):
             path = f"ansible_collections.dockyard.machine.plugins.module_utils.{module}.write_file"
             monkeypatch.setattr(path, strike)
         try:
