@@ -93,11 +93,7 @@ class Visit:
                 if "privilege escalation" in said:
                     raise self._error({"msg": said}) from error
                 if _HOST_KEY in said:
-                    raise PlanError(
-                        f"This host's SSH key is not the one that is known here, or none is: {' '.join(said.split()).rstrip('.')}. {self._done} was "
-                        "touched. Put the right key into the known_hosts that ssh reads, after a look at it. Of a machine that was "
-                        "adopted without its key, give the module machine its ssh_key"
-                    ) from error
+                    raise PlanError(self._wrong_key(" ".join(said.split()).rstrip("."))) from error
                 if time.monotonic() >= end:
                     raise PlanError(
                         f"This host did not answer to SSH within {self.connect_timeout} s (docker_engine_connect_timeout): "
@@ -108,6 +104,24 @@ class Visit:
             with contextlib.suppress(AnsibleError):
                 self.action._connection.reset()
             time.sleep(PAUSE)
+
+    def _wrong_key(self, said: str) -> str:
+        id = str(self.task_vars.get("machine_id") or "")
+        if id and id not in said:  # ssh speaks of a machine's own key by that
+            return (
+                f"The SSH key of a jump host on the way to this machine is not known, or not the known one: {said}. {self._done} was touched. "
+                "Put the jump host's key into the known_hosts of the user who runs Ansible, after a look at it"
+            )
+        if id:
+            return (
+                f"This machine's SSH key is not the pinned one, or none is pinned: {said}. {self._done} was touched. Find out why. If it was "
+                "reinstalled on purpose, remove the machine and create it again. Of a machine that was adopted without its key, give the "
+                "module machine its ssh_key"
+            )
+        return (
+            f"This host's SSH key is not the one that is known here, or none is: {said}. {self._done} was touched. "
+            "Put the right key into the known_hosts that ssh reads, after a look at it"
+        )
 
     def _install_python(self) -> None:
         if self.action._task.check_mode:

@@ -11,6 +11,7 @@ ACCESS = "plugins/module_utils/_access.py"
 ACTION = "plugins/plugin_utils/_action.py"
 HOST_KEY = "plugins/module_utils/_host_key.py"
 PIN = "plugins/module_utils/_pin.py"
+VISIT = "plugins/plugin_utils/_engine_visit.py"
 SSH = "plugins/module_utils/_ssh.py"
 
 MUTANTS = [
@@ -77,6 +78,24 @@ MUTANTS = [
         "An unknown key of a jump host advises to remove the machine's record.",
         "unit/plugins/module_utils/test_ssh.py::test_each_failure_is_told_apart",
         (SSH, " and self.record.id not in stderr:", ' and self.record.id in "":'),
+    ),
+    mutant(
+        "jump-host-blamed-on-the-machine-by-plays",
+        "The same in a play, where Ansible connects.",
+        "unit/plugins/plugin_utils/test_engine_visit.py::test_whose_host_key_of_a_machine_is_wrong",
+        (VISIT, "if id and id not in said:", "if False:"),
+    ),
+    mutant(
+        "plays-by-any-connection",
+        "A connection that knows no pinned key installs an Engine on whoever answers.",
+        "unit/test_playbooks.py::test_a_play_that_connects_to_machines_checks_first_that_the_pin_is_known",
+        (
+            "playbooks/create_hosts.yml",
+            "    - name: Refuse a connection that does not know the pinned host key\n"
+            "      ansible.builtin.import_tasks: tasks/check_pin.yml\n\n"
+            "    - name: Set up the Engine and TLS\n",
+            "    - name: Set up the Engine and TLS\n",
+        ),
     ),
     mutant(
         "no-agent-in-a-check",

@@ -78,6 +78,22 @@ def test_a_host_key_that_is_given(controller: Controller, host: Host) -> None:
     assert controller.records()["web1"]["ssh"]["host_keys"] == [host.host_key.strip()], "what does not work is not kept"
 
 
+def test_the_agents_keys(
+    controller: Controller, host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """Without ssh_key; also in a check, which create_hosts begins with."""
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")], stdout=subprocess.DEVNULL) as agent:
+        try:
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+            until(lambda: (tmp_path / "agent").exists(), "the agent's socket")
+            subprocess.run(["ssh-add", "-q", str(host.key)], check=True)
+            assert controller.run(**how(host, ssh_key=None), check=True)["changed"]
+            assert controller.run(**how(host, ssh_key=None))["changed"]
+        finally:
+            agent.kill()
+    assert controller.records()["web1"]["ssh"]["key"] == ""
+
+
 def test_a_host_key_that_changed(controller: Controller, host: Host) -> None:
     controller.run(**how(host))
     path = controller.store / "machines" / "web1" / "machine.json"

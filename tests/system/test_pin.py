@@ -97,9 +97,12 @@ def estate(ansible: Ansible, new_host: t.Callable[..., Host], inventory: pathlib
 
 @pytest.fixture()
 def unsafe_config(estate: Estate) -> dict[str, str]:
-    """An estate that checks no host key, by its ansible.cfg."""
+    """An estate that checks no host key, by its ansible.cfg, and becomes root in another way."""
     path = estate.folder / "ansible.cfg"
-    path.write_text(f"[defaults]\nhost_key_checking = False\n[ssh_connection]\nssh_args = {OFF} {SHARED}\n")
+    path.write_text(
+        f"[defaults]\nhost_key_checking = False\n[ssh_connection]\nssh_args = {OFF} {SHARED}\n"
+        "[privilege_escalation]\nbecome_method = su\n"
+    )
     return {"ANSIBLE_CONFIG": str(path), "ANSIBLE_HOST_KEY_CHECKING": "False"}
 
 

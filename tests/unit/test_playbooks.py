@@ -119,7 +119,7 @@ def test_a_node_is_noted_also_where_something_failed_once_it_was_in(
 ) -> None:
     """Else it would be removed without being drained and demoted."""
     (play,) = [one for one in read("create_hosts") if one.get("name") == "Let the machines be one swarm"]
-    (form,) = play["tasks"]
+    _check, form = play["tasks"]
     assert form["block"][0]["ansible.builtin.include_role"]["name"] == "dockyard.machine.docker_swarm"
     (note,) = form["always"]
     assert "role" in note["dockyard.machine.machine_record"]["engine"]["swarm"]
@@ -249,3 +249,36 @@ def test_an_extra_variable_moves_no_play_to_other_hosts(name: str) -> None:
         if play["hosts"] != "localhost":
             known = {**given, "groups": {"web": ["prod1"]}, "hostvars": {"localhost": {}}, "ansible_check_mode": False}
             assert Templar(DataLoader(), variables=known).template(play["hosts"]) == []
+
+
+PIN = DataLoader().load_from_file(str(FOLDER / "tasks" / "check_pin.yml"))
+PINNED = {f"ansible_{name}_executable": f"/run/web1/{name}" for name in ("ssh", "sftp", "scp")}
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_a_play_that_connects_to_machines_checks_first_that_the_pin_is_known(name: str) -> None:
+    for play in read(name)[1:]:
+        if play.get("connection") == "local" or play["hosts"] == "localhost":
+            continue
+        first = play["tasks"][0]
+        if "ansible.builtin.include_tasks" in first:
+            first = DataLoader().load_from_file(str(FOLDER / first["ansible.builtin.include_tasks"]))[0]
+        assert first["ansible.builtin.import_tasks"].endswith("check_pin.yml"), play["name"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "known"),
+    [
+        ({}, True),
+        ({"ansible_connection": "ansible.builtin.ssh"}, True),
+        ({"ansible_connection": "paramiko"}, False),
+        ({"ansible_connection": "ansible.netcommon.libssh"}, False),
+        ({"ansible_ssh_executable": "ssh"}, False),
+        ({"ansible_ssh_executable": "/run/web2/ssh"}, False),
+        ({"ansible_scp_executable": "/usr/bin/scp"}, False),
+    ],
+)
+def test_what_knows_no_pinned_key_is_refused(variables: dict[str, t.Any], known: bool) -> None:
+    templar = Templar(loader=DataLoader(), variables={"machine_name": "web1", **PINNED, **variables})
+    that = [f"{{{{ {one} }}}}" for one in PIN[0]["ansible.builtin.assert"]["that"]]
+    assert all(templar.template(trusted(one)) for one in that) is known

@@ -115,6 +115,24 @@ def test_what_waiting_does_not_help_is_told_at_once(clock, error, said):
     assert clock == [0.0]
 
 
+@pytest.mark.parametrize(
+    ("known_as", "said"),
+    [
+        ("0123456789ab", "machine's SSH key is not the pinned one.* remove the machine and create it again"),
+        (
+            "bastion",
+            "jump host on the way to this machine is not known.*bastion.*the jump host's key into the known_hosts",
+        ),
+    ],
+)
+def test_whose_host_key_of_a_machine_is_wrong(known_as, said):
+    error = AnsibleConnectionFailure(f"No host key is known for {known_as}.\r\nHost key verification failed.")
+    found = visit(Action(error))
+    found.task_vars["machine_id"] = "0123456789ab"
+    with pytest.raises(PlanError, match=said):
+        found.look({})
+
+
 def test_a_wrong_password_for_ssh_is_ansible_s_own_error(clock):
     with pytest.raises(AnsibleAuthenticationFailure):
         visit(Action(AnsibleAuthenticationFailure("Invalid/incorrect password"))).look({})
