@@ -244,6 +244,8 @@ class Provider:
         if late and traits.full_ends:
             thing.deleted = thing.gone = ready
         self._tokens[key] = (thing, request, now)
+        if kind in traits.copied:
+            self.copy(thing.id)
         self._effect = thing.id
         return thing.id
 

@@ -33,6 +33,8 @@ class Traits:
     shows_token: t.Collection[str] = ("machine",)  # kinds of which each thing shows the token of its create
     token_mismatch: bool = True  # a known token that comes with another body is refused
 
+    copied: t.Collection[str] = ()  # kinds of which somebody makes a copy, with all tags, of each thing that is made
+
     # What takes time, or fails later
     creating: PerKind = 0.0
     starting: float = 0.0

@@ -572,3 +572,10 @@ def test_a_copy_has_the_tags_and_not_the_token_nor_a_unique_name() -> None:
     assert client.get_firewall(cloud.copy(firewall).id)["name"] != "web"
     cloud.set(shows_token=())
     assert client.get_volume(volume)["token"] == ""
+
+
+def test_somebody_copies_what_is_made() -> None:
+    cloud = Provider(copied=("volume",))
+    volume = cloud.client("acme", "north").create_volume("token-1", "a", 5, {"a": "b"})
+    ours, copy = cloud.alive()
+    assert ours.id == volume and copy.tags == ours.tags and copy.id != ours.id

@@ -606,3 +606,16 @@ def test_a_refresh_reports_copies_and_takes_them_for_nobody(orphanage: Orphanage
     said = f"Server {copy.id} bears the tags of web1, and is not it: a copy"
     assert copies(orphanage.store(), kind, others) == [said]
     assert strangers(orphanage.store(), kind, others) == []
+
+
+def test_whatever_is_copied_as_soon_as_it_is_made(orphanage: Orphanage) -> None:
+    orphanage.provider.set(copied=("machine", "firewall", "volume", "address"))
+    orphanage.present("web1", **FULL)
+    recorded = {one["id"] for one in orphanage.record("web1")["resources"]}
+    copies = {thing.id: repr(thing) for thing in orphanage.provider.alive() if thing.id not in recorded}
+    assert len(copies) == 4
+    assert not orphanage.present("web1", **FULL).changed
+    orphanage.prune()
+    orphanage.absent("web1")
+    orphanage.prune()
+    assert {thing.id: repr(thing) for thing in orphanage.provider.alive()} == copies
