@@ -128,7 +128,7 @@ MUTANTS = [
         "adopts-what-was-removed",
         "What comes late of a machine that is gone would be its resurrection.",
         f"{ADOPTS}::test_what_has_a_tombstone_is_not_adopted",
-        (ADOPT, "            if entry:\n", "            if entry and not entry:\n"),
+        (ADOPT, "            if entry and not outdated:\n", "            if entry and not entry:\n"),
     ),
     mutant(
         "adopted-as-a-first-attempt",

@@ -23,7 +23,7 @@ from .._plan import Recipe, Want, covers, refers_to
 from .._record import BEING_CREATED, MADE, Record, Resource, check_name, timestamp
 from ._change import Change
 from ._creation import ADOPTED, REPLACED
-from ._orphans import Survey, Thing, failure, recognise
+from ._orphans import Entry, Survey, Thing, failure, recognise
 
 LOST = "lost"
 LOGINS = {
@@ -46,7 +46,7 @@ class Adoption(Change):
         first = next(thing for thing in things if thing.kind.tagged)
         with self._locked():
             other = self._read()
-            if other:
+            if other and not self._entry(other).outdated(things):
                 raise MachineError(
                     f"There is another machine {other.name}, with id {other.id}, and this one has id {first.id}",
                     code="name_taken",
@@ -54,9 +54,13 @@ class Adoption(Change):
                 )
             with self._nothing_left():
                 left, pinned = self._login_left(first.id)
-                if not left and self._lock:
+                if other and any(thing.key == other.machine for thing in self._entry(other).newer(things)):
+                    pinned = []  # of the former one
+                if not pinned and (other or not left) and self._lock:
                     self.store.drop_first_boot(self.wish.name, self._lock)
                 record = self._record(first, pinned)
+                if other:
+                    self._keep(other, record)
                 doubtful = self._note_end(record, things)
                 kept_key = left and os.path.exists(os.path.join(self.folder, "id_ed25519"))
                 recipe = self._matched(record, things)
@@ -68,7 +72,7 @@ class Adoption(Change):
                 machine = record.resource(record.machine)
                 there = bool(machine and machine.id)
                 login = self._login(record, recipe, there, kept_key) if record.ssh else None
-                if login in ("given", "agent", "replaced"):
+                if login in ("given", "agent", "replaced") or (login == "kept" and not record.ssh["host_keys"]):
                     record.ssh["policy"] = record.ssh["policy"] or FIRST_CONTACT  # by the next run
                 self.resources.note_account()
                 for resource in resources:
@@ -99,6 +103,18 @@ class Adoption(Change):
                 "reached": LOGINS.get(login or ""),
                 "shape": self._shape(record),
             }
+
+    def _entry(self, record: Record) -> Entry:
+        store = record.kept.get("store") or self.store.id
+        return Entry(store, record.id, record.name, record.kept.get("gone", []), record)
+
+    def _keep(self, former: Record, record: Record) -> None:
+        """What a record that is older than its machine says, and neither the machine nor the task."""
+        record.revision, record.created = former.revision, former.created
+        for name in ("fleet", "role", "labels", "tls_san"):
+            if getattr(self.wish, name) is None:
+                setattr(record, name, getattr(former, name))
+        record.kept.update({name: former.kept[name] for name in ("gone", "picks") if name in former.kept})
 
     def _record(self, thing: Thing, pinned: list[str]) -> Record:
         wish, driver = self.wish, self.driver_class
@@ -304,9 +320,10 @@ class Adopt:
             found |= {id, name, *things}
             said = {"name": name, "id": id, "store": store}
             entry = books.entries.get((store, id))
-            if entry and entry.record:
+            outdated = entry and entry.outdated(list(self.machines[store, id, name].values()))
+            if entry and entry.record and not outdated:
                 continue  # it has its record
-            if entry:
+            if entry and not outdated:
                 self.others.append({**said, "why": "it was removed; prune removes what is left of it"})
             elif store not in (books.own, self.from_store):
                 self.others.append({**said, "why": f"it belongs to another store; from_store: {store} takes it over"})

@@ -303,7 +303,9 @@ class Change(Creation):
 
     def _recreate(self, record: Record, before: dict[str, t.Any]) -> Outcome:
         if not record.kept.get(RECREATING):
+            self._refuse_outdated(record, *record.resources)
             self._dry()._create(before, record)  # what can't be made must not cost the machine that is there
+            self._up_to_date = True
         record.kept[RECREATING] = True
         self._take_down(record)
         wish = self.wish

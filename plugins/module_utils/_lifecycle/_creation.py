@@ -14,9 +14,10 @@ import uuid
 from .. import driver as contract
 from .._access import Access
 from .._errors import BadOption, MachineError
-from .._plan import Recipe, Want
+from .._plan import Recipe, Want, refers_to
 from .._record import BEING_CREATED, BEING_REMOVED, MADE, Record, Resource
 from .._resources import Full
+from ._orphans import Thing, recognise
 from ._power import Power
 from ._task import Outcome
 
@@ -28,6 +29,8 @@ ADOPTED = "adopted"  # kept: ids of what was there before a machine that was los
 
 class Creation(Power):
     """Makes a machine, or finishes one that was begun."""
+
+    _up_to_date = False  # whether the record is surely no older than its machine
 
     def _create(self, before: dict[str, t.Any], former: Record | None = None) -> Outcome:
         """A new machine; with ``former``, in the place of that one, of which nothing but the record is left."""
@@ -115,6 +118,52 @@ class Creation(Power):
         else:
             error.left_behind = []
             error.remedy = f"{error.remedy.rstrip('.')}. Nothing is left of it".lstrip(". ")
+
+    def _dead(self, resource: Resource) -> None:
+        self._refuse_outdated(self.resources.record, resource)  # while the record still names what is gone
+        super()._dead(resource)
+
+    def _lacks(self, resource: Resource) -> MachineError | None:
+        self._refuse_outdated(self.resources.record, resource)
+        return super()._lacks(resource)
+
+    def _refuse_outdated(self, record: Record, *resources: Resource) -> None:
+        """Make nothing beside what was made since this record was written: it comes from a backup, or from a copy."""
+        if self.resources.fresh or self._up_to_date:
+            return
+        machine = record.resource(record.machine)
+        for one in resources:
+            if self._made_since(record, one):
+                named = machine if machine and self._made_since(record, machine) else one
+                since = self._made_since(record, named)[0]
+                former = f"{named.kind} {named.id or self.resources.it(named).name}"
+                raise MachineError(
+                    f"The record of {record.name} is older than the machine: it has {former}, which is gone, and "
+                    f"{since.seen.id} was made in its place (generation {since.generation}, attempt {since.attempt})",
+                    code="outdated",
+                    left_behind=[str(since)],
+                    remedy=f"Take it over (playbook dockyard.machine.adopt with machine_names={record.name}), or remove it "
+                    f"(playbook dockyard.machine.prune with machine_ids={since.seen.id})",
+                )
+
+    def _made_since(self, record: Record, resource: Resource) -> list[Thing]:
+        """What was made under this key later than the record knows."""
+        kind, it = self.resources.kind(resource), self.resources.it(resource)
+        if resource.existing or (refers_to(resource.request) and not kind.tagged):
+            return []  # a tie of other things is as new as these
+        found = []
+        for seen in map(kind.seen, self.resources.read(kind.list, it) or []):
+            thing = recognise(type(kind), seen)
+            mine = thing and thing.machine == record.name and record.id.startswith(thing.id)
+            if (
+                thing
+                and mine
+                and thing.proven is not False
+                and thing.store in ("", it.tags["store"])
+                and thing.key == resource.key
+            ):
+                found += [thing] if thing.turn > (resource.generation, resource.attempt) else []
+        return found
 
     def _make(self, record: Record) -> None:
         """Do the frozen plan, from wherever it was left."""
@@ -221,6 +270,9 @@ class Creation(Power):
     def _take_down(self, record: Record) -> None:
         """Remove what was made, the dependent first."""
         self.resources.check_account()
+        machine = record.resource(record.machine)
+        if machine and machine.id and self.resources.last(machine) is None:
+            self._refuse_outdated(record, machine)  # else what came after it would stay, and nobody would know
         if record.status == BEING_REMOVED:
             self.resources.delete_late()
         else:

@@ -162,6 +162,23 @@ class Entry:
                     return True
         return False
 
+    def newer(self, things: t.Iterable[Thing]) -> list[Thing]:
+        """Those that came after all that is known here under their keys: the store is older than they are."""
+        known: dict[str, tuple[int, int]] = {}
+        for one in self.gone:
+            known[one["key"]] = max((one["generation"], one["attempt"]), known.get(one["key"], (0, 0)))
+        for two in self.record.resources if self.record else ():
+            known[two.key] = max((two.generation, two.attempt), known.get(two.key, (0, 0)))
+        return [thing for thing in things if thing.key in known and thing.turn > known[thing.key]]
+
+    def outdated(self, things: t.Collection[Thing]) -> bool:
+        """Whether its record is of a machine in whose place there is a later one, or its tombstone of a former one."""
+        newer = {thing.key for thing in self.newer(things)}
+        living = {thing.seen.id for thing in things}
+        return bool(newer) and not any(
+            one.key in newer and one.id in living for one in (self.record.resources if self.record else ())
+        )
+
     def removed(self, thing: Thing) -> bool:
         """Whether it, or what came after it under its key, was removed."""
         return any(one["kind"] == thing.kind.__name__ and self._was(one, thing) for one in self.gone)

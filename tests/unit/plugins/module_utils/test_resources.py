@@ -221,13 +221,14 @@ def test_what_is_made_in_the_place_of_what_died_has_another_token(world: World) 
 
 @pytest.mark.parametrize("tag", ["store", "id", "kind", "generation", "attempt"])
 def test_what_differs_in_a_tag_is_not_ours(world: World, tag: str) -> None:
-    """A look after a lost answer finds a look-alike, and nothing of ours."""
+    """A look after a lost answer finds a look-alike, and nothing of ours. (One of a later turn is refused: test_backup.)"""
     world.run()
+    world.run(recreate=True, options={"image": "other"})
     copy = dict(next(iter(world.state["things"].values())))
-    copy["tags"] = {**copy["tags"], "attempt": "2", tag: "7"}
+    copy["tags"] = {**copy["tags"], "attempt": "2", tag: {"generation": "1", "attempt": "02"}.get(tag, "7")}
     world.state["things"] = {"thing-99": copy}
     fail(world, "run_thing", "Timeout")
-    world.run()
+    world.run(options={"image": "other"})
     assert len(world.state["things"]) == 2, "made anew"
 
 

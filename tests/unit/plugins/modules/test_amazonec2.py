@@ -19,7 +19,7 @@ import typing as t
 import boto3.session
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import driver
+from ansible_collections.dockyard.machine.plugins.module_utils import _ssh, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Lifecycle, Wish, gather
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopt
@@ -1034,6 +1034,45 @@ def test_the_machines_of_another_account_are_unknown(ec2: Ec2Double, world: Worl
         world.run(options={"access_key": "other"}, labels={"tier": "front"}, expires_in="8h")
     record = world.store.read("web1")
     assert record and not record.labels and not record.expires
+
+
+# A restored backup
+
+
+def test_a_machine_that_was_replaced_after_the_backup_is_not_made_twice(
+    ec2: Ec2Double, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 AAAA"])
+    world.run(options={"volumes": [{**VOLUME, "name": "data"}]})
+    former, backup = world.resources()["Instance"], world.folder / "backup"
+    shutil.copytree(world.store.path, backup)
+    world.clock.sleep(600)
+    wanted = {"image": "ubuntu-24.04", "volumes": [{**VOLUME, "name": "data", "size": 20}]}
+    world.run(options=wanted, recreate=True)
+    now = world.resources()
+    world.clock.sleep(90000)  # no token is known any more, and the former one is listed no more
+    for reservation in list(ec2.backend().reservations.values()):
+        reservation.instances = [one for one in reservation.instances if one.id != former]
+    shutil.rmtree(world.store.path)
+    shutil.copytree(backup, world.store.path)
+    before, alive = len(ec2.log), sorted(one["id"] for one in ec2.alive())
+    given = {"volumes": [{**VOLUME, "name": "data"}]}
+    for state, more in (("present", {}), ("present", {"recreate": True, "options": wanted}), ("absent", {})):
+        with pytest.raises(MachineError) as caught:
+            world.run(state, **{"options": given, **more})
+        assert caught.value.code == "outdated"
+        assert former in caught.value.message and now["Instance"] in caught.value.message
+    assert not changes(ec2, before)
+    options = {name: one.get("default") for name, one in world.driver.argument_spec.items()}
+    options.update(region=REGION, **wanted)
+    wish = Wish("", world.name, options, {"region", *wanted}, set())
+    result = Adopt(Survey(world.driver, world.store, wish, world.clock)).run()
+    assert [one["name"] for one in result["adopted"]] == ["web1"] and world.resources() == now
+    assert not changes(ec2, before) and sorted(one["id"] for one in ec2.alive()) == alive
+    world.run(options=wanted)
+    assert sorted(one["id"] for one in ec2.alive()) == alive and not world.run(options=wanted).changed
+    world.run("absent")
+    assert not ec2.alive()
 
 
 # Credentials
