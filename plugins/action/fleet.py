@@ -259,7 +259,7 @@ class ActionModule(AccountAction):
             if record and record.driver == one["driver"]:
                 secret = secret_options(_drivers.load(record.driver))
                 if as_recorded(one, store, record, one["options"], secret) is not None:
-                    found[record.name] = unsafe(_machines.brought(store, record)["host_vars"])
+                    found[record.name] = unsafe(_machines.brought(store, record, one.get("ssh_key"))["host_vars"])
         return found
 
     def _removal(

@@ -69,25 +69,29 @@ class ActionModule(ControllerAction):
         module_args = {"store": store.where, **self._with_defaults(driver, shared, SHARED), **options}
         result = self.run_module(driver, module_args, task_vars)
         if args["wait"] and args["state"] in UP and not result.get("failed") and not self._task.check_mode:
-            self._wait(args, store, bool(result.get("changed")), task_vars)
+            self._wait(args, store, bool(result.get("changed")), task_vars, module_args.get("ssh_key"))
         if store.shared:
-            self._bring(store, args["name"], result)
+            self._bring(store, args["name"], result, module_args.get("ssh_key"))
         return result
 
     @staticmethod
-    def _bring(store: Store, name: str | None, result: Result) -> None:
+    def _bring(store: Store, name: str | None, result: Result, ssh_key: str | None) -> None:
         """The module's own files are gone with it: let the result name those of this run."""
         machine = result.get("machine") or {}
         record = store.read(name) if name and machine.get("host_vars") else None
         if record:
-            machine.update(_machines.brought(store, record))
+            machine.update(_machines.brought(store, record, ssh_key))
 
-    def _wait(self, args: dict[str, t.Any], store: Store, changed: bool, task_vars: dict[str, t.Any]) -> None:
+    def _wait(
+        self, args: dict[str, t.Any], store: Store, changed: bool, task_vars: dict[str, t.Any], ssh_key: str | None
+    ) -> None:
         """Until the machine can be logged in to, if it may be on its way up."""
         record = store.read(args["name"])
         if record is None or not record.ssh or (record.ssh.get("reached") and not changed):
             return
         store.fill(record.name)
+        if ssh_key and store.shared:
+            record.ssh["key"] = ssh_key
         observed, folder = store.observed(record.name), store.folder(record.name)
         if observed.get("state") == "running" and observed.get("address") and record.ssh["host_keys"]:
             limit = args["timeout"] or SHARED["timeout"]["default"]
@@ -133,4 +137,4 @@ class ActionModule(ControllerAction):
         if observed is None:
             return None
         public = _record.public(record, observed, store.folder(record.name))
-        return {**public, **_machines.brought(store, record)}
+        return {**public, **_machines.brought(store, record, args.get("ssh_key"))}

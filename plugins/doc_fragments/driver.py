@@ -74,6 +74,8 @@ options:
     description:
       - Path of the user's own private key. Without it, the machine gets an Ed25519 key of its own, kept in the store.
       - On hosts that exist already, the user's agent and default keys are used without it.
+      - A store on S3 knows the key by its public half. The path may differ from controller to controller, and where the recorded one
+        does not exist, the agent and default keys are used.
     type: path
   ssh_args:
     description:

@@ -128,7 +128,9 @@ class Access:
         ssh, wish = self.record.ssh, self.wish
         self._check()
         if wish.ssh_key:
-            ssh["key"] = wish.ssh_key
+            if ssh["key"] != wish.ssh_key:
+                ssh["key"] = wish.ssh_key
+                ssh.pop("given", None)
             ssh["policy"] = ssh["policy"] or FIRST_CONTACT  # else nobody could log in to it until now
         for name, value in (("user", wish.ssh_user), ("args", wish.ssh_args)):
             if value is not None:

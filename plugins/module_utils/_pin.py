@@ -67,9 +67,15 @@ def file_option(path: str) -> list[str]:
     return ["-o", f'UserKnownHostsFile="{path}"']
 
 
+def is_in_agent(ssh: dict[str, t.Any]) -> bool:
+    """Whether the user's agent and default keys are used: no key is recorded, or one that is on another node."""
+    key = ssh.get("key")
+    return key == "" or bool(key and "given" in ssh and not os.path.exists(key))
+
+
 def machine_arguments(record: Record) -> list[str]:
     """What the record says beside the pin: the user's arguments for this machine, and whether its key is the only one."""
-    only = [] if record.ssh.get("key") == "" else ["-o", "IdentitiesOnly=yes"]
+    only = [] if is_in_agent(record.ssh) else ["-o", "IdentitiesOnly=yes"]
     return [*split(record.ssh.get("args") or ""), *only]
 
 

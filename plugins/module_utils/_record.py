@@ -259,7 +259,7 @@ def docker_host(record: Record, observed: dict[str, t.Any]) -> str | None:
 
 def private_key(record: Record, folder: str) -> str | None:
     """Path of the private key; None: the user's agent and default keys."""
-    if record.ssh.get("key") == "":
+    if _pin.is_in_agent(record.ssh):
         return None
     return record.ssh.get("key") or f"{folder}/id_ed25519"
 

@@ -64,6 +64,25 @@ def fingerprint(key: str) -> str:
     return f"{kind} SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
+@functools.cache
+def public_half(private: str) -> str:
+    """As read_public_key(). Empty if that can't be read: the key has a passphrase and no .pub file, or is not there."""
+    try:
+        return read_public_key(private) if os.path.isfile(private) else ""
+    except (MachineError, OSError, UnicodeError):
+        return ""
+
+
+def means(ssh: dict[str, t.Any], private: str) -> bool:
+    """Whether a record means this key of the user's. A shared store knows it by its public half, wherever it is."""
+    return private == ssh.get("key") or ("given" in ssh and public_half(private) == ssh["given"])
+
+
+def as_shared(ssh: dict[str, t.Any]) -> dict[str, t.Any]:
+    """For a shared store: a user's key is known by its public half, since its path differs from node to node."""
+    return {**ssh, "given": public_half(ssh["key"]) or ssh.get("given", "")} if ssh.get("key") else ssh
+
+
 def check_user_key(path: str) -> None:
     """The option ssh_key: the user's own private key."""
     if not os.path.isfile(path):

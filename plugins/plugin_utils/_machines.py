@@ -133,8 +133,10 @@ def bring(store: Store, machines: list[Machine]) -> None:
                 _pin.write(record, machine.folder)  # a copy may lack them, or their modes
 
 
-def brought(store: Store, record: Record) -> dict[str, t.Any]:
-    """What a result says of a machine's files, with the files in their place."""
+def brought(store: Store, record: Record, ssh_key: str | None = None) -> dict[str, t.Any]:
+    """What a result says of a machine's files, with the files in their place; ``ssh_key``: where this run has it."""
+    if ssh_key and store.shared and record.ssh:
+        record.ssh["key"] = ssh_key
     machine = Machine(record.name, store.folder(record.name), record, store.observed(record.name))
     bring(store, [machine])
     return {"folder": machine.folder, "host_vars": _record.host_vars(record, machine.observed, machine.folder)}

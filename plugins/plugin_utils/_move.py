@@ -16,9 +16,10 @@ writes over.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _pin
+from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import CA_LOCK, Store
@@ -145,8 +146,12 @@ class Move:
         target.fill(name)
         self._refuse_finished()
         target.replace_files(name, source.files(name))
-        target.put(record)
+        target.put(self._as_kept(record))
         target.save_observed(name, source.observed(name))
+
+    def _as_kept(self, record: Record) -> Record:
+        """As the target keeps it."""
+        return dataclasses.replace(record, ssh=_ssh.as_shared(record.ssh)) if self.target.shared else record
 
     def _compare(self, names: list[str], ca: dict[str, str]) -> None:
         """As somebody else reads it who has seen nothing of the copying."""
@@ -160,7 +165,7 @@ class Move:
             record = self.source.read(name)
             self.source.fill(name)
             again.fill(name)
-            if again.read(name) != record or again.files(name) != self.source.files(name):
+            if again.read(name) != (record and self._as_kept(record)) or again.files(name) != self.source.files(name):
                 raise self._differs(name)
             if record and record.ssh:
                 again.give_client_pair(name)

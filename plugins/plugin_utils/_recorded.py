@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils import _record, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 
@@ -39,7 +39,9 @@ def as_recorded(
         return None
     if asked.get("expires_in") not in (None, record.kept.get("expires_in")) or record.kept.get(_record.UNTAGGED):
         return None
-    said = {"user": asked.get("ssh_user"), "key": asked.get("ssh_key"), "args": asked.get("ssh_args")}
+    if asked.get("ssh_key") and not _ssh.means(record.ssh, asked["ssh_key"]):
+        return None
+    said = {"user": asked.get("ssh_user"), "args": asked.get("ssh_args")}
     if any(value is not None and value != record.ssh.get(name) for name, value in said.items()):
         return None
     host_key = asked.get("host_key")

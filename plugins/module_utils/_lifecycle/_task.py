@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from .. import _record
+from .. import _record, _ssh
 from .. import driver as contract
 from .._access import Access
 from .._clock import Clock
@@ -182,6 +182,8 @@ class Task:
                 remedy="Give that driver, or remove the machine first",
             )
         self.observed = self.store.observed(self.wish.name)
+        if record and self.store.shared and self.wish.ssh_key and _ssh.means(record.ssh, self.wish.ssh_key):
+            record.ssh["key"] = self.wish.ssh_key
         return record
 
     def _begin(self, record: Record) -> None:
@@ -249,7 +251,12 @@ class Task:
 
     def _save(self, record: Record) -> None:
         self.resources.check_account()  # whoever may not change the machine may not change its record
-        self.store.save(record, self._lock)
+        ssh = record.ssh
+        try:
+            record.ssh = _ssh.as_shared(ssh) if self.store.shared else ssh
+            self.store.save(record, self._lock)
+        finally:
+            record.ssh = ssh
 
     def _recipe(self, record: Record, options: dict[str, t.Any] | None = None) -> Recipe:
         """Run the recipe on paper, with the options of the task or with given ones."""
