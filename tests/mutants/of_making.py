@@ -16,8 +16,28 @@ LAG = "unit/plugins/module_utils/test_lag.py"
 LIFECYCLE = "unit/plugins/module_utils/test_lifecycle.py"
 RESOURCES = "unit/plugins/module_utils/test_resources.py"
 ADOPT = "unit/plugins/module_utils/test_adopt.py"
+PARTS = "unit/plugins/modules/test_amazonec2.py::test_a_half_made_machine_whose_parts_were_removed_by_hand_is_made"
 
 MUTANTS = [
+    mutant(
+        "mismatch-for-ever",
+        "A half-made machine whose parts were removed by hand can't be made before its token is forgotten.",
+        f"{PARTS}[True]",
+        (MAKING, "return bool(ended) or self.clock", "return self.clock"),
+    ),
+    mutant(
+        "mismatch-starts-the-wait-again",
+        "The same, where the provider shows ended things no more: each run is too early for the next attempt.",
+        f"{PARTS}[False]",
+        (MAKING, "                        resource.last_try = tried  # this call has made nothing\n", ""),
+        (MAKING, "tried + NEVER_SHOWN", "resource.last_try + NEVER_SHOWN"),
+    ),
+    mutant(
+        "mismatch-taken-for-an-end",
+        "What is only late to show is made a second time.",
+        f"{PARTS}[False]",
+        (MAKING, "self.clock.time() >= tried + NEVER_SHOWN", "True"),
+    ),
     mutant(
         "id-saved-late",
         "A crash between the answer and the save forgets what costs.",
@@ -122,7 +142,7 @@ MUTANTS = [
         "a-mismatch-is-a-new-attempt",
         "A token that is known with another request means that something may have been made.",
         f"{RESOURCES}::test_a_token_that_is_known_and_not_found_is_no_new_attempt",
-        (MAKING, "(contract.MISMATCH, False): (LOOK, UNCLEAR)", "(contract.MISMATCH, False): (FAIL,)"),
+        (MAKING, "(contract.MISMATCH, False): (LOOK, ENDED, UNCLEAR)", "(contract.MISMATCH, False): (FAIL,)"),
     ),
     mutant(
         "busy-closes-what-is-open",

@@ -10,16 +10,18 @@ import typing as t
 from .. import driver as contract
 from .._errors import MachineError
 from .._plan import covers, refers_to
+from .._proof import bears_tags, proven
 from .._record import Resource
 from ..driver import Seen
 from ._calls import PENDING, UNSURE_TRIES, ProviderError
 from ._looking import Unproved
-from ._removing import LOST, Removing
+from ._removing import LOST, NEVER_SHOWN, Removing
 
 UNKNOWN = "It isn't known whether that was done. Run again: it is found out then"
 
 # What a refused or failed create leads to: (verdict, is an earlier call of this attempt unresolved?) -> steps.
 LOOK, NEXT, FAIL, TAKEN, WAIT, REPEAT, UNCLEAR = "look", "next", "fail", "taken", "wait", "repeat", "unclear"
+ENDED = "ended"
 AFTER_CREATE: dict[tuple[str, bool], tuple[str, ...]] = {
     (contract.FULL, False): (NEXT,),
     (contract.FULL, True): (LOOK, NEXT),
@@ -29,8 +31,8 @@ AFTER_CREATE: dict[tuple[str, bool], tuple[str, ...]] = {
     (contract.MISSING, True): (LOOK, FAIL),
     (contract.TAKEN, False): (LOOK, TAKEN),
     (contract.TAKEN, True): (LOOK, TAKEN),
-    (contract.MISMATCH, False): (LOOK, UNCLEAR),
-    (contract.MISMATCH, True): (LOOK, UNCLEAR),
+    (contract.MISMATCH, False): (LOOK, ENDED, UNCLEAR),
+    (contract.MISMATCH, True): (LOOK, ENDED, UNCLEAR),
     (contract.BUSY, False): (WAIT,),
     (contract.BUSY, True): (WAIT,),
     (contract.UNSURE, False): (REPEAT,),
@@ -99,6 +101,7 @@ class Making(Removing):
                 return seen.id
             raise lacks
         tries, slept = 0, False
+        tried = resource.last_try if unresolved else self.clock.time()
         waits = self.clock.poll(self.timeout)
         while True:
             # Once it would show, a look tells; and a provider forgets tokens some time, even while a controller sleeps.
@@ -143,9 +146,22 @@ class Making(Removing):
                         if tries >= UNSURE_TRIES or next(waits) <= 0:
                             self.save()
                             raise error.explained(UNKNOWN, self.left_behind()) from error
+                    elif step == ENDED and self._has_ended(resource, tried):
+                        resource.status, resource.attempt = "planned", resource.attempt + 1
+                        self.save()
+                        unresolved = False
+                        break
                     elif step == UNCLEAR:
+                        resource.last_try = tried  # this call has made nothing
                         self.save()
                         raise error.explained(UNKNOWN, self.left_behind()) from error
+
+    def _has_ended(self, resource: Resource, tried: float) -> bool:
+        """Whether what this token made is gone: the provider shows its end, or has not shown it for long."""
+        kind, it = self.kind(resource), self.it(resource)
+        found = [seen for seen in map(kind.seen, self.read(kind.list, it) or []) if bears_tags(kind, it, seen)]
+        ended = [seen for seen in found if seen.state == contract.ABSENT and proven(kind, it, seen)]
+        return bool(ended) or self.clock.time() >= tried + NEVER_SHOWN
 
     def _look_or_ask_again(self, resource: Resource, until: float, forgotten: bool = False) -> Seen | None:
         """As look(); what it can't tell, the create tells that is called next, as long as its token is known."""

@@ -1036,6 +1036,31 @@ def test_the_machines_of_another_account_are_unknown(ec2: Ec2Double, world: Worl
     assert record and not record.labels and not record.expires
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_half_made_machine_whose_parts_were_removed_by_hand_is_made(
+    ec2: Ec2Double, world: World, shown: bool
+) -> None:
+    """Its token was accepted for another group: that call's instance is gone, so the next attempt makes one."""
+    ec2.faults = [Fault("RunInstances", how="reset", after=True, times=-1)]
+    with pytest.raises(MachineError, match="Connection was closed"):
+        world.run()
+    ec2.faults = []
+    client, [lost] = ec2.client("ec2"), ec2.backend().all_instances()
+    client.terminate_instances(InstanceIds=[lost.id])
+    world.clock.sleep(60)
+    client.delete_security_group(GroupId=world.resources()["SecurityGroup"])
+    if not shown:  # as EC2 does after an hour
+        ec2.backend().reservations.clear()
+        with pytest.raises(MachineError, match="IdempotentParameterMismatch"):
+            world.run()
+        world.clock.sleep(600)
+    assert world.run().changed
+    assert world.resources()["Instance"] != lost.id and len(ec2.alive()) == 3, "with its root volume"
+    assert not world.run().changed
+    world.run("absent")
+    assert not ec2.alive()
+
+
 # A restored backup
 
 
