@@ -57,7 +57,7 @@ def test_no_value_leaves_a_machine_that_can_not_be_removed(
 ) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     monkeypatch.setattr(_ssh, "_run", keygen)
-    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 AAAAshown"])
+    monkeypatch.setattr(_ssh.Host, "log_in", lambda host: ["ssh-ed25519 AAAAshow"])
     monkeypatch.setattr(amazonec2, "own_address", own_address)
     world: World = importlib.import_module(f"tests.contract.doubles.{name}").world(tmp_path)
     about = {key: one for key, one in world.driver.argument_spec[option].items() if key not in ("default", "fallback")}

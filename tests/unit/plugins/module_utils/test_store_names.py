@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _store
+from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _store
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
@@ -100,7 +100,7 @@ def test_keys_of_a_machine_are_written_nowhere_else(
         store.fill("web1")
     assert key in caught.value.message and "delete" in caught.value.remedy
     written = set(files_below(tmp_path)) - set(before)
-    assert all(path.endswith("/web1/known_hosts") for path in written), "derived from the record"
+    assert {path.rpartition("/web1/")[2] for path in written} <= {*_pin.FILES}, "derived from the record"
     assert (outside / "kept.json").read_text() == "kept"
     del memory.objects[key]
     with store.lock("web1") as lock:
