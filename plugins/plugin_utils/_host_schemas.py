@@ -56,6 +56,14 @@ _SERVICE: dict[str, Check] = {
 }
 _PLACE = fields({"folder": ABSOLUTE, "device": whole, "free": whole, "files_left": maybe(whole), "read_only": flag})
 _IDS = fields({"name": USER, "exists": flag, "ranges": flag})
+
+
+def _rule(value: t.Any, at: str) -> list[t.Any]:
+    """Handle and comment of a rule."""
+    handle, comment = many(anything, 2)(value, at) if isinstance(value, list) and len(value) == 2 else (None, None)
+    return [whole(handle, at), LINE(comment, at)]
+
+
 _FIREWALLS: dict[str, Check] = {
     "ufw?": fields({"active": flag, "ipv6": flag, "rules": many(many(text(2_000), 2))}),
     "firewalld?": fields({"active": flag, "policies": flag, "policy": maybe(FILE)}),
@@ -65,7 +73,7 @@ _FIREWALLS: dict[str, Check] = {
             "program": ABSOLUTE,
             "table": maybe(FILE),
             "drop_in": maybe(FILE),
-            "chains": table(many(lambda value, at: _rule(value, at)), text(300, r"\S+ \S+ [^\n]*"), 1_000),
+            "chains": table(many(_rule), text(300, r"\S+ \S+ [^\n]*"), 1_000),
         }
     ),
     "iptables?": fields(
@@ -88,12 +96,6 @@ _FIREWALLS: dict[str, Check] = {
     ),
     "systemd": fields({"active": flag}),
 }
-
-
-def _rule(value: t.Any, at: str) -> list[t.Any]:
-    """Handle and comment of a rule."""
-    handle, comment = many(anything, 2)(value, at) if isinstance(value, list) and len(value) == 2 else (None, None)
-    return [whole(handle, at), LINE(comment, at)]
 
 
 _SYSTEM: dict[str, Check] = {

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.utils.unsafe_proxy import AnsibleUnsafeText
+
 try:
     # From 2.19 on, only what is marked as trusted is evaluated: a plain string never is.
     from ansible.template import trust_as_template
 except ImportError:
-    from ansible.utils.unsafe_proxy import AnsibleUnsafeText
-
     trust_as_template = None
 
 

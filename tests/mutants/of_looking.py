@@ -18,7 +18,7 @@ MUTANTS = [
     mutant(
         "not-found-believed-at-once",
         "One read that is late, and a second machine is made.",
-        f"{RESOURCES}::test_one_read_that_finds_nothing_is_not_believed",
+        "unit/plugins/module_utils/test_lag.py::test_another_controllers_clock_says_when_it_was_made",
         (
             LOOKING,
             "        # What was there in this run",

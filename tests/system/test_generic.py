@@ -85,7 +85,7 @@ def test_the_agents_keys(
     with subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")], stdout=subprocess.DEVNULL) as agent:
         try:
             monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
-            until(lambda: (tmp_path / "agent").exists(), "the agent's socket")
+            until((tmp_path / "agent").exists, "the agent's socket")
             subprocess.run(["ssh-add", "-q", str(host.key)], check=True)
             assert controller.run(**how(host, ssh_key=None), check=True)["changed"]
             assert controller.run(**how(host, ssh_key=None))["changed"]

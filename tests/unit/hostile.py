@@ -117,9 +117,9 @@ class Hostile:
         if depth > 2 or kind < 0.6:
             return self.text()
         if kind < 0.75:
-            return [self.value(depth + 1) for _ in range(self.random.randrange(4))]
+            return [self.value(depth + 1) for _one in range(self.random.randrange(4))]
         if kind < 0.9:
-            return {self.text(): self.value(depth + 1) for _ in range(self.random.randrange(4))}
+            return {self.text(): self.value(depth + 1) for _one in range(self.random.randrange(4))}
         return dict([self.random.choice(DICTS)])
 
     def _expression(self) -> str:

@@ -136,7 +136,8 @@ def _judge(
         )
     if parent is not None and parent.st_mode & stat.S_ISVTX and _writable(parent, allowed):
         # Anybody may have made it there. Of a store that root uses that is not told by whose it is.
-        mine = {os.geteuid(), 0} | ({int(sudo)} if (sudo := os.environ.get("SUDO_UID", "")).isdigit() else set())
+        sudo = os.environ.get("SUDO_UID", "")
+        mine = {os.geteuid(), 0} | ({int(sudo)} if sudo.isdigit() else set())
         if found.st_uid not in mine:
             raise _refused(
                 store,

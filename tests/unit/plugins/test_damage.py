@@ -200,7 +200,7 @@ def listed(store: Store, warnings: list[str]) -> dict[str, str]:
     plugin.inventory = InventoryData()
     plugin.display = types.SimpleNamespace(warning=warnings.append)
     said = {"group_by": ["driver", "state", "role", "fleet", "label_tier"], "docker_machine_variables": True}
-    plugin.get_option = lambda name: said.get(name)
+    plugin.get_option = said.get
     listing = plugin._list("machines.yml", store, True)
     listing.write(plugin.inventory)
     return {name: one["machine_state"] for name, one in listing.hosts.items()}

@@ -131,7 +131,7 @@ def hostile_record(draw: Hostile, name: str) -> tuple[Record, dict[str, t.Any]]:
     ssh = {
         "user": text(),
         "key": draw.random.choice([None, "", text()]),
-        "args": shlex.join([text() for _ in range(draw.random.randrange(3))]),
+        "args": shlex.join([text() for _one in range(draw.random.randrange(3))]),
         "host_keys": ["ssh-ed25519 AAAA"],
         "public_key": text(),
     }

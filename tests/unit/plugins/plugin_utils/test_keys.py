@@ -121,7 +121,7 @@ def test_a_template_holds_nothing_of_a_record(run: ObjectStore) -> None:
     draw = Hostile(1)
     [machine] = _machines.read(run)
     record = t.cast(Record, machine.record)
-    for _ in range(50):
+    for _draw in range(50):
         record.ssh.update(args=shlex.join([draw.text(), draw.text()]), user=draw.text())
         record.labels = {draw.text(): draw.text()}
         values = _keys.lookups({**machine.host_vars(), "folder": _keys.PLACE}, "web1", WHERE)
