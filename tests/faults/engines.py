@@ -140,6 +140,7 @@ class Engine:
         state = cfg.parse_config(self.files.get(cfg.STATE_PATH, "{}"))
         everywhere = {"read_only": False, "files_left": 1000, "free": 1 << 40, "device": 1, "folder": "/"}
         return {
+            "left_over": [],
             "host": {"clock": datetime.datetime.now().timestamp(), "systemd": True, "os": {"name": "Debian"}},
             "config": {"error": None},
             "engine": {"running": True, "containers_running": 1, "live_restore": True},

@@ -50,6 +50,8 @@ class Hosts:
 
     def run(self, line: list[str], limit: float | None) -> _process.Result[str]:
         """ssh with these arguments."""
+        if "-G" in line:
+            return _process.Result(line, 0, "", "")  # it is asked which options it knows
         address, command = line[-2], line[-1]
         session = next(name for part, name in SESSIONS.items() if part in command)
         host = self.at.setdefault(f"{address} {line[line.index('-p') + 1]}", Host())
@@ -69,11 +71,12 @@ class Hosts:
         return TRANSPORT_FAILED, "", "Permission denied (publickey)." if denied else "connect: Connection refused"
 
     def _session(self, host: Host, line: list[str], command: str, session: str) -> tuple[int, str, str]:
-        settings = dict(one.split("=", 1) for one in line if "=" in one and not one.startswith("-"))
-        known = pathlib.Path(settings["UserKnownHostsFile"])
+        # ssh takes the first value of an option
+        settings = dict(one.split("=", 1) for one in reversed(line) if "=" in one and not one.startswith("-"))
+        known = pathlib.Path(settings["UserKnownHostsFile"].strip('"'))
         lines = known.read_text().splitlines()
         pinned = [text.partition(" ")[2] for text in lines if text.startswith(settings["HostKeyAlias"])]
-        host.key = host.key or (pinned[0] if pinned else f"ssh-ed25519 AAAAhost{len(self.at)}")
+        host.key = host.key or (pinned[0] if pinned else f"ssh-ed25519 AAAAhost{len(self.at):04d}")
         if self.world.clock.now < host.up_at:
             return TRANSPORT_FAILED, "", "connect: Connection refused"
         if pinned and host.key not in pinned:
@@ -93,7 +96,7 @@ class Hosts:
             expected = command.partition('[ "$current" != ')[2].partition(" ]")[0].strip("'\"\\ ")
             if host.key == expected:
                 return f"{host.key}\n"
-            host.offered = host.offered or f"{host.key}x"
+            host.offered = host.offered or f"{host.key}next"
             return f"{host.key}\n{host.offered}\n"
         if session == CHANGE_OVER and host.offered:
             host.key, host.offered = host.offered, ""

@@ -20,8 +20,8 @@ class World(world.World):
     elsewhere = {"options": {"address": "192.0.2.66"}}  # another host
 
     def play(self, patch: boundaries.Patch) -> None:
-        one = hosts.Host("ssh-ed25519 AAAAone")
-        self.hosts.at = {"192.0.2.1 22": one, "192.0.2.2 22": one, "192.0.2.66 22": hosts.Host("ssh-ed25519 AAAAtwo")}
+        one = hosts.Host("ssh-ed25519 AAAAkey1")
+        self.hosts.at = {"192.0.2.1 22": one, "192.0.2.2 22": one, "192.0.2.66 22": hosts.Host("ssh-ed25519 AAAAkey2")}
 
     def options(self) -> dict[str, t.Any]:
         return {"address": "192.0.2.1"}
