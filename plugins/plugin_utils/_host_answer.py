@@ -198,9 +198,11 @@ def maybe(check: Check) -> Check:
 
 def either(*allowed: t.Any) -> Check:
     def check(value: t.Any, at: str) -> t.Any:
-        if not any(value == one and type(value) is type(one) for one in allowed):
-            raise MalformedAnswer(f"{at} is none of {', '.join(map(str, allowed))}")
-        return value
+        for one in allowed:
+            # True equals 1. Before ansible-core 2.19, a text is of a class of its own.
+            if value == one and isinstance(value, type(one)) and isinstance(value, bool) == isinstance(one, bool):
+                return one
+        raise MalformedAnswer(f"{at} is none of {', '.join(map(str, allowed))}")
 
     return check
 
