@@ -31,7 +31,7 @@ import typing as t
 from .. import _schema
 from .._clock import Clock
 from .._errors import MachineError
-from .._record import Record, observed_from_json
+from .._record import BEING_REMOVED, Record, observed_from_json
 from . import _names
 from ._base import Lock
 from ._lease import Boottime, Conflict, Found, Lease, Objects, nonce, write
@@ -199,7 +199,10 @@ class ObjectStore(ObjectBase):
         # The lock was ours when that was read, so nothing of it belongs to whoever may take it from here on.
         self._demand(lock, name, f"What is kept of {name} was to be removed without its lock")
         if kept and garbage:
-            # Before the record, by which the next run finds what a killed one has left; named by nothing any more
+            # Before the record, by which the next run finds what a killed one has left; named by nothing any more. Without
+            # its keys a record can only be removed: a machine that is made by it has others than it names.
+            if kept.record.status != BEING_REMOVED:
+                kept.record.status, kept.record.revision = BEING_REMOVED, kept.record.revision + 1
             self._commit(kept.record, None, [])
             self._delete_keys(garbage)
             kept, garbage = self._known(name), []
