@@ -215,7 +215,8 @@ def test_nothing_in_a_record_is_run(
     ]
     path = tmp_path / "play.yml"
     path.write_text(json.dumps(plays))
-    run = ansible.playbook(str(path), {"ansible_ssh_executable": str(ssh)}, inventory=source).ok()
+    ansible.environment["ANSIBLE_SSH_EXECUTABLE"] = str(ssh)  # which the machine's own program runs
+    run = ansible.playbook(str(path), inventory=source).ok()
     ansible.playbook("list_hosts", {"machine_store": where}, inventory=source).ok()
     assert not planted.ran, f"{planted.ran}\n{run}"
 
@@ -225,4 +226,4 @@ def test_nothing_in_a_record_is_run(
     calls = [path.read_text().split("\0") for path in tmp_path.glob("ssh.*.words")]
     for word in sent:
         [words] = {tuple(words) for words in calls if word in words}
-        assert any(re.fullmatch(r"UserKnownHostsFile=/.*/m\d/known_hosts", one) for one in words)
+        assert any(re.fullmatch(r'UserKnownHostsFile="/.*/m\d/known_hosts"', one) for one in words)
