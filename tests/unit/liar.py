@@ -14,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible.utils.display import Display
-from ansible.vars.clean import remove_internal_keys
+from ansible.vars import clean
 
 PROFILE = ("legacy",) * (len(inspect.signature(ActionBase._parse_returned_data).parameters) - 2)
 HOST = "liar"
@@ -119,7 +119,8 @@ def run(
         said = answer if isinstance(answer, str) else answer(module_name)
         outcome = {"rc": 0, "stdout": said, "stdout_lines": [], "stderr": ESCAPES, "stderr_lines": []}
         data = action._parse_returned_data(outcome, *PROFILE)
-        remove_internal_keys(data)
+        if hasattr(clean, "remove_internal_keys"):  # until ansible-core 2.20
+            clean.remove_internal_keys(data)
         return data
 
     action._execute_module = execute

@@ -14,7 +14,6 @@ import tempfile
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._store._scratch import OWNER, Scratch
-from tests.faults.processes import PATHS
 
 PROCESS = """
 import sys
@@ -42,7 +41,7 @@ def test_keys_of_a_process_that_was_killed_are_removed_by_the_next_one(temporary
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PATHS))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:
         assert process.stdout
         folder = pathlib.Path(process.stdout.readline().strip())
