@@ -119,9 +119,11 @@ def run(
         said = answer if isinstance(answer, str) else answer(module_name)
         outcome = {"rc": 0, "stdout": said, "stdout_lines": [], "stderr": ESCAPES, "stderr_lines": []}
         data = action._parse_returned_data(outcome, *PROFILE)
-        if hasattr(clean, "remove_internal_keys"):  # until ansible-core 2.20
+        if hasattr(clean, "remove_internal_keys"):
             clean.remove_internal_keys(data)
-        return data
+            return data
+        data.remove_internal_keys()  # an object since ansible-core 2.21
+        return data.as_result_dict(for_round_trip=True)
 
     action._execute_module = execute
     action._low_level_execute_command = lambda *args, **more: {
