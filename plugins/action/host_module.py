@@ -36,17 +36,16 @@ class ActionModule(HostAction):
         )
         if inner is None:
             self._renamed = {"ansible_facts": "facts"} if name == "ansible.builtin.setup" else {}
-            answer = self._execute_module(module_name=name, module_args=arguments, task_vars=variables)
-            if isinstance(answer.get("facts"), dict):
-                answer["facts"] = {key.removeprefix("ansible_"): value for key, value in answer["facts"].items()}
-        else:
-            parse = inner._parse_returned_data
-            inner._parse_returned_data = lambda res, *profile: parse(plain_answer(res), *profile)
-            try:
-                answer = inner.run(task_vars=variables)
-            finally:
-                inner.cleanup()
-        return self._kept(answer, OTHERS[name])
+            result = self.ask(name, arguments, variables)
+            if "facts" in result:
+                result["facts"] = {key.removeprefix("ansible_"): value for key, value in result["facts"].items()}
+            return result
+        parse = inner._parse_returned_data
+        inner._parse_returned_data = lambda res, *profile: parse(plain_answer(res), *profile)
+        try:
+            return self._kept(inner.run(task_vars=variables), OTHERS[name])
+        finally:
+            inner.cleanup()
 
     def _of_task(self, arguments: dict[str, t.Any]) -> t.Any:
         task = self._task.copy()

@@ -36,6 +36,7 @@ class HostAction(ActionBase):
     """Subclasses define ``perform(variables)``, which reaches the host by ``ask`` alone."""
 
     _interpreter = ""
+    _schema: t.Mapping[str, Check] | None = None
     _renamed: t.Mapping[str, str] = {}
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
@@ -75,6 +76,7 @@ class HostAction(ActionBase):
 
     def ask(self, module: str, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> Result:
         """A module's answer, by its schema."""
+        self._schema = SCHEMAS[module]
         answer = self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
         return self._kept(answer, SCHEMAS[module])
 
@@ -86,7 +88,7 @@ class HostAction(ActionBase):
         return filtered(answer, schema)
 
     def _parse_returned_data(self, res: Result, *profile: t.Any) -> Result:
-        return t.cast(Result, super()._parse_returned_data(plain_answer(res, self._renamed), *profile))
+        return t.cast(Result, super()._parse_returned_data(plain_answer(res, self._schema, self._renamed), *profile))
 
     def _options(self) -> set[str]:
         """The variables that say how the host is reached: Ansible keeps facts out of some of them only."""

@@ -59,17 +59,25 @@ def prose(value: t.Any, at: str = "") -> str:
 # -- the text that came from a host
 
 
-def plain_answer(result: t.Mapping[str, t.Any], renamed: t.Mapping[str, str] | None = None) -> dict[str, t.Any]:
+def plain_answer(
+    result: t.Mapping[str, t.Any],
+    schema: t.Mapping[str, Check] | None = None,
+    renamed: t.Mapping[str, str] | None = None,
+) -> dict[str, t.Any]:
     """The outcome of a module's command, in which its answer is data alone.
 
-    What is no answer at all stays a text, of which Ansible makes a failure. ``renamed``: keys that Ansible would act on,
-    with those under which they are kept.
+    What is no answer at all stays a text, of which Ansible makes a failure. ``schema``: checked here already, since
+    Ansible fills in what an answer lacks (from 2.21 on). ``renamed``: keys that Ansible would act on, with those under
+    which they are kept.
     """
     out, err = _text(result.get("stdout")), _text(result.get("stderr"))
     if len(out) > MOST:
         raise MalformedAnswer(f"it has {len(out)} characters")
     answer = _object_in(out)
-    stdout, stderr = prose(out) if answer is None else json.dumps(_plain(answer, renamed or {})), prose(err)
+    plain = None if answer is None else _plain(answer, renamed or {})
+    if plain is not None and schema is not None:
+        filtered(plain, schema)
+    stdout, stderr = prose(out) if plain is None else json.dumps(plain), prose(err)
     lines = {"stdout_lines": stdout.splitlines(), "stderr_lines": stderr.splitlines()}
     return {**result, "stdout": stdout, "stderr": stderr, **lines}
 

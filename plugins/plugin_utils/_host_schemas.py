@@ -369,7 +369,7 @@ SWARM_INFO: dict[str, Check] = {
     "tasks?": many(fields({"ID?": IDENTITY, "Status?": fields({"State": WORD})}), 100_000),
 }
 SETUP: dict[str, Check] = {
-    "facts": fields({"distribution": LINE, "distribution_release": LINE, "architecture": WORD}),
+    "facts": fields({"ansible_distribution": LINE, "ansible_distribution_release": LINE, "ansible_architecture": WORD}),
 }
 UNLOCK: dict[str, Check] = {"status": whole, "json?": fields({"message?": prose})}
 

@@ -23,7 +23,7 @@ MUTANTS = [
         "A host's answer carries whatever Ansible acts on: it adds hosts to the run, and facts that are our instructions.",
         HOSTILE + "test_no_answer_becomes_more_than_data",
         (ACTION, "return filtered(answer, schema)", "return answer"),
-        (ACTION, "plain_answer(res, self._renamed)", "res"),
+        (ACTION, "plain_answer(res, self._schema, self._renamed)", "res"),
     ),
     mutant(
         "keys-beside-the-schema-stay",

@@ -95,6 +95,8 @@ class Ansible:
     """An environment to run Ansible in: the installed artifact, a HOME of its own, nothing of the user's."""
 
     def __init__(self, collections: pathlib.Path, folder: pathlib.Path, bin_folder: pathlib.Path = BIN) -> None:
+        self.collections = collections
+        # Not a long one: the path of a socket in it has at most 107 bytes.
         self.folder = folder
         self.bin = bin_folder
         self.home = folder / "home"

@@ -102,14 +102,13 @@ def test_the_whole_path_on_a_machine_that_boots(ansible, store, machine, use, in
     assert sorted(tomb["name"] for tomb in tombs) == ["same", "web"]
 
 
-def test_the_oldest_ansible_creates_and_removes(collections, tmp_path, new_host):
+def test_the_oldest_ansible_creates_and_removes(ansible, store, new_host):
     """ansible-core 2.17, and nothing beside it: a host is set up, and left again."""
     host = new_host()
     script = ". tests/tools/lib.sh && core_bin 2.17"
     path = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    oldest = Ansible(collections, tmp_path, pathlib.Path(path))
+    oldest = Ansible(ansible.collections, ansible.folder, pathlib.Path(path))
     assert "core 2.17" in oldest.command("ansible-playbook", "--version").ok().stdout
-    store = tmp_path / "store"
     extra = {
         "machine_store": str(store),
         "machine_fleet": {

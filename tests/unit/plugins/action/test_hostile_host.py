@@ -15,7 +15,6 @@ import typing as t
 
 import pytest
 import yaml
-from ansible.vars import clean
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
@@ -126,10 +125,6 @@ def test_no_answer_becomes_more_than_data(module: str, monkeypatch: pytest.Monke
     assert "pwned" not in json.dumps(result) and printed.texts == []
 
 
-@pytest.mark.skipif(
-    not hasattr(clean, "remove_internal_keys"),
-    reason="ansible-core 2.21 itself fills in what a malformed answer lacks, and reports some of them as done",
-)
 @pytest.mark.parametrize("module", HONEST)
 def test_a_malformed_answer_is_an_error_that_names_the_host(
     module: str, monkeypatch: pytest.MonkeyPatch, printed: liar.Printed
