@@ -8,7 +8,7 @@ import itertools
 import typing as t
 import uuid
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils import _record, _times
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
@@ -63,7 +63,7 @@ class ActionModule(AccountAction):
         store = open_store(args["store"])
         names = _fleet.as_names(args["names"])
         if args["expires_in"]:
-            _record.seconds_of("machine_expires_in", args["expires_in"])
+            _times.seconds_of("machine_expires_in", args["expires_in"])
         fleet = _fleet.check_fleet(args["fleet"], args["counts"] or {}) if args["fleet"] else None
         if args["state"] == "absent" and args["names"] is not None:
             fleet = None  # it may come with the inventory: who names machines means these, and nobody is not everybody

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _record, _ssh
+from ansible_collections.dockyard.machine.plugins.module_utils import _host_vars, _input, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
@@ -41,7 +41,7 @@ class ActionModule(ControllerAction):
             args = super().arguments()
         finally:
             self._task.args = everything
-        args["labels"] = _record.as_labels("labels", args["labels"])
+        args["labels"] = _input.as_labels("labels", args["labels"])
         args["options"] = {**flat, **(args["options"] or {})}
         if not args["name"] and args["scope"] != "account":
             raise BadOption("name", args["name"], "is needed", "Name the machine")
@@ -101,7 +101,7 @@ class ActionModule(ControllerAction):
     def _driver(self, args: dict[str, t.Any], store: Store) -> str | None:
         """The driver that is said, else the recorded one; None if there is neither, and nothing to remove."""
         if args["name"]:
-            _record.check_name(args["name"])
+            _input.check_name(args["name"])
         if args["driver"]:
             return _drivers.resolve(args["driver"])
         record = store.read(args["name"]) if args["name"] else None
@@ -136,5 +136,5 @@ class ActionModule(ControllerAction):
         observed = as_recorded(args, store, record, options, secret)
         if observed is None:
             return None
-        public = _record.public(record, observed, store.folder(record.name))
+        public = _host_vars.public(record, observed, store.folder(record.name))
         return {**public, **_machines.brought(store, record, args.get("ssh_key"))}

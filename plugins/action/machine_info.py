@@ -13,7 +13,7 @@ import typing as t
 
 from ansible import constants as C
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _record
+from ansible_collections.dockyard.machine.plugins.module_utils import _input
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
@@ -45,7 +45,7 @@ class ActionModule(AccountAction):
         matches = _machines.Filter(args["filter"]).matches if args["filter"] else None
         names = list(dict.fromkeys(filter(None, map(str.strip, args["name"] or ())))) or None
         for name in names or ():
-            _record.check_name(name)
+            _input.check_name(name)
         fleet = _fleet.id_of_fleet(args["fleet"]) if args["fleet"] else None
         machines = [one for one in _machines.read(store, names) if self._in_fleet(one, fleet)]
         warnings = [f"{one.name}: {one.damage}" for one in machines if one.damage]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _host_key, _pin, _record, _ssh
+from ansible_collections.dockyard.machine.plugins.module_utils import _host_key, _input, _pin, _record, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._host_key import REPLACE
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
@@ -30,7 +30,7 @@ class ActionModule(ControllerAction):
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         name = args["name"]
-        _record.check_name(name)
+        _input.check_name(name)
         store = open_store(args["store"])
         before, after = self._compare(store, args, self._read(store, name))
         changed = before != after

@@ -24,8 +24,8 @@ from ._record import Record
 
 if t.TYPE_CHECKING:
     from ._clock import Clock
-    from ._lifecycle import Wish
     from ._store import Store
+    from ._wish import Wish
 
 INJECTED = "injected"  # we made it and handed it over: strict from the first packet
 USER_DATA = "user_data"  # the same, by a way that others can read: replaced once the machine was reached

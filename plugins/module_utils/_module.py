@@ -12,15 +12,16 @@ import json
 import math
 import typing as t
 
+from ._contract import Driver, Machine, Seen
 from ._errors import BadOption, MachineError
+from ._input import as_labels, check_name, check_ssh_args
 from ._lifecycle import POWER, Lifecycle, Wish, gather
 from ._lifecycle._adopt import Adopt
 from ._lifecycle._orphans import Survey, copies, strangers
 from ._lifecycle._prune import Prune
 from ._quiet import QuietModule
-from ._record import as_labels, check_name, check_ssh_args, seconds_of
 from ._store import open_store
-from .driver import Driver, Machine, Seen
+from ._times import seconds_of
 
 OVER_ACCOUNT = ("pruned", "adopted")  # states of an account, of no machine alone
 

@@ -17,9 +17,7 @@ import typing as t
 
 from ._durable import write_file
 from ._errors import BadOption
-
-if t.TYPE_CHECKING:
-    from ._record import Record
+from ._record import Record
 
 KNOWN_HOSTS = "known_hosts"
 PROGRAMS = ("ssh", "sftp", "scp")
@@ -71,6 +69,13 @@ def is_in_agent(ssh: dict[str, t.Any]) -> bool:
     """Whether the user's agent and default keys are used: no key is recorded, or one that is on another node."""
     key = ssh.get("key")
     return key == "" or bool(key and "given" in ssh and not os.path.exists(key))
+
+
+def private_key(record: Record, folder: str) -> str | None:
+    """Path of the private key; None: the user's agent and default keys."""
+    if is_in_agent(record.ssh):
+        return None
+    return record.ssh.get("key") or f"{folder}/id_ed25519"
 
 
 def machine_arguments(record: Record) -> list[str]:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import typing as t
 
-from . import driver as contract
+from . import _contract as contract
 from ._errors import MachineError
 
 Request = dict[str, t.Any]

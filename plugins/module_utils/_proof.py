@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 
-from .driver import It, Kind, Seen
+from ._contract import Kind, ResourceContext, Seen
 
 NAMESPACE = uuid.UUID("6f2d0c4e-3a55-4a8e-9a55-0d0cc7a4d001")
 TAGS = ("store", "id", "kind", "generation")  # the tags that say whose a thing is
@@ -23,7 +23,7 @@ def proof_of(kind: Kind | type[Kind]) -> str | None:
     return kind.proof or ("name" if kind.identity == "name" or not kind.tagged else None)
 
 
-def bears_tags(kind: Kind, it: It, seen: Seen) -> bool:
+def bears_tags(kind: Kind, it: ResourceContext, seen: Seen) -> bool:
     """Whether it says that it is ours, by its tags or, where its kind has none, by its name."""
     if not kind.tagged:
         return seen.name == it.name
@@ -32,7 +32,7 @@ def bears_tags(kind: Kind, it: It, seen: Seen) -> bool:
     return all(seen.tags.get(name) == it.tags[name] for name in names)
 
 
-def proven(kind: Kind | type[Kind], it: It, seen: Seen) -> bool | None:
+def proven(kind: Kind | type[Kind], it: ResourceContext, seen: Seen) -> bool | None:
     """Whether it is ours and no copy. None: nothing at the provider tells."""
     if it.id == seen.id:
         return True

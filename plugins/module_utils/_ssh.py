@@ -24,7 +24,8 @@ import typing as t
 from . import _pin, _process
 from ._durable import sync
 from ._errors import BadOption, MachineError
-from ._record import Record, private_key
+from ._pin import private_key
+from ._record import Record
 
 CONNECT_TIMEOUT = 10  # seconds for one try
 TRANSPORT_FAILED = 255  # ssh's own exit status: no session

@@ -14,9 +14,9 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 
+from ansible_collections.dockyard.machine.plugins.module_utils._contract import Driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
 from ansible_collections.dockyard.machine.plugins.module_utils._module import check_lists
-from ansible_collections.dockyard.machine.plugins.module_utils.driver import Driver
 
 OWN = "dockyard.machine"
 MARK = b"driver.Driver"  # each driver's file has it: cheaper than importing all modules

@@ -14,16 +14,10 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
+from ansible_collections.dockyard.machine.plugins.module_utils._input import as_labels, check_name, check_ssh_args
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
-from ansible_collections.dockyard.machine.plugins.module_utils._record import (
-    MADE,
-    UNTAGGED,
-    Record,
-    as_labels,
-    check_name,
-    check_ssh_args,
-    seconds_of,
-)
+from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, UNTAGGED, Record
+from ansible_collections.dockyard.machine.plugins.module_utils._times import seconds_of
 
 MOST = 10_000  # machines of a fleet: whoever gives more has mistyped the count
 FLEET_KEYS = ("id", "roles", "swarm")

@@ -10,7 +10,7 @@ import secrets
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _pin
-from ansible_collections.dockyard.machine.plugins.module_utils._record import check_name
+from ansible_collections.dockyard.machine.plugins.module_utils._input import check_name
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted, unsafe
 
 # As folder of a machine whose files are not here. Nobody can guess it, so no value of a record is taken for a path in it.

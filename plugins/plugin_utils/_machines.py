@@ -11,7 +11,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _record
+from ansible_collections.dockyard.machine.plugins.module_utils import _host_vars, _pin, _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, _base
@@ -45,7 +45,7 @@ class Machine:
 
     def host_vars(self) -> dict[str, t.Any]:
         record, observed = self._shown()
-        values = _record.host_vars(record, observed, self.folder)
+        values = _host_vars.host_vars(record, observed, self.folder)
         if self.damage:
             values.update(machine_id=None, machine_driver=None)
         if "ansible_host" not in values and (self.damage or record.ssh):
@@ -71,12 +71,12 @@ class Machine:
 
     def public(self) -> dict[str, t.Any]:
         record, observed = self._shown()
-        values = _record.public(record, observed, self.folder)
+        values = _host_vars.public(record, observed, self.folder)
         if self.damage:
             values.update(id=None, driver=None)
         values["host_vars"] = self.host_vars()
         if self.folder == PLACE:
-            values = {**_record.without_files(values, PLACE), "folder": None}
+            values = {**_host_vars.without_files(values, PLACE), "folder": None}
         values["certificate_days_left"] = values["host_vars"]["machine_certificate_days_left"]
         values["certificate_due"] = values["host_vars"]["machine_certificate_due"]
         return values
@@ -139,7 +139,7 @@ def brought(store: Store, record: Record, ssh_key: str | None = None) -> dict[st
         record.ssh["key"] = ssh_key
     machine = Machine(record.name, store.folder(record.name), record, store.observed(record.name))
     bring(store, [machine])
-    return {"folder": machine.folder, "host_vars": _record.host_vars(record, machine.observed, machine.folder)}
+    return {"folder": machine.folder, "host_vars": _host_vars.host_vars(record, machine.observed, machine.folder)}
 
 
 class Filter:

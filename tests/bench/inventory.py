@@ -26,8 +26,9 @@ RUNS = 3  # of ours; the static file is read once
 def fill(store: pathlib.Path, count: int) -> None:
     """A store with many machines, as their creation would have left it."""
     sys.path.insert(0, str(artifact.ROOT / ".build" / "src"))
-    from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record, now
+    from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record
     from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
+    from ansible_collections.dockyard.machine.plugins.module_utils._times import now
 
     opened = open_store(str(store))
     opened.create()

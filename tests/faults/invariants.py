@@ -12,7 +12,8 @@ import pathlib
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._record import NEVER, Record, expires_at
+from ansible_collections.dockyard.machine.plugins.module_utils._record import Record, expires_at
+from ansible_collections.dockyard.machine.plugins.module_utils._times import NEVER
 
 if t.TYPE_CHECKING:
     from tests.faults.boundaries import Boundary

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import driver as contract
+from .. import _contract as contract
+from .._contract import Seen
 from .._errors import MachineError
 from .._record import BEING_CREATED, BEING_REMOVED, Record
-from ..driver import Seen
+from .._wish import Outcome, Wish
 from ._change import RECREATING, Change
-from ._task import POWER, Outcome, Wish
+from ._task import POWER
 
 __all__ = ["POWER", "Lifecycle", "Outcome", "Wish", "gather"]
 

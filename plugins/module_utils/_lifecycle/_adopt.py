@@ -15,12 +15,14 @@ import math
 import os
 import typing as t
 
+from .. import _contract as contract
 from .. import _ssh
-from .. import driver as contract
 from .._access import AGENT, FIRST_CONTACT, GIVEN, Access
 from .._errors import BadOption, MachineError
+from .._input import check_name
 from .._plan import Recipe, Want, covers, refers_to
-from .._record import BEING_CREATED, MADE, Record, Resource, check_name, timestamp
+from .._record import BEING_CREATED, MADE, Record, Resource
+from .._times import timestamp
 from ._change import Change
 from ._creation import ADOPTED, REPLACED
 from ._orphans import Entry, Survey, Thing, failure, recognise

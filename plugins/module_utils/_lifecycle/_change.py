@@ -9,16 +9,16 @@ import dataclasses
 import itertools
 import typing as t
 
-from .. import driver as contract
+from .. import _contract as contract
 from .._access import Access
+from .._contract import Seen
 from .._errors import MachineError
 from .._plan import Changes, Recipe, Request, Want, compare, covers
 from .._record import UNTAGGED, Record, Resource
 from .._resources import Full
-from ..driver import Seen
+from .._wish import Outcome
 from ._creation import ADOPTED, Creation
 from ._power import START_AGAIN
-from ._task import Outcome
 
 SURPLUS = "surplus"  # a resource's status: to be removed, and not made anew
 LEAVING = (SURPLUS, "removing")  # the latter: its removal was begun, and maybe not by this run

@@ -11,15 +11,15 @@ import os
 import typing as t
 import uuid
 
-from .. import driver as contract
+from .. import _contract as contract
 from .._access import Access
 from .._errors import BadOption, MachineError
 from .._plan import Recipe, Want, refers_to
 from .._record import BEING_CREATED, BEING_REMOVED, MADE, Record, Resource
 from .._resources import Full
+from .._wish import Outcome
 from ._orphans import Thing, recognise
 from ._power import Power
-from ._task import Outcome
 
 BOOTING = 30  # seconds; for so long a host of the user's is asked whether it lets us in
 REPLACED = "replaced"  # a resource's status: to be removed, and made anew

@@ -15,12 +15,14 @@ import math
 import re
 import typing as t
 
+from .._contract import ABSENT, Driver, Kind, ResourceContext, Seen
 from .._errors import MachineError
+from .._input import NAME
 from .._proof import proven, token_of
-from .._record import NAME, Record, Resource, resource_name
+from .._record import Record, Resource, resource_name
 from .._resources import Resources
-from ..driver import ABSENT, Driver, It, Kind, Seen
-from ._task import Task, Wish
+from .._wish import Wish
+from ._task import Task
 
 if t.TYPE_CHECKING:
     from .._clock import Clock
@@ -66,7 +68,7 @@ class Thing:
             return True
         turn = Resource(self.key, self.kind.__name__, generation=self.generation)
         token = token_of(self.store, self.id, self.key, self.generation, self.attempt)
-        return proven(self.kind, It(resource_name(self.machine, self.id, turn), token=token), self.seen)
+        return proven(self.kind, ResourceContext(resource_name(self.machine, self.id, turn), token=token), self.seen)
 
     @property
     def resource(self) -> Resource:
@@ -334,7 +336,7 @@ class Survey(Task):
         resource = resources.record.resources[0]
         kind = resources.kind(resource)
 
-        def listed(it: It) -> list[t.Any]:
+        def listed(it: ResourceContext) -> list[t.Any]:
             try:
                 return kind.list(it)
             except (LookupError, TypeError):

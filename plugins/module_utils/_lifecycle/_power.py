@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from .. import driver as contract
+from .. import _contract as contract
 from .._access import Access
+from .._contract import Seen
 from .._errors import MachineError
 from .._record import MADE, Record
 from .._resources import PENDING
-from ..driver import Seen
-from ._task import POWER, Outcome, Task
+from .._wish import Outcome
+from ._task import POWER, Task
 
 START_AGAIN = "start_again"  # kept: what was running before a change that needed a stop
 

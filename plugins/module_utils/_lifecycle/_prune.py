@@ -11,7 +11,8 @@ import typing as t
 
 from .._errors import MachineError
 from .._proof import bears_tags
-from .._record import BEING_REMOVED, TIME, Record, expires_at
+from .._record import BEING_REMOVED, Record, expires_at
+from .._times import TIME
 from . import Lifecycle
 from ._change import RECREATING
 from ._orphans import OTHERS, OURS, REMOVED, UNRECORDED, Books, Survey, Thing, failure

@@ -9,16 +9,17 @@ import contextlib
 import dataclasses
 import typing as t
 
-from .. import _record, _ssh
-from .. import driver as contract
+from .. import _contract as contract
+from .. import _host_vars, _ssh, _times
 from .._access import Access
 from .._clock import Clock
+from .._contract import Driver, Seen
 from .._errors import MachineError
 from .._plan import Recipe, fill, refers_to
 from .._record import MADE, UNTAGGED, Record, Resource
 from .._resources import Resources
 from .._store import PICKS_LOCK, Lock, Store
-from ..driver import Driver, Seen
+from .._wish import Outcome, Wish
 
 # state -> (the action that leads there, the state that is then seen)
 POWER = {
@@ -30,43 +31,6 @@ POWER = {
 }
 
 SKEW = 300.0  # seconds that the clocks of two controllers may differ: clouds refuse whose clock is further off
-
-
-@dataclasses.dataclass
-class Wish:
-    """What a task asks for. None: not said, so it stays as it is."""
-
-    name: str
-    driver: str  # FQCN
-    options: dict[str, t.Any]  # the driver's, with defaults
-    given: set[str]  # names of the options that were said
-    secret: set[str]  # names of the options whose values are never kept
-    fleet: str | None = None
-    role: str | None = None
-    labels: dict[str, str] | None = None
-    tls_san: list[str] | None = None
-    expires_in: str | None = None
-    ssh_user: str | None = None
-    ssh_key: str | None = None
-    ssh_args: str | None = None
-    host_key: str | None = None
-    estate_ssh: t.Sequence[str] = ()  # arguments for ssh that the estate's settings give to Ansible; never recorded
-    keep_options: bool = False  # if no option is given, all stay as they are recorded
-    recreate: bool = False
-    allow_stop: bool = False
-    on_failure: str = "keep"  # or "remove": what could not be made is taken down again
-    timeout: float = 600
-    stop_timeout: float = 60
-    lock_timeout: float = 60
-    check: bool = False
-
-
-@dataclasses.dataclass
-class Outcome:
-    changed: bool
-    before: dict[str, t.Any]
-    after: dict[str, t.Any]
-    machine: dict[str, t.Any] | None
 
 
 class Task:
@@ -167,9 +131,9 @@ class Task:
         """
         life = self.wish.expires_in
         if life is not None and life != record.kept.get("expires_in"):
-            seconds = _record.seconds_of("expires_in", life)
+            seconds = _times.seconds_of("expires_in", life)
             record.kept["expires_in"] = life
-            record.expires = None if seconds is None else _record.timestamp(self.clock.time() + seconds)
+            record.expires = None if seconds is None else _times.timestamp(self.clock.time() + seconds)
             if tagged and any(hasattr(kind, "tag") for kind in self.driver_class.kinds):
                 record.kept[UNTAGGED] = True
 
@@ -300,7 +264,7 @@ class Task:
         if seen:
             observed = {**observed, **self._facts(seen), "state": seen.state or observed.get("state")}
         return {
-            "state": _record.state(record, observed) if record.revision else "present",
+            "state": _host_vars.state(record, observed) if record.revision else "present",
             "address": observed.get("address"),
             "driver": record.driver,
             "fleet": record.fleet,
@@ -313,9 +277,9 @@ class Task:
         }
 
     def _public(self, record: Record) -> dict[str, t.Any]:
-        public = _record.public(record, self.observed, self.folder)
+        public = _host_vars.public(record, self.observed, self.folder)
         # The files of a shared store are here for as long as this process is
-        return {**_record.without_files(public, self.folder), "folder": None} if self.store.shared else public
+        return {**_host_vars.without_files(public, self.folder), "folder": None} if self.store.shared else public
 
     def _dry(self) -> t.Any:
         """The same task as a check."""

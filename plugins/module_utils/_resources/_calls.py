@@ -8,13 +8,14 @@ from __future__ import annotations
 import fnmatch
 import typing as t
 
-from .. import driver as contract
+from .. import _contract as contract
 from .._clock import Clock
+from .._contract import Driver, Kind, ResourceContext, Seen
 from .._errors import MachineError
 from .._plan import fill
 from .._proof import token_of
-from .._record import NEVER, Record, Resource, expires_at, resource_name
-from ..driver import Driver, It, Kind, Seen
+from .._record import Record, Resource, expires_at, resource_name
+from .._times import NEVER
 
 UNSURE_TRIES = 5
 REMEDY = "Mend what the provider complains of (options, credentials, quota) and run again"
@@ -89,7 +90,7 @@ class Calls:
                 remedy="Use the release of the driver that made the machine",
             ) from None
 
-    def it(self, resource: Resource) -> It:
+    def it(self, resource: Resource) -> ResourceContext:
         tags = {
             "store": self.store_id,
             "id": self.record.id,
@@ -102,7 +103,7 @@ class Calls:
             tags["expires"] = str(int(expires_at(self.record)))
         elif self.record.kept.get("expires_in") == NEVER:
             tags["expires"] = NEVER  # a tag that is there may not be removable
-        return It(
+        return ResourceContext(
             name=self._name(resource),
             machine=self.record.name,
             id=resource.id,
@@ -183,7 +184,7 @@ class Calls:
 
     # Calling
 
-    def change(self, resource: Resource, action: str, it: It | None = None) -> t.Any:
+    def change(self, resource: Resource, action: str, it: ResourceContext | None = None) -> t.Any:
         """A call that changes something: in the recorded account and under the lock only."""
         self.check_account()
         it = it or self.it(resource)
@@ -194,7 +195,7 @@ class Calls:
         finally:
             self._seen.clear()  # what was seen of any of them may be so no more
 
-    def attempt(self, resource: Resource, action: str, it: It | None = None) -> None:
+    def attempt(self, resource: Resource, action: str, it: ResourceContext | None = None) -> None:
         """A change whose effect is seen by reading: only a definite refusal ends it."""
         try:
             self.change(resource, action, it)
@@ -219,7 +220,7 @@ class Calls:
                 self.clock.sleep(error.pause)
         raise self.timed_out(f"{resource.kind} {resource.id} took no {action}", self.timeout)
 
-    def read(self, method: t.Callable[[It], t.Any], it: It) -> t.Any:
+    def read(self, method: t.Callable[[ResourceContext], t.Any], it: ResourceContext) -> t.Any:
         try:
             return self.ask(method, it)
         except ProviderError as error:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import driver as contract
+from .. import _contract as contract
+from .._contract import Kind, ResourceContext, Seen
 from .._errors import MachineError
 from .._proof import bears_tags, proven
 from .._record import Resource
-from ..driver import It, Kind, Seen
 from ._calls import Calls
 
 
@@ -113,7 +113,7 @@ class Looking(Calls):
     def listed(self, kind: type[Kind], tags: dict[str, str]) -> list[Seen]:
         """All things of a kind in this place that bear these tags (none: that may be ours at all)."""
         one = self._kinds[kind.__name__]
-        return [one.seen(raw) for raw in self.read(one.list, It(name="", tags=tags)) or []]
+        return [one.seen(raw) for raw in self.read(one.list, ResourceContext(name="", tags=tags)) or []]
 
     def _ours(self, resource: Resource, kind: Kind) -> list[Seen]:
         """What a list shows that this attempt has made. Raises Unproved if that can't be told."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import driver as contract
+from .. import _contract as contract
+from .._contract import Seen
 from .._errors import MachineError
 from .._plan import covers, refers_to
 from .._proof import bears_tags, proven
 from .._record import Resource
-from ..driver import Seen
 from ._calls import PENDING, UNSURE_TRIES, ProviderError
 from ._looking import Unproved
 from ._removing import LOST, NEVER_SHOWN, Removing

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .. import driver as contract
+from .. import _contract as contract
 from .._errors import MachineError
 from .._proof import bears_tags, proven
 from .._record import Resource

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from .._record import NEVER, Resource
-from ..driver import Seen
+from .._contract import Seen
+from .._record import Resource
+from .._times import NEVER
 from ._making import Making
 
 

@@ -23,7 +23,8 @@ import uuid
 
 from .. import _pin, _schema
 from .._errors import MachineError
-from .._record import Record, now, tombstone_from_json
+from .._record import Record, tombstone_from_json
+from .._times import now
 from . import _ca
 from ._digest import KEY, META_SCHEMA, Digests
 

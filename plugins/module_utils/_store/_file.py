@@ -26,7 +26,8 @@ import uuid
 
 from .._durable import make_folder, read_texts, remove_tree, sweep, sync, write_file
 from .._errors import MachineError
-from .._record import Record, now, observed_from_json
+from .._record import Record, observed_from_json
+from .._times import now
 from . import _modes, _names
 from ._base import Lock
 from ._digest import DIGEST, PRIVATE

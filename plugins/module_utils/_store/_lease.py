@@ -24,7 +24,7 @@ import uuid
 
 from .._clock import Clock
 from .._errors import MachineError
-from .._record import now
+from .._times import now
 
 PERIOD = 45.0  # seconds without a renewal until others may take it over: less than lock_timeout, so that a re-run can
 

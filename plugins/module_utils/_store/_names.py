@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from .._errors import MachineError
-from .._record import is_name
+from .._input import is_name
 from ._ca import MARK, NEW, OLD
 
 PRIVATE_KEY = "id_ed25519"

@@ -20,7 +20,7 @@ from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._record import seconds_of
+from ansible_collections.dockyard.machine.plugins.module_utils._times import seconds_of
 from ansible_collections.dockyard.machine.plugins.module_utils._tls import TlsError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._authority import _answer, _chain, _command
 from ansible_collections.dockyard.machine.plugins.plugin_utils._authority._answer import Request

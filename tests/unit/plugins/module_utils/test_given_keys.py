@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _record, _ssh
+from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines
@@ -109,4 +109,4 @@ def test_a_store_in_a_folder_keeps_the_path(orphanage: Orphanage, tmp_path: path
     key.with_suffix(".pub").write_text("ssh-ed25519 AAAAmine\n")
     orphanage.present(ssh_key=str(key))
     record = orphanage.store().read("web1")
-    assert record and record.driver == DRIVER and _record.private_key(record, "") == str(key)
+    assert record and record.driver == DRIVER and _pin.private_key(record, "") == str(key)
