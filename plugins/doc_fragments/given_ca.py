@@ -9,8 +9,8 @@ class ModuleDocFragment:
 options:
   server_ca_cert:
     description:
-      - Certificate of a CA of servers that is not the store's own, as path or content. The CA that signs comes first, its
-        issuers after it, the root last.
+      - Certificate of an external server CA, as path or content. The CA that signs comes first, then its issuers, the
+        root last.
     type: str
   server_ca_key:
     description:
@@ -18,20 +18,21 @@ options:
     type: str
   server_ca_command:
     description:
-      - A program of the controller and its arguments, which gets certificates signed, in place of O(server_ca_key).
-      - It reads a request as JSON and prints the certificate and its chain, as the collection's guide to certificates says.
+      - External signing command, used instead of O(server_ca_key). A program of the controller and its arguments.
+      - It reads a request as JSON and prints the certificate and its chain. The documentation page on certificates
+        defines both.
     type: list
     elements: str
     default: []
   server_ca_timeout:
     description:
-      - How many seconds that command may take.
+      - Timeout of the command in seconds.
     type: int
     default: 60
   client_ca_cert:
     description:
-      - Certificate of a CA of clients that is not the store's own, as path or content, the CA that signs first.
-      - If its key is given, Engines trust that CA alone, and not those above it.
+      - Certificate of an external client CA, as path or content, the CA that signs first.
+      - If its key is given, Engines trust only that CA, and not its issuers.
     type: str
   client_ca_key:
     description:
@@ -39,23 +40,23 @@ options:
     type: str
   client_ca_command:
     description:
-      - A program as in O(server_ca_command), for clients' certificates.
+      - External signing command for client certificates, like O(server_ca_command).
     type: list
     elements: str
     default: []
   client_ca_timeout:
     description:
-      - How many seconds that command may take.
+      - Timeout of the command in seconds.
     type: int
     default: 60
   certificate_life:
     description:
-      - How long the certificate of the store's client is to live, as in V(365d) or V(8h).
+      - Validity of the store's client certificate, such as V(365d) or V(8h).
     type: str
     default: 365d
   keep_ca_keys:
     description:
-      - Keep the keys that are given in the store. Otherwise they are nowhere when the task is over.
+      - Keep the given keys in the store. Otherwise they are not stored.
     type: bool
     default: false
 """

@@ -5,68 +5,69 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: machines
-short_description: Lists the machines of a store, grouped, with all that plays and Docker clients need
+short_description: Lists the machines of a store, with groups and the variables for plays and Docker clients
 version_added: 0.1.0
 description:
-  - Reads the store that O(store) names, and lists each machine that exists, and only those.
-  - Give the file a name that ends in C(machines.yml), C(dockyard.yml) or C(docker_machine.yml) (or C(.yaml)).
-    Any other C(.yml) or C(.yaml) file will do if it has the line C(plugin:) with the full name of this plugin.
-  - A host has the variables to log in (address, port, user, key, pinned host key) and those that Docker clients take
-    (C(docker_host), C(tls_verify), C(ca_path), C(client_cert), C(client_key), and all of them in C(machine_docker)),
-    beside C(machine_name), C(machine_state), C(machine_driver), C(machine_labels) and more.
-  - A machine whose record is damaged is listed with the variable C(machine_error) and the state V(unknown).
-    Its address, and that of a half-made machine, ends in C(.invalid), so that no play meets another host in its place.
-  - If the file is wrong or the store can't be read, the variable C(machine_inventory_error) of the group C(all) says
-    why, since Ansible goes on with an empty inventory then. The playbooks of this collection stop at it.
-    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) makes it an error everywhere, also where the file is no YAML at all.
-  - If O(store) is in the file, the variable C(machine_store) of the group C(all) is set to it, so that the playbooks
-    of this collection work on the machines that are listed.
+  - Reads the store O(store), and lists every existing machine.
+  - The name of the file must end with C(machines.yml), C(dockyard.yml) or C(docker_machine.yml) (or C(.yaml)). Any
+    other C(.yml) or C(.yaml) file is accepted if it has the line C(plugin:) with the full name of this plugin.
+  - A host has the variables to log in (address, port, user, key, pinned host key) and those for Docker clients
+    (C(docker_host), C(tls_verify), C(ca_path), C(client_cert), C(client_key), and all of them in C(machine_docker)). It
+    also has C(machine_name), C(machine_state), C(machine_driver), C(machine_labels) and others.
+  - A machine whose record is damaged is listed with the variable C(machine_error) and the state V(unknown). Its address
+    ends with C(.invalid), so that no play connects to another host. The same applies to a machine whose creation was
+    not completed.
+  - If the file is invalid or the store can't be read, Ansible continues with an empty inventory. The variable
+    C(machine_inventory_error) of the group C(all) then has the reason, and the playbooks of this collection stop.
+    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) makes it an error everywhere, even if the file is not valid YAML.
+  - If O(store) is in the file, the variable C(machine_store) of the group C(all) is set to it. The playbooks of this
+    collection then use the listed machines.
 author:
   - Dockyard contributors (@dockyard)
 options:
   plugin:
     description:
-      - Says that this file is for this plugin.
+      - Name of this plugin.
     type: str
     required: true
     choices: [dockyard.machine.machines]
   store:
     description:
-      - The store; a folder, or C(s3://bucket/prefix). A relative path begins at the folder of the inventory file.
-      - With a store on S3, variables that name keys are lookups (P(dockyard.machine.key_file#lookup)), which bring the
+      - The store. A folder, or C(s3://bucket/prefix). A relative path is relative to the folder of the inventory file.
+      - With a store on S3, the variables for keys are lookups (P(dockyard.machine.key_file#lookup)), which fetch the
         file when a task connects to the host.
-      - Without it, the environment variable says it, else it is C(~/.dockyard).
+      - By default the value of the environment variable, else C(~/.dockyard).
     type: str
     env:
       - name: DOCKYARD_STORE
   group_by:
     description:
-      - Groups to make, children of the group C(dockyard).
-      - V(driver) makes C(driver_qemu) (of another collection's driver, C(driver_acme_cloud_thing)),
-        V(state) makes C(state_running), V(role) C(role_web), V(fleet) C(fleet_shop),
-        and V(label_KEY) makes C(label_KEY_VALUE) of the machines that have the label V(KEY).
-      - Characters that group names can't have become C(_).
-      - These cost next to nothing. O(keyed_groups), O(groups) and O(compose) cost about 0.3 ms a host for each entry.
+      - Groups to create, as children of the group C(dockyard).
+      - V(driver) creates C(driver_qemu) (for another collection's driver C(driver_acme_cloud_thing)), V(state) creates
+        C(state_running), V(role) C(role_web), V(fleet) C(fleet_shop), and V(label_KEY) creates C(label_KEY_VALUE) for
+        the machines with the label V(KEY).
+      - Characters that are not valid in group names are replaced by C(_).
+      - These are cheap. O(keyed_groups), O(groups) and O(compose) cost about 0.3 ms per host for each entry.
     type: list
     elements: str
     default: [driver, state, role, fleet]
   filter:
     description:
       - A JMESPath expression. Only machines for which it is true are listed.
-      - It sees a machine as M(dockyard.machine.machine_info) returns it.
-      - Needs the Python library jmespath.
+      - It is applied to a machine as M(dockyard.machine.machine_info) returns it.
+      - Requires the Python library jmespath.
     type: str
   live:
     description:
-      - Ask the providers how the machines are now, instead of listing how they were seen last.
-      - Runs M(dockyard.machine.machine_info) with C(refresh), one module a driver and place.
-        Credentials come from the environment. A machine that can't be asked has the state V(unknown).
-      - With O(cache), the providers are not asked again until O(cache_timeout) is over. Nothing else is cached.
+      - Read the current state of the machines from the providers, instead of listing the last known state.
+      - Runs M(dockyard.machine.machine_info) with C(refresh), which runs one module for each driver and place.
+        Credentials come from the environment. A machine whose state can't be read has the state V(unknown).
+      - With O(cache), the providers are not queried again until O(cache_timeout) has passed. Nothing else is cached.
     type: bool
     default: false
   live_timeout:
     description:
-      - Seconds that one provider may take with O(live).
+      - Maximum seconds for one provider with O(live).
     type: float
     default: 30
   docker_machine_variables:

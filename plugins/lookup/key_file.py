@@ -5,26 +5,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: key_file
-short_description: Path of a key or certificate of a machine, which is brought from the store if need be
+short_description: Path of a key or certificate of a machine, fetched from the store if necessary
 version_added: 0.1.0
 description:
-  - Returns the path of a file that SSH or a Docker client wants, on the controller.
+  - Returns the path of a file for SSH or a Docker client, on the controller.
   - With a store in a folder, that is the path in the store.
-  - With a store on S3, the file is brought when the lookup is evaluated, into a private folder that Ansible removes
-    when the run ends. It is asked for once a run.
-  - The inventory plugin sets the variables of its hosts to such lookups, which are evaluated when a task connects to
-    the host, and not when the inventory is read.
+  - With a store on S3, the file is fetched when the lookup is evaluated, once per run, into a private folder that
+    Ansible removes when the run ends.
+  - The inventory plugin sets the variables of its hosts to such lookups. They are evaluated when a task connects to the
+    host, not when the inventory is read.
 author:
   - Dockyard contributors (@dockyard)
 options:
   _terms:
     description:
       - Names of files.
-      - Of a machine there are C(id_ed25519), C(id_ed25519.pub), C(known_hosts), the programs C(ssh), C(sftp) and C(scp)
-        that accept its pinned host key alone, and C(ca.pem), C(cert.pem), C(key.pem) for Docker clients.
-        All are in one folder, which can be a E(DOCKER_CERT_PATH).
-      - Without O(machine), there are C(server-ca.pem), C(server-ca-key.pem), C(client-ca.pem), C(client-ca-key.pem),
-        C(client-cert.pem) and C(client-key.pem).
+      - A machine has C(id_ed25519), C(id_ed25519.pub), C(known_hosts), the programs C(ssh), C(sftp) and C(scp), which
+        accept only its pinned host key, and C(ca.pem), C(cert.pem), C(key.pem) for Docker clients. All are in one
+        folder, usable as E(DOCKER_CERT_PATH).
+      - Without O(machine), the files are C(server-ca.pem), C(server-ca-key.pem), C(client-ca.pem),
+        C(client-ca-key.pem), C(client-cert.pem) and C(client-key.pem).
     type: list
     elements: str
     required: true
@@ -34,13 +34,13 @@ options:
     type: str
   optional:
     description:
-      - Return an empty string in place of a file that is not there. The store has no key of a CA that isn't its own.
+      - Return an empty string for a file that does not exist. The store does not have the key of an external CA.
     type: bool
     default: false
   store:
     description:
       - The store, a folder or C(s3://bucket/prefix).
-      - Without it, the environment variable says it, else it is C(~/.dockyard).
+      - By default the value of the environment variable, else C(~/.dockyard).
     type: str
     env:
       - name: DOCKYARD_STORE
@@ -50,7 +50,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at a container over TLS
+- name: Inspect a container over TLS
   community.docker.docker_container_info:
     name: web
     docker_host: tcp://192.0.2.10:2376

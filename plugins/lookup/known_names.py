@@ -5,23 +5,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: known_names
-short_description: Names and addresses that the store knows, each with the machine whose it is
+short_description: Names and addresses in the store, each with its machine
 version_added: 0.1.0
 description:
   - Returns the names, ids, C(tls_san) and last known addresses of the machines of a store.
-  - The playbooks use it to keep a machine from getting a certificate for another machine's name.
+  - The playbooks use it to prevent a machine from getting a certificate for another machine's name.
 author:
   - Dockyard contributors (@dockyard)
 options:
   _terms:
     description:
-      - Machines that are left out.
+      - Machines to exclude.
     type: list
     elements: str
   store:
     description:
       - The store, a folder or C(s3://bucket/prefix).
-      - Without it, the environment variable says it, else it is C(~/.dockyard).
+      - By default the value of the environment variable, else C(~/.dockyard).
     type: str
     env:
       - name: DOCKYARD_STORE

@@ -9,85 +9,85 @@ module: adopt
 short_description: Rebuild the records of machines that exist, after they were lost
 version_added: 0.1.0
 description:
-  - Looks at all that bears tags or names of ours, in the place that the options say, and makes a record of each machine
-    that has none. Nothing at the provider is made, changed or removed by it.
-  - The options must be those that the machines have. What they want is matched to what is there. What is missing is
-    planned, and the next run with state present makes it. What nothing wants is recorded, too, so that it goes with
-    the machine.
-  - A private key that was lost can't be rebuilt. RV(adopted) says of each machine how it can be logged in to from now
-    on, and the docs page on orphans what to do if it can't.
-  - Runs on the controller, whatever the connection of the task's host, and never with become.
+  - Searches the place that the options specify for resources with tags or names of this collection, and creates a
+    record for each machine without one. It does not create, change or remove anything at the provider.
+  - The options must be those that the machines were created with. They are compared with the existing resources.
+    Missing resources are planned, and the next run with state present creates them. Resources that the options do not
+    need are recorded too, so that they are removed with the machine.
+  - A lost private key can't be restored. RV(adopted) reports how to log in to each machine, and the documentation page
+    on orphans explains what to do if that is impossible.
+  - Runs on the controller, regardless of the host's connection, and never with become.
 author:
   - Dockyard contributors (@dockyard)
 options:
   store:
     description:
-      - Folder of the store, or its address. It is made if it does not exist.
-      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+      - Folder of the store, or its address. It is created if it does not exist.
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
     type: path
   names:
     description:
-      - Names or ids of machines, a list or a string with commas. Without it, all are adopted that the options fit.
+      - Names or ids of machines, a list or a string separated by commas. By default all machines that match the options
+        are adopted.
       - With O(fleet), only names of its machines.
     type: raw
   resource_ids:
     description:
-      - Ids of resources that belong to the machines, such as a volume or an address. Tags can be copied, so a resource
-        without any other proof is adopted only if its id is given here, or if it is attached to the machine.
+      - Ids of resources that belong to the machines, such as a volume or an address. Since tags can be copied, a
+        resource is adopted only if its id is listed here, if it is attached to the machine, or if there is other proof.
     type: list
     elements: str
   driver:
     description:
-      - Driver of the machines. Needed without O(fleet).
+      - Driver of the machines. Required without O(fleet).
     type: str
   options:
     description:
-      - The driver's options, as the machines have them.
+      - The driver's options, as the machines were created with.
     type: dict
   fleet:
     description:
-      - The fleet that the machines belong to, as the module M(dockyard.machine.fleet) takes it.
+      - The fleet that the machines belong to, in the format of the module M(dockyard.machine.fleet).
     type: raw
   counts:
     description:
-      - Numbers of machines by role, in place of those in O(fleet).
+      - Number of machines by role, used instead of those in O(fleet).
     type: dict
   from_store:
     description:
-      - Id of the store whose machines these are, if it is not this one. That store must be gone for good, since a
-        machine with two owners would be removed by either.
+      - Id of the store that owned the machines, if it is another one. That store must be permanently lost, since with
+        two stores each could remove the machine.
     type: str
   ssh_user:
     description:
-      - Who logs in. The driver has a default.
+      - SSH login user. The driver has a default.
     type: str
   ssh_key:
     description:
-      - Path of a private key that the machines let in, where their own is lost.
+      - Path of a private key that the machines accept, if their own key is lost.
     type: path
   ssh_args:
     description:
-      - Further arguments for C(ssh).
+      - Additional arguments for C(ssh).
     type: str
   host_key:
     description:
-      - The host's public key. Without it, and unless the store still has it, the one shown at the first contact is
-        pinned.
+      - The host's public key. By default the key in the store, else the key of the first contact is pinned.
     type: str
   timeout:
     description:
-      - Seconds that each wait for the provider may last.
+      - Maximum seconds of each wait for the provider.
     type: float
 attributes:
   check_mode:
     support: full
-    description: Says what would be adopted, and makes no record.
+    description: Reports what would be adopted, and creates no record.
   diff_mode:
     support: full
-    description: Shows the machines as they are recorded.
+    description: Shows the recorded machines.
   idempotent:
     support: full
-    description: A machine that has a record is left as it is.
+    description: A machine that has a record is not changed.
 seealso:
   - module: dockyard.machine.prune
 """
@@ -125,12 +125,12 @@ adopted:
       type: str
       sample: web1
     id:
-      description: Its id, as it was.
+      description: Its unchanged id.
       returned: always
       type: str
       sample: 0f3a5c7e9b1d
     store:
-      description: Id of the store in whose name it was made, and whose id its things bear ever after.
+      description: Id of the store that created it. The tags of its resources keep this id.
       returned: always
       type: str
     driver:
@@ -139,62 +139,62 @@ adopted:
       type: str
       sample: dockyard.machine.amazonec2
     missing:
-      description: What the options want and is not there.
+      description: Resources that the options need and that do not exist.
       returned: always
       type: list
       elements: str
       sample: [Volume/data]
     unexplained:
-      description: What is there and the options don't want. It is removed with the machine.
+      description: Existing resources that the options do not need. They are removed with the machine.
       returned: always
       type: list
       elements: str
     doubtful_end:
       description:
-        - The end that its tags say and that it was not given, since it is over, or since its driver can't write tags anew
-          when the end is put off. Unless the fleet says another one, such a machine has no end. None, if there is no
-          doubt.
+        - The expiry in its tags, if it was not adopted because it is in the past, or because the driver can't change
+          tags to extend it. Such a machine does not expire unless the fleet sets an expiry. None otherwise.
       returned: always
       type: str
       sample: "2027-01-31T12:00:00Z"
     login:
       description:
-        - How it can be logged in to from now on. V(given), by O(ssh_key). V(kept), by its own key, which the store still
-          had. V(agent), by the user's own keys. V(replaced), by a new key, which the next run with state present puts
-          in. V(new), since the machine itself is missing and is made by that run. V(lost), not at all.
+        - How to log in from now on. V(given), with O(ssh_key). V(kept), with its own key, which the store still has.
+          V(agent), with the user's own keys. V(replaced), with a new key, which the next run with state present
+          installs. V(new), if the machine itself is missing and that run creates it. V(lost), if login is impossible.
       returned: always
       type: str
       sample: given
     reached:
-      description: The same as a sentence, and what to do if its key is lost.
+      description: The same as a sentence, with the remedy if its key is lost.
       returned: always
       type: str
     machine:
-      description: The machine, as the module machine_info returns it.
+      description: The machine, in the format of the module machine_info.
       returned: always
       type: dict
 failed_to_adopt:
-  description: Machines that could not be adopted, and why, in C(error). Then the module fails, when all else is done.
+  description: Machines that could not be adopted, with the reason in C(error). The module fails after it has adopted
+    the others.
   returned: always
   type: list
   elements: dict
 others:
-  description: Machines that were left alone, and why, such as those of other stores.
+  description: Machines that were not adopted, with the reason, such as those of other stores.
   returned: always
   type: list
   elements: dict
 missing:
-  description: Those of O(names) that nothing has.
+  description: Values of O(names) that were not found.
   returned: always
   type: list
   elements: str
 table:
-  description: All of that as aligned lines, for people.
+  description: The result as a table of aligned lines.
   returned: always
   type: list
   elements: str
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "incomplete", "left_behind": [], "remedy": "Mend that and run again"}

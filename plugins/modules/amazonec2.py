@@ -9,8 +9,8 @@ module: amazonec2
 short_description: Run Docker hosts as instances of Amazon EC2
 version_added: 0.1.0
 description:
-  - Makes an instance of Amazon EC2, with a security group of its own, and volumes and an elastic address if asked for.
-  - Credentials come from the SDK's usual chain, unless options say them. They are never recorded.
+  - Creates an instance of Amazon EC2 with its own security group and, on request, volumes and an elastic address.
+  - Credentials come from the SDK's usual chain, unless options set them. They are never recorded.
 author:
   - Dockyard contributors (@dockyard)
 requirements:
@@ -18,52 +18,54 @@ requirements:
 options:
   region:
     description:
-      - Region of the machine. Without it, E(AWS_REGION) or E(AWS_DEFAULT_REGION) says it.
+      - Region of the machine. By default the value of E(AWS_REGION) or E(AWS_DEFAULT_REGION).
     type: str
   zones:
     description:
-      - Availability zones, as V(eu-central-1a) or V(a), tried in turn while there is no capacity. By default EC2 picks one.
+      - Availability zones, such as V(eu-central-1a) or V(a), tried in turn until one has capacity. By default EC2
+        chooses one.
     type: list
     elements: str
     default: []
   vpc_id:
     description:
-      - Network in which the machine gets one of the subnets. By default that of O(subnets), else the region's default.
+      - Network (VPC) whose subnets are used. By default that of O(subnets), else the region's default.
     type: str
   subnets:
     description:
-      - Ids of subnets of one network, tried in turn while there is no capacity.
+      - Ids of subnets of one network, tried in turn until one has capacity.
     type: list
     elements: str
     default: []
   security_groups:
     description:
-      - Ids of security groups that exist, in the place of one of the machine's own. They are never changed.
+      - Ids of existing security groups, used instead of the machine's own. They are never changed.
     type: list
     elements: str
     default: []
   open_to:
     description:
-      - Who may reach SSH and the Engine. Networks such as V(192.0.2.0/24), prefix lists (V(pl-...)), or security groups.
-      - By default the controller's own address alone, as O(address_service) saw it when the machine was planned.
-      - Somebody among them must have an address of the family by which the machine is reached. A machine that is
-        reached by IPv6 or by its private address is seldom reached from the address that such a service sees.
+      - Sources that may reach SSH and the Engine. Networks such as V(192.0.2.0/24), prefix lists (V(pl-...)), or
+        security groups.
+      - By default only the controller's own address, as O(address_service) reported it when the machine was planned.
+      - At least one of them must have the address family by which the machine is reached. The address that such a
+        service reports is seldom the one that reaches a machine by IPv6 or by its private address.
     type: list
     elements: str
   address_service:
     description:
-      - URL that answers with the address from which it was asked.
+      - URL of a service that returns the client's address.
     type: str
     default: https://checkip.amazonaws.com
   ports:
     description:
-      - Further ports to open, as V(80), V(53/udp) or V(8000-8010/tcp).
+      - Additional ports to open, such as V(80), V(53/udp) or V(8000-8010/tcp).
     type: list
     elements: str
     default: []
   ports_open_to:
     description:
-      - Who may reach O(ports). By default those of O(open_to).
+      - Sources that may reach O(ports). By default those of O(open_to).
     type: list
     elements: str
   ssh_port:
@@ -72,7 +74,7 @@ options:
     default: 22
   instance_type:
     description:
-      - Type, or several that are tried in turn while there is no capacity. It changes while the machine is stopped.
+      - Type, or several that are tried in turn until one has capacity. A change requires that the machine is stopped.
     type: list
     elements: str
     default: [t3.small]
@@ -80,13 +82,13 @@ options:
     description:
       - The image, which must have cloud-init.
       - V(debian-VERSION) or V(ubuntu-VERSION) is the newest build by its publisher, OWNER:NAME the newest by that owner
-        with a name of that pattern, /PATH an SSM parameter with an id, and V(ami-...) the id itself.
-      - A parameter can be given with a selector, a version or a label, as V(/path:3).
-      - A newer build changes no machine that exists. Further volumes that the image brings go with the machine.
+        whose name matches the pattern, /PATH an SSM parameter that contains an id, and V(ami-...) the id itself.
+      - A parameter can have a selector, a version or a label, such as V(/path:3).
+      - A newer build does not change existing machines. Additional volumes of the image are deleted with the machine.
     type: str
     default: debian-13
   architecture:
-    description: The image's architecture, which O(instance_type) must have.
+    description: The image's architecture, which O(instance_type) must support.
     type: str
     default: x86_64
     choices: [x86_64, arm64]
@@ -99,31 +101,32 @@ options:
     type: str
     default: gp3
   root_iops:
-    description: Input and output operations a second of the root volume, where its type has a choice.
+    description: Input and output operations per second of the root volume, if its type supports a choice.
     type: int
   root_throughput:
-    description: MiB a second of the root volume, where its type has a choice.
+    description: Throughput of the root volume in MiB per second, if its type supports a choice.
     type: int
   encrypted:
     description: Encrypt the volumes.
     type: bool
     default: true
   kms_key_id:
-    description: Key with which the volumes are encrypted. By default the account's own for EBS.
+    description: Key that encrypts the volumes. By default the account's own for EBS.
     type: str
   volumes:
     description:
-      - Further volumes, made in the zone of the machine. They are not formatted, and never removed but with the machine.
+      - Additional volumes, created in the zone of the machine. They are not formatted, and are only removed with the
+        machine.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: Name of the volume, unique for the machine.
+        description: Name of the volume, unique within the machine.
         type: str
         required: true
       id:
-        description: A volume that exists. It is attached and never removed. The machine is made in its zone.
+        description: An existing volume. It is attached and never removed. The machine is created in its zone.
         type: str
       size:
         description: Size in GiB. It can grow.
@@ -134,33 +137,33 @@ options:
         type: str
         default: gp3
       iops:
-        description: Input and output operations a second, where the type has a choice.
+        description: Input and output operations per second, if the type supports a choice.
         type: int
       throughput:
-        description: MiB a second, where the type has a choice.
+        description: Throughput in MiB per second, if the type supports a choice.
         type: int
       snapshot_id:
-        description: Snapshot that the volume begins with.
+        description: Snapshot that the volume is created from.
         type: str
       device:
-        description: Device name. By default the next of V(/dev/sdf) to V(/dev/sdp) that is free, which it keeps.
+        description: Device name. By default the next free one of V(/dev/sdf) to V(/dev/sdp), which it keeps.
         type: str
   spot:
     description:
-      - V(never) asks for on-demand instances, V(only) for spot instances.
-        V(prefer) asks for spot instances and where there is no capacity for on-demand ones.
-      - A spot instance can't be stopped, and EC2 may end it.
+      - V(never) requests on-demand instances, V(only) spot instances. V(prefer) requests spot instances, and on-demand
+        instances if there is no capacity.
+      - A spot instance can't be stopped, and EC2 may terminate it.
     type: str
     default: never
     choices: [never, prefer, only]
   spot_price:
-    description: What a spot instance may cost at most, in dollars an hour. By default the on-demand price.
+    description: Maximum price of a spot instance, in dollars per hour. By default the on-demand price.
     type: str
   iam_profile:
     description: Name or ARN of the instance profile with the machine's role.
     type: str
   key_name:
-    description: A key pair that exists, let in beside the machine's own key.
+    description: An existing key pair, which is accepted in addition to the machine's own key.
     type: str
   public_address:
     description: Give the machine a public address.
@@ -169,65 +172,65 @@ options:
   connect_by:
     description:
       - The address by which the controller reaches the machine.
-      - By default V(public) if it has such a one, else V(private).
+      - By default V(public) if it has a public address, else V(private).
     type: str
     choices: [public, private, ipv6]
   ipv6:
-    description: Give the machine an IPv6 address, which its subnet must have.
+    description: Give the machine an IPv6 address, which its subnet must support.
     type: bool
     default: false
   elastic_address:
     description:
-      - An address that stays when the machine is stopped. V(new) is one of the machine's own, else the allocation id
-        (V(eipalloc-...)) of one that exists.
+      - An address that is kept when the machine is stopped. V(new) allocates one for the machine, otherwise the
+        allocation id (V(eipalloc-...)) of an existing one.
     type: str
   metadata_tokens:
-    description: Whether the metadata service demands tokens (IMDSv2).
+    description: Whether the metadata service requires tokens (IMDSv2).
     type: str
     default: required
     choices: [required, optional]
   metadata_hop_limit:
-    description: Hops that an answer of the metadata service may take. Containers need V(2) to reach it.
+    description: Maximum hops of a response of the metadata service. Containers need V(2) to reach it.
     type: int
     default: 1
   monitoring:
-    description: Detailed monitoring, which costs extra.
+    description: Enable detailed monitoring, which costs extra.
     type: bool
     default: false
   ebs_optimized:
-    description: Optimise for EBS, for old types that aren't by themselves.
+    description: Optimise for EBS, for old types that are not optimised by default.
     type: bool
     default: false
   tenancy:
-    description: On whose hardware the machine runs.
+    description: Tenancy of the hardware that the machine runs on.
     type: str
     default: default
     choices: [default, dedicated, host]
   placement_group:
-    description: Name of a placement group that exists.
+    description: Name of an existing placement group.
     type: str
   tags:
     description:
-      - Tags of all that is made. Those given are set; those no longer given stay.
+      - Tags for every created resource. Given tags are set. Tags that are no longer given are kept.
     type: dict
     default: {}
   user_data:
-    description: User data for cloud-init, added to that of the machine. Together they may have 16 KiB.
+    description: User data for cloud-init, added to that of the machine. Both together are limited to 16 KiB.
     type: str
   endpoint_url:
-    description: URL of another service that speaks EC2's, STS's and SSM's protocols.
+    description: URL of another service that implements the APIs of EC2, STS and SSM.
     type: str
   profile:
     description: Named profile of the SDK's configuration.
     type: str
   assume_role_arn:
-    description: Role to be assumed with the credentials.
+    description: Role to assume with the credentials.
     type: str
   assume_role_external_id:
-    description: External id that the role asks for.
+    description: External id that the role requires.
     type: str
   access_key:
-    description: Id of an access key. It needs O(secret_key).
+    description: Id of an access key. It requires O(secret_key).
     type: str
   secret_key:
     description: Secret of the access key.
@@ -240,12 +243,12 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Create a machine with today's Debian
+- name: Create a machine with the newest Debian image
   dockyard.machine.amazonec2:
     name: web1
     region: eu-central-1
 
-- name: Create one on spot capacity, wherever there is some, with a volume and ports that all may reach
+- name: Create a spot instance in any zone with capacity, with a volume and public ports
   dockyard.machine.amazonec2:
     name: web2
     region: eu-central-1
@@ -258,7 +261,7 @@ EXAMPLES = r"""
     ports: ["80", "443"]
     ports_open_to: [0.0.0.0/0]
 
-- name: Create one in a private network, reached through a bastion
+- name: Create a machine in a private network, reached through a bastion
   dockyard.machine.amazonec2:
     name: db1
     region: eu-central-1
@@ -274,7 +277,7 @@ EXAMPLES = r"""
     instance_type: t3.large
     allow_stop: true
 
-- name: Remove it
+- name: Remove the machine
   dockyard.machine.amazonec2:
     name: web1
     state: absent
@@ -292,7 +295,7 @@ machines:
   type: list
   elements: dict
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample:

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: client_certificate
-short_description: A certificate with which a person or a job reaches the Engines
+short_description: Issue a client certificate for access to the Engines
 version_added: 0.1.0
 description:
-  - Makes a folder that Docker clients take as E(DOCKER_CERT_PATH), with C(ca.pem), C(cert.pem) and C(key.pem).
-  - It is signed by the CA of clients of a store, or by one that is given. Who has it is root on each host that trusts that CA.
-  - It is issued anew when a third of its life is left, and when name, subject, life, CA or key are others. The key stays. Where a
-    command signs, a longer life is no reason, since it may give less than it is asked for.
-  - No certificate can be called back. It ends with its life, or when the CA of clients is another one.
-  - Runs on the controller, whatever the connection of the task's host, and never with become.
+  - Creates a folder that Docker clients use as E(DOCKER_CERT_PATH), with C(ca.pem), C(cert.pem) and C(key.pem).
+  - The certificate is signed by the client CA of a store, or by a given CA. It gives root access to each host that
+    trusts that CA.
+  - It is renewed when a third of its validity is left, and when name, subject, validity, CA or key change. The key
+    stays. With an external signing command a longer validity does not renew it, since the command may issue a shorter
+    one than requested.
+  - Certificates can't be revoked. A certificate is valid until it expires, or until the client CA is replaced.
+  - Runs on the controller, regardless of the host's connection, and never with become.
 author:
   - Dockyard contributors (@dockyard)
 requirements:
@@ -22,50 +24,51 @@ requirements:
 options:
   name:
     description:
-      - Whose it is, the common name (CN) of its subject. The Engine's authorisation plug-ins know a client by it.
+      - The common name (CN) of its subject. The Engine's authorisation plug-ins identify a client by it.
     type: str
     required: true
   output:
     description:
-      - The folder. It is made with mode 0700, its files have 0600.
-      - A relative path begins where Ansible was started.
-      - A key that is there is used. One that can't be, since it has a passphrase for example, is an error unless O(new_key) is given.
+      - The folder. It is created with mode 0700, its files with mode 0600.
+      - A relative path is relative to the folder where Ansible was started.
+      - An existing key is used. One that can't be used, for example because it has a passphrase, is an error unless
+        O(new_key) is given.
     type: path
     required: true
   life:
     description:
-      - How long it is to live, as in V(365d) or V(8h). It ends with its CA at the latest.
+      - Validity of the certificate, such as V(365d) or V(8h). It never exceeds the CA's.
     type: str
     default: 365d
   subject:
     description:
-      - What else its subject has, by V(C), V(ST), V(L), V(O), V(OU) and V(emailAddress).
+      - Additional attributes of its subject, by V(C), V(ST), V(L), V(O), V(OU) and V(emailAddress).
     type: dict
     default: {}
   csr:
     description:
-      - A signing request, as path or content, so that the key never leaves who has made it. Then no key is written.
-      - Of a request the public key alone counts. One that goes to O(client_ca_command) must ask for O(name) and O(subject)
-        and nothing else.
+      - A signing request, as path or content, so that the private key never leaves its owner. Then no key is written.
+      - Only the public key of the request is used. A request for O(client_ca_command) must contain exactly O(name) and
+        O(subject).
     type: str
   new_key:
     description:
-      - Make a new key, and a certificate for it, each time. Clients that have the former ones keep their access.
+      - Create a new key and certificate each time. Clients with the previous ones keep their access.
     type: bool
     default: false
   store:
     description:
-      - The store whose CA of clients signs, and whose CA of servers is to be trusted; a folder, or C(s3://bucket/prefix).
-      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+      - The store whose client CA signs, and whose server CA the client trusts. A folder, or C(s3://bucket/prefix).
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
     type: path
   server_ca_cert:
     description:
-      - The CA of servers that the client is to trust, as path or content, in place of the store's.
+      - The server CA that the client trusts, as path or content, used instead of the store's.
     type: str
   client_ca_cert:
     description:
-      - The certificate of the CA of clients, as path or content, in place of the store's. The CA that signs comes first,
-        its issuers after it.
+      - The certificate of the client CA, as path or content, used instead of the store's. The CA that signs comes
+        first, then its issuers.
     type: str
   client_ca_key:
     description:
@@ -73,27 +76,28 @@ options:
     type: str
   client_ca_command:
     description:
-      - A program of the controller and its arguments, which gets certificates signed, in place of O(client_ca_key).
-      - It reads a request as JSON and prints the certificate and its chain, as the collection's guide to certificates says.
+      - External signing command, used instead of O(client_ca_key). A program of the controller and its arguments.
+      - It reads a request as JSON and prints the certificate and its chain. The documentation page on certificates
+        defines both.
     type: list
     elements: str
     default: []
   client_ca_timeout:
     description:
-      - How many seconds the command may take.
+      - Timeout of the command in seconds.
     type: int
     default: 60
 attributes:
   check_mode:
     support: full
-    description: Says what would be done, and touches nothing. A command is not run.
+    description: Reports what would be done, and changes nothing. The command is not run.
   diff_mode:
     support: full
-    description: Shows subject, issuer, end, and the modes of the files. Never a key.
+    description: Shows subject, issuer, expiry, and the modes of the files. Never a key.
 """
 
 EXAMPLES = r"""
-- name: A month for Jo
+- name: Issue a certificate for a month
   dockyard.machine.client_certificate:
     name: jo
     life: 30d
@@ -102,13 +106,13 @@ EXAMPLES = r"""
       OU: Operations
     output: /home/jo/.docker
 
-- name: One for a key that never leaves Ann's computer
+- name: Sign a request, whose key never leaves the user's computer
   dockyard.machine.client_certificate:
     name: ann
     csr: requests/ann.csr
     output: issued/ann
 
-- name: An hour for a job, signed by Vault
+- name: Issue a certificate for a job of an hour, signed by Vault
   dockyard.machine.client_certificate:
     name: nightly
     life: 1h
@@ -125,26 +129,26 @@ folder:
   type: str
   sample: /home/jo/.docker
 reason:
-  description: Why it was issued; empty if the one that was there will do.
+  description: Why it was issued; empty if the existing one is still valid and unchanged.
   returned: success
   type: str
   sample: "it expires on 2027-01-31T12:00:00Z: less than a third of its life is left"
 subject:
-  description: Whose it is.
+  description: Its subject.
   returned: if there is one
   type: str
   sample: CN=jo,OU=Operations,O=Acme
 issuer:
-  description: Who has signed it.
+  description: Its issuer.
   returned: if there is one
   type: str
 not_before:
-  description: From when on it is valid.
+  description: Start of its validity.
   returned: if there is one
   type: str
   sample: '2026-11-23T12:00:00Z'
 not_after:
-  description: When it ends.
+  description: End of its validity.
   returned: if there is one
   type: str
   sample: '2026-12-25T12:00:00Z'
@@ -154,11 +158,11 @@ days_left:
   type: int
   sample: 29
 certificate:
-  description: The certificate as PEM, with the intermediates of its chain after it. It is no secret.
+  description: The certificate as PEM, followed by the intermediates of its chain. It is not secret.
   returned: if there is one
   type: str
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "certificate", "left_behind": [], "remedy": ""}

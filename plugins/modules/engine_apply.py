@@ -12,22 +12,22 @@ version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - Does on the host what M(dockyard.machine.engine_plan) has planned, in one round trip.
-  - The Engine's private key is made on the host and stays there. Files are put in place whole, and are put back if the Engine
-    does not come up with them.
-  - This is a part of the role P(dockyard.machine.docker_engine#role), which is what to use.
+  - Applies the plan of M(dockyard.machine.engine_plan) to the host, in one round trip.
+  - The Engine's private key is created on the host and stays there. Files are replaced atomically, and restored if the
+    Engine does not start with them.
+  - This is a part of the role P(dockyard.machine.docker_engine#role). Use the role.
 attributes:
   check_mode:
-    description: Changes nothing and says that it would.
+    description: Changes nothing and reports whether it would.
     support: full
   diff_mode:
-    description: Shows the difference that M(dockyard.machine.engine_plan) worked out.
+    description: Shows the difference that M(dockyard.machine.engine_plan) has computed.
     support: full
   idempotent:
-    description: Files that are as wanted stay as they are. A restart that the plan asks for is made.
+    description: Files with the wanted content are not changed. A restart in the plan is always done.
     support: partial
     details:
-      - The plan has nothing to do on a host that is as wanted.
+      - The plan is empty for a host in the wanted state.
   action:
     description: An action on the controller adds the secrets.
     support: full
@@ -37,46 +37,46 @@ attributes:
     support: full
 options:
   prepare:
-    description: Whether a key is to be made, and names for a signing request.
+    description: Whether to create a key, and the names for a signing request.
     type: dict
     default: {}
   install:
-    description: What is to be done about packages, their repository, or an archive.
+    description: Changes of packages, their repository, or an archive.
     type: dict
     default: {}
   apply:
-    description: Files, users, units and what to do with the service.
+    description: Changes of files, users and units, and the action on the service.
     type: dict
     default: {}
   certificate:
     description: The Engine's certificate as PEM, if there is a new one.
     type: str
   after_restart_done:
-    description: That what comes after a restart was done, and is not owed any more. Nothing else is done then.
+    description: Record that the tasks after a restart are done and no longer pending. Nothing else is done then.
     type: bool
     default: false
   secrets:
     description:
       - The Engine's environment and proxies and those of Docker's clients, as a JSON object of the role's variables
         C(environment), C(proxies) and C(client_proxies).
-      - Left out, and needed by O(apply), the variables themselves are read, C(docker_engine_environment) and so on.
+      - If O(apply) needs it and it is missing, the variables C(docker_engine_environment) and so on are read.
     type: str
     default: "{}"
   port:
-    description: The port on which plain HTTP must be refused afterwards.
+    description: The port that must refuse plain HTTP afterwards.
     type: int
   start_timeout:
-    description: How many seconds the Engine may take to start or stop.
+    description: Maximum seconds for the Engine to start or stop.
     type: int
     default: 120
   wait_timeout:
-    description: How many seconds to wait for package locks, and for mirrors that do not answer.
+    description: Maximum seconds to wait for package locks, and for mirrors that do not answer.
     type: int
     default: 300
 """
 
 EXAMPLES = r"""
-- name: Do what is planned
+- name: Apply the plan
   dockyard.machine.engine_apply:
     prepare: "{{ plan.prepare }}"
     apply: "{{ plan.apply }}"
@@ -89,7 +89,7 @@ public_key:
   returned: when a key was made
   type: str
 csr:
-  description: A signing request for the names that were given, as PEM, if the host has openssl.
+  description: A signing request for the given names, as PEM, if the host has openssl.
   returned: when one is wanted
   type: str
 version:
@@ -103,11 +103,11 @@ api_version:
   type: str
   sample: "1.41"
 old_data:
-  description: The folder in which the data stayed that was moved, or what could not be removed of it.
+  description: The old folder of data that was moved, or what could not be removed of it.
   returned: when it was kept, or could not be removed
   type: str
 action:
-  description: What was done to the service, one of V(start), V(reload), V(restart), V(cycle), or nothing.
+  description: What was done to the service, one of V(start), V(reload), V(restart), V(cycle), or none.
   returned: success
   type: str
 """

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: engine_benchmark
-short_description: Reports how a host stands to the CIS Docker Benchmark's items about the daemon
+short_description: Checks a host against the items of the CIS Docker Benchmark about the daemon
 version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - Looks at a host for the items of the sections 1 (host), 2 (daemon) and 3 (files of the daemon) of the CIS Docker Benchmark,
-    with the numbers of its versions 1.6 and 1.7, and reports each with its status. Titles and remedies are in this collection's
-    own words.
-  - Images, containers and swarm (sections 4 to 7) are no part of it.
-  - What fails on a host that the role P(dockyard.machine.docker_engine#role) has set up with its defaults has a reason with it.
-  - Changes nothing, and needs root.
+  - Checks a host for the items of the sections 1 (host), 2 (daemon) and 3 (files of the daemon) of the CIS Docker
+    Benchmark, with the numbers of its versions 1.6 and 1.7, and reports the status of each. Titles and remedies are in
+    this collection's own words.
+  - Images, containers and swarm (sections 4 to 7) are not checked.
+  - Items that fail with the defaults of the role P(dockyard.machine.docker_engine#role) have a reason.
+  - Changes nothing, and requires root.
 attributes:
   check_mode:
     description: Reads only, so it does the same in check mode.
@@ -34,20 +34,20 @@ attributes:
     support: full
 options:
   accepted:
-    description: Numbers of items of which it is accepted that they fail.
+    description: Numbers of items whose failure is accepted.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: See how the host stands
+- name: Check the host
   dockyard.machine.engine_benchmark:
     accepted: ["1.1.1", "2.1", "2.9", "2.12"]
   register: benchmark
   failed_when: benchmark.failing | length > 0
 
-- name: Show what fails, and what helps
+- name: Show failed items and their remedies
   ansible.builtin.debug:
     msg: "{{ benchmark.checks | selectattr('status', 'eq', 'fail') }}"
 """
@@ -64,21 +64,21 @@ checks:
       type: str
       sample: "2.15"
     title:
-      description: What is asked for.
+      description: The requirement.
       type: str
       sample: Containers outlive a restart of the Engine
     status:
-      description: V(pass), V(fail), V(not_applicable), or V(manual) where only a person can judge it.
+      description: V(pass), V(fail), V(not_applicable), or V(manual) if a person must decide.
       type: str
     found:
-      description: What was found on the host.
+      description: The state of the host.
       type: str
     remedy:
-      description: What helps.
+      description: The remedy.
       returned: if it fails
       type: str
     reason:
-      description: Why the role's defaults leave it so.
+      description: Why the role's defaults do not change it.
       returned: if it fails, and the role's defaults do
       type: str
     accepted:
@@ -91,7 +91,7 @@ failing:
   type: list
   elements: str
 summary:
-  description: How many items have which status.
+  description: Number of items by status.
   returned: success
   type: dict
   sample: {"pass": 30, "fail": 20, "manual": 3, "not_applicable": 14}

@@ -12,15 +12,18 @@ version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - Gets a certificate for a host's public key, on the controller, without a connection to the host.
-  - It is signed here, by a CA's key, or by a command that gets it signed elsewhere. What that prints is checked.
-  - From a signing request the public key alone is taken. Subject, names, usage and the constraint that it is no CA are set here.
-  - What is signed here is valid from two days ago on, since clocks differ; if it is short-lived, from half its life ago.
+  - Issues a certificate for a host's public key, on the controller, without a connection to the host.
+  - It is signed with a CA's key, or by an external signing command, whose output is verified.
+  - Only the public key of a signing request is used. This module sets subject, names, usage and the constraint that it
+    is not a CA.
+  - A certificate that is signed with a key is valid from two days ago, since clocks differ. If it is short-lived, it is
+    valid from half its validity ago.
 requirements:
   - cryptography >= 42 (on the controller)
 attributes:
   check_mode:
-    description: Signs nothing and asks no command. It fails where it is known that no certificate would be issued, and else says which.
+    description: Signs nothing and runs no command. It fails if the certificate can't be issued, and otherwise reports
+      its names.
     support: full
   diff_mode:
     description: There is no difference to show.
@@ -29,7 +32,7 @@ attributes:
     description: Each call issues another certificate.
     support: none
   action:
-    description: It is an action that runs on the controller.
+    description: An action that runs on the controller.
     support: full
   platform:
     description: Where it runs.
@@ -42,8 +45,7 @@ options:
     required: true
   csr:
     description:
-      - A signing request of that key, as PEM. The command is given it, after it was found to ask for just the names that are
-        wanted.
+      - A signing request of that key, as PEM. It is passed to the command if it contains exactly the wanted names.
     type: str
   names:
     description: Host names and IP addresses of the Engine.
@@ -51,25 +53,26 @@ options:
     elements: str
     required: true
   life:
-    description: How long the certificate is to live, as in V(365d) or V(8h).
+    description: Validity of the certificate, such as V(365d) or V(8h).
     type: str
     default: 365d
   server_ca_cert:
-    description: Certificate of the CA of servers, as path or content. The CA that signs comes first, its issuers after it.
+    description: Certificate of the server CA, as path or content. The CA that signs comes first, then its issuers.
     type: str
     required: true
   server_ca_key:
-    description: Key of the CA of servers, as path or content. It may be encrypted with Ansible Vault.
+    description: Key of the server CA, as path or content. It may be encrypted with Ansible Vault.
     type: str
   server_ca_command:
     description:
-      - A program of the controller and its arguments, which gets certificates signed, in place of O(server_ca_key).
-      - It reads a request as JSON and prints the certificate and its chain, as the collection's guide to certificates says.
+      - External signing command, used instead of O(server_ca_key). A program of the controller and its arguments.
+      - It reads a request as JSON and prints the certificate and its chain. The documentation page on certificates
+        defines both.
     type: list
     elements: str
     default: []
   server_ca_timeout:
-    description: How many seconds the command may take.
+    description: Timeout of the command in seconds.
     type: int
     default: 60
 """
@@ -86,16 +89,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificate:
-  description: The certificate as PEM, with the intermediates of its chain after it.
+  description: The certificate as PEM, followed by the intermediates of its chain.
   returned: success, but in check mode
   type: str
 not_before:
-  description: From when on it is valid.
+  description: Start of its validity.
   returned: success, but in check mode
   type: str
   sample: "2026-11-22T08:00:00Z"
 not_after:
-  description: When it ends.
+  description: End of its validity.
   returned: success, but in check mode
   type: str
   sample: "2027-11-24T08:00:00Z"

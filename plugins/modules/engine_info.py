@@ -7,20 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: engine_info
-short_description: Reads all that matters about the Docker Engine of a host in one look
+short_description: Reads the state of a host's Docker Engine in one call
 version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - Reads packages and their candidates, configuration, units and drop-ins, certificate and public key, the running Engine,
-    the clock, and what the role P(dockyard.machine.docker_engine#role) remembers.
-  - Waits before that until cloud-init has ended and, where the Engine is still to be installed, until no package manager holds a lock.
-  - Changes nothing, except that package lists are read anew where O(upgrade) asks for the newest.
-  - Private keys and the values of environment files are not part of the result, passwords in URLs are masked.
-  - The role P(dockyard.machine.docker_engine#role) uses this as its one look at the host.
+  - Reads packages and their candidates, configuration, units and drop-ins, certificate and public key, the running
+    Engine, the clock, and what the role P(dockyard.machine.docker_engine#role) has recorded.
+  - Waits first until cloud-init has finished and, if the Engine is not installed yet, until no package manager holds a
+    lock.
+  - Changes nothing, except that package lists are refreshed if O(upgrade) requires it.
+  - The result does not contain private keys or values of environment files. Passwords in URLs are masked.
+  - The role P(dockyard.machine.docker_engine#role) calls this once for each host.
 attributes:
   check_mode:
-    description: Reads only, so it does the same in check mode. Package lists are not read anew then.
+    description: Reads only, so it does the same in check mode. Package lists are not refreshed then.
     support: full
   diff_mode:
     description: There is no difference to show.
@@ -37,74 +38,77 @@ options:
     description:
       - The Engine's environment and proxies and those of Docker's clients, as a JSON object of the role's variables
         C(environment), C(proxies) and C(client_proxies).
-      - The result says whether the host has just these, never their values.
+      - The result reports whether the host has exactly these, never their values.
     type: str
     default: "{}"
   version:
-    description: The Engine's version that is asked for, in full or as a prefix. It says whether other versions are worth looking at.
+    description: The wanted version of the Engine, in full or as a prefix. It determines whether other versions are
+      read.
     type: str
     default: ""
   upgrade:
     description:
-      - Whether the newest version matters, also where the Engine is installed.
-      - Package lists older than an hour are read anew for it, but not in check mode.
+      - Whether to read the newest version even if the Engine is installed.
+      - Package lists older than an hour are refreshed for it, but not in check mode.
     type: bool
     default: false
   holds:
-    description: Whether it matters which packages are held, also where that takes a question of its own.
+    description: Whether to read which packages are held, even if that takes another query.
     type: bool
     default: false
   source:
-    description: Where the Engine is to come from. Where that removes packages, it matters which are held.
+    description: The wanted source of the Engine. If it removes packages, held packages are read.
     type: str
     choices: [auto, docker_ce, distro, static, present]
     default: auto
   wait_timeout:
-    description: How many seconds to wait for cloud-init and package locks.
+    description: Maximum seconds to wait for cloud-init and package locks.
     type: int
     default: 300
   data_root:
     description:
-      - Where the Engine's data is to be. If it is elsewhere, its size and the room at the new place are part of the result.
-      - Empty means where it is, or where it was before the role set another place.
+      - The wanted folder of the Engine's data. If it is another one, the result contains the size of the data and the
+        free space of the new folder.
+      - Empty means the current folder, or the one before the role set another.
     type: str
     default: ""
   userns_remap:
-    description: The wanted value of C(userns-remap), of whose users and ids the result tells.
+    description: The wanted value of C(userns-remap). The result contains its users and ids.
     type: str
     default: ""
   rootless_user:
-    description: The user whose Engine without root it is to be. Empty means the system's Engine.
+    description: The user of the rootless Engine. Empty means the system's Engine.
     type: str
     default: ""
   as_it_is:
-    description: Look at the Engine that an earlier run has set up, whoever's that is, and not at O(rootless_user)'s.
+    description: Read the Engine that an earlier run has set up, regardless of its user and of O(rootless_user).
     type: bool
     default: false
   users:
-    description: Users of whom the result says whether they exist and are in the group C(docker).
+    description: Users whose existence and membership in the group C(docker) the result reports.
     type: list
     elements: str
     default: []
   port:
-    description: The port at which the Engine is to listen. If somebody else does, the result says who. V(0) asks for nothing.
+    description: The wanted port of the Engine. The result reports another program that listens on it. V(0) skips the
+      check.
     type: int
     default: 0
   listen:
-    description: The addresses at which it is to listen. None means all.
+    description: The wanted addresses of that port. An empty list means all.
     type: list
     elements: str
     default: []
   filters:
     description:
-      - Whether it matters if systemd can filter what comes to a socket. Unless the host's socket has such a filter already, it is
-        tried with a unit that may not send anything and is gone again at once.
+      - Whether to check if systemd can filter the traffic of a socket. If the host's socket has no such filter yet,
+        this is tried with a transient unit that may not send anything.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Look at the Engine
+- name: Read the state of the Engine
   dockyard.machine.engine_info:
   register: look
 
@@ -115,17 +119,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 host:
-  description: Host name, operating system, lasting addresses of the interfaces with default routes, the address that this run comes from
-    by SSH (V(controller)), clock and kernel features.
+  description: Host name, operating system, permanent addresses of the interfaces with default routes, the address that
+    this SSH session comes from (V(controller)), clock and kernel features.
   returned: success
   type: dict
 packages:
-  description: Installed version, candidate and versions of each package that matters, what is held, why that or the lists could not be
-    read, and the vendor's repository.
+  description: Installed version, candidate and versions of each relevant package, held packages, errors in reading
+    these or the lists, and the vendor's repository.
   returned: success
   type: dict
 engine:
-  description: The Engine's program, whether it runs, its version, and what it runs.
+  description: The Engine's program, whether it runs, its version, and its containers.
   returned: success
   type: dict
   contains:
@@ -135,18 +139,18 @@ engine:
       type: str
       sample: 20.10.24+dfsg1
     containers_running:
-      description: How many containers run.
+      description: Number of running containers.
       returned: when it runs
       type: int
       sample: 3
 config:
-  description: Content of the file C(daemon.json), or what is wrong with it.
+  description: Content of the file C(daemon.json), or its error.
   returned: success
   type: dict
 units:
   description:
     - State, commands and drop-ins of the units C(docker.service) and C(docker.socket).
-    - With OpenRC, the service C(docker) and its settings by the same names.
+    - With OpenRC, the service C(docker) and its settings under the same names.
   returned: success
   type: dict
 tls:
@@ -154,36 +158,37 @@ tls:
   returned: success
   type: dict
 environment:
-  description: Whether the environment file is as wanted.
+  description: Whether the environment file has the wanted content.
   returned: success
   type: dict
 remembered:
-  description: What earlier runs of the role have set.
+  description: Settings of earlier runs of the role.
   returned: success
   type: dict
 places:
-  description: For each folder that is written to, its file system, what is free there, and whether it is read-only.
+  description: For each folder that is written to, its file system, the free space, and whether it is read-only.
   returned: success
   type: dict
 clients:
-  description: By user what is to be changed for O(secrets) in the C(config.json) of Docker's client.
+  description: By user, the changes that O(secrets) requires in the C(config.json) of Docker's client.
   returned: success
   type: dict
 firewalls:
-  description: Of ufw, firewalld, nftables and iptables, where they are installed, whether they are active, and which of their rules
-    are the role's; and whether systemd can filter.
+  description: For each installed one of ufw, firewalld, nftables and iptables, whether it is active, and which of its
+    rules the role has added. Also whether systemd can filter.
   returned: success
   type: dict
 listener:
-  description: Who listens at O(port), unless that is root's Engine or systemd, or there is an Engine without root.
+  description: The program that listens on O(port), unless it is root's Engine or systemd, or there is a rootless
+    Engine.
   returned: success
   type: str
 groups:
-  description: Users that are missing, and that are not in the group C(docker).
+  description: Users that do not exist, and users that are not in the group C(docker).
   returned: success
   type: dict
 data:
-  description: Where the Engine's data is, and what its move to another place would meet.
+  description: The folder of the Engine's data, and what would prevent a move.
   returned: success
   type: dict
   contains:
@@ -193,24 +198,24 @@ data:
       type: str
       sample: /var/lib/docker
 remap:
-  description: Whether users can be remapped, the users and ids for it, and what another map would hide.
+  description: Whether users can be remapped, the users and ids for it, and what another mapping would hide.
   returned: success
   type: dict
 rootless:
-  description: What an Engine without root needs, and whose Engine it is now.
+  description: What a rootless Engine requires, and the user of the current one.
   returned: success
   type: dict
 gpu:
-  description: The runtime of NVIDIA's toolkit, if it is there.
+  description: The runtime of NVIDIA's toolkit, if it is installed.
   returned: success
   type: dict
 left_over:
-  description: Temporary files that a killed run of the role has left.
+  description: Temporary files of an interrupted run of the role.
   returned: success
   type: list
   elements: str
 waited:
-  description: What was waited for.
+  description: What the module has waited for.
   returned: success
   type: list
   elements: str

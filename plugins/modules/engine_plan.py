@@ -7,19 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: engine_plan
-short_description: Looks at a host and plans what is to be done for its Docker Engine
+short_description: Plans the changes of a host's Docker Engine
 version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - Looks at the host by M(dockyard.machine.engine_info), and from that and from what is wanted makes the plan, on the
-    controller. The plan is also the difference that check mode shows.
-  - Waits before that until the host answers to SSH, and installs Python on a host that has none.
-  - Bad input is an error here, before anything is touched.
-  - This is a part of the role P(dockyard.machine.docker_engine#role), which is what to use.
+  - Reads the state of the host with M(dockyard.machine.engine_info), compares it with the wanted state, and makes a
+    plan on the controller. Check mode and diff mode show the plan.
+  - Waits first until the host answers to SSH, and installs Python on a host without it.
+  - Invalid input fails here, before anything is changed.
+  - This is a part of the role P(dockyard.machine.docker_engine#role). Use the role.
 attributes:
   check_mode:
-    description: Only plans. In check mode it says that something would change, and does not install Python.
+    description: Only plans. In check mode it reports whether something would change, and does not install Python.
     support: full
   diff_mode:
     description: Shows files, packages and certificate before and after. Values of environment variables are not shown.
@@ -28,7 +28,7 @@ attributes:
     description: The same input gives the same plan.
     support: full
   action:
-    description: It is an action that runs on the controller.
+    description: An action that runs on the controller.
     support: full
   platform:
     description: Where it runs.
@@ -38,13 +38,13 @@ options:
   wanted:
     description:
       - The variables of the role P(dockyard.machine.docker_engine#role), by their names without C(docker_engine_).
-      - A variable left out has the role's default.
-      - Left out as a whole, the variables themselves are read, C(docker_engine_access) and so on.
+      - A missing variable has the role's default.
+      - Without this option, the variables C(docker_engine_access) and so on are read.
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Plan for an Engine that only the host itself reaches
+- name: Plan an Engine that is reached only from the host itself
   dockyard.machine.engine_plan:
     wanted:
       access: local
@@ -53,53 +53,53 @@ EXAMPLES = r"""
 
 RETURN = r"""
 needed:
-  description: Whether there is anything to do.
+  description: Whether there are changes.
   returned: success
   type: bool
 check_mode:
-  description: Whether it was planned in check mode, in which nothing of it is done.
+  description: Whether the plan was made in check mode, in which none of it is done.
   returned: success
   type: bool
 changes:
-  description: What is to be done, in words.
+  description: The changes, in words.
   returned: success
   type: list
   elements: str
   sample: ["install docker.io", "make a private key, /etc/docker/tls/key.pem"]
 action:
-  description: What the Engine has to do for it, one of V(start), V(reload), V(restart), V(cycle), or nothing.
+  description: The action on the Engine, one of V(start), V(reload), V(restart), V(cycle), or none.
   returned: success
   type: str
 hooks:
-  description: Paths of the role's task files for before and after a restart, where there is one to come.
+  description: Paths of the role's task files for before and after a restart, if there will be one.
   returned: success
   type: dict
 waited:
-  description: What the look at the host waited for.
+  description: What M(dockyard.machine.engine_info) has waited for.
   returned: success
   type: list
   elements: str
 prepare:
-  description: What M(dockyard.machine.engine_apply) does before there is a certificate.
+  description: What M(dockyard.machine.engine_apply) does before a certificate is issued.
   returned: success
   type: dict
 install:
-  description: What M(dockyard.machine.engine_apply) does about packages, their repository, or an archive.
+  description: What M(dockyard.machine.engine_apply) changes of packages, their repository, or an archive.
   returned: success
   type: dict
 certificate:
-  description: Names and life of a new certificate, and the reason for it.
+  description: Names and validity of a new certificate, and the reason for it.
   returned: success
   type: dict
 apply:
-  description: What M(dockyard.machine.engine_apply) does then.
+  description: What M(dockyard.machine.engine_apply) does after that.
   returned: success
   type: dict
 engine:
   description:
-    - The Engine as it was seen, with where it comes from and who may reach it as it was settled for this host.
-    - It is what C(docker_engine_result) of the role is where nothing is to be done.
-    - With C(docker_engine_rotate), C(source), C(allow) and C(enforced_by) are null, since nobody asks for them.
+    - The state of the Engine, with its source and the allowed clients as decided for this host.
+    - It is the role's C(docker_engine_result) if there are no changes.
+    - With C(docker_engine_rotate), C(source), C(allow) and C(enforced_by) are null, since they are not used.
   returned: success
   type: dict
   sample: {"source": "docker_ce", "version": "28.0.1", "access": "tls", "allow": ["192.0.2.10"], "enforced_by": [], "changed": false}

@@ -6,20 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: generic
-short_description: Take up a host that exists, by SSH
+short_description: Manage an existing host by SSH
 version_added: 0.1.0
 description:
-  - Records a host that SSH reaches, pins its host key and notes how to log in.
-  - Nothing on the host is changed by this module; its name and its containers are never touched.
-  - V(restarted) reboots the host from inside and waits for its next boot. It can't be started, stopped or killed.
-  - V(absent) forgets the host and leaves it as it is.
+  - Records a host that SSH can reach, pins its host key and records how to log in.
+  - This module changes nothing on the host. Its host name and its containers stay unchanged.
+  - V(restarted) reboots the host over SSH and waits for its next boot. The host can't be started, stopped or killed.
+  - V(absent) deletes the record and does not change the host.
 author:
   - Dockyard contributors (@dockyard)
 options:
   address:
     description:
-      - Address or name of the host. Needed to create the record.
-      - When it changes, the host must show the host key that is pinned.
+      - Address or name of the host. Required to create the record.
+      - If it changes, the host must present the pinned host key.
     type: str
   ssh_port:
     description:
@@ -28,8 +28,8 @@ options:
     default: 22
   docker_port:
     description:
-      - Port where Docker clients reach the host's Engine. Where it listens is said by the role's variable C(docker_engine_port),
-        which is the same unless the port is forwarded.
+      - Port where Docker clients reach the host's Engine. The role's variable C(docker_engine_port) sets the port where
+        the Engine listens. Both are the same unless the port is forwarded.
     type: int
     default: 2376
 extends_documentation_fragment:
@@ -37,19 +37,19 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Take up a host
+- name: Record a host
   dockyard.machine.generic:
     name: build1
     address: 192.0.2.10
     ssh_user: admin
     ssh_key: ~/.ssh/id_ed25519
 
-- name: Reboot it and wait until it is back
+- name: Reboot the host and wait for it
   dockyard.machine.generic:
     name: build1
     state: restarted
 
-- name: Forget it
+- name: Delete its record
   dockyard.machine.generic:
     name: build1
     state: absent
@@ -67,7 +67,7 @@ machines:
   type: list
   elements: dict
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "unreachable", "left_behind": [], "remedy": "Check the address, the port and the network."}

@@ -6,29 +6,30 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_module
-short_description: Runs another module on a host and takes its answer as data
+short_description: Runs another module on a host and validates its answer
 version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - Runs one of the modules that the roles of this collection need from Ansible and from C(community.docker).
-  - The host's answer is filtered on the controller before it is registered. What the module's schema does not have is left out,
-    facts among it. Control characters are removed. Another type, length or spelling is an error that names the host.
-  - This is a part of the roles. Use the modules themselves for hosts that you trust.
+  - Runs one of the modules of Ansible and C(community.docker) that the roles of this collection use.
+  - The host's answer is filtered on the controller before it is registered. Keys outside of the module's schema are
+    removed, such as facts. Control characters are removed. An unexpected type, length or format is an error that names
+    the host.
+  - This is a part of the roles. For hosts that you trust, use the modules directly.
 attributes:
   check_mode:
-    description: As the module that is run.
+    description: The same as the module that is run.
     support: partial
     details:
-      - That of the module that is run.
+      - The same as the module that is run.
   diff_mode:
-    description: A difference that the host reports is not shown.
+    description: Differences that the host reports are not shown.
     support: none
   idempotent:
-    description: As the module that is run.
+    description: The same as the module that is run.
     support: partial
     details:
-      - That of the module that is run.
+      - The same as the module that is run.
   action:
     description: An action on the controller filters the answer.
     support: full
@@ -50,13 +51,13 @@ options:
       - ansible.builtin.package
       - ansible.builtin.copy
   options:
-    description: The module's options. C(module_defaults) for the module count, too.
+    description: The module's options. C(module_defaults) of the module apply too.
     type: dict
     default: {}
 """
 
 EXAMPLES = r"""
-- name: Ask a manager
+- name: Read the swarm from a manager
   dockyard.machine.host_module:
     name: community.docker.docker_swarm_info
     options:
@@ -66,15 +67,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: What C(ansible.builtin.setup) has found, which does not become facts of the host.
+  description: The facts of C(ansible.builtin.setup). They are not set as facts of the host.
   returned: for C(ansible.builtin.setup)
   type: dict
 docker_swarm_manager:
-  description: Whether the host is a manager. Beside it are C(swarm_facts), C(nodes), C(tasks) and C(swarm_unlock_key).
+  description: Whether the host is a manager. Returned with C(swarm_facts), C(nodes), C(tasks) and C(swarm_unlock_key).
   returned: for C(community.docker.docker_swarm_info)
   type: bool
 status:
-  description: The status of the answer. Beside it is C(json), with its C(message).
+  description: The status of the response. Returned with C(json), which has its C(message).
   returned: for C(ansible.builtin.uri)
   type: int
 """

@@ -9,39 +9,39 @@ module: machine
 short_description: Create, change, start, stop and remove a machine with any driver
 version_added: 0.1.0
 description:
-  - Runs the module of the driver that O(driver) names, ours or another collection's.
-  - Runs on the controller, whatever the connection of the task's host, and never with become.
-  - C(module_defaults) of the driver's module and of the group C(dockyard.machine.machine) reach the driver.
-    The task wins over the driver's defaults, and these over the group's.
+  - Runs the module of the driver that O(driver) names, of this collection or another one.
+  - Runs on the controller, regardless of the host's connection, and never with become.
+  - C(module_defaults) of the driver's module and of the group C(dockyard.machine.machine) apply to the driver. The task
+    takes precedence over the driver's defaults, and these over the group's.
 author:
   - Dockyard contributors (@dockyard)
 options:
   machine:
     description:
       - Arguments of this module in one dictionary, as the module M(dockyard.machine.fleet) returns them in C(wanted).
-        What is given beside it wins.
+        Other options of the task take precedence.
     type: dict
   driver:
     description:
-      - The driver, as V(qemu), or by its full name, as V(acme.cloud.thing).
-      - Needed to create a machine; later the record knows it.
-      - With it, the machine is described by O(options), and O(keep_options) is false if it isn't given. Without it,
-        its options stay as they are.
+      - The driver, such as V(qemu), or its full name, such as V(acme.cloud.thing).
+      - Required to create a machine. Later it is read from the record.
+      - With it, O(options) describes the machine, and O(keep_options) is false by default. Without it, the machine's
+        options stay unchanged.
     type: str
   options:
     description:
       - The driver's own options, as its module documents them.
-      - They may also stand beside the other options of this module.
+      - They may also be given as options of this module.
     type: dict
   wait:
     description:
-      - Wait until the machine can be logged in to, where it may be on its way up. O(timeout) is the limit.
+      - Wait until login is possible, if the machine may be starting. O(timeout) is the limit.
     type: bool
     default: true
   max_age:
     description:
-      - Seconds. If the machine was seen running within that time and is recorded as it is asked for,
-        the answer is given from the record, and the driver's module isn't run.
+      - If the machine was seen running within this number of seconds and its record is as wanted, the answer is given
+        from the record, and the driver's module isn't run.
     type: float
     default: 0
 extends_documentation_fragment:
@@ -53,7 +53,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Let a machine exist
+- name: Create a machine
   dockyard.machine.machine:
     name: web1
     driver: qemu
@@ -63,12 +63,12 @@ EXAMPLES = r"""
     labels:
       tier: front
 
-- name: Stop it
+- name: Stop the machine
   dockyard.machine.machine:
     name: web1
     state: stopped
 
-- name: Remove it
+- name: Remove the machine
   dockyard.machine.machine:
     name: web1
     state: absent
@@ -86,7 +86,7 @@ machine:
       type: str
       sample: web1
     id:
-      description: Its id in the store, the same for its whole life.
+      description: Its id in the store, which never changes.
       returned: always
       type: str
       sample: 3f9a2c41b7d0
@@ -102,45 +102,45 @@ machine:
       type: str
       sample: running
     address:
-      description: Where SSH reaches it.
+      description: Its address for SSH.
       returned: always
       type: str
       sample: 192.0.2.10
     docker_host:
-      description: Where Docker clients reach its Engine.
+      description: URL of its Engine for Docker clients.
       returned: always
       type: str
       sample: tcp://192.0.2.10:2376
     host_vars:
       description:
-        - Variables for a host of this machine, as the inventory sets them.
-        - With a store on S3, the files that they name are there until the run ends.
+        - Host variables of this machine, as the inventory sets them.
+        - With a store on S3, the files in them exist until the run ends.
       returned: always
       type: dict
       sample: {"ansible_host": "192.0.2.10", "ansible_port": 22, "ansible_user": "admin"}
     resources:
-      description: What was made for it at the provider.
+      description: Its resources at the provider.
       returned: always
       type: list
       elements: dict
       sample: [{"kind": "VM", "id": "web1-3f9a2c-1", "status": "made"}]
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   contains:
     code:
-      description: A short word.
+      description: Code of the error.
       returned: always
       type: str
       sample: drift
     left_behind:
-      description: What still exists somewhere.
+      description: Resources that still exist.
       returned: always
       type: list
       elements: str
     remedy:
-      description: What to do now.
+      description: The remedy.
       returned: always
       type: str
 """

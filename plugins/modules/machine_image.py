@@ -10,8 +10,8 @@ short_description: Bake a machine image from a distribution's packages
 version_added: 0.1.0
 description:
   - Bakes a disk image with kernel and initial RAM disk, from the packages of Debian or Ubuntu, with C(mmdebstrap).
-  - The image is a folder of the cache, named after its content, and is never changed afterwards, since the disks of machines lie over it.
-    An image with the same recipe is not baked again.
+  - The image is a folder of the cache, named after its content. It is never changed afterwards, since the disks of
+    machines are overlays of it. An image with the same recipe is not baked again.
   - The role P(dockyard.machine.machine_image#role) has the recipe of the default image and calls this module.
 author: Dockyard contributors (@dockyard)
 requirements:
@@ -31,18 +31,19 @@ options:
   recipe:
     description:
       - Folder with the recipe.
-      - C(guest/), the files that are laid over the packages, owned by root.
-      - C(customize.sh), a hook of mmdebstrap (C($1) is the tree), that leaves C(vmlinuz) and C(initrd.img) in C(/boot/dockyard).
-      - C(disk.sh), the last hook, that makes the file system in the file that the variable E(DOCKYARD_DISK) names.
+      - C(guest/), the files that are copied over the packages, owned by root.
+      - C(customize.sh), a hook of mmdebstrap (C($1) is the tree), which puts C(vmlinuz) and C(initrd.img) into
+        C(/boot/dockyard).
+      - C(disk.sh), the last hook, which creates the file system in the file of the variable E(DOCKYARD_DISK).
     type: path
     required: true
   packages:
-    description: Packages of the image; mmdebstrap's patterns work too.
+    description: Packages of the image. Patterns of mmdebstrap work too.
     type: list
     elements: str
     required: true
   distribution:
-    description: The distribution whose packages these are, part of the image's name.
+    description: The distribution of the packages, which is part of the image's name.
     type: str
     required: true
   suite:
@@ -50,14 +51,15 @@ options:
     type: str
     required: true
   architecture:
-    description: The machine's architecture, as C(uname -m) says it.
+    description: The machine's architecture, as C(uname -m) reports it.
     type: str
     choices: [x86_64, aarch64]
     required: true
   mirrors:
     description:
-      - Where packages come from, as mmdebstrap takes it - URIs or whole C(deb) lines.
-      - By default the controller's own apt sources of the same distribution and suite; without such ones the distribution's usual ones.
+      - Sources of packages in mmdebstrap's format, which are URIs or whole C(deb) lines.
+      - By default the controller's own apt sources of the same distribution and suite, else the distribution's usual
+        ones.
     type: list
     elements: str
     default: []
@@ -75,7 +77,7 @@ options:
     type: str
     default: root=/dev/vda rw console=ttyS0 quiet
   mode:
-    description: The mode of mmdebstrap. V(auto) is V(root) for root, else V(unshare), which needs no privilege but user namespaces.
+    description: The mode of mmdebstrap. V(auto) is V(root) for root, else V(unshare), which needs only user namespaces.
     type: str
     choices: [auto, root, unshare]
     default: auto
@@ -85,11 +87,11 @@ options:
       - By default C(dockyard/images) in E(XDG_CACHE_HOME) or C(~/.cache).
     type: path
   force:
-    description: Bake even though there is an image of this recipe, to take up newer packages.
+    description: Bake even if there is an image of this recipe, to include newer packages.
     type: bool
     default: false
   default:
-    description: Let the link C(default) in the cache lead to this image, which is what the driver takes that is told nothing else.
+    description: Point the link C(default) in the cache to this image. The driver uses it by default.
     type: bool
     default: true
 """
@@ -99,7 +101,7 @@ EXAMPLES = r"""
   ansible.builtin.include_role:
     name: dockyard.machine.machine_image
 
-- name: Bake an image of one's own recipe
+- name: Bake an image of your own recipe
   dockyard.machine.machine_image:
     recipe: "{{ playbook_dir }}/image"
     distribution: debian
@@ -111,7 +113,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 image:
-  description: The image. In check mode, and if it would be baked, without what only baking tells.
+  description: The image. If it would be baked in check mode, without the values that are only known after baking.
   returned: success
   type: dict
   contains:
@@ -119,10 +121,10 @@ image:
       description: The image's folder.
       type: str
     name:
-      description: Name of the image, which is that of its folder.
+      description: Name of the image and of its folder.
       type: str
     recipe:
-      description: Hash of all that the image was made from.
+      description: Hash of everything that the image is made from.
       type: str
     packages:
       description: Versions of the packages inside.

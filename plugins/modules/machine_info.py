@@ -6,52 +6,53 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: machine_info
-short_description: Tell which machines there are, and how they are
+short_description: List machines and their state
 version_added: 0.1.0
 description:
-  - Returns the machines of a store, all or those of O(name), O(fleet) and O(filter).
-  - With O(refresh), each driver's module looks first how its machines are now, one run a driver and place.
-  - Runs on the controller, whatever the connection of the task's host, and never with become.
+  - Returns all machines of a store, or those that O(name), O(fleet) and O(filter) select.
+  - With O(refresh), each driver's module first reads the current state of its machines, with one run for each driver
+    and place.
+  - Runs on the controller, regardless of the host's connection, and never with become.
 author:
   - Dockyard contributors (@dockyard)
 options:
   name:
     description:
-      - Names of machines. Those that don't exist are returned in RV(missing).
+      - Names of machines. Those that do not exist are returned in RV(missing).
     type: list
     elements: str
     aliases: [names]
   fleet:
     description:
-      - Only machines of the fleet with this id, or of this fleet, as the module M(dockyard.machine.fleet) takes it.
+      - Only machines of the fleet with this id, or of this fleet in the format of the module M(dockyard.machine.fleet).
     type: raw
   filter:
     description:
       - A JMESPath expression. Only machines for which it is true are returned.
-      - It sees a machine as it is returned in RV(machines), after the refresh.
-      - Needs the Python library jmespath beside Ansible.
+      - It is applied to a machine as in RV(machines), after the refresh.
+      - Requires the Python library jmespath on the controller.
     type: str
   store:
     description:
-      - The store, where records and keys are kept; a folder, or C(s3://bucket/prefix).
-      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+      - The store, which contains records and keys. A folder, or C(s3://bucket/prefix).
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
     type: path
   refresh:
     description:
-      - Ask the providers how the machines are now, instead of telling how they were seen last.
-      - C(module_defaults) of the driver's module and of the group C(dockyard.machine.machine) reach the driver.
-      - A machine that can't be seen has the state V(unknown) and says why in C(error), and there is a warning.
+      - Read the current state of the machines from the providers, instead of returning the last known state.
+      - C(module_defaults) of the driver's module and of the group C(dockyard.machine.machine) apply to the driver.
+      - A machine whose state can't be read has the state V(unknown) and the reason in C(error), and there is a warning.
     type: bool
     default: false
   timeout:
     description:
-      - Seconds that one driver may take for the machines of one place.
+      - Maximum seconds of one driver for the machines of one place.
     type: float
     default: 30
 attributes:
   check_mode:
     support: full
-    description: Changes nothing but what is noted as seen.
+    description: Records only the state that it has read.
   diff_mode:
     support: none
     description: Changes nothing.
@@ -64,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at all machines
+- name: Read the state of all machines
   dockyard.machine.machine_info:
     refresh: true
   register: info
@@ -73,12 +74,12 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ info.table }}"
 
-- name: Find machines whose certificates end within 30 days
+- name: Find machines whose certificates expire within 30 days
   dockyard.machine.machine_info:
     filter: certificate_days_left < `30`
   register: ending
 
-- name: Ask a machine's Engine for its containers
+- name: List the containers of a machine
   community.docker.docker_host_info:
     docker_host: "{{ info.machines[0].host_vars.docker_host }}"
     tls_verify: "{{ info.machines[0].host_vars.tls_verify }}"
@@ -101,7 +102,7 @@ machines:
       type: str
       sample: web1
     id:
-      description: Its id, new for each machine that ever had the name; none if its record is damaged.
+      description: Its id, different for each machine that has ever had the name; none if its record is damaged.
       returned: success
       type: str
       sample: 0f3a5c7e9b1d
@@ -133,15 +134,15 @@ machines:
       type: str
       sample: running
     error:
-      description: Why its state is unknown, or its record can't be read.
+      description: Why its state is unknown, or why its record can't be read.
       returned: success
       type: str
     refreshed:
-      description: When it was seen last, in seconds since 1970.
+      description: When its state was last read, in seconds since 1970.
       returned: success
       type: float
     address:
-      description: Where it is reached.
+      description: The address where it is reached.
       returned: success
       type: str
       sample: 192.0.2.10
@@ -156,12 +157,12 @@ machines:
       type: str
       sample: tcp://192.0.2.10:2376
     engine_version:
-      description: Version of its Engine, as the role docker_engine has found it.
+      description: Version of its Engine, as the role docker_engine has recorded it.
       returned: success
       type: str
       sample: 20.10.24
     certificate_not_after:
-      description: When its Engine's certificate ends.
+      description: When its Engine's certificate expires.
       returned: success
       type: str
       sample: '2027-01-31T12:00:00Z'
@@ -172,28 +173,28 @@ machines:
       sample: 364
     certificate_due:
       description:
-        - Whether that, the client's certificate or a CA of the store ends soon, as RV(certificates) says of each.
+        - Whether that, the client certificate or a CA of the store expires soon. RV(certificates) has the details.
       returned: success
       type: bool
     options:
-      description: The driver's options as they were given, without secrets.
+      description: The given options of the driver, without secrets.
       returned: success
       type: dict
     account:
-      description: Who we are to the provider.
+      description: The account at the provider.
       returned: success
       type: str
     place:
-      description: Where it is at the provider.
+      description: Its place at the provider.
       returned: success
       type: dict
     resources:
-      description: What was made for it.
+      description: Its resources at the provider.
       returned: success
       type: list
       elements: dict
     expires:
-      description: From when on the module prune removes it; none for a machine without an end.
+      description: When it expires, so that the module prune removes it; none for a machine that does not expire.
       returned: success
       type: str
       sample: '2027-01-31T12:00:00Z'
@@ -202,30 +203,30 @@ machines:
       returned: success
       type: str
     updated:
-      description: When its record was changed last.
+      description: When its record was last changed.
       returned: success
       type: str
     folder:
       description:
-        - Folder with its keys and certificates, which can be a E(DOCKER_CERT_PATH).
-        - Of a machine in a store on S3, a folder that goes with the run, if O(name) names the machine; else none.
+        - Folder with its keys and certificates, usable as E(DOCKER_CERT_PATH).
+        - With a store on S3, a folder that is removed when the run ends, if O(name) names the machine; else none.
       returned: success
       type: str
     host_vars:
       description:
-        - Its variables as a host of an inventory.
-        - Of a machine in a store on S3, those that name keys are there if O(name) names the machine.
+        - Its variables as an inventory host.
+        - With a store on S3, the variables for keys are set if O(name) names the machine.
       returned: success
       type: dict
 missing:
-  description: Names of O(name) that no machine has.
+  description: Names of O(name) that were not found.
   returned: success
   type: list
   elements: str
 certificates:
   description:
-    - When certificates end, those of the Engines that are returned, that of the store's client, and the CAs'.
-    - There is a warning of each that is due.
+    - Expiry of the certificates of the returned Engines, of the store's client, and of the CAs.
+    - Each that is due causes a warning.
   returned: success
   type: list
   elements: dict
@@ -235,23 +236,23 @@ certificates:
       type: str
       sample: engine
     machine:
-      description: Of which machine, for V(engine).
+      description: The machine, for V(engine).
       type: str
       sample: web1
     not_after:
-      description: When it ends. Of a CA with its issuers, the first of them to end.
+      description: When it expires. For a CA with issuers, the earliest expiry among them.
       type: str
       sample: '2027-01-31T12:00:00Z'
     days_left:
-      description: Whole days until then; negative if it has ended.
+      description: Whole days until then; negative if it has expired.
       type: int
       sample: 364
     due:
       description:
-        - Whether less than 30 days, of a CA less than a year, or less than a third of its life is left.
+        - Whether less than 30 days (for a CA, less than a year), or less than a third of its validity is left.
       type: bool
 table:
-  description: The machines as aligned lines, for people, and the days left of the store's own certificates.
+  description: The machines as a table of aligned lines, and the days left of the store's own certificates.
   returned: success
   type: list
   elements: str
@@ -259,7 +260,7 @@ table:
     - "NAME  FLEET/ROLE  DRIVER  STATE    ADDRESS     ENGINE    CERT DAYS"
     - "web1  shop/web    qemu    running  192.0.2.10  20.10.24  364"
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "bad_option", "left_behind": [], "remedy": "Mend the expression."}

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: machine_record
-short_description: Note what a play on a machine has learnt of it
+short_description: Record the state of a machine's Engine
 version_added: 0.1.0
 description:
-  - Notes the Engine's version and the end of its certificate beside the record of a machine, for inventory and tables.
-  - Runs on the controller, for whatever host the task is; never with become.
+  - Records the Engine's version and the expiry of its certificate, for inventory and tables.
+  - Runs on the controller, regardless of the task's host, and never with become.
 author:
   - Dockyard contributors (@dockyard)
 options:
@@ -21,13 +21,13 @@ options:
     required: true
   store:
     description:
-      - The store, where records and keys are kept; a folder, or C(s3://bucket/prefix).
-      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+      - The store, which contains records and keys. A folder, or C(s3://bucket/prefix).
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
     type: path
   engine:
     description:
-      - What is known of the Engine. What isn't said stays as it is noted; other keys are ignored, so that
-        C(docker_engine_result) of the role P(dockyard.machine.docker_engine#role) can be given as it is.
+      - The state of the Engine. Missing keys keep their recorded values, and unknown keys are ignored.
+        C(docker_engine_result) of the role P(dockyard.machine.docker_engine#role) can be given directly.
     type: dict
     suboptions:
       version:
@@ -37,24 +37,26 @@ options:
         description: The version of its API.
         type: str
       certificate_not_before:
-        description: From when on its certificate is valid.
+        description: Start of its certificate's validity.
         type: str
       certificate_not_after:
-        description: When its certificate ends.
+        description: When its certificate expires.
         type: str
       authority:
-        description: Names the certificate authorities that it works with, so that their rotation knows who is done.
+        description: Hash of the certificate authorities that it works with. Their rotation determines with it which
+          hosts are done.
         type: str
       renewed:
-        description: Id of the last rotation of certificates that it has taken part in.
+        description: Id of the last rotation of certificates that it has completed.
         type: str
       swarm:
-        description: The swarm in which it is a node, as a dictionary of C(cluster) and C(role); empty, if it is none.
+        description: The swarm in which it is a node, as a dictionary of C(cluster) and C(role); empty if it is not a
+          node.
         type: dict
   reached:
     description:
-      - The machine was logged in to. What only its first boot needed is removed then, with the private half of its
-        host key.
+      - Whether login to the machine has succeeded. Then data that only its first boot needed are removed, such as the
+        private half of its host key.
     type: bool
     default: false
   lock_timeout:
@@ -65,26 +67,26 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Says what would be noted.
+    description: Reports what would be recorded.
   diff_mode:
     support: full
-    description: Shows what is noted before and after.
+    description: Shows the recorded values before and after.
   idempotent:
     support: full
-    description: What is noted already is no change.
+    description: Values that are already recorded cause no change.
 seealso:
   - module: dockyard.machine.machine_info
 """
 
 EXAMPLES = r"""
-- name: Set up the Engine and note what came of it
+- name: Set up the Engine and record its state
   hosts: dockyard
   tasks:
-    - name: Set it up
+    - name: Set up the Engine
       ansible.builtin.include_role:
         name: dockyard.machine.docker_engine
 
-    - name: Note its version and certificate
+    - name: Record its version and certificate
       dockyard.machine.machine_record:
         name: "{{ machine_name }}"
         engine: "{{ docker_engine_result }}"
@@ -93,7 +95,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "not_found", "left_behind": [], "remedy": "Check the name and the option store."}

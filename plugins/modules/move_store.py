@@ -9,58 +9,58 @@ module: move_store
 short_description: Move a store to another folder, or to or from S3
 version_added: 0.1.0
 description:
-  - Copies records, keys, certificate authorities and tombstones, compares the copy with the original, and lets the old
-    place say where the store is now. The store keeps its UUID, so that all machines stay its own.
-  - Runs that work on a machine are waited for. Meanwhile the store can be read at the old place, and no machine be
-    changed. At no time it is in use at both places.
-  - A move that was cut off is finished by the same task.
-  - What was copied stays at the old place, private keys included, until you delete it.
-  - Machines that live in files of the controller, as those of M(dockyard.machine.qemu) do, can't be moved.
-  - Runs on the controller, for whatever host the task is; never with become.
+  - Copies records, keys, certificate authorities and tombstones, compares the copy with the original, and leaves a
+    reference to the new place at the old one. The store keeps its UUID, so that it still owns all machines.
+  - Waits for runs that work on a machine. Meanwhile the store is read-only at the old place. It is never in use at both
+    places.
+  - The same task completes an interrupted move.
+  - The copied files stay at the old place, including private keys, until you delete them.
+  - Machines that are stored in files on the controller, such as those of M(dockyard.machine.qemu), can't be moved.
+  - Runs on the controller, regardless of the task's host, and never with become.
 author:
   - Dockyard contributors (@dockyard)
 options:
   from:
     description:
-      - The store as it is, a folder or C(s3://bucket/prefix).
-      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+      - The current store, a folder or C(s3://bucket/prefix).
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
     type: path
   to:
     description:
-      - Where it is to be. There must be no store, or what an earlier try has left.
+      - The new place. It must not contain a store, except the copy of an earlier try.
     type: path
     required: true
   gone:
     description:
-      - The store O(from) is gone for good, and O(to) is a copy of it that you made yourself, or a backup that was
-        restored in another place. That is the store then. Nothing is copied.
-      - If the original is still in use somewhere, two stores work on the same machines, against each other.
+      - Whether the store O(from) is permanently lost, and O(to) is a copy that you made yourself, or a backup that was
+        restored in another place. That copy becomes the store. Nothing is copied.
+      - If the original is still in use somewhere, two stores manage the same machines, and conflict.
     type: bool
     default: false
   lock_timeout:
     description:
-      - Seconds to wait for a run that works on a machine.
+      - Seconds to wait for another run that works on a machine.
     type: float
     default: 60
 attributes:
   check_mode:
     support: full
-    description: Says whether it can be moved.
+    description: Reports whether it can be moved.
   diff_mode:
     support: full
     description: Shows both places.
   idempotent:
     support: full
-    description: A store that was moved there already is left as it is.
+    description: A store that is already there is not changed.
 """
 
 EXAMPLES = r"""
-- name: Let other controllers work on the machines, too
+- name: Move the store to S3, for use by several controllers
   dockyard.machine.move_store:
     from: ~/.dockyard
     to: s3://acme-dockyard/prod?region=eu-central-1
 
-- name: Take a restored backup in the place of a store that is lost
+- name: Use a restored backup instead of a lost store
   dockyard.machine.move_store:
     from: /home/me/.dockyard
     to: /srv/dockyard
@@ -83,7 +83,7 @@ machines:
   type: list
   elements: str
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "no_store", "left_behind": [], "remedy": "If it is gone for good, and /new/place is a copy of it: machine_store_gone=true"}

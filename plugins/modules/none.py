@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: none
-short_description: Record a Docker host that others run
+short_description: Record an existing Docker host
 version_added: 0.1.0
 description:
-  - Keeps a record with the URL of an Engine, so that it is listed beside the machines of the other drivers.
-  - Nothing is made, reached or set up. The state is taken to be V(running), since nobody is asked.
+  - Keeps a record with the URL of an Engine, so that it is listed with the machines of the other drivers.
+  - Nothing is created, contacted or set up. The state is always V(running), since it is not checked.
 author:
   - Dockyard contributors (@dockyard)
 options:
   url:
     description:
-      - The Engine's URL, as Docker clients take it. Needed to create the record.
+      - The Engine's URL for Docker clients. Required to create the record.
     type: str
 extends_documentation_fragment:
   - dockyard.machine.driver
@@ -28,7 +28,7 @@ EXAMPLES = r"""
     name: build
     url: tcp://build.example.com:2376
 
-- name: Forget it
+- name: Delete its record
   dockyard.machine.none:
     name: build
     state: absent
@@ -46,7 +46,7 @@ machines:
   type: list
   elements: dict
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "bad_option", "left_behind": [], "remedy": "Give the option."}

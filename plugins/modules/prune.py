@@ -6,61 +6,62 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: prune
-short_description: Remove expired machines and what was left behind, and list what no record knows
+short_description: Remove expired machines and orphaned resources, and list unrecorded resources
 version_added: 0.1.0
 description:
-  - Looks at all that bears tags or names of ours, in each place that a record or a tombstone of the store names and in
-    O(places), by one run of the driver's module a place.
-  - Removes machines that have expired or whose removal was begun, as the module M(dockyard.machine.machine) does with
-    O(dockyard.machine.machine#module:state=absent), and things that came late, after their machine was removed.
-  - All else that no record knows is listed in RV(unrecorded) and stays. M(dockyard.machine.adopt) makes records of it,
-    and O(ids) removes it. A copied store or a restored backup makes things look as if nobody knew them.
-  - What belongs to another store is not touched, unless O(from_store) says that it is gone and O(ids) names it.
-    A machine that another run is working on is left alone.
-  - Drops tombstones that are older than 30 days, unless there still is anything with their id.
-  - Runs on the controller, whatever the connection of the task's host, and never with become.
+  - Searches each place that a record or a tombstone of the store names, and those in O(places), for resources with tags
+    or names of this collection. The driver's module runs once for each place.
+  - Removes machines that have expired or whose removal was started, like the module M(dockyard.machine.machine) with
+    O(dockyard.machine.machine#module:state=absent). Removes resources that appeared after their machine was removed.
+  - Lists other unrecorded resources in RV(unrecorded), and keeps them. M(dockyard.machine.adopt) creates records of
+    them, and O(ids) removes them. After a store was copied or restored from a backup, resources of existing machines
+    can look unrecorded.
+  - Does not change resources of another store, unless O(from_store) declares that store lost and O(ids) lists them.
+    Skips a machine that another run is working on.
+  - Deletes tombstones that are older than 30 days, unless a resource with their id still exists.
+  - Runs on the controller, regardless of the host's connection, and never with become.
 author:
   - Dockyard contributors (@dockyard)
 options:
   store:
     description:
       - Folder of the store, or its address.
-      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
     type: path
   ids:
     description:
-      - Ids of things in RV(unrecorded), or of the machines that they were made for (C(machine_id)), to be removed, too.
+      - Ids of resources in RV(unrecorded) to remove, or of the machines that they were created for (C(machine_id)).
     type: list
     elements: str
   from_store:
     description:
-      - Id of another store that is gone for good. Without it, O(ids) can't name things that belong to it.
+      - Id of another store that is permanently lost. Without it, O(ids) can't list its resources.
     type: str
   places:
     description:
-      - Further places to look at.
-      - Credentials come as for the driver itself, by its environment, its C(module_defaults) or its options here. A
-        place with other credentials is a place of its own.
+      - Additional places to search.
+      - Credentials come from the same sources as for the driver, which are its environment, its C(module_defaults) or
+        its options here. List a place again for other credentials.
     type: list
     elements: dict
     suboptions:
       driver:
         description:
-          - The driver, as V(qemu), or by its full name, as V(acme.cloud.thing).
+          - The driver, such as V(qemu), or its full name, such as V(acme.cloud.thing).
         type: str
         required: true
       options:
         description:
-          - Those of the driver's options that say where, and who asks.
+          - The driver's options for the place and the credentials.
         type: dict
   timeout:
     description:
-      - Seconds that each wait for a provider may last.
+      - Maximum seconds of each wait for a provider.
     type: float
 attributes:
   check_mode:
     support: full
-    description: Says what would be removed, and removes nothing.
+    description: Reports what would be removed, and removes nothing.
   diff_mode:
     support: full
     description: Shows what is removed.
@@ -72,36 +73,36 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what would be removed, and what no record knows
+- name: List what would be removed, and unrecorded resources
   dockyard.machine.prune:
   check_mode: true
   register: orphans
 
-- name: Show it
+- name: Show the result
   ansible.builtin.debug:
     msg: "{{ orphans.table }}"
 
-- name: Remove what is due, in a region that no record names, too
+- name: Remove expired machines, also in a region that no record names
   dockyard.machine.prune:
     places:
       - driver: amazonec2
         options:
           region: eu-central-1
 
-- name: Remove all that was made for a machine whose record is lost
+- name: Remove all resources of a machine whose record is lost
   dockyard.machine.prune:
     ids: [0f3a5c7e9b1d]
 """
 
 RETURN = r"""
 removed:
-  description: What was removed, or in check mode would be.
+  description: What was removed, or would be removed in check mode.
   returned: always
   type: list
   elements: dict
   contains:
     kind:
-      description: What it is to the driver; none for a machine with a record, which was removed as a whole.
+      description: The kind of the resource; none for a machine with a record, which was removed with all its resources.
       returned: always
       type: str
       sample: Volume
@@ -115,21 +116,21 @@ removed:
       returned: always
       type: str
     machine:
-      description: Name of the machine that it was made for.
+      description: Name of the machine that it was created for.
       returned: always
       type: str
       sample: web1
     machine_id:
-      description: Id of that machine; only its first six characters where nothing but a name tells.
+      description: Id of that machine; only its first six characters if it is known only from a name.
       returned: always
       type: str
       sample: 0f3a5c7e9b1d
     store:
-      description: Id of the store that it belongs to; none if it does not say.
+      description: Id of the store that it belongs to; none if it is not known.
       returned: always
       type: str
     created:
-      description: When it was made, in the provider's own words.
+      description: When it was created, in the provider's format.
       returned: always
       type: str
     driver:
@@ -143,42 +144,44 @@ removed:
       type: str
       sample: it expired at 2027-01-31T12:00:00Z
 unrecorded:
-  description: What no record and no tombstone of this store knows. It stays.
+  description: Resources without a record or a tombstone in this store. They are kept.
   returned: always
   type: list
   elements: dict
 others:
-  description: What belongs to other stores. It stays, but for what O(ids) names of a store that O(from_store) says is gone.
+  description: Resources of other stores. They are kept, except those that O(ids) lists of a store that O(from_store)
+    declares lost.
   returned: always
   type: list
   elements: dict
 busy:
-  description: What is to be removed, and is being worked on by another run.
+  description: Resources to remove that another run is working on.
   returned: always
   type: list
   elements: dict
 failed_to_remove:
-  description: What could not be removed, why (C(error)) and what there is of it (C(left_behind)). Then the module fails, when all else is done.
+  description: What could not be removed, with the reason (C(error)) and what is left of it (C(left_behind)). The module
+    fails after everything else is done.
   returned: always
   type: list
   elements: dict
 not_seen:
-  description: Places and accounts that could not be looked at, and why.
+  description: Places and accounts that could not be searched, and why.
   returned: always
   type: list
   elements: dict
 missing:
-  description: Those of O(ids) that nothing has.
+  description: Values of O(ids) that were not found.
   returned: always
   type: list
   elements: str
 table:
-  description: All of that as aligned lines, for people.
+  description: The result as a table of aligned lines.
   returned: always
   type: list
   elements: str
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "incomplete", "left_behind": ["Volume vol-0a1b2c"], "remedy": "Mend that and run again"}

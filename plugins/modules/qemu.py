@@ -9,9 +9,9 @@ module: qemu
 short_description: Run Docker hosts as virtual machines on the controller
 version_added: 0.1.0
 description:
-  - Makes a virtual machine with QEMU on the machine where Ansible runs, reached through forwarded ports.
-  - The disk lies over the image, which must stay where it is as long as the machine exists.
-  - When the controller reboots, the machine is stopped, not lost. O(state=started) runs it again.
+  - Creates a virtual machine with QEMU on the controller, reached through forwarded ports.
+  - The disk is an overlay of the image, so the image must not be moved while the machine exists.
+  - When the controller reboots, the machine is stopped, not lost. O(state=started) starts it again.
 author:
   - Dockyard contributors (@dockyard)
 requirements:
@@ -32,14 +32,15 @@ options:
     default: 16
   image:
     description:
-      - What the machine boots. V(default) is the image that P(dockyard.machine.machine_image#role) has baked.
-      - Else the path of a qcow2 or raw image, or of the folder of a baked one, or a URL, which needs O(checksum).
-      - Other images than baked ones need cloud-init.
-      - A URL is downloaded once into the cache, in check mode, too, since only so it is known whether it can be used.
+      - The image that the machine boots. V(default) is the image that P(dockyard.machine.machine_image#role) has baked.
+      - Otherwise the path of a qcow2 or raw image, or of the folder of a baked one, or a URL, which requires
+        O(checksum).
+      - Images that are not baked must have cloud-init.
+      - A URL is downloaded once into the cache. This also happens in check mode, which needs the image to validate it.
     type: str
     default: default
   checksum:
-    description: What the image must have, as V(sha256:HEX) or V(sha512:HEX).
+    description: Checksum of the image, as V(sha256:HEX) or V(sha512:HEX).
     type: str
     default: ""
   architecture:
@@ -48,22 +49,23 @@ options:
     choices: [x86_64, aarch64]
   accelerator:
     description:
-      - How the processor is run. V(auto) is V(kvm) or V(hvf) where a guest really runs under it, else V(tcg), emulation.
+      - How the processor is run. V(auto) is V(kvm) or V(hvf) if a guest really runs with it, else V(tcg), which is
+        emulation.
     type: str
     default: auto
     choices: [auto, kvm, hvf, tcg]
   listen:
-    description: IPv4 address of the controller where the forwarded ports listen.
+    description: IPv4 address of the controller on which the forwarded ports listen.
     type: str
     default: 127.0.0.1
   ssh_port:
-    description: Port that leads to the machine's SSH server. By default a free one is picked once.
+    description: Port that is forwarded to the machine's SSH server. By default a free one is chosen once.
     type: int
   docker_port:
-    description: Port that leads to the machine's Engine. By default a free one is picked once.
+    description: Port that is forwarded to the machine's Engine. By default a free one is chosen once.
     type: int
   ports:
-    description: Further forwards, as V(HOST:GUEST) or V(HOST:GUEST/udp).
+    description: Additional forwarded ports, as V(HOST:GUEST) or V(HOST:GUEST/udp).
     type: list
     elements: str
     default: []
@@ -81,7 +83,7 @@ EXAMPLES = r"""
     memory: 2048
     ports: ["8080:80"]
 
-- name: Create one from a distribution's cloud image
+- name: Create a machine from a distribution's cloud image
   dockyard.machine.qemu:
     name: db1
     image: https://cloud.example.com/debian-12-genericcloud-amd64.qcow2
@@ -90,13 +92,13 @@ EXAMPLES = r"""
       #cloud-config
       packages: [htop]
 
-- name: Give it more memory
+- name: Give the machine more memory
   dockyard.machine.qemu:
     name: db1
     memory: 4096
     allow_stop: true
 
-- name: Remove it
+- name: Remove the machine
   dockyard.machine.qemu:
     name: db1
     state: absent
@@ -114,7 +116,7 @@ machines:
   type: list
   elements: dict
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "bad_option", "left_behind": [], "remedy": "Bake it: ansible-playbook dockyard.machine.bake_image"}

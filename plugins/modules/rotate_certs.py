@@ -6,52 +6,53 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rotate_certs
-short_description: Begin a rotation of certificates or CAs, or go on with it
+short_description: Start or continue a rotation of certificates or CAs
 version_added: 0.1.0
 description:
-  - Does what the playbook C(dockyard.machine.rotate_certs) does on the controller, which composes it with the
-    role that sets the hosts up.
-  - Goes on until hosts have to take something over, and names them. When all of them have it noted beside their
-    records (M(dockyard.machine.machine_record)), the next call goes on from there.
-  - How far a rotation is stands in the store, so that any run on any controller goes on with it.
-  - Runs on the controller, for whatever host the task is; never with become.
+  - Does the controller's part of the playbook C(dockyard.machine.rotate_certs), which combines it with the role that
+    sets up the hosts.
+  - Continues until hosts must apply a step, and names them. When that is recorded for all of them
+    (M(dockyard.machine.machine_record)), the next call continues from there.
+  - The progress of a rotation is kept in the store, so that any run on any controller can continue it.
+  - Runs on the controller, regardless of the task's host, and never with become.
 author:
   - Dockyard contributors (@dockyard)
 options:
   store:
     description:
-      - The store, where records and keys are kept; a folder, or C(s3://bucket/prefix).
-      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+      - The store, which contains records and keys. A folder, or C(s3://bucket/prefix).
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
     type: path
   rotate:
     description:
-      - What is rotated. V(certificates) issues the client's and the Engines' certificates anew, by the same CAs.
-      - V(ca) replaces both CAs, and all certificates and the client's key with them.
-      - While one is under way, the other is refused.
-      - With a CA that is given, V(ca) brings that one, and V(certificates) renews by that one, which must be the store's.
+      - What to rotate. V(certificates) reissues the client's and the Engines' certificates with the same CAs.
+      - V(ca) replaces both CAs, and with them all certificates and the client's key.
+      - While one is in progress, the other is refused.
+      - With a given CA, V(ca) introduces it, and V(certificates) renews certificates with it, which must be the
+        store's.
     type: str
     choices: [ca, certificates]
     default: certificates
   begin:
     description:
-      - Begin a rotation if none is under way. Without it, one that is under way goes on, and hosts that have not taken
-        over its step are an error.
+      - Start a rotation if none is in progress. Without it, a rotation in progress continues, and hosts that have not
+        applied its step are an error.
     type: bool
     default: true
   drop:
     description:
-      - Let the old CA be refused in the end. Without it, a rotation of the CA stops while both are trusted.
+      - Remove the trust in the old CA at the end. Without it, a rotation of the CA stops while both are trusted.
     type: bool
     default: true
   limit:
     description:
-      - Work on these machines alone, names or patterns, as list or separated by commas. The step is left only when all
-        of the store's machines have taken it over. A pattern that means no machine of the store is an error.
+      - Work only on these machines. Names or patterns, as list or separated by commas. The step is complete only when
+        all machines of the store have applied it. A pattern that matches no machine of the store is an error.
     type: raw
   give_up:
     description:
-      - Machines that are not waited for, as list or separated by commas. Clients can't reach them afterwards, until
-        they are set up anew.
+      - Machines to skip, as list or separated by commas. Clients can't reach them afterwards, until they are set up
+        again.
     type: raw
   lock_timeout:
     description:
@@ -63,65 +64,66 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Says which hosts would have to take something over.
+    description: Reports the hosts that would have to apply a step.
   diff_mode:
     support: full
     description: Shows the step before and after.
   idempotent:
     support: partial
-    description: Each rotation that is begun makes new certificates.
+    description: Each started rotation issues new certificates.
 seealso:
   - module: dockyard.machine.machine_record
 """
 
 EXAMPLES = r"""
-- name: Begin to rotate the CAs, or go on with it
+- name: Start or continue the rotation of the CAs
   dockyard.machine.rotate_certs:
     rotate: ca
   register: rotation
 
-- name: Name the machines that have to take something over now
+- name: Show the machines that must apply the step
   ansible.builtin.debug:
     var: rotation.hosts
 """
 
 RETURN = r"""
 done:
-  description: Whether no rotation is under way any more.
+  description: Whether no rotation is in progress any more.
   returned: success
   type: bool
 id:
-  description: Which rotation is under way.
+  description: Id of the rotation in progress.
   returned: success
   type: str
 step:
   description:
-    - Where it is. V(certificates); or of the CA V(trust) (clients trust both), V(hosts) (hosts have certificates of the new
-      one and trust both), V(clients) (clients have certificates of the new one), V(drop) (hosts trust the new one alone).
+    - The current step. V(certificates). Or for the CA V(trust) (clients trust both), V(hosts) (hosts have certificates
+      of the new CA and trust both), V(clients) (clients have certificates of the new CA), V(drop) (hosts trust only the
+      new CA).
   returned: success
   type: str
 steps:
-  description: The steps that were left behind by this call.
+  description: The steps that this call has completed.
   returned: success
   type: list
   elements: str
 hosts:
-  description: Names of the machines that have to take over the step.
+  description: Names of the machines that must apply the step.
   returned: success
   type: list
   elements: str
 waiting:
-  description: The same, of machines outside of O(limit).
+  description: Such machines outside of O(limit).
   returned: success
   type: list
   elements: str
 given_up:
-  description: The same, of machines that are not waited for.
+  description: Such machines that are skipped with O(give_up).
   returned: success
   type: list
   elements: str
 swarm:
-  description: Of those that are nodes of a swarm, what a play needs so that each is drained while its Engine restarts.
+  description: Variables with which a play can drain each of them that is a node of a swarm while its Engine restarts.
   returned: success
   type: dict
   contains:
@@ -129,10 +131,10 @@ swarm:
       description: Variables of these machines, by name.
       type: dict
     managers:
-      description: The managers of their swarms, by name, and the group that each has to be in, to be asked.
+      description: The managers of their swarms, by name, with the group that each must be in for queries.
       type: dict
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "not_everywhere", "left_behind": ["web3: the certificates that it had before"], "remedy": "Run again."}

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: store_ca
-short_description: Let a store work with CAs that are given
+short_description: Set the external CAs of a store
 version_added: 0.1.0
 description:
-  - Makes the store if there is none, and lets it work with certificate authorities that are not its own. Of them it keeps the
-    certificates, and the client's pair that they have signed.
-  - A CA that can't sign what is wanted of it is refused, with the reason, before anything is written.
-  - Renews the client's certificate when a third of its life is left.
-  - If other certificates follow the first one than before, the store takes them over, unless a rotation is under way.
-  - A store whose machines work with another CA is left alone, since they would be locked out. The playbook
-    C(dockyard.machine.rotate_certs) lets them change over.
-  - Runs on the controller, whatever the connection of the task's host, and never with become.
+  - Creates the store if it does not exist, and sets its certificate authorities to the given external ones. It keeps
+    their certificates, and the client's key and certificate that they have signed.
+  - A CA that can't sign the required certificates is refused, with the reason, before anything is written.
+  - Renews the client's certificate when a third of its validity is left.
+  - If the issuers after the first certificate have changed, the store adopts them, unless a rotation is in progress.
+  - A store whose machines use another CA is not changed, since clients would lose access to them. Use the playbook
+    C(dockyard.machine.rotate_certs) to replace the CA.
+  - Runs on the controller, regardless of the host's connection, and never with become.
 author:
   - Dockyard contributors (@dockyard)
 requirements:
@@ -24,8 +24,8 @@ requirements:
 options:
   store:
     description:
-      - The store, where records and keys are kept; a folder, or C(s3://bucket/prefix).
-      - Without it, the environment variable E(DOCKYARD_STORE) says it, else it is C(~/.dockyard).
+      - The store, which contains records and keys. A folder, or C(s3://bucket/prefix).
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
     type: path
   lock_timeout:
     description:
@@ -37,16 +37,16 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Checks what is given, and says whether the store would change. No command is run.
+    description: Validates the options, and reports whether the store would change. No command is run.
   diff_mode:
     support: none
-    description: There is nothing to show but the names that are returned.
+    description: There is nothing to show except the returned names.
 seealso:
   - module: dockyard.machine.rotate_certs
 """
 
 EXAMPLES = r"""
-- name: Let Acme's intermediates sign, whose keys stay with the credential of the job
+- name: Sign with Acme's intermediates, whose keys come from the credential of the job
   dockyard.machine.store_ca:
     server_ca_cert: acme-servers.pem
     server_ca_key: "{{ lookup('env', 'ACME_SERVERS_KEY') }}"
@@ -56,17 +56,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 server_ca:
-  description: Subject of the CA of servers that the store works with.
+  description: Subject of the store's server CA.
   returned: success
   type: str
   sample: CN=Acme Servers
 client_ca:
-  description: Subject of the CA of clients that the store works with.
+  description: Subject of the store's client CA.
   returned: success
   type: str
   sample: CN=Acme Clients
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "other_ca", "left_behind": [], "remedy": "Leave the given CA out"}

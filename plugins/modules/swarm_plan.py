@@ -7,18 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swarm_plan
-short_description: Plans what is to be done that hosts are one swarm
+short_description: Plans the changes that make hosts one swarm
 version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - From what a manager and the hosts have told, and from what is wanted of each host, makes the plan, on the controller, without
-    a connection to any host. The plan is also the difference that check mode shows.
-  - Bad input, a host in another swarm and a lost quorum are errors here, before anything is touched.
-  - This is a part of the role P(dockyard.machine.docker_swarm#role), which is what to use.
+  - Makes the plan on the controller from the answers of a manager and the hosts and from the wanted state of each host,
+    without a connection to any host. Check mode and diff mode show the plan.
+  - Invalid input, a host in another swarm and a lost quorum fail here, before anything is changed.
+  - This is a part of the role P(dockyard.machine.docker_swarm#role). Use the role.
 attributes:
   check_mode:
-    description: Only plans. In check mode it says that something would change.
+    description: Only plans. In check mode it reports whether something would change.
     support: full
   diff_mode:
     description: Shows the nodes before and after.
@@ -27,7 +27,7 @@ attributes:
     description: The same input gives the same plan.
     support: full
   action:
-    description: It is an action that runs on the controller.
+    description: An action that runs on the controller.
     support: full
   platform:
     description: Where it runs.
@@ -36,21 +36,21 @@ attributes:
 options:
   hosts:
     description:
-      - What is wanted of each host, by its name. A dictionary of V(state), V(role), V(availability), V(labels), and V(identity),
-        by which its node is known again.
+      - The wanted state of each host, by its name. A dictionary of V(state), V(role), V(availability), V(labels), and
+        V(identity), which identifies its node.
     type: dict
     required: true
   answers:
-    description: What M(community.docker.docker_swarm_info) returned for each manager that was asked. It is never shown.
+    description: The results of M(community.docker.docker_swarm_info) for each queried manager. They are never shown.
     type: list
     elements: dict
     default: []
   looks:
-    description: What M(dockyard.machine.engine_info) returned for hosts, by their names, also that one could not be reached.
+    description: The results of M(dockyard.machine.engine_info) by host, including failures to reach a host.
     type: dict
     default: {}
   managers:
-    description: All hosts that are to be managers, also such as could not be reached.
+    description: All wanted managers, including those that could not be reached.
     type: list
     elements: str
     default: []
@@ -59,28 +59,29 @@ options:
     type: dict
     default: {}
   rotate_tokens:
-    description: Tokens to make anew.
+    description: Join tokens to rotate.
     type: list
     elements: str
     default: []
   may_end:
-    description: Whether hosts may leave a swarm of which no manager answers, or of which only nodes that are down would be left.
+    description: Whether hosts may leave a swarm if no manager of it answers, or if only nodes that are down would
+      remain.
     type: bool
     default: false
   has_unlock_key:
-    description: Whether there is a key to unlock managers with.
+    description: Whether a key to unlock managers is available.
     type: bool
     default: false
   unlock_key_tasks:
     description:
-      - A file of tasks to hand on the key to that the swarm unlocks its managers with. A relative path begins at the playbook's folder,
-        or where Ansible was started.
+      - A file of tasks that receives the key that unlocks the swarm's managers. A relative path is relative to the
+        playbook's folder, or to the folder where Ansible was started.
     type: str
     default: ""
 """
 
 EXAMPLES = r"""
-- name: Ask a manager
+- name: Read the swarm from a manager
   community.docker.docker_swarm_info:
     nodes: true
     verbose_output: true
@@ -89,7 +90,7 @@ EXAMPLES = r"""
   no_log: true
   register: answers
 
-- name: Plan
+- name: Plan the swarm
   dockyard.machine.swarm_plan:
     hosts:
       web1: {role: manager}
@@ -100,21 +101,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 needed:
-  description: Whether there is something to do, or to look at.
+  description: Whether there are changes, or hosts to query.
   returned: success
   type: bool
 changes:
-  description: What is to be done, in words.
+  description: The changes, in words.
   returned: success
   type: list
   elements: str
   sample: ["let web2 join as worker"]
 check_mode:
-  description: Whether the plan was made in check mode, by which the role goes.
+  description: Whether the plan was made in check mode, which the role uses.
   returned: success
   type: bool
 unsure:
-  description: Hosts for which the managers don't vouch. The plan is to be made again with a look at them.
+  description: Hosts whose membership the managers do not confirm. The plan must be made again with the results of
+    M(dockyard.machine.engine_info) for them.
   returned: success
   type: list
   elements: str
@@ -123,15 +125,15 @@ cluster:
   returned: success
   type: str
 manager:
-  description: The host that takes orders for the swarm.
+  description: The manager that runs the commands for the swarm.
   returned: success
   type: str
 successor:
-  description: A node that is to be a manager and to take the orders, before the one that takes them is demoted. Its host and id.
+  description: The node that becomes a manager and runs the commands before the current one is demoted, as host and id.
   returned: success
   type: dict
 init:
-  description: The host on which the swarm begins.
+  description: The host on which the swarm is initialised.
   returned: success
   type: str
 join:
@@ -139,25 +141,25 @@ join:
   returned: success
   type: dict
 unlock:
-  description: Hosts that are to be unlocked.
+  description: Hosts to unlock.
   returned: success
   type: list
   elements: str
 nodes:
-  description: Arguments for M(community.docker.docker_node), in the order in which they are safe.
+  description: Arguments for M(community.docker.docker_node), in a safe order.
   returned: success
   type: list
   elements: dict
 settings:
-  description: All settings of the swarm, if one is to change, or those with which it begins.
+  description: All settings of the swarm if one changes, or those that it is initialised with.
   returned: success
   type: dict
 hand_on:
-  description: If the key that unlocks managers is to be handed on, the node whose label then says that it was.
+  description: The node whose label records that the unlock key was passed to O(unlock_key_tasks), if it must be passed.
   returned: success
   type: str
 unlock_key_tasks:
-  description: The whole path of the file of tasks that gets the key. Empty where none is given.
+  description: The absolute path of the file of tasks that receives the key. Empty if none is given.
   returned: success
   type: str
 leaving:
@@ -165,7 +167,7 @@ leaving:
   returned: success
   type: dict
 error:
-  description: What failed, for programs.
+  description: Machine-readable description of the failure.
   returned: failure
   type: dict
   sample: {"code": "quorum", "left_behind": [], "remedy": "Bring back the managers that can't be reached"}
