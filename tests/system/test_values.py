@@ -219,6 +219,12 @@ def test_nothing_in_a_record_is_run(
     run = ansible.playbook(str(path), inventory=source).ok()
     ansible.playbook("list_hosts", {"machine_store": where}, inventory=source).ok()
     assert not planted.ran, f"{planted.ran}\n{run}"
+    # Each host is unreachable, and a record that is no driver's own can't be removed: what counts is what was evaluated.
+    for playbook in ("rotate_certs", "remove_hosts"):
+        extra = {"machine_store": where, "machine_names": list(labels)}
+        run = ansible.playbook(playbook, extra, inventory=source)
+        assert "m0" in run.stdout and "m9" in run.stdout, f"the records were not used\n{run}"
+        assert not planted.ran, f"{planted.ran}\n{run}"
 
     for name, wanted in labels.items():
         assert json.loads((tmp_path / f"{name}.json").read_text()) == [wanted] * 4, name
