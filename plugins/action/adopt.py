@@ -6,10 +6,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _fleet
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned, key
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _plan as fleet_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._accounts import AccountAction, aligned, key
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 LISTS = ("adopted", "failed_to_adopt", "others")
 SSH = ("ssh_user", "ssh_key", "ssh_args", "host_key")
@@ -94,7 +95,7 @@ class ActionModule(AccountAction):
         """One run for those that differ in nothing but their names."""
         if args["driver"]:
             raise BadOption("driver", args["driver"], "is said beside fleet, which has its own", "Give one of both")
-        wanted = _fleet.wanted_of_fleet(_fleet.check_fleet(args["fleet"], args["counts"] or {}))
+        wanted = fleet_plan.wanted_of_fleet(fleet_plan.check_fleet(args["fleet"], args["counts"] or {}))
         lost = sorted(set(names) - {one["name"] for one in wanted})
         if lost:
             # Of an id it is not known whose options are meant

@@ -8,11 +8,11 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority, _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._client_folder import CA, CERT, ClientFolder
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import read_certificates, read_pem
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority, _expiry
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._client_folder import CA, CERT, ClientFolder
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import read_certificates, read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 CLIENT_CA, SERVER_CA = "client_ca", "server_ca_cert"

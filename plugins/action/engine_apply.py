@@ -8,9 +8,9 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_variables import secrets_said
-from ansible_collections.dockyard.machine.plugins.plugin_utils._host_action import HostAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import PlanError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._role_variables import secrets_said
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._action import HostAction, Result
 
 
 class ActionModule(HostAction):

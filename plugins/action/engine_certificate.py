@@ -11,8 +11,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority, _facts
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import plain
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import plain
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
 
 SPEC: dict[str, t.Any] = {
     "public_key": {"type": "str", "required": True, "no_log": False},

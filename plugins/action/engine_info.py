@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.plugin_utils._host_action import HostAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._action import HostAction, Result
 
 
 class ActionModule(HostAction):

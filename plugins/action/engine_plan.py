@@ -13,25 +13,35 @@ import urllib.parse
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils._record import NO_TLS
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority, _facts
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _engine_sources as _sources
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_action import (
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine import _sources as _sources
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import (
     find_file,
     goes_on_alone,
     plain,
     read_certificates,
 )
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted, make_plan
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._access import ALL
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._certificate import of_any_host
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._options import OPTIONS
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_variables import PREFIX, options_of, secrets_of
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_visit import Visit
-from ansible_collections.dockyard.machine.plugins.plugin_utils._host_action import HostAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._look import Visit
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._access import ALL
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._certificate import of_any_host
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import (
+    Plan,
+    PlanError,
+    Wanted,
+    make_plan,
+)
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._options import OPTIONS
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._role_variables import (
+    PREFIX,
+    options_of,
+    secrets_of,
+)
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._action import HostAction, Result
 
 SPEC: dict[str, t.Any] = {"wanted": {"type": "dict", "no_log": True}}
 # Files of the controller, which the plan wants the content of

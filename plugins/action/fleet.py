@@ -13,18 +13,15 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import (
-    _drivers,
-    _expiry,
-    _fleet,
-    _fleet_swarm,
-    _groups,
-    _machines,
-)
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, unseen_in
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _expiry
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _groups, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _plan as fleet_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _swarm as fleet_swarm
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._accounts import AccountAction, unseen_in
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._recorded import as_recorded
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 # Handed on to the module machine, for each machine
@@ -61,41 +58,43 @@ class ActionModule(AccountAction):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         self.id = uuid.uuid4().hex[:12]
         store = open_store(args["store"])
-        names = _fleet.as_names(args["names"])
+        names = fleet_plan.as_names(args["names"])
         if args["expires_in"]:
             _times.seconds_of("machine_expires_in", args["expires_in"])
-        fleet = _fleet.check_fleet(args["fleet"], args["counts"] or {}) if args["fleet"] else None
+        fleet = fleet_plan.check_fleet(args["fleet"], args["counts"] or {}) if args["fleet"] else None
         if args["state"] == "absent" and args["names"] is not None:
             fleet = None  # it may come with the inventory: who names machines means these, and nobody is not everybody
         if not names and not fleet:
             raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
         # Of a removal, a blank limit is not all: it may come from a variable of a shell that is empty.
-        limit = _fleet.as_patterns(args["limit"], blank=args["state"] == "present")
-        _fleet.removable(args["remove_max"], 0)
-        of_fleet = _fleet.names_of_fleet(fleet) if fleet else {}
+        limit = fleet_plan.as_patterns(args["limit"], blank=args["state"] == "present")
+        fleet_plan.removable(args["remove_max"], 0)
+        of_fleet = fleet_plan.names_of_fleet(fleet) if fleet else {}
         named = {*names, *itertools.chain(*of_fleet.values())}
         # Who removes a fleet means all of its machines, also those beyond the counts.
         whole = {f"{fleet['id']}-{role}" for role in of_fleet} if fleet and args["state"] == "absent" else set()
 
         def is_meant(name: str) -> bool:
-            return (name in named or name.rpartition("-")[0] in whole) and (not limit or _fleet.matches(name, limit))
+            return (name in named or name.rpartition("-")[0] in whole) and (
+                not limit or fleet_plan.matches(name, limit)
+            )
 
         records, damage = self._records(store, is_meant)
         warnings = [f"{name}: {error.text()}" for name, error in damage.items()]
-        _fleet.check_patterns(limit, {*named, *records, *damage})
+        fleet_plan.check_patterns(limit, {*named, *records, *damage})
         if args["state"] == "absent":
             return {
                 **self._removal(store, names, fleet, records, damage, limit),
                 **({"warnings": warnings} if warnings else {}),
             }
-        nodes = _fleet_swarm.nodes_of_fleet(fleet, of_fleet) if fleet else {}
+        nodes = fleet_swarm.nodes_of_fleet(fleet, of_fleet) if fleet else {}
         wanted = self._wanted(args, names, fleet, records)
-        surplus = _fleet.surplus_of_fleet(fleet, records) if fleet else []
+        surplus = fleet_plan.surplus_of_fleet(fleet, records) if fleet else []
 
         def has_options(record: Record, options: dict[str, t.Any]) -> bool:
             return _record.has_options(record, options, secret_options(_drivers.load(record.driver)), store.digest)
 
-        plan = _fleet.make(wanted, surplus, records, limit, has_options)
+        plan = fleet_plan.make(wanted, surplus, records, limit, has_options)
         for one in plan.wanted:
             if one["name"] in plan.keep and args["refresh"]:
                 one["max_age"] = args["max_age"]
@@ -103,7 +102,7 @@ class ActionModule(AccountAction):
             return {"wanted": plan.wanted}
         if args["remove_surplus"] and fleet:
             mine = sum(1 for record in records.values() if record.fleet == fleet["id"])
-            _fleet.check_surplus(plan.surplus, mine, args["remove_max"])
+            fleet_plan.check_surplus(plan.surplus, mine, args["remove_max"])
         swarm = self._swarm(store, records, damage, nodes, plan, args["remove_surplus"])
         made, ready = False, {}
         uses_ssh = any(_drivers.load(one["driver"]).ssh_user for one in plan.wanted)
@@ -116,7 +115,7 @@ class ActionModule(AccountAction):
             if args["refresh"]:
                 warnings += self._refresh(store, plan, records, task_vars)
                 ready = self._ready(store, records, plan)
-        even = _fleet_swarm.even_managers(nodes)
+        even = fleet_swarm.even_managers(nodes)
         warnings += [even] if even else []
         if uses_ssh and store.exists:
             # What create_hosts does not mend by itself: a CA, and what the run has no CA's key for
@@ -155,7 +154,7 @@ class ActionModule(AccountAction):
         fleet: dict[str, t.Any] | None,
         records: dict[str, Record],
     ) -> list[dict[str, t.Any]]:
-        wanted = _fleet.wanted_of_fleet(fleet) if fleet else []
+        wanted = fleet_plan.wanted_of_fleet(fleet) if fleet else []
         for name in names:
             one: dict[str, t.Any] = {"name": name}
             recorded = records.get(name)
@@ -211,7 +210,7 @@ class ActionModule(AccountAction):
         return _groups.of_wanted(one["driver"], role, fleet, labels or {})
 
     def _refresh(
-        self, store: Store, plan: _fleet.Plan, records: dict[str, Record], task_vars: dict[str, t.Any]
+        self, store: Store, plan: fleet_plan.Plan, records: dict[str, Record], task_vars: dict[str, t.Any]
     ) -> list[str]:
         """One module run a driver and place, so that unchanged machines need none of their own; its warnings."""
         kept = set(plan.keep)
@@ -248,7 +247,7 @@ class ActionModule(AccountAction):
                 one.pop("max_age", None)  # what another run has seen lately says nothing of these credentials
         return warnings
 
-    def _ready(self, store: Store, records: dict[str, Record], plan: _fleet.Plan) -> dict[str, dict[str, t.Any]]:
+    def _ready(self, store: Store, records: dict[str, Record], plan: fleet_plan.Plan) -> dict[str, dict[str, t.Any]]:
         """The variables of those machines of which the record alone tells that nothing is to be done.
 
         Where a driver has defaults from module_defaults, it is up to its module to compare them.
@@ -272,7 +271,7 @@ class ActionModule(AccountAction):
         limit: list[str],
     ) -> Result:
         of_fleet = [name for name, record in records.items() if fleet and record.fleet == fleet["id"]]
-        remove = [name for name in sorted({*names, *of_fleet}) if not limit or _fleet.matches(name, limit)]
+        remove = [name for name in sorted({*names, *of_fleet}) if not limit or fleet_plan.matches(name, limit)]
         there = [name for name in remove if name in records]
         diff = {"before": "".join(f"{name}\n" for name in there), "after": ""}
         return {
@@ -290,7 +289,7 @@ class ActionModule(AccountAction):
         records: dict[str, Record],
         damage: dict[str, MachineError],
         nodes: dict[str, str],
-        plan: _fleet.Plan,
+        plan: fleet_plan.Plan,
         remove_surplus: bool,
     ) -> dict[str, t.Any]:
         wanted = {one["name"]: one["driver"] for one in plan.wanted}
@@ -332,7 +331,7 @@ class ActionModule(AccountAction):
                 raise error  # whether a swarm can do without its node, nobody can tell
         fleets = {records[name].fleet for name in [*recorded, *nodes] if name in records}
         read(name for name, record in records.items() if record.fleet in fleets and name not in going)
-        found = _fleet_swarm.members(nodes, recorded, going, set_up)
+        found = fleet_swarm.members(nodes, recorded, going, set_up)
 
         def reached(names: list[str]) -> dict[str, t.Any]:
             # One without an address has one that ends in .invalid: a play must not log in to whoever has its name elsewhere.
@@ -341,7 +340,7 @@ class ActionModule(AccountAction):
             return unsafe({one.name: one.host_vars() for one in machines})
 
         return {
-            "nodes": {name: _fleet_swarm.for_node(part, MANAGERS + self.id) for name, part in found.nodes.items()},
+            "nodes": {name: fleet_swarm.for_node(part, MANAGERS + self.id) for name, part in found.nodes.items()},
             "managers": found.managers,
             "leaving": reached(found.leaving),
             "others": reached(found.others),
@@ -349,5 +348,5 @@ class ActionModule(AccountAction):
         }
 
     @staticmethod
-    def _differs(plan: _fleet.Plan, remove_surplus: bool) -> bool:
+    def _differs(plan: fleet_plan.Plan, remove_surplus: bool) -> bool:
         return bool(plan.create or plan.change or (remove_surplus and plan.surplus))

@@ -7,9 +7,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import module_defaults
-from ansible_collections.dockyard.machine.plugins.plugin_utils._host_action import HostAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._host_answer import plain_answer
-from ansible_collections.dockyard.machine.plugins.plugin_utils._host_schemas import OTHERS
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._action import HostAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._answer import plain_answer
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._schemas import OTHERS
 
 SPEC: dict[str, t.Any] = {
     "name": {"type": "str", "required": True, "choices": list(OTHERS)},

@@ -9,10 +9,11 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _host_vars
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, ControllerAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._recorded import as_recorded
 
 OWN = {
     **{name: {**one, "default": None} for name, one in SHARED.items()},

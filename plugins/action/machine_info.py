@@ -18,11 +18,14 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _expiry, _fleet, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned, unseen_in
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _expiry
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _plan as fleet_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._accounts import AccountAction, aligned, unseen_in
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._machines import Machine
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 TIMED_OUT = 124
 COLUMNS = ("NAME", "FLEET/ROLE", "DRIVER", "STATE", "ADDRESS", "ENGINE", "CERT DAYS")
@@ -46,7 +49,7 @@ class ActionModule(AccountAction):
         names = list(dict.fromkeys(filter(None, map(str.strip, args["name"] or ())))) or None
         for name in names or ():
             _input.check_name(name)
-        fleet = _fleet.id_of_fleet(args["fleet"]) if args["fleet"] else None
+        fleet = fleet_plan.id_of_fleet(args["fleet"]) if args["fleet"] else None
         machines = [one for one in _machines.read(store, names) if self._in_fleet(one, fleet)]
         warnings = [f"{one.name}: {one.damage}" for one in machines if one.damage]
         if args["refresh"]:

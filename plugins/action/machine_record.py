@@ -11,7 +11,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._host_key import 
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 CERTIFICATE = ("certificate_not_before", "certificate_not_after")
 ENGINE = ("version", "api_version", *CERTIFICATE, "authority", "renewed", "swarm")

@@ -8,8 +8,8 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._move import Move, is_to_be_claimed
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._move import Move, is_to_be_claimed
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 
 class ActionModule(ControllerAction):

@@ -8,11 +8,17 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._accounts import AccountAction, aligned, key, place_of
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._machines import Machine
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._accounts import (
+    AccountAction,
+    aligned,
+    key,
+    place_of,
+)
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._machines import Machine
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 LISTS = {  # with what the table says of each
     "removed": "removed",

@@ -8,11 +8,12 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import KINDS
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _fleet, _given_ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._given_ca import GivenCA
-from ansible_collections.dockyard.machine.plugins.plugin_utils._rotation import Run
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _given_ca
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._given_ca import GivenCA
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _plan as fleet_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._rotation import Run
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 
 class ActionModule(ControllerAction):
@@ -41,8 +42,8 @@ class ActionModule(ControllerAction):
             kind=args["rotate"],
             begin=args["begin"],
             drop=args["drop"],
-            limit=_fleet.as_patterns(args["limit"]),
-            give_up=_fleet.as_names(args["give_up"], "machine_rotate_give_up"),
+            limit=fleet_plan.as_patterns(args["limit"]),
+            give_up=fleet_plan.as_names(args["give_up"], "machine_rotate_give_up"),
             timeout=args["lock_timeout"],
             given=GivenCA.of(self._loader, args),
         )

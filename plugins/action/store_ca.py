@@ -9,10 +9,10 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, _ca
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _given_ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._given_ca import GivenCA
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _given_ca
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._given_ca import GivenCA
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 
 class ActionModule(ControllerAction):

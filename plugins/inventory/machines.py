@@ -124,10 +124,10 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _groups, _live, _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._groups import LABEL, PARENT
-from ansible_collections.dockyard.machine.plugins.plugin_utils._keys import lookups
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _groups, _live, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._groups import LABEL, PARENT
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._keys import lookups
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 NAME = "dockyard.machine.machines"

@@ -85,7 +85,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _pin
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._input import check_name
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils._stores import open_store
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 PAIR = ("ca.pem", "cert.pem", "key.pem")
 FILES = {

@@ -115,22 +115,22 @@ action:
 import contextlib
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_clients as clients
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_ids as ids
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_leftovers as leftovers
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_manager as manager
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_move as moving
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_service as service
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_source as source
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _units
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _client_proxies as clients
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_move as moving
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _disk_space as places
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _files as files
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _installation as source
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _leftovers as leftovers
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _rootless as rootless
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _secrets as secrets
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service as service
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service_manager as manager
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _subordinate_ids as ids
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _units
 from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
 LOCK = "/run/dockyard-engine.lock"

@@ -104,13 +104,13 @@ import pwd
 import stat
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_rootless as rootless
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _engine, _units
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _benchmark as benchmark
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _rootless as rootless
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _engine, _units
 from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
 PROGRAMS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v1", "containerd-shim-runc-v2", "runc")

@@ -225,12 +225,12 @@ import os
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_clients as clients
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_leftovers as leftovers
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_places as places
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _client_proxies as clients
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _disk_space as places
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _leftovers as leftovers
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _secrets as secrets
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import (
     _data,
     _engine,
     _firewalls,
@@ -242,7 +242,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine_look impo
     _system,
     _units,
 )
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_rootless import unit_user
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._rootless import unit_user
 from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
 

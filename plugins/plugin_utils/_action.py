@@ -15,9 +15,9 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import ESTATE_SSH, check_numbers
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _facts
-from ansible_collections.dockyard.machine.plugins.plugin_utils._estate import ssh_arguments
-from ansible_collections.dockyard.machine.plugins.plugin_utils._host_answer import printable_parts
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._answer import printable_parts
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._ssh_arguments import ssh_arguments
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 
 Result = dict[str, t.Any]

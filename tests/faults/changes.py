@@ -44,7 +44,7 @@ CORE = (
 STANDS_FOR_THE_CORE = "thing"  # whose cells are the cheapest of those whose machines are made of several things
 BESIDES = {  # driver -> what else its cells go through, beside the files of its name
     "amazonec2": ("tests/doubles/ec2.py",),
-    "generic": ("plugins/module_utils/_engine", "plugins/modules/engine_", "plugins/plugin_utils/_rotat"),
+    "generic": ("plugins/module_utils/_engine/", "plugins/modules/engine_", "plugins/plugin_utils/_fleet/_rotation.py"),
     "model": ("tests/model/",),
     "qemu": ("tests/doubles/qemu.py",),
     "thing": ("tests/collections/ansible_collections/acme/cloud/plugins/",),

@@ -16,19 +16,19 @@ import types
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.action import machine_record
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils import (
-    _engine_files,
-    _engine_host,
-    _engine_manager,
-    _engine_packages,
-    _engine_service,
-    _tls,
+from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _files,
+    _host,
+    _packages,
+    _service,
+    _service_manager,
 )
 from ansible_collections.dockyard.machine.plugins.module_utils._store import _ca
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Wanted, make_plan
-from ansible_collections.dockyard.machine.plugins.plugin_utils._rotation import Run
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import Wanted, make_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._rotation import Run
 from tests.beds import pki
 from tests.faults.hosts import SSH
 from tests.faults.invariants import holds
@@ -117,7 +117,7 @@ class Engine:
             if plan.changes:
                 params = {**APPLY, "certificate": certificate}
                 self._session("apply", lambda: engine_apply.Apply(plan.apply, params).run())
-        except (Failed, _engine_host.HostError):
+        except (Failed, _host.HostError):
             return
         action = object.__new__(machine_record.ActionModule)
         action._task = types.SimpleNamespace(check_mode=False)
@@ -165,19 +165,19 @@ class Engine:
     def _patch(self, patch: Patch) -> None:
         """In the place of what modules find on a host."""
         status = types.SimpleNamespace(st_mode=0o600, st_uid=0, st_gid=0)
-        patch.setattr(_engine_files, "os", types.SimpleNamespace(**{**vars(os), "stat": lambda path: status}))
-        patch.setattr(_engine_host, "read", self.files.get)
-        patch.setattr(_engine_host, "write", self._write)
-        patch.setattr(_engine_host, "remove", lambda path: self.files.pop(path, None) is not None)
-        patch.setattr(_engine_host, "run", self._run)
-        patch.setattr(_engine_host, "ask", lambda *_question: {"Version": "27.3", "ApiVersion": "1.47"})
-        patch.setattr(_engine_host, "until", lambda question, *_limit, **_more: question())
+        patch.setattr(_files, "os", types.SimpleNamespace(**{**vars(os), "stat": lambda path: status}))
+        patch.setattr(_host, "read", self.files.get)
+        patch.setattr(_host, "write", self._write)
+        patch.setattr(_host, "remove", lambda path: self.files.pop(path, None) is not None)
+        patch.setattr(_host, "run", self._run)
+        patch.setattr(_host, "ask", lambda *_question: {"Version": "27.3", "ApiVersion": "1.47"})
+        patch.setattr(_host, "until", lambda question, *_limit, **_more: question())
         shown = {"ActiveState": "active", "ExecMainStartTimestampMonotonic": "5"}
-        patch.setattr(_engine_host, "show", lambda *_units: {"docker.service": shown})
-        patch.setattr(_engine_manager, "own_command", lambda _properties: COMMAND)
-        patch.setattr(_engine_service, "journal", lambda _since: "")
-        patch.setattr(_engine_service, "check_refusal", self._check_shown)
-        patch.setattr(_engine_packages, "HOLDS", ())
+        patch.setattr(_host, "show", lambda *_units: {"docker.service": shown})
+        patch.setattr(_service_manager, "own_command", lambda _properties: COMMAND)
+        patch.setattr(_service, "journal", lambda _since: "")
+        patch.setattr(_service, "check_refusal", self._check_shown)
+        patch.setattr(_packages, "HOLDS", ())
         self.first_client = (self.world.folder() / "cert.pem").read_text()
 
     def _write(self, path: str, content: str, *_mode: int) -> bool:
@@ -199,7 +199,7 @@ class Engine:
 
     def _check_shown(self, *asked: t.Any) -> None:
         if asked[-1] and self.loaded[0] != asked[-1]:
-            raise _engine_host.HostError("The Engine shows another certificate")
+            raise _host.HostError("The Engine shows another certificate")
 
 
 class _Everywhere(dict[str, t.Any]):

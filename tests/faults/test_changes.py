@@ -128,7 +128,7 @@ def test_what_is_not_known_is_not_unchanged(origin: Repository, tmp_path: pathli
         ("plugins/module_utils/_resources/_making.py", {"thing"}),
         ("plugins/module_utils/_record.py", {"thing"}),
         ("tests/faults/filesystem.py", {"thing"}),
-        ("plugins/module_utils/_engine_files.py", {"generic"}),
+        ("plugins/module_utils/_engine/_files.py", {"generic"}),
         ("docs/drivers/qemu.md", set()),
         ("tests/unit/plugins/modules/test_qemu.py", set()),
         ("tests/faults/test_matrix.py", set()),

@@ -11,7 +11,7 @@ ACCESS = "plugins/module_utils/_access.py"
 ACTION = "plugins/plugin_utils/_action.py"
 HOST_KEY = "plugins/module_utils/_host_key.py"
 PIN = "plugins/module_utils/_pin.py"
-VISIT = "plugins/plugin_utils/_engine_visit.py"
+VISIT = "plugins/plugin_utils/_engine/_look.py"
 SSH = "plugins/module_utils/_ssh.py"
 
 MUTANTS = [
@@ -82,7 +82,7 @@ MUTANTS = [
     mutant(
         "jump-host-blamed-on-the-machine-by-plays",
         "The same in a play, where Ansible connects.",
-        "unit/plugins/plugin_utils/test_engine_visit.py::test_whose_host_key_of_a_machine_is_wrong",
+        "unit/plugins/plugin_utils/_engine/test_look.py::test_whose_host_key_of_a_machine_is_wrong",
         (VISIT, "if id and id not in said:", "if False:"),
     ),
     mutant(
@@ -116,7 +116,7 @@ MUTANTS = [
     mutant(
         "drivers-forget-the-estates-jump-host",
         "Plays reach the machine, and the driver's first contact does not.",
-        "unit/plugins/plugin_utils/test_estate.py::test_a_drivers_module_is_told",
+        "unit/plugins/plugin_utils/_hosts/test_ssh_arguments.py::test_a_drivers_module_is_told",
         (ACTION, "args = {**args, ESTATE_SSH:", "{**args, ESTATE_SSH:"),
     ),
     mutant(

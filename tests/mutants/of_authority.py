@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-ANSWER = "plugins/plugin_utils/_authority/_answer.py"
-AUTHORITY = "plugins/plugin_utils/_authority/__init__.py"
-CHAIN = "plugins/plugin_utils/_authority/_chain.py"
-COMMAND = "plugins/plugin_utils/_authority/_command.py"
-EXPIRY = "plugins/plugin_utils/_expiry.py"
-FOLDER = "plugins/plugin_utils/_client_folder.py"
-READING = "plugins/plugin_utils/_engine_action.py"
-GIVEN = "plugins/plugin_utils/_given_ca.py"
-RUN = "plugins/plugin_utils/_rotation.py"
+ANSWER = "plugins/plugin_utils/_ca/_signing_request.py"
+AUTHORITY = "plugins/plugin_utils/_ca/_authority.py"
+CHAIN = "plugins/plugin_utils/_ca/_chain.py"
+COMMAND = "plugins/plugin_utils/_ca/_signing_command.py"
+EXPIRY = "plugins/plugin_utils/_ca/_expiry.py"
+FOLDER = "plugins/plugin_utils/_ca/_client_folder.py"
+READING = "plugins/plugin_utils/_engine/_action.py"
+GIVEN = "plugins/plugin_utils/_ca/_given_ca.py"
+RUN = "plugins/plugin_utils/_fleet/_rotation.py"
 STORE_CA = "plugins/action/store_ca.py"
 ENGINE = "plugins/action/engine_certificate.py"
 TLS = "plugins/module_utils/_tls.py"
-OF_AUTHORITY = "unit/plugins/plugin_utils/test_authority.py"
+OF_AUTHORITY = "unit/plugins/plugin_utils/_ca/test_authority.py"
 OF_CLIENT = "unit/plugins/action/test_client_certificate.py"
 OF_ENGINE = "unit/plugins/action/test_engine_certificate.py"
-OF_EXPIRY = "unit/plugins/plugin_utils/test_expiry.py"
-OF_GIVEN = "unit/plugins/plugin_utils/test_given_ca.py"
+OF_EXPIRY = "unit/plugins/plugin_utils/_ca/test_expiry.py"
+OF_GIVEN = "unit/plugins/plugin_utils/_ca/test_given_ca.py"
 OF_TLS = "unit/plugins/module_utils/test_tls.py"
-OF_READING = "unit/plugins/plugin_utils/test_engine_action.py"
+OF_READING = "unit/plugins/plugin_utils/_engine/test_action.py"
 
 MUTANTS = [
     # A CA that is given
@@ -128,7 +128,7 @@ MUTANTS = [
         "request-passed-on-unread",
         "A host that is taken over has a CA's certificate, or another's name, signed for itself.",
         f"{OF_AUTHORITY}::test_a_hostile_signing_request_is_not_passed_on",
-        (AUTHORITY, "_answer.checked_csr(request.public_key, request)", "request.public_key"),
+        (AUTHORITY, "_signing_request.checked_csr(request.public_key, request)", "request.public_key"),
     ),
     mutant(
         "rehearsal-with-the-real-key",

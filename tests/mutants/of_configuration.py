@@ -8,24 +8,24 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 APPLY = "plugins/modules/engine_apply.py"
-CONFIG = "plugins/module_utils/_engine_config.py"
-GPU = "plugins/plugin_utils/_engine_plan/_gpu.py"
-HOST = "plugins/module_utils/_engine_host.py"
-PLAN_CONFIG = "plugins/plugin_utils/_engine_plan/_config.py"
-UNITS = "plugins/module_utils/_engine_look/_units.py"
-CLIENTS = "plugins/module_utils/_engine_clients.py"
-ENVIRONMENT = "plugins/plugin_utils/_engine_plan/_environment.py"
-KEYS = "plugins/plugin_utils/_engine_plan/_keys.py"
+CONFIG = "plugins/module_utils/_engine/_config.py"
+GPU = "plugins/plugin_utils/_engine/_plan/_gpu.py"
+HOST = "plugins/module_utils/_engine/_host.py"
+PLAN_CONFIG = "plugins/plugin_utils/_engine/_plan/_config.py"
+UNITS = "plugins/module_utils/_engine/_look/_units.py"
+CLIENTS = "plugins/module_utils/_engine/_client_proxies.py"
+ENVIRONMENT = "plugins/plugin_utils/_engine/_plan/_environment.py"
+KEYS = "plugins/plugin_utils/_engine/_plan/_keys.py"
 ACTION = "plugins/action/engine_plan.py"
-PLAN = "plugins/plugin_utils/_engine_plan/__init__.py"
-CONFIG_TESTS = "unit/plugins/module_utils/test_engine_config.py"
+PLAN = "plugins/plugin_utils/_engine/_plan/_make_plan.py"
+CONFIG_TESTS = "unit/plugins/module_utils/_engine/test_config.py"
 INFO_TESTS = "unit/plugins/modules/test_engine_info.py"
-PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan.py"
-LOOK = "plugins/module_utils/_engine_look/_engine.py"
-OPTIONS = "plugins/plugin_utils/_engine_plan/_options.py"
-SERVICE = "plugins/module_utils/_engine_service.py"
-OPTION_TESTS = "unit/plugins/plugin_utils/test_engine_options.py"
-CLIENT_TESTS = "unit/plugins/module_utils/test_engine_clients.py"
+PLAN_TESTS = "unit/plugins/plugin_utils/_engine/test_plan.py"
+LOOK = "plugins/module_utils/_engine/_look/_engine.py"
+OPTIONS = "plugins/plugin_utils/_engine/_plan/_options.py"
+SERVICE = "plugins/module_utils/_engine/_service.py"
+OPTION_TESTS = "unit/plugins/plugin_utils/_engine/test_plan_options.py"
+CLIENT_TESTS = "unit/plugins/module_utils/_engine/test_client_proxies.py"
 APPLY_TESTS = "unit/plugins/modules/test_engine_apply.py"
 TOLD = f"{APPLY_TESTS}::test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file"
 
@@ -33,33 +33,33 @@ MUTANTS = [
     mutant(
         "links-of-users-are-followed",
         "A user who can write to the folder of daemon.json has root write over any file, and read it.",
-        "unit/plugins/module_utils/test_engine_links.py::test_a_link_that_a_user_can_change_is_neither_followed_nor_read",
-        ("plugins/module_utils/_engine_links.py", "if not _is_roots(folder, name):", "if not folder:"),
+        "unit/plugins/module_utils/_engine/test_symlinks.py::test_a_link_that_a_user_can_change_is_neither_followed_nor_read",
+        ("plugins/module_utils/_engine/_symlinks.py", "if not _is_roots(folder, name):", "if not folder:"),
     ),
     mutant(
         "folders-of-users-are-followed",
         "The same with the folder of the Engine's key.",
-        "unit/plugins/module_utils/test_engine_links.py::test_a_folder_that_is_a_users_link_is_not_written_to",
-        ("plugins/module_utils/_engine_files.py", "    host.check_links(cfg.KEY_PATH)\n", ""),
+        "unit/plugins/module_utils/_engine/test_symlinks.py::test_a_folder_that_is_a_users_link_is_not_written_to",
+        ("plugins/module_utils/_engine/_files.py", "    host.check_links(cfg.KEY_PATH)\n", ""),
     ),
     mutant(
         "links-that-lead-to-the-same-stay",
         "A unit that is a link can become another one at any time.",
-        "unit/plugins/module_utils/test_engine_links.py::test_a_link_in_the_place_of_a_file_of_ours_is_replaced",
-        ("plugins/module_utils/_engine_host.py", "if not os.path.islink(path) and read(path)", "if read(path)"),
+        "unit/plugins/module_utils/_engine/test_symlinks.py::test_a_link_in_the_place_of_a_file_of_ours_is_replaced",
+        ("plugins/module_utils/_engine/_host.py", "if not os.path.islink(path) and read(path)", "if read(path)"),
     ),
     mutant(
         "left-over-files-stay",
         "Temporary files with secrets stay for good, once a run is killed before it renames them.",
-        "unit/plugins/module_utils/test_engine_leftovers.py::test_what_a_killed_run_has_left_is_found_and_removed",
-        ("plugins/module_utils/_engine_leftovers.py", "if remove:", "if remove and exact:"),
+        "unit/plugins/module_utils/_engine/test_leftovers.py::test_what_a_killed_run_has_left_is_found_and_removed",
+        ("plugins/module_utils/_engine/_leftovers.py", "if remove:", "if remove and exact:"),
     ),
     mutant(
         "left-over-files-change-nothing",
         "A second run finds nothing to do, and so does not remove them.",
-        "unit/plugins/module_utils/test_engine_leftovers.py::test_a_look_that_finds_any_is_a_reason_to_change_something",
+        "unit/plugins/module_utils/_engine/test_leftovers.py::test_a_look_that_finds_any_is_a_reason_to_change_something",
         (
-            "plugins/plugin_utils/_engine_plan/__init__.py",
+            "plugins/plugin_utils/_engine/_plan/_make_plan.py",
             'if info["left_over"]:',
             'if not info["left_over"] and plan.changes:',
         ),
@@ -77,8 +77,8 @@ MUTANTS = [
     mutant(
         "who-hangs-runs-nothing",
         "An Engine that does not answer is restarted, and its containers end.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_an_engine_that_hangs_is_not_restarted",
-        ("plugins/plugin_utils/_engine_plan/_service.py", "    _check_answers(plan, wanted, info)\n", ""),
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_an_engine_that_hangs_is_not_restarted",
+        ("plugins/plugin_utils/_engine/_plan/_service.py", "    _check_answers(plan, wanted, info)\n", ""),
     ),
     mutant(
         "mistyped-and-installed",
@@ -101,25 +101,25 @@ MUTANTS = [
     mutant(
         "what-others-wrote-is-ours",
         "A key that an administrator has written goes when it leaves the role's variables.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_what_others_wrote_is_theirs_though_it_is_asked_for",
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_what_others_wrote_is_theirs_though_it_is_asked_for",
         (CONFIG, "elif key in remembered or current.get(key, ...) != value:", "else:"),
     ),
     mutant(
         "argument-asked-for-twice",
         "A host of which the unit has --live-restore is refused, and told that its daemon.json is to blame.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_live_restore_that_is_an_argument_is_left_there",
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_live_restore_that_is_an_argument_is_left_there",
         (PLAN_CONFIG, '{**config, **cfg.keys_of(info["units"]["docker.service"]["arguments"])}', "config"),
     ),
     mutant(
         "runtime-of-others-dropped",
         "The runtime that NVIDIA's own tool has entered goes when another one is asked for.",
-        "unit/plugins/plugin_utils/test_engine_plan_isolation.py::test_what_someone_has_set_up_stays_beside_what_is_asked_for",
+        "unit/plugins/plugin_utils/_engine/test_plan_isolation.py::test_what_someone_has_set_up_stays_beside_what_is_asked_for",
         (GPU, "    if not asked and others == there and", "    if others == there and"),
     ),
     mutant(
         "private-file-made-readable",
         "A token in daemon.json, which its owner has made private, can be read by all users of the host.",
-        "unit/plugins/module_utils/test_engine_service.py::test_a_private_configuration_stays_private",
+        "unit/plugins/module_utils/_engine/test_service.py::test_a_private_configuration_stays_private",
         (HOST, "        return stat.S_IMODE(os.stat(path).st_mode)\n", "        return otherwise\n"),
     ),
     mutant(
@@ -127,7 +127,7 @@ MUTANTS = [
         "Who keeps daemon.json elsewhere changes a file there that no Engine reads any more.",
         "unit/plugins/modules/test_engine_apply.py::test_a_configuration_that_is_kept_elsewhere_is_put_back_there",
         (
-            "plugins/module_utils/_engine_files.py",
+            "plugins/module_utils/_engine/_files.py",
             "    return place if os.path.isfile(place) or not os.path.lexists(place) else cfg.CONFIG_PATH\n",
             "    return place if not os.path.lexists(place) else cfg.CONFIG_PATH\n",
         ),
@@ -171,13 +171,13 @@ MUTANTS = [
     mutant(
         "silent-override",
         "Another's proxy is replaced without a word.",
-        "unit/plugins/plugin_utils/test_engine_plan_environment.py::test_what_others_set_to_another_value_is_named",
+        "unit/plugins/plugin_utils/_engine/test_plan_environment.py::test_what_others_set_to_another_value_is_named",
         (ENVIRONMENT, 'if not other["same"]:', 'if not other["path"]:'),
     ),
     mutant(
         "ended-by-a-reload",
         "An Engine that ended by what it was told stays away.",
-        "unit/plugins/module_utils/test_engine_service.py::test_an_engine_that_ended_by_a_reload_is_started_again",
+        "unit/plugins/module_utils/_engine/test_service.py::test_an_engine_that_ended_by_a_reload_is_started_again",
         (SERVICE, 'acted == "reload" and _runs()', 'acted == "reload"'),
     ),
     mutant(
@@ -196,28 +196,28 @@ MUTANTS = [
     mutant(
         "configuration-that-nobody-reads",
         "The Engine reads another file, and each run says that all is as it should be.",
-        "unit/plugins/plugin_utils/test_engine_plan_environment.py::"
+        "unit/plugins/plugin_utils/_engine/test_plan_environment.py::"
         "test_a_configuration_in_another_file_than_the_roles_is_named",
         (PLAN_CONFIG, "if posixpath.normpath(file or cfg.CONFIG_PATH) != cfg.CONFIG_PATH:", "if not file and file:"),
     ),
     mutant(
         "group-of-a-file-lost",
         "Who could read daemon.json by its group can't any more.",
-        "unit/plugins/module_utils/test_engine_files.py::test_the_group_of_a_configuration_stays",
-        ("plugins/module_utils/_engine_host.py", "os.stat(path).st_gid)", "-1)"),
+        "unit/plugins/module_utils/_engine/test_files.py::test_the_group_of_a_configuration_stays",
+        ("plugins/module_utils/_engine/_host.py", "os.stat(path).st_gid)", "-1)"),
     ),
     mutant(
         "forgets-what-comes-after-a-restart",
         "A host that was drained for a restart stays so, and no run says it.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_what_comes_after_a_restart_is_owed_until_it_is_done",
-        ("plugins/plugin_utils/_engine_plan/_service.py", "= owed or (plan.restarts and", "= (plan.restarts and"),
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_what_comes_after_a_restart_is_owed_until_it_is_done",
+        ("plugins/plugin_utils/_engine/_plan/_service.py", "= owed or (plan.restarts and", "= (plan.restarts and"),
     ),
     mutant(
         "start-that-is-a-restart",
         "Containers end, and nobody was asked.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_a_start_beside_an_engine_that_runs_is_a_restart",
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_a_start_beside_an_engine_that_runs_is_a_restart",
         (
-            "plugins/plugin_utils/_engine_plan/_service.py",
+            "plugins/plugin_utils/_engine/_plan/_service.py",
             '    if plan.action == "start" and service["active"] == "active":\n        plan.action = "cycle"',
             '    if False:\n        plan.action = "cycle"',
         ),

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-PLAN = "plugins/plugin_utils/_engine_plan/"
+PLAN = "plugins/plugin_utils/_engine/_plan/"
 ACCESS = PLAN + "_access.py"
 FIREWALL = PLAN + "_firewall.py"
 CERTIFICATE = PLAN + "_certificate.py"
 ACTION = "plugins/action/engine_plan.py"
-AUTHORITY = "plugins/plugin_utils/_authority/__init__.py"
-FIREWALLS = "plugins/module_utils/_engine_look/_firewalls.py"
-NETWORK = "plugins/module_utils/_engine_look/_network.py"
-MANAGER = "plugins/module_utils/_engine_manager.py"
+AUTHORITY = "plugins/plugin_utils/_ca/_authority.py"
+FIREWALLS = "plugins/module_utils/_engine/_look/_firewalls.py"
+NETWORK = "plugins/module_utils/_engine/_look/_network.py"
+MANAGER = "plugins/module_utils/_engine/_service_manager.py"
 PORT = "unit/plugins/modules/test_engine_port.py::"
 CUT_OFF = PORT + "test_wherever_a_change_of_access_is_cut_off_the_port_asks_for_a_certificate"
-TESTS = "unit/plugins/plugin_utils/test_engine_access.py::"
+TESTS = "unit/plugins/plugin_utils/_engine/test_plan_access.py::"
 
 MUTANTS = [
     mutant(
@@ -51,13 +51,13 @@ MUTANTS = [
         "files-put-back-under-an-open-socket",
         "The same on the way back from TLS that did not work.",
         CUT_OFF,
-        ("plugins/module_utils/_engine_service.py", 'if acted in ("start", "cycle"):', 'if acted in ("nothing",):'),
+        ("plugins/module_utils/_engine/_service.py", 'if acted in ("start", "cycle"):', 'if acted in ("nothing",):'),
     ),
     mutant(
         "names-not-on-the-disk",
         "After a power cut the port's file can be there without the one of TLS, which was written before.",
         CUT_OFF,
-        ("plugins/module_utils/_engine_host.py", "        raise\n    _sync(folder)", "        raise"),
+        ("plugins/module_utils/_engine/_host.py", "        raise\n    _sync(folder)", "        raise"),
     ),
     mutant(
         "containers-end-with-their-port",
@@ -84,14 +84,14 @@ MUTANTS = [
     mutant(
         "controllers-of-a-users-engine-forgotten",
         "The same where the Engine is a user's, whose unit has no socket.",
-        "unit/plugins/plugin_utils/test_engine_plan_isolation.py::"
+        "unit/plugins/plugin_utils/_engine/test_plan_isolation.py::"
         "test_two_controllers_of_a_users_engine_do_not_take_each_others_place",
         (ACCESS, 'info["rootless"]["unit"] if wanted.rootless_user else info', "info"),
     ),
     mutant(
         "port-without-a-scheme-not-seen",
         "The benchmark passes a host whose Engine lets everybody in without TLS, by -H :2375.",
-        "unit/plugins/module_utils/test_engine_benchmark.py::test_an_address_without_a_scheme_is_one_of_tcp",
+        "unit/plugins/module_utils/_engine/test_benchmark.py::test_an_address_without_a_scheme_is_one_of_tcp",
         (
             "plugins/modules/engine_benchmark.py",
             'any(not one.startswith(("unix:", "fd:", "npipe:")) for one in hosts if one)',
@@ -101,13 +101,13 @@ MUTANTS = [
     mutant(
         "files-of-others-go-with-ours",
         "An Engine that listens with TLS by the configuration of others loses its key, and does not start again.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_tls_files_of_others_stay",
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_tls_files_of_others_stay",
         (CERTIFICATE, " and not _used_by_others(info)", ""),
     ),
     mutant(
         "files-of-the-same-names-go",
         "A run with access by SSH removes the key of a client for another Engine, for which there is no way back.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_tls_files_that_the_role_has_not_put_there_stay",
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_tls_files_that_the_role_has_not_put_there_stay",
         (CERTIFICATE, ' and info["remembered"]["tls"]', ""),
     ),
     mutant(
@@ -135,9 +135,9 @@ MUTANTS = [
     mutant(
         "port-open-to-all-once-saved",
         "iptables-save takes our rule in its chain for one without sources.",
-        "unit/plugins/module_utils/test_engine_firewall.py::test_a_chain_that_iptables_can_not_read_is_the_ruleset_s_own",
+        "unit/plugins/module_utils/_engine/test_firewall_rules.py::test_a_chain_that_iptables_can_not_read_is_the_ruleset_s_own",
         (
-            "plugins/module_utils/_engine_look/_firewalls.py",
+            "plugins/module_utils/_engine/_look/_firewalls.py",
             'program is None or "is incompatible" not in ',
             'program is None or "" == ',
         ),
@@ -203,7 +203,7 @@ MUTANTS = [
     mutant(
         "client-s-certificate-serves",
         "With one CA for both, an Engine shows a client's certificate, and no client takes it.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_a_client_s_certificate_of_the_same_ca_is_no_server_s",
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_a_client_s_certificate_of_the_same_ca_is_no_server_s",
         (
             CERTIFICATE,
             'None if "server" in _tls.inspect(seen["certificate"])["usage"] else',

@@ -7,56 +7,56 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-HOST = "plugins/module_utils/"
-PLAN = "plugins/plugin_utils/_engine_plan/"
-MOVE = "unit/plugins/module_utils/test_engine_move.py::"
-TREE = "unit/plugins/module_utils/test_engine_tree.py::"
-ISOLATION = "unit/plugins/plugin_utils/test_engine_plan_isolation.py::"
+HOST = "plugins/module_utils/_engine/"
+PLAN = "plugins/plugin_utils/_engine/_plan/"
+MOVE = "unit/plugins/module_utils/_engine/test_data_move.py::"
+TREE = "unit/plugins/module_utils/_engine/test_copy_tree.py::"
+ISOLATION = "unit/plugins/plugin_utils/_engine/test_plan_isolation.py::"
 
 MUTANTS = [
     mutant(
         "folder-taken-from-its-user",
         "The Engine of a user does not come to its key any more, and ends by its next restart.",
-        "unit/plugins/module_utils/test_engine_files.py::"
+        "unit/plugins/module_utils/_engine/test_files.py::"
         "test_the_folder_of_the_key_stays_open_to_a_user_whose_engine_it_is",
-        (HOST + "_engine_files.py", "& 0o750", "& 0o700"),
+        (HOST + "_files.py", "& 0o750", "& 0o700"),
     ),
     mutant(
         "rootless-port-twice",
         "Where all of IPv4 and all of IPv6 are asked for, RootlessKit finds its own port taken, and the Engine does not start.",
-        "unit/plugins/module_utils/test_engine_isolation.py::test_the_unit_of_a_users_engine",
-        (HOST + "_engine_isolation.py", "every[:1] or listen", "listen"),
+        "unit/plugins/module_utils/_engine/test_isolation.py::test_the_unit_of_a_users_engine",
+        (HOST + "_isolation.py", "every[:1] or listen", "listen"),
     ),
     mutant(
         "data-stays-behind-unnoticed",
         "With another data-root, an Engine starts without its images, containers and volumes.",
-        "unit/plugins/plugin_utils/test_engine_plan_data.py::test_what_is_in_the_way_is_said_before",
+        "unit/plugins/plugin_utils/_engine/test_plan_data.py::test_what_is_in_the_way_is_said_before",
         (PLAN + "_data.py", "if not wanted.move_data:", "if not wanted.move_data and not seen:"),
     ),
     mutant(
         "copy-loses-attributes",
         "Layers lose what makes their folders opaque: files that an image has removed are there again.",
         TREE + "test_nothing_is_lost",
-        (HOST + "_engine_tree.py", "for name, value in wanted.items():", "for name, value in found.items():"),
+        (HOST + "_copy_tree.py", "for name, value in wanted.items():", "for name, value in found.items():"),
     ),
     mutant(
         "copy-fills-holes",
         "A sparse file of a volume takes all its length on the new disk.",
         TREE + "test_nothing_is_lost",
-        (HOST + "_engine_tree.py", "end = os.lseek(reading, start, os.SEEK_HOLE)", "start, end = end, length"),
+        (HOST + "_copy_tree.py", "end = os.lseek(reading, start, os.SEEK_HOLE)", "start, end = end, length"),
     ),
     mutant(
         "half-a-file-counts-as-copied",
         "A run that was cut off in a file leaves it half copied for good.",
         TREE + "test_a_copy_that_was_cut_off_is_continued",
-        (HOST + "_engine_tree.py", '"st_mtime_ns", "st_size")', ")"),
+        (HOST + "_copy_tree.py", '"st_mtime_ns", "st_size")', ")"),
     ),
     mutant(
         "what-was-written-since-is-lost",
         "The Engine came up on its old data after a boot, and what its containers wrote is not moved.",
         MOVE + "test_cut_off_anywhere_it_is_finished",
         (
-            HOST + "_engine_move.py",
+            HOST + "_data_move.py",
             "# The Engine may have run on the old data since, as after a boot: the copy is compared anew.\n"
             "                self.back()",
             "pass",
@@ -66,25 +66,25 @@ MUTANTS = [
         "engine-starts-with-no-data",
         "The host boots between the rename and the new configuration, and the Engine begins anew in the old place.",
         MOVE + "test_a_move_and_its_end",
-        (HOST + "_engine_move.py", "host.write(HOLD, packages.HOLD, 0o644)", "host.read(HOLD)"),
+        (HOST + "_data_move.py", "host.write(HOLD, packages.HOLD, 0o644)", "host.read(HOLD)"),
     ),
     mutant(
         "volumes-are-looked-for-in-the-old-place",
         "Containers with volumes don't start again once the old data is gone.",
         MOVE + "test_a_move_and_its_end",
-        (HOST + "_engine_data.py", '{**point, "Source": place(point.get("Source"))}', "{**point}"),
+        (HOST + "_data_root.py", '{**point, "Source": place(point.get("Source"))}', "{**point}"),
     ),
     mutant(
         "old-data-goes-though-not-all-is-well",
         "A container does not run with the moved data, and the data it did run with is gone.",
         MOVE + "test_old_data_stays_if_asked_for_or_if_not_all_is_well",
-        (HOST + "_engine_move.py", "if self.keep or self.warnings or", "if self.keep or"),
+        (HOST + "_data_move.py", "if self.keep or self.warnings or", "if self.keep or"),
     ),
     mutant(
         "missing-volume-is-overlooked",
         "What the Engine lacks in the new place is removed from the old one.",
         MOVE + "test_what_the_engine_lacks_is_named_and_all_goes_back",
-        (HOST + "_engine_move.py", "        if lost and not self.switched:\n", "        if lost and not seen:\n"),
+        (HOST + "_data_move.py", "        if lost and not self.switched:\n", "        if lost and not seen:\n"),
     ),
     mutant(
         "old-data-back-half-removed",
@@ -101,38 +101,38 @@ MUTANTS = [
         "unfinished-move-fails-for-good",
         "A container was recreated since a run was cut off, and no later run ends well.",
         MOVE + "test_the_engine_may_have_changed_since_a_move_was_cut_off",
-        (HOST + "_engine_move.py", "        if lost and not self.switched:\n", "        if lost:\n"),
+        (HOST + "_data_move.py", "        if lost and not self.switched:\n", "        if lost:\n"),
     ),
     mutant(
         "data-of-a-running-engine-removed",
         "The Engine still runs in the old place when that is emptied.",
         MOVE + "test_the_data_of_an_engine_that_runs_elsewhere_is_not_removed",
-        (HOST + "_engine_move.py", 'if place.startswith("..") and', 'if place == ".." and'),
+        (HOST + "_data_move.py", 'if place.startswith("..") and', 'if place == ".." and'),
     ),
     mutant(
         "links-to-the-data-not-followed",
         "Nothing that the Engine says is below the place by its name, so nothing is compared, and the old data goes.",
         MOVE + "test_links_are_followed_as_the_engine_does",
-        (HOST + "_engine_move.py", 'os.path.realpath(plan["to"])', 'plan["to"]'),
+        (HOST + "_data_move.py", 'os.path.realpath(plan["to"])', 'plan["to"]'),
     ),
     mutant(
         "users-engine-does-not-come-back",
         "The Engine in its place does not start, and the host has none.",
-        "unit/plugins/module_utils/test_engine_rootless.py::"
+        "unit/plugins/module_utils/_engine/test_rootless.py::"
         "test_a_users_engine_comes_back_where_the_one_in_its_place_does_not_start",
         ("plugins/modules/engine_apply.py", "        if not left:\n            raise\n", "        raise\n"),
     ),
     mutant(
         "dead-container-counts",
         "Data never move to their new place, for what no Engine knows any more.",
-        "unit/plugins/module_utils/test_engine_data.py::test_what_is_left_of_a_container_is_not_counted",
-        (HOST + "_engine_data.py", ' and not (about.get("State") or {}).get("Dead")', ""),
+        "unit/plugins/module_utils/_engine/test_data_root.py::test_what_is_left_of_a_container_is_not_counted",
+        (HOST + "_data_root.py", ' and not (about.get("State") or {}).get("Dead")', ""),
     ),
     mutant(
         "ids-of-others",
         "Two users' containers share ids on the host, and one reads the files of the other.",
-        "unit/plugins/module_utils/test_engine_isolation.py::test_a_range_is_free_only_if_it_is_nobodys_in_any_file",
-        (HOST + "_engine_isolation.py", "start < first + length", "start < first"),
+        "unit/plugins/module_utils/_engine/test_isolation.py::test_a_range_is_free_only_if_it_is_nobodys_in_any_file",
+        (HOST + "_isolation.py", "start < first + length", "start < first"),
     ),
     mutant(
         "remapping-hides-without-a-word",
@@ -167,8 +167,8 @@ MUTANTS = [
     mutant(
         "each-users-manager-starts-it",
         "Everyone who logs in runs an Engine with the port and the key of the one user.",
-        "unit/plugins/module_utils/test_engine_isolation.py::test_the_unit_of_a_users_engine",
-        (HOST + "_engine_isolation.py", "ConditionUser={user}", "Documentation={user}"),
+        "unit/plugins/module_utils/_engine/test_isolation.py::test_the_unit_of_a_users_engine",
+        (HOST + "_isolation.py", "ConditionUser={user}", "Documentation={user}"),
     ),
     mutant(
         "two-engines-on-a-host",
@@ -179,7 +179,7 @@ MUTANTS = [
     mutant(
         "key-in-a-folder-of-the-user",
         "The user puts a link in the key's place, and root gives it a file of its own.",
-        "unit/plugins/module_utils/test_engine_rootless.py::test_private_files_are_their_owners_in_a_folder_that_is_roots",
-        (HOST + "_engine_rootless.py", "os.chown(cfg.TLS_FOLDER, 0, gid)", "os.chown(cfg.TLS_FOLDER, uid, gid)"),
+        "unit/plugins/module_utils/_engine/test_rootless.py::test_private_files_are_their_owners_in_a_folder_that_is_roots",
+        (HOST + "_rootless.py", "os.chown(cfg.TLS_FOLDER, 0, gid)", "os.chown(cfg.TLS_FOLDER, uid, gid)"),
     ),
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-FLEET = "plugins/plugin_utils/_fleet.py"
+FLEET = "plugins/plugin_utils/_fleet/_plan.py"
 ACTION = "plugins/plugin_utils/_action.py"
 PLANNED = "unit/plugins/action/test_fleet.py"
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-TROUBLE = "plugins/module_utils/_engine_trouble.py"
-FAMILIES = "plugins/module_utils/_engine_families.py"
-LOOK = "plugins/module_utils/_engine_look/_packages.py"
-HOST = "plugins/module_utils/_engine_host.py"
-VISIT = "plugins/plugin_utils/_engine_visit.py"
-GUEST = "plugins/plugin_utils/_engine_plan/_guest.py"
-ON_TROUBLE = "unit/plugins/module_utils/test_engine_trouble.py"
-ON_PACKAGES = "unit/plugins/module_utils/test_engine_packages.py"
-ON_HOST = "unit/plugins/module_utils/test_engine_host.py"
-ON_VISIT = "unit/plugins/plugin_utils/test_engine_visit.py"
-ON_GUEST = "unit/plugins/plugin_utils/test_engine_plan_guest.py"
+TROUBLE = "plugins/module_utils/_engine/_known_problems.py"
+FAMILIES = "plugins/module_utils/_engine/_package_managers.py"
+LOOK = "plugins/module_utils/_engine/_look/_packages.py"
+HOST = "plugins/module_utils/_engine/_host.py"
+VISIT = "plugins/plugin_utils/_engine/_look.py"
+GUEST = "plugins/plugin_utils/_engine/_plan/_guest.py"
+ON_TROUBLE = "unit/plugins/module_utils/_engine/test_known_problems.py"
+ON_PACKAGES = "unit/plugins/module_utils/_engine/test_packages.py"
+ON_HOST = "unit/plugins/module_utils/_engine/test_host.py"
+ON_VISIT = "unit/plugins/plugin_utils/_engine/test_look.py"
+ON_GUEST = "unit/plugins/plugin_utils/_engine/test_plan_guest.py"
 
 MUTANTS = [
     mutant(
@@ -84,7 +84,7 @@ MUTANTS = [
         "engine-that-just-came-up-taken-for-another",
         "A new machine whose Engine starts by itself while the role looks at it is refused, as if a snap's Engine ran there.",
         "unit/plugins/modules/test_engine_info.py::test_who_listens_in_the_engines_place_is_told",
-        ("plugins/module_utils/_engine_look/_engine.py", "if listener and systemd else {}", "if False else {}"),
+        ("plugins/module_utils/_engine/_look/_engine.py", "if listener and systemd else {}", "if False else {}"),
     ),
     mutant(
         "engine-that-came-up-meanwhile-not-started-anew",

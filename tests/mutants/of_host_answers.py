@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-ANSWER = "plugins/plugin_utils/_host_answer.py"
-ACTION = "plugins/plugin_utils/_host_action.py"
-SCHEMAS = "plugins/plugin_utils/_host_schemas.py"
-FACTS = "plugins/plugin_utils/_facts.py"
+ANSWER = "plugins/plugin_utils/_hosts/_answer.py"
+ACTION = "plugins/plugin_utils/_hosts/_action.py"
+SCHEMAS = "plugins/plugin_utils/_hosts/_schemas.py"
+FACTS = "plugins/plugin_utils/_hosts/_facts.py"
 PLAN = "plugins/action/engine_plan.py"
 HOSTILE = "unit/plugins/action/test_hostile_host.py::"
 REFUSED = "unit/plugins/action/test_facts_refused.py::"
-OF_FACTS = "unit/plugins/plugin_utils/test_facts.py::"
+OF_FACTS = "unit/plugins/plugin_utils/_hosts/test_facts.py::"
 OF_PLAN = "unit/plugins/action/test_engine_plan.py::"
 
 MUTANTS = [
@@ -114,9 +114,9 @@ MUTANTS = [
     mutant(
         "localhost-stays-in-certificates",
         "Certificates that were issued with it keep it for a year.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::test_a_certificate_for_localhost_is_replaced_unless_it_was_asked_for",
+        "unit/plugins/plugin_utils/_engine/test_plan.py::test_a_certificate_for_localhost_is_replaced_unless_it_was_asked_for",
         (
-            "plugins/plugin_utils/_engine_plan/_certificate.py",
+            "plugins/plugin_utils/_engine/_plan/_certificate.py",
             '            or _unasked(seen["certificate"], wanted)\n',
             "",
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 ACTION = "plugins/plugin_utils/_action.py"
-FLEET = "plugins/plugin_utils/_fleet.py"
+FLEET = "plugins/plugin_utils/_fleet/_plan.py"
 ACTIONS = "unit/plugins/plugin_utils/test_action.py"
 FLEETS = "unit/plugins/action/test_fleet.py"
 PLAYBOOKS = "unit/test_playbooks.py"

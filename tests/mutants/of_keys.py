@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-MACHINES = "plugins/plugin_utils/_machines.py"
+MACHINES = "plugins/plugin_utils/_fleet/_machines.py"
 PIN = "plugins/module_utils/_pin.py"
 SSH = "plugins/module_utils/_ssh.py"
 TASK = "plugins/module_utils/_lifecycle/_task.py"

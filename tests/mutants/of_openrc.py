@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-OPENRC = "plugins/module_utils/_engine_openrc.py"
-ACCESS = "plugins/plugin_utils/_engine_plan/_access.py"
-HOST_TESTS = "unit/plugins/module_utils/test_engine_openrc.py::"
-PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_openrc.py::"
+OPENRC = "plugins/module_utils/_engine/_openrc.py"
+ACCESS = "plugins/plugin_utils/_engine/_plan/_access.py"
+HOST_TESTS = "unit/plugins/module_utils/_engine/test_openrc.py::"
+PLAN_TESTS = "unit/plugins/plugin_utils/_engine/test_plan_openrc.py::"
 
 MUTANTS = [
     mutant(

@@ -160,7 +160,7 @@ MUTANTS = [
         "untagged-is-taken-for-as-recorded",
         "The same, for machines that the record alone answers for.",
         "unit/plugins/action/test_machine.py::test_any_doubt_is_the_drivers_to_settle",
-        ("plugins/plugin_utils/_recorded.py", " or record.kept.get(_record.UNTAGGED):", ":"),
+        ("plugins/plugin_utils/_store/_recorded.py", " or record.kept.get(_record.UNTAGGED):", ":"),
     ),
     mutant(
         "adopted-with-an-end-that-is-over",

@@ -8,23 +8,23 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 ACTION = "plugins/action/engine_plan.py"
-AUTHORITY = "plugins/plugin_utils/_authority/__init__.py"
+AUTHORITY = "plugins/plugin_utils/_ca/_authority.py"
 CA = "plugins/module_utils/_store/_ca.py"
 DURABLE = "plugins/module_utils/_durable.py"
 FILE = "plugins/module_utils/_store/_file_ca.py"
-PLAN = "plugins/plugin_utils/_engine_plan/_rotate.py"
-RUN = "plugins/plugin_utils/_rotation.py"
+PLAN = "plugins/plugin_utils/_engine/_plan/_rotate.py"
+RUN = "plugins/plugin_utils/_fleet/_rotation.py"
 OF_ACTION = "unit/plugins/action/test_engine_plan.py"
 OF_CA = "unit/plugins/module_utils/test_store_ca.py"
-OF_RUN = "unit/plugins/plugin_utils/test_rotation.py"
-OF_PLAN = "unit/plugins/plugin_utils/test_engine_plan.py"
+OF_RUN = "unit/plugins/plugin_utils/_fleet/test_rotation.py"
+OF_PLAN = "unit/plugins/plugin_utils/_engine/test_plan.py"
 KILLED = "cells generic rotate-ca killed"
 
 MUTANTS = [
     mutant(
         "lost-certificate-is-no-tls",
         "A rotation ends without a host, which clients refuse from then on.",
-        "unit/plugins/plugin_utils/test_engine_plan.py::"
+        "unit/plugins/plugin_utils/_engine/test_plan.py::"
         "test_a_host_that_has_lost_its_certificate_gets_a_new_one_in_a_rotation",
         (PLAN, 'if not kept["port"]:', 'if not kept["port"] or not info["tls"]["certificate"]:'),
     ),
@@ -144,7 +144,7 @@ MUTANTS = [
     mutant(
         "last-days-of-a-ca-last-on",
         "A CA is rotated since it ends next week, and so do the certificates of the one after it.",
-        "unit/plugins/plugin_utils/test_authority.py::test_the_life_that_a_certificate_was_given",
+        "unit/plugins/plugin_utils/_ca/test_authority.py::test_the_life_that_a_certificate_was_given",
         (AUTHORITY, "None if cut_short or ", "None if "),
     ),
     mutant(
@@ -156,7 +156,7 @@ MUTANTS = [
     mutant(
         "users-engine-by-the-variables",
         "An Engine without root is taken for none: it keeps the old CA, and the rotation passes for finished.",
-        "unit/plugins/plugin_utils/test_engine_plan_isolation.py::test_a_users_engine_is_rotated_as_its_unit_has_it",
+        "unit/plugins/plugin_utils/_engine/test_plan_isolation.py::test_a_users_engine_is_rotated_as_its_unit_has_it",
         (PLAN, 'rootless_user=info["rootless"]["unit_user"] or ""', "rootless_user=wanted.rootless_user"),
     ),
     mutant(

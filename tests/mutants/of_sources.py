@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-ARCHIVE = "plugins/module_utils/_engine_archive.py"
-LOOK = "plugins/module_utils/_engine_look/_packages.py"
-OPENPGP = "plugins/module_utils/_openpgp.py"
-PACKAGES = "plugins/module_utils/_engine_packages.py"
-PLAN = "plugins/plugin_utils/_engine_plan/_packages.py"
-PLAN_ARCHIVE = "plugins/plugin_utils/_engine_plan/_archive.py"
-PLAN_REPOSITORY = "plugins/plugin_utils/_engine_plan/_repository.py"
-REPOSITORY = "plugins/module_utils/_engine_repository.py"
-SERVICE = "plugins/plugin_utils/_engine_plan/_service.py"
-SOURCE = "plugins/module_utils/_engine_source.py"
-VISIT = "plugins/plugin_utils/_engine_visit.py"
-VERSIONS = "plugins/module_utils/_engine_versions.py"
-ARCHIVE_TESTS = "unit/plugins/module_utils/test_engine_archive.py"
-OPENPGP_TESTS = "unit/plugins/module_utils/test_openpgp.py"
-HOST_TESTS = "unit/plugins/module_utils/test_engine_sources.py"
-PLAN_TESTS = "unit/plugins/plugin_utils/test_engine_plan_sources.py"
+ARCHIVE = "plugins/module_utils/_engine/_archive.py"
+LOOK = "plugins/module_utils/_engine/_look/_packages.py"
+OPENPGP = "plugins/module_utils/_engine/_openpgp.py"
+PACKAGES = "plugins/module_utils/_engine/_packages.py"
+PLAN = "plugins/plugin_utils/_engine/_plan/_packages.py"
+PLAN_ARCHIVE = "plugins/plugin_utils/_engine/_plan/_archive.py"
+PLAN_REPOSITORY = "plugins/plugin_utils/_engine/_plan/_repository.py"
+REPOSITORY = "plugins/module_utils/_engine/_repository.py"
+SERVICE = "plugins/plugin_utils/_engine/_plan/_service.py"
+SOURCE = "plugins/module_utils/_engine/_installation.py"
+VISIT = "plugins/plugin_utils/_engine/_look.py"
+VERSIONS = "plugins/module_utils/_engine/_versions.py"
+ARCHIVE_TESTS = "unit/plugins/module_utils/_engine/test_archive.py"
+OPENPGP_TESTS = "unit/plugins/module_utils/_engine/test_openpgp.py"
+HOST_TESTS = "unit/plugins/module_utils/_engine/test_installation.py"
+PLAN_TESTS = "unit/plugins/plugin_utils/_engine/test_plan_sources.py"
 
 MUTANTS = [
     mutant(
         "lists-need-no-signature",
         "A mirror holds back newer versions by old lists, though it is asked to sign them.",
-        "unit/plugins/plugin_utils/test_engine_plan_sources.py::test_the_lists_of_rpm_are_verified_where_that_is_asked_for",
+        "unit/plugins/plugin_utils/_engine/test_plan_sources.py::test_the_lists_of_rpm_are_verified_where_that_is_asked_for",
         (PLAN_REPOSITORY, 'bool(given.get("metadata_signed"))', "False"),
     ),
     mutant(
@@ -48,7 +48,7 @@ MUTANTS = [
         "What was installed as it came has the right fingerprint, and more that is trusted.",
         f"{HOST_TESTS}::test_a_key_file_with_more_in_it_is_not_taken_for_the_pinned_key",
         (
-            "plugins/module_utils/_engine_look/_packages.py",
+            "plugins/module_utils/_engine/_look/_packages.py",
             "if key and key != _openpgp.only(key, fingerprints):",
             "if not key:",
         ),
@@ -118,7 +118,7 @@ MUTANTS = [
     mutant(
         "one-pinned-key-is-enough",
         "A mirror slips a second key in beside the pinned one, and signs with that.",
-        "unit/plugins/module_utils/test_openpgp.py::test_one_key_too_many_is_refused",
+        "unit/plugins/module_utils/_engine/test_openpgp.py::test_one_key_too_many_is_refused",
         (OPENPGP, "    if wrong:\n", "    if wrong and len(wrong) == len(fingerprints(text)):\n"),
     ),
     mutant(
@@ -146,7 +146,7 @@ MUTANTS = [
     mutant(
         "prefix-without-a-boundary",
         "Asked for 27.3, a host gets 27.30.",
-        "unit/plugins/module_utils/test_engine_families.py::test_a_version_is_asked_for_in_full_or_by_its_beginning",
+        "unit/plugins/module_utils/_engine/test_package_managers.py::test_a_version_is_asked_for_in_full_or_by_its_beginning",
         (VERSIONS, "re.escape(asked) + _BOUNDARY", "re.escape(asked)"),
     ),
     mutant(
@@ -182,13 +182,13 @@ MUTANTS = [
     mutant(
         "stopped-engine-stays-held",
         "After packages that could not be installed, nobody can start the Engine that was there until the next boot.",
-        "unit/plugins/module_utils/test_engine_packages.py::test_an_engine_that_was_stopped_can_be_started_after_a_failure",
+        "unit/plugins/module_utils/_engine/test_packages.py::test_an_engine_that_was_stopped_can_be_started_after_a_failure",
         (SOURCE, "if (self.running or there) and", "if self.running and"),
     ),
     mutant(
         "python-without-the-proxy",
         "Behind a proxy, Python can't be installed.",
-        "unit/plugins/plugin_utils/test_engine_visit.py::test_python_is_installed_where_it_is_missing",
+        "unit/plugins/plugin_utils/_engine/test_look.py::test_python_is_installed_where_it_is_missing",
         (VISIT, "self.action._compute_environment_string()", '""'),
     ),
     mutant(
@@ -282,7 +282,7 @@ MUTANTS = [
         "On RPM systems that the vendor has no repository for, a mirror's right key is refused.",
         f"{PLAN_TESTS}::test_a_mirror_makes_a_source_possible_where_the_vendor_has_none",
         (
-            "plugins/plugin_utils/_engine_plan/_systems.py",
+            "plugins/plugin_utils/_engine/_plan/_systems.py",
             '"dnf": _RPM_KEY, "zypper": _RPM_KEY',
             '"dnf": _DEB_KEY, "zypper": _DEB_KEY',
         ),

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-PLAN = "plugins/plugin_utils/_swarm_plan/__init__.py"
-CHECKS = "plugins/plugin_utils/_swarm_plan/_checks.py"
-LEAVING = "plugins/plugin_utils/_swarm_plan/_leaving.py"
-NODES = "plugins/plugin_utils/_swarm_plan/_nodes.py"
-SETTINGS = "plugins/plugin_utils/_swarm_plan/_settings.py"
-FLEET = "plugins/plugin_utils/_fleet_swarm.py"
-TESTS = "unit/plugins/plugin_utils/test_swarm_plan.py"
+PLAN = "plugins/plugin_utils/_swarm/_make_plan.py"
+CHECKS = "plugins/plugin_utils/_swarm/_checks.py"
+LEAVING = "plugins/plugin_utils/_swarm/_leaving.py"
+NODES = "plugins/plugin_utils/_swarm/_nodes.py"
+SETTINGS = "plugins/plugin_utils/_swarm/_settings.py"
+FLEET = "plugins/plugin_utils/_fleet/_swarm.py"
+TESTS = "unit/plugins/plugin_utils/_swarm/test_plan.py"
 ACTION = "unit/plugins/action/test_swarm_plan.py"
 ROLE = "roles/docker_swarm"
-FLEETS = "unit/plugins/plugin_utils/test_fleet_swarm.py"
+FLEETS = "unit/plugins/plugin_utils/_fleet/test_swarm.py"
 
 MUTANTS = [
     mutant(
@@ -24,7 +24,7 @@ MUTANTS = [
         "It does not start any more.",
         "unit/plugins/modules/test_engine_info.py::"
         "test_a_node_of_a_swarm_is_known_as_such_while_its_engine_does_not_answer",
-        ("plugins/module_utils/_engine_look/_engine.py", 'found["swarm"] = "unknown"', "pass"),
+        ("plugins/module_utils/_engine/_look/_engine.py", 'found["swarm"] = "unknown"', "pass"),
     ),
     mutant(
         "swarm-begins-though-a-manager-was-not-looked-at",

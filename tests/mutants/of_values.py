@@ -10,7 +10,7 @@ from tests.mutants import mutant
 STORE = "plugins/module_utils/_store"
 PLUGINS = "plugins/plugin_utils/"
 NAMES = "unit/plugins/module_utils/test_store_names.py"
-KEYS = "unit/plugins/plugin_utils/test_keys.py"
+KEYS = "unit/plugins/plugin_utils/_store/test_keys.py"
 
 MUTANTS = [
     mutant(
@@ -55,13 +55,13 @@ MUTANTS = [
         "marker-that-can-be-guessed",
         "A label that looks like a path of ours becomes a template.",
         f"{KEYS}::test_what_looks_like_a_path_of_ours_is_text",
-        (PLUGINS + "_keys.py", 'f"/@{secrets.token_hex(16)}@"', '"/@dockyard.machine@"'),
+        (PLUGINS + "_store/_keys.py", 'f"/@{secrets.token_hex(16)}@"', '"/@dockyard.machine@"'),
     ),
     mutant(
         "text-of-a-record-in-a-template",
         "A label that holds a path of ours runs on the controller when it is shown.",
         f"{KEYS}::test_no_text_of_a_record_is_evaluated",
-        (PLUGINS + "_keys.py", "return template(path[1]) if path else unsafe(value)", "return trusted(value)"),
+        (PLUGINS + "_store/_keys.py", "return template(path[1]) if path else unsafe(value)", "return trusted(value)"),
     ),
     mutant(
         "only-braces-are-marked",
@@ -77,12 +77,12 @@ MUTANTS = [
         "any-address-in-a-template",
         "The address of a store closes the quotes that it stands in.",
         f"{KEYS}::test_only_stores_have_lookups",
-        (PLUGINS + "_keys.py", "if not _STORE.fullmatch(where):", "if not _STORE.match(where):"),
+        (PLUGINS + "_store/_keys.py", "if not _STORE.fullmatch(where):", "if not _STORE.match(where):"),
     ),
     mutant(
         "a-folder-for-a-file",
         "The client's key is given as the folder that it is in.",
         "unit/plugins/test_values.py::test_values_come_out_as_they_are",
-        (PLUGINS + "_keys.py", '("" if file else " | dirname")', '" | dirname"'),
+        (PLUGINS + "_store/_keys.py", '("" if file else " | dirname")', '" | dirname"'),
     ),
 ]

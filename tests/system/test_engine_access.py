@@ -31,9 +31,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_benchmark as benchmark
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import _firewalls
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _benchmark as benchmark
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _firewalls
 from tests.beds import pki
 from tests.beds._base import run, until
 from tests.beds._engine import BRIDGE

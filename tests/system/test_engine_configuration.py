@@ -190,7 +190,7 @@ def test_configuration_conflicts_are_named_and_nothing_is_touched(host, play):
 
 def test_configuration_keys_are_those_of_the_engine(host):
     """The table of keys against the Engine here, which names all that it does not know at once."""
-    from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import _keys
+    from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _keys
 
     version = _keys.version_of(info_of(host)["ServerVersion"])
     # Of "proxies", which holds keys, only these are looked at

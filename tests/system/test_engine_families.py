@@ -12,8 +12,8 @@ import tarfile
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_archive as archives
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_families import FAMILIES
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive as archives
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._package_managers import FAMILIES
 from tests.beds import families
 from tests.beds.engine import container_pid, engine_pid, start_container
 from tests.beds.hosts import own_suite

@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _openpgp
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openpgp
 from tests.beds._base import run
 
 BLOCK = "PUBLIC KEY BLOCK"

@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
 from tests.beds import pki
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -29,7 +29,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils._record import (
 )
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, Store
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _groups, _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _groups, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 from tests.doubles.objects import Found, Memory
 from tests.model.clock import Clock

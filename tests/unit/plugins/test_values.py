@@ -29,7 +29,7 @@ from ansible_collections.dockyard.machine.plugins.lookup import key_file
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, open_store
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted
 from tests.doubles.objects import Memory
 from tests.unit.hostile import SECRET, Hostile

@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
 from ansible_collections.dockyard.machine.plugins.action import engine_apply
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_secrets as secrets
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _secrets as secrets
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trust_as_template, trusted
 
 

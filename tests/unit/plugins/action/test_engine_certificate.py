@@ -16,7 +16,7 @@ from ansible.template import Templar
 
 from ansible_collections.dockyard.machine.plugins.action.engine_certificate import ActionModule
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._expiry import days_left
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._expiry import days_left
 from tests.beds import pki
 
 NAMES = ["web1.example.org", "192.0.2.7"]

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import Plan, PlanError, Wanted
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan._packages import SOURCES
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_variables import specification, typed
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import Plan, PlanError, Wanted
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._packages import SOURCES
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._role_variables import specification, typed
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted
 
 ROLE = pathlib.Path(engine_plan.__file__).parents[2] / "roles" / "docker_engine"

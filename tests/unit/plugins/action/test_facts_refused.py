@@ -16,7 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.action import swarm_plan
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _facts
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
 
 ACTIONS = sorted(path.stem for path in pathlib.Path(swarm_plan.__file__).parent.glob("[a-z]*.py"))
 

@@ -20,9 +20,10 @@ from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.modules import engine_info
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _host_schemas, _swarm_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _schemas
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm import _make_plan
 from tests.unit import liar
-from tests.unit.plugins.plugin_utils.test_engine_plan import CLIENT_CA, SERVER_CA, done, fresh
+from tests.unit.plugins.plugin_utils._engine.test_plan import CLIENT_CA, SERVER_CA, done, fresh
 
 PREFIX = "dockyard.machine."
 MODULES = pathlib.Path(engine_plan.__file__).parents[1] / "modules"
@@ -103,11 +104,11 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> liar.Printed:
 
 def test_each_module_that_runs_on_a_host_has_a_schema_and_an_action() -> None:
     on_hosts = {path.stem for path in MODULES.glob("*.py") if "def main" in path.read_text()} - OF_THE_CONTROLLER
-    assert {PREFIX + name for name in on_hosts} == {name for name in _host_schemas.SCHEMAS if name.startswith(PREFIX)}
-    assert set(HONEST) == set(_host_schemas.SCHEMAS)
+    assert {PREFIX + name for name in on_hosts} == {name for name in _schemas.SCHEMAS if name.startswith(PREFIX)}
+    assert set(HONEST) == set(_schemas.SCHEMAS)
     # What the schema does not have would be missing in the plan.
     told = yaml.safe_load(engine_info.RETURN)
-    assert set(told) == set(_host_schemas.ENGINE_INFO)
+    assert set(told) == set(_schemas.ENGINE_INFO)
     for name in on_hosts:
         assert (MODULES.parent / "action" / f"{name}.py").exists()
 
@@ -206,13 +207,13 @@ def test_no_manager_s_answer_makes_the_swarm_s_plan_anything_but_a_plan_or_an_er
     answer["swarm_facts"]["Spec"].update(settings)
     answer["nodes"][0].update(Description={"Hostname": "m"}, ManagerStatus={"Reachability": "reachable", "Addr": "a:1"})
     answer["nodes"].append({**answer["nodes"][0], "ID": "n2"})
-    wishes = {name: _swarm_plan.Wish(state="present", role="manager", identity=name) for name in ("web1", "web2")}
+    wishes = {name: _make_plan.Wish(state="present", role="manager", identity=name) for name in ("web1", "web2")}
     for at in list(places(answer))[1:]:
         for value in VALUES:
             result = liar.run(cls, json.dumps(changed(answer, at, value)), monkeypatch, **arguments)
             with contextlib.suppress(MachineError):
-                seen = _swarm_plan.Seen(answers=[{**result, "item": "web1"}])
-                _swarm_plan.make_plan(wishes, seen, {"node_cert_expiry": 8, "labels": {"x": "y"}})
+                seen = _make_plan.Seen(answers=[{**result, "item": "web1"}])
+                _make_plan.make_plan(wishes, seen, {"node_cert_expiry": 8, "labels": {"x": "y"}})
 
 
 def wanted(**more: t.Any) -> dict[str, t.Any]:

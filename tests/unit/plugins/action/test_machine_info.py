@@ -18,7 +18,7 @@ from ansible_collections.dockyard.machine.plugins.action import machine_info, ma
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
 
 NONE = "dockyard.machine.none"
 

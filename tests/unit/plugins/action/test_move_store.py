@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is asked of a move before anything is read; ../plugin_utils/test_move.py moves."""
+"""What is asked of a move before anything is read; ../plugin_utils/_store/test_move.py moves."""
 
 from __future__ import annotations
 

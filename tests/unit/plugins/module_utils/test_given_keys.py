@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _machines
-from ansible_collections.dockyard.machine.plugins.plugin_utils._recorded import as_recorded
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._recorded import as_recorded
 from tests.doubles.objects import Memory
 from tests.faults.orphanage import DRIVER, FULL, Orphanage, orphanage
 

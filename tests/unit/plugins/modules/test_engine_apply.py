@@ -8,13 +8,13 @@ import errno
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_data as data
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_files as files
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_source as source
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_tree as tree
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _copy_tree as tree
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_root as data
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _files as files
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _installation as source
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 
 PARAMS = {"start_timeout": 10, "certificate": None, "port": None, "secrets": "{}"}

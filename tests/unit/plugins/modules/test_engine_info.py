@@ -14,10 +14,10 @@ import time
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_families as families
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine_look import (
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _package_managers as families
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import (
     _engine,
     _firewalls,
     _network,

@@ -19,14 +19,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_host as host
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_isolation as isolation
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_openrc as openrc
-from ansible_collections.dockyard.machine.plugins.module_utils import _engine_packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 from tests.faults.filesystem import Survives
-from tests.unit.plugins.plugin_utils.test_engine_plan import COMMAND, done, plan
+from tests.unit.plugins.plugin_utils._engine.test_plan import COMMAND, done, plan
 
 PARAMS = {"start_timeout": 10, "certificate": None, "port": None, "secrets": "{}"}
 # What docker_engine_access and others are set to

@@ -16,8 +16,9 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan, swarm_plan
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _action, _host_action
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine_plan import PlanError
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _action
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import PlanError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _action as _hosts_action
 
 SAID = "{{ lookup('pipe', 'id') }}"
 
@@ -33,7 +34,7 @@ def fails_with(error):
     ("plugin", "frame", "broken", "error"),
     [
         (swarm_plan, _action, "make_plan", MachineError(f"It says {SAID}", code="x", remedy="None")),
-        (engine_plan, _host_action, "options_of", PlanError(f"It says {SAID}")),
+        (engine_plan, _hosts_action, "options_of", PlanError(f"It says {SAID}")),
     ],
 )
 def test_what_a_host_said_is_never_evaluated_in_a_failure_either(monkeypatch, plugin, frame, broken, error):
