@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+CREATING = "plugins/module_utils/_resources/_creating.py"
 CHANGE = "plugins/module_utils/_lifecycle/_change.py"
 CREATION = "plugins/module_utils/_lifecycle/_creation.py"
 PLAN = "plugins/module_utils/_plan.py"
@@ -201,7 +202,7 @@ MUTANTS = [
         "made-without-its-secret",
         "The machine has other user data than the record's digest says, and no run tells.",
         f"{LIFECYCLE}::test_nothing_is_made_with_another_secret_than_was_planned",
-        ("plugins/module_utils/_resources/_making.py", "lacks = self.lacks(resource)", "lacks = None"),
+        (CREATING, "lacks = self.calls.lacks(resource)", "lacks = None"),
     ),
     mutant(
         "stopped-for-a-disk-that-would-shrink",

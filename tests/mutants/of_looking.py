@@ -22,14 +22,18 @@ MUTANTS = [
         (
             LOOKING,
             "        # What was there in this run",
-            "        self.check_account()\n        return None\n        # What was there in this run",
+            "        self.calls.check_account()\n        return None\n        # What was there in this run",
         ),
     ),
     mutant(
         "not-found-believed-in-another-account",
         "With other credentials every machine seems to be gone, and is made again.",
         "unit/plugins/module_utils/test_accounts.py::test_not_found_is_believed_in_the_recorded_account_only",
-        (LOOKING, "                return seen\n        self.check_account()\n", "                return seen\n"),
+        (
+            LOOKING,
+            "                return seen\n        self.calls.check_account()\n",
+            "                return seen\n",
+        ),
     ),
     mutant(
         "lag-ignored-after-a-create",
@@ -45,7 +49,7 @@ MUTANTS = [
         "killed-call-not-waited-for",
         "A request that was on its way when its sender was killed takes effect after it was looked for.",
         "unit/plugins/module_utils/test_lag.py::test_a_call_of_a_killed_run_may_still_be_on_its_way",
-        (LOOKING, "lag += self.driver.call_limit", "lag += 0"),
+        (LOOKING, "lag += self.calls.driver.call_limit", "lag += 0"),
     ),
     mutant(
         "wrong-twin-removed",
@@ -117,8 +121,8 @@ MUTANTS = [
         f"{RESOURCES}::test_a_delete_is_over_when_nothing_is_seen_any_more",
         (
             REMOVING,
-            '            self.attempt(resource, "delete", it)\n',
-            '            self.attempt(resource, "delete", it)\n            return\n',
+            '            self.calls.attempt(resource, "delete", it)\n',
+            '            self.calls.attempt(resource, "delete", it)\n            return\n',
         ),
     ),
     mutant(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+CREATING = "plugins/module_utils/_resources/_creating.py"
 CALLS = "plugins/module_utils/_resources/_calls.py"
 PROOF = "plugins/module_utils/_proof.py"
 MAKING = "plugins/module_utils/_resources/_making.py"
@@ -23,20 +24,20 @@ MUTANTS = [
         "mismatch-for-ever",
         "A half-made machine whose parts were removed by hand can't be made before its token is forgotten.",
         f"{PARTS}[True]",
-        (MAKING, "return bool(ended) or self.clock", "return self.clock"),
+        (CREATING, "return bool(ended) or self.clock", "return self.clock"),
     ),
     mutant(
         "mismatch-starts-the-wait-again",
         "The same, where the provider shows ended things no more: each run is too early for the next attempt.",
         f"{PARTS}[False]",
-        (MAKING, "                        resource.last_try = tried  # this call has made nothing\n", ""),
-        (MAKING, "tried + NEVER_SHOWN", "resource.last_try + NEVER_SHOWN"),
+        (CREATING, "                        resource.last_try = tried  # this call has made nothing\n", ""),
+        (CREATING, "tried + NEVER_SHOWN", "resource.last_try + NEVER_SHOWN"),
     ),
     mutant(
         "mismatch-taken-for-an-end",
         "What is only late to show is made a second time.",
         f"{PARTS}[False]",
-        (MAKING, "self.clock.time() >= tried + NEVER_SHOWN", "True"),
+        (CREATING, "self.clock.time() >= tried + NEVER_SHOWN", "True"),
     ),
     mutant(
         "id-saved-late",
@@ -49,7 +50,7 @@ MUTANTS = [
         "After a crash nobody knows that something was asked for.",
         f"{LIFECYCLE}::test_present_makes_a_machine",
         (
-            MAKING,
+            CREATING,
             '"creating", self.clock.time()\n            self.save()\n',
             '"creating", self.clock.time()\n',
         ),
@@ -76,7 +77,7 @@ MUTANTS = [
         "attempt-rises-on-a-time-out",
         "What the lost answer was about is never found again.",
         f"{RESOURCES}::test_a_lost_answer_is_replayed_by_its_token",
-        (MAKING, "unresolved = True\n", "unresolved, resource.attempt = True, resource.attempt + 1\n"),
+        (CREATING, "unresolved = True\n", "unresolved, resource.attempt = True, resource.attempt + 1\n"),
     ),
     mutant(
         "attempt-stays-on-what-is-dead",
@@ -93,7 +94,7 @@ MUTANTS = [
         "A corrected request is refused for ever, since its token is known with another one.",
         f"{RESOURCES}::test_refused",
         (
-            MAKING,
+            CREATING,
             'step in (FAIL, TAKEN):\n                        resource.status, resource.attempt = "planned", resource.attempt + 1',
             'step in (FAIL, TAKEN):\n                        resource.status = "planned"',
         ),
@@ -102,25 +103,25 @@ MUTANTS = [
         "next-zone-while-the-last-attempt-is-uncertain",
         "Tokens are zonal: the machine of the first zone lives on, and nobody knows it.",
         f"{RESOURCES}::test_a_refusal_after_an_open_call_looks_first",
-        (MAKING, "(contract.FULL, True): (LOOK, NEXT)", "(contract.FULL, True): (NEXT,)"),
+        (CREATING, "(contract.FULL, True): (LOOK, NEXT)", "(contract.FULL, True): (NEXT,)"),
     ),
     mutant(
         "next-zone-while-a-killed-run-s-call-is-on-its-way",
         "It arrives once the zone has room, and its machine lives beside that of the next zone.",
         f"{LAG}::test_no_next_zone_while_a_call_of_a_killed_run_is_on_its_way",
-        (LOOKING, "max(self._tried[resource.key], resource.last_try + lag)", "resource.last_try + lag"),
+        (LOOKING, "max(self.tried[resource.key], resource.last_try + lag)", "resource.last_try + lag"),
     ),
     mutant(
         "token-believed-for-ever",
         "A provider knows a token for a day: after that, the repeated create makes a second machine.",
         f"{LAG}::test_a_token_that_the_provider_has_forgotten",
-        (MAKING, "slept or self.shows(resource) <= self.clock.time()", "slept"),
+        (CREATING, "slept or self.finder.shows(resource) <= self.clock.time()", "slept"),
     ),
     mutant(
         "slept-through-a-token-s-life",
         "A controller that sleeps in the midst of a call wakes up when the provider has forgotten its token.",
         f"{LAG}::test_a_token_that_the_provider_has_forgotten",
-        (MAKING, "is None or slept or self", "is None or self"),
+        (CREATING, "is None or slept or self", "is None or self"),
     ),
     mutant(
         "only-the-last-choice-again",
@@ -133,7 +134,7 @@ MUTANTS = [
         "The same, where the zone is part of the request.",
         "unit/plugins/modules/test_amazonec2.py::test_zones_and_types_are_tried_again_from_any_on",
         (
-            MAKING,
+            CREATING,
             "(resource.choice + 1) % len(resource.requests)",
             "min(resource.choice + 1, len(resource.requests) - 1)",
         ),
@@ -142,33 +143,33 @@ MUTANTS = [
         "a-mismatch-is-a-new-attempt",
         "A token that is known with another request means that something may have been made.",
         f"{RESOURCES}::test_a_token_that_is_known_and_not_found_is_no_new_attempt",
-        (MAKING, "(contract.MISMATCH, False): (LOOK, ENDED, UNCLEAR)", "(contract.MISMATCH, False): (FAIL,)"),
+        (CREATING, "(contract.MISMATCH, False): (LOOK, ENDED, UNCLEAR)", "(contract.MISMATCH, False): (FAIL,)"),
     ),
     mutant(
         "busy-closes-what-is-open",
         "After a lost answer and a throttled repeat, a full zone would lead on without a look.",
         f"{RESOURCES}::test_what_was_open_stays_open_while_the_provider_is_busy",
-        (MAKING, "elif step == WAIT:\n", "elif step == WAIT:\n                        unresolved = False\n"),
+        (CREATING, "elif step == WAIT:\n", "elif step == WAIT:\n                        unresolved = False\n"),
     ),
     mutant(
         "repeated-without-a-look",
         "Where nothing makes a repeat harmless, it makes a second machine.",
         f"{RESOURCES}::test_a_lost_answer_is_found_by_its_tags",
-        (MAKING, "(kind.identity is None or slept", "(kind.identity is not None and slept"),
+        (CREATING, "(kind.identity is None or slept", "(kind.identity is not None and slept"),
     ),
     mutant(
         "old-record-believed",
         "A record from a backup does not know what was made since, and makes it again.",
         f"{ADOPT}::test_a_backup_from_the_midst_of_a_create_makes_nothing_twice",
-        (MAKING, "if not unresolved and not self.fresh:", "if not self:"),
+        (CREATING, "if not unresolved and not self.fresh:", "if not self:"),
     ),
     mutant(
         "lag-ignored-before-a-repeat",
         "A list that is late hides what was made, and a second one is.",
         f"{RESOURCES}::test_a_lost_answer_is_found_by_its_tags",
         (
-            MAKING,
-            "self._look_or_ask_again(resource, self.shows(resource), forgotten=slept)",
+            CREATING,
+            "self._look_or_ask_again(resource, self.finder.shows(resource), forgotten=slept)",
             "self._look_or_ask_again(resource, self.clock.time(), forgotten=slept)",
         ),
     ),
@@ -176,9 +177,13 @@ MUTANTS = [
         "lag-counted-from-a-former-try",
         "After a second lost answer, the lag of the first one is over already.",
         f"{RESOURCES}::test_a_lost_answer_is_found_by_its_tags",
-        (MAKING, 'resource.status, resource.last_try = "creating", self.clock.time()', 'resource.status = "creating"'),
         (
-            MAKING,
+            CREATING,
+            'resource.status, resource.last_try = "creating", self.clock.time()',
+            'resource.status = "creating"',
+        ),
+        (
+            CREATING,
             "                    resource.last_try = self.clock.time()  # for so long",
             "                    # for so long",
         ),
@@ -188,9 +193,12 @@ MUTANTS = [
         "A key of ours that the list does not show yet is called somebody else's, and is left behind.",
         f"{RESOURCES}::test_a_name_that_is_ours_since_the_answer_was_lost",
         (
-            MAKING,
-            "if step == LOOK:\n                        seen = self.look(resource, self.shows(resource))",
-            "if step == LOOK:\n                        seen = self.look(resource, self.clock.time())",
+            CREATING,
+            (
+                "if step == LOOK:\n"
+                "                        seen = self.finder.look(resource, self.finder.shows(resource))"
+            ),
+            "if step == LOOK:\n                        seen = self.finder.look(resource, self.clock.time())",
         ),
     ),
     mutant(
@@ -199,7 +207,7 @@ MUTANTS = [
         f"{LIFECYCLE}::test_capacity_that_lacks_after_the_call",
         (
             MAKING,
-            "        self.delete(resource)\n        return self._make_elsewhere",
+            "        self.remover.delete(resource)\n        return self._make_elsewhere",
             "        return self._make_elsewhere",
         ),
     ),
@@ -221,8 +229,8 @@ MUTANTS = [
         f"{LIFECYCLE}::test_a_machine_that_never_comes_up_ends_in_time",
         (
             MAKING,
-            "for _left in self.clock.poll(self.timeout):\n            seen = self._seen.get",
-            "for _left in self.clock.poll(86400):\n            seen = self._seen.get",
+            "for _left in self.clock.poll(self.calls.timeout):\n            seen = self.calls.seen.get",
+            "for _left in self.clock.poll(86400):\n            seen = self.calls.seen.get",
         ),
     ),
     mutant(

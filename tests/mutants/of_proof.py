@@ -44,7 +44,7 @@ MUTANTS = [
         "what-nothing-proves-is-taken-by-a-later-run",
         "Only the run that made the call knows that nobody could have copied it.",
         f"{LAG}::test_a_call_of_a_killed_run_may_still_be_on_its_way",
-        (LOOKING, "and len(unsure) == 1 and resource.key in self._tried", "and len(unsure) == 1"),
+        (LOOKING, "and len(unsure) == 1 and resource.key in self.tried", "and len(unsure) == 1"),
     ),
     mutant(
         "a-machines-id-means-its-copies",
@@ -80,7 +80,7 @@ MUTANTS = [
         "a-list-is-not-asked-for-what-reads-lack",
         "Reads that lag for longer than the driver says lead to a second machine.",
         f"{LAG}::test_what_shows_later_than_the_driver_says",
-        (LOOKING, "        self._late.add(str(resource.id))\n        seen", "        seen"),
+        (LOOKING, "        self.calls.late.add(str(resource.id))\n        seen", "        seen"),
     ),
     mutant(
         "an-id-is-given-up-at-once",
@@ -92,7 +92,7 @@ MUTANTS = [
         "what-was-given-up-is-forgotten",
         "It shows a day later, and costs for ever.",
         f"{LAG}::test_what_was_given_up_and_shows_after_all_is_removed",
-        (MAKING, "self._note_gone(resource, **{LOST: self.clock.time()})", "pass"),
+        (MAKING, "self.remover.note_gone(resource, **{LOST: self.clock.time()})", "pass"),
     ),
     mutant(
         "a-name-of-an-earlier-attempt-is-another-ones",

@@ -13,13 +13,13 @@ from tests.doubles import objects
 
 
 def no_lease_asked_before_a_call(patch: pytest.MonkeyPatch) -> None:
-    change = _resources.Resources.change
+    change = _resources.Calls.change
 
     def unguarded(self, resource, action, it=None):  # type: ignore[no-untyped-def]
         self.guard = lambda seconds: None
         return change(self, resource, action, it)
 
-    patch.setattr(_resources.Resources, "change", unguarded)
+    patch.setattr(_resources.Calls, "change", unguarded)
 
 
 def taken_over_at_once(patch: pytest.MonkeyPatch) -> None:

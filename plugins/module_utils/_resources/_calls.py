@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A call to the provider: what it is handed, and what its error means."""
+"""A call to the provider: what it is handed, what it shows, and what its error means."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ProviderError(Exception):
 
 
 class Calls:
-    """The kinds of one record's driver, and how each of their methods is called."""
+    """The kinds of one record's driver, how each of their methods is called, and what was seen by it."""
 
     def __init__(
         self,
@@ -74,15 +74,18 @@ class Calls:
         self.lacks = lacks  # tells why it can't be made in this run as it was planned
         self.changed = False
         self.told = False  # whether the provider says itself that what was asked for is not there
-        self._seen: dict[str, Seen] = {}  # since the last call that may have changed anything
+        self.seen: dict[str, Seen] = {}  # since the last call that may have changed anything
+        self.met: set[str] = set()  # ids that were there in this run
+        self.late: set[str] = set()  # ids that lists show, and reads by them do not yet
+        self.ends: dict[str, str | None] = {}  # key -> why it is gone, where the provider still tells
         self._account = account  # of these credentials, as far as it is known already
         self._account_checked = False
         self._complaint = ""  # the last error that did not end a wait
-        self._kinds = {kind.__name__: kind(driver.client, record.place) for kind in driver.kinds}
+        self.kinds = {kind.__name__: kind(driver.client, record.place) for kind in driver.kinds}
 
     def kind(self, resource: Resource) -> Kind:
         try:
-            return self._kinds[resource.kind]
+            return self.kinds[resource.kind]
         except KeyError:
             raise MachineError(
                 f"{self.record.driver} knows no {resource.kind}, which the record of {self.record.name} has",
@@ -104,21 +107,21 @@ class Calls:
         elif self.record.kept.get("expires_in") == NEVER:
             tags["expires"] = NEVER  # a tag that is there may not be removable
         return ResourceContext(
-            name=self._name(resource),
+            name=self.name(resource),
             machine=self.record.name,
             id=resource.id,
             request=fill(resource.request, self._resolve),
-            token=self._token(resource),
+            token=self.token(resource),
             tags=tags,
-            seen=self._seen.get(resource.key),
+            seen=self.seen.get(resource.key),
             folder=f"{self.folder}/vm",
             first_boot=f"{self.folder}/first-boot",
         )
 
-    def _name(self, resource: Resource) -> str:
+    def name(self, resource: Resource) -> str:
         return resource_name(self.record.name, self.record.id, resource)
 
-    def _token(self, resource: Resource) -> str:
+    def token(self, resource: Resource) -> str:
         return token_of(self.store_id, self.record.id, resource.key, resource.generation, resource.attempt)
 
     def _resolve(self, name: str, placeholder: dict[str, t.Any]) -> t.Any:
@@ -130,7 +133,42 @@ class Calls:
         return target.id if placeholder["fact"] == "id" else self._fact(target, placeholder["fact"])
 
     def _fact(self, resource: Resource, fact: str) -> t.Any:
-        raise NotImplementedError
+        seen = self.last(resource) if resource.id else None
+        return seen.facts.get(fact) if seen else None
+
+    # What is there, by its id
+
+    def get(self, resource: Resource) -> Seen | None:
+        """By id. None: not there, at this one look."""
+        if not resource.id:
+            return None
+        kind = self.kind(resource)
+        self.told = False
+        if resource.id in self.late:
+            listed = map(kind.seen, self.read(kind.list, self.it(resource)) or [])
+            return self.note(resource, next((seen for seen in listed if seen.id == resource.id), None))
+        raw = self.read(kind.get, self.it(resource))
+        return self.note(resource, kind.seen(raw) if raw is not None else None)
+
+    def last(self, resource: Resource) -> Seen | None:
+        """As it was seen since the last change, else as it is."""
+        return self.seen.get(resource.key) or self.get(resource)
+
+    def forget(self) -> None:
+        """Look anew next time: what is there, or what is wanted of it, may have changed."""
+        self.seen.clear()
+
+    def note(self, resource: Resource, seen: Seen | None) -> Seen | None:
+        """Take what was read just now for how it is."""
+        if seen is None or seen.state == contract.ABSENT:
+            self.seen.pop(resource.key, None)
+            if seen is not None:
+                self.told = True
+                self.ends[resource.key] = seen.verdict
+            return None
+        self.seen[resource.key] = seen
+        self.met.add(seen.id)
+        return seen
 
     # Whose it is
 
@@ -167,7 +205,7 @@ class Calls:
     def left_behind(self) -> list[str]:
         """What may still exist, for messages."""
         return [
-            f"{one.kind} {one.id or self._name(one)}"
+            f"{one.kind} {one.id or self.name(one)}"
             for one in self.record.resources
             if not one.existing and (one.id or one.status == "creating")
         ]
@@ -193,7 +231,7 @@ class Calls:
         try:
             return self._judged(getattr(self.kind(resource), action), it)
         finally:
-            self._seen.clear()  # what was seen of any of them may be so no more
+            self.seen.clear()  # what was seen of any of them may be so no more
 
     def attempt(self, resource: Resource, action: str, it: ResourceContext | None = None) -> None:
         """A change whose effect is seen by reading: only a definite refusal ends it."""

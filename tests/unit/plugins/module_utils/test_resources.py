@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _resources, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._proof import bears_tags
-from ansible_collections.dockyard.machine.plugins.module_utils._resources import _making
+from ansible_collections.dockyard.machine.plugins.module_utils._resources import _creating
 from ansible_collections.dockyard.machine.plugins.module_utils._store._file import FileLock
 from tests.unit.world import READS, World
 
@@ -38,7 +38,7 @@ def test_each_verdict_has_its_steps() -> None:
 def test_nobody_forgets_to_look_before_a_new_attempt() -> None:
     for (verdict, unresolved), steps in _resources.AFTER_CREATE.items():
         if unresolved and verdict not in (driver.BUSY, driver.UNSURE):
-            assert steps[0] == _making.LOOK, verdict
+            assert steps[0] == _creating.LOOK, verdict
 
 
 # Nothing is open from before
