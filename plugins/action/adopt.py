@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _plan as fleet_plan
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._accounts import AccountAction, aligned, key
@@ -20,7 +20,9 @@ COLUMNS = ("MACHINE", "ID", "ADOPTED", "MISSING", "LOGIN")
 class ActionModule(AccountAction):
     """Let each driver's module rebuild the records of machines that exist, once for all that have the same options."""
 
+    variables: t.ClassVar[_from_variables.Names] = {"ssh_args": None, "host_key": None}
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "store": {"type": "path"},
         "names": {"type": "raw"},
         "resource_ids": {"type": "list", "elements": "str"},

@@ -8,6 +8,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority, _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._client_folder import CA, CERT, ClientFolder
@@ -21,7 +22,14 @@ CLIENT_CA, SERVER_CA = "client_ca", "server_ca_cert"
 class ActionModule(ControllerAction):
     """A certificate of a person or a job, in a folder that Docker clients take as DOCKER_CERT_PATH."""
 
+    variables: t.ClassVar[_from_variables.Names] = {
+        **{option: f"machine_client_{option}" for option in ("life", "subject", "csr", "new_key")},
+        "client_ca_timeout": "machine_ca_timeout",
+        "name": None,
+        "output": None,
+    }
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "name": {"type": "str", "required": True},
         "output": {"type": "path", "required": True},
         "life": {"type": "str", "default": "365d"},

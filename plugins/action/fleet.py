@@ -13,7 +13,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._module import secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _groups, _machines
@@ -34,7 +34,9 @@ class ActionModule(AccountAction):
 
     id = ""  # of this plan: the playbooks' groups are named by it
 
+    variables: t.ClassVar[_from_variables.Names] = {"state": None, "refresh": None, "show_secrets": None}
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "store": {"type": "path"},
         "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
         "names": {"type": "raw"},

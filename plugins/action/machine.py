@@ -9,13 +9,14 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _host_vars
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED, secret_options
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._store._recorded import as_recorded
 
 OWN = {
+    **_from_variables.SPEC,
     **{name: {**one, "default": None} for name, one in SHARED.items()},
     "machine": {"type": "dict"},
     "driver": {"type": "str"},
@@ -31,6 +32,11 @@ class ActionModule(ControllerAction):
 
     _supports_async = True
     spec = OWN
+    # All others are a machine's own, and variables of its name in the inventory say what it is, not what is wanted of it
+    variables: t.ClassVar[_from_variables.Names] = {
+        **dict.fromkeys(OWN),
+        **{option: f"machine_{option}" for option in ("store", "timeout")},
+    }
 
     def arguments(self) -> dict[str, t.Any]:
         everything = self._task.args

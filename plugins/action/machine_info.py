@@ -18,7 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
@@ -34,7 +34,9 @@ COLUMNS = ("NAME", "FLEET/ROLE", "DRIVER", "STATE", "ADDRESS", "ENGINE", "CERT D
 class ActionModule(AccountAction):
     """Tell what the store knows; with ``refresh``, let each driver's module look first, once a place."""
 
+    variables: t.ClassVar[_from_variables.Names] = {"name": "machine_names", "timeout": "machine_refresh_timeout"}
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "name": {"type": "list", "elements": "str", "aliases": ["names"]},
         "fleet": {"type": "raw"},
         "filter": {"type": "str"},

@@ -10,6 +10,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ma
 from ansible_collections.dockyard.machine.plugins.module_utils._host_key import REPLACE
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
@@ -20,7 +21,9 @@ ENGINE = ("version", "api_version", *CERTIFICATE, "authority", "renewed", "swarm
 class ActionModule(ControllerAction):
     """Note what the play on a machine has learnt of it."""
 
+    variables: t.ClassVar[_from_variables.Names] = {"name": None, "engine": None, "reached": None, "lock_timeout": None}
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "name": {"type": "str", "required": True},
         "store": {"type": "path"},
         "engine": {"type": "dict"},

@@ -7,6 +7,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._store._move import Move, is_to_be_claimed
 from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
@@ -15,7 +16,14 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open impo
 class ActionModule(ControllerAction):
     """Move a store, or take a copy in the place of one that is gone."""
 
+    variables: t.ClassVar[_from_variables.Names] = {
+        "from": "machine_store_from",
+        "to": None,
+        "gone": "machine_store_gone",
+        "lock_timeout": None,
+    }
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "from": {"type": "path"},
         "to": {"type": "path", "required": True},
         "gone": {"type": "bool", "default": False},

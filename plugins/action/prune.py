@@ -8,7 +8,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers, _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import GROUPED, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._accounts import (
@@ -33,7 +33,9 @@ COLUMNS = ("WHAT", "MACHINE", "KIND", "ID", "DRIVER", "WHY")
 class ActionModule(AccountAction):
     """Let each driver's module prune, once a place that a record, a tombstone or the task names."""
 
+    variables: t.ClassVar[_from_variables.Names] = {}
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "store": {"type": "path"},
         "ids": {"type": "list", "elements": "str"},
         "from_store": {"type": "str"},

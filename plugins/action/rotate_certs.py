@@ -8,6 +8,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import KINDS
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _given_ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._given_ca import GivenCA
@@ -19,7 +20,15 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open impo
 class ActionModule(ControllerAction):
     """Begin a rotation, or go on with it, up to where hosts have to take something over."""
 
+    variables: t.ClassVar[_from_variables.Names] = {
+        **dict.fromkeys(("server_ca_timeout", "client_ca_timeout"), "machine_ca_timeout"),
+        "begin": None,
+        "drop": "machine_rotate_drop",
+        "give_up": "machine_rotate_give_up",
+        "lock_timeout": None,
+    }
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "store": {"type": "path"},
         "rotate": {"type": "str", "default": "certificates", "choices": sorted(KINDS)},
         "begin": {"type": "bool", "default": True},

@@ -9,6 +9,7 @@ import typing as t
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store, _ca
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _given_ca
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._given_ca import GivenCA
@@ -18,7 +19,12 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open impo
 class ActionModule(ControllerAction):
     """Let a store work with CAs that are given, from its first machine on."""
 
+    variables: t.ClassVar[_from_variables.Names] = {
+        **dict.fromkeys(("server_ca_timeout", "client_ca_timeout"), "machine_ca_timeout"),
+        "lock_timeout": None,
+    }
     spec: t.ClassVar[dict[str, t.Any]] = {
+        **_from_variables.SPEC,
         "store": {"type": "path"},
         "lock_timeout": {"type": "float", "default": 60},
         **_given_ca.SPEC,

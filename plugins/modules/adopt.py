@@ -78,6 +78,8 @@ options:
     description:
       - Maximum seconds of each wait for the provider.
     type: float
+extends_documentation_fragment:
+  - dockyard.machine.from_variables
 attributes:
   check_mode:
     support: full

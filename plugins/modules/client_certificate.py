@@ -87,6 +87,8 @@ options:
       - Timeout of the command in seconds.
     type: int
     default: 60
+extends_documentation_fragment:
+  - dockyard.machine.from_variables
 attributes:
   check_mode:
     support: full

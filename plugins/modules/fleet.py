@@ -108,6 +108,8 @@ options:
         C(no_log).
     type: bool
     default: false
+extends_documentation_fragment:
+  - dockyard.machine.from_variables
 attributes:
   check_mode:
     support: full

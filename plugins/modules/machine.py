@@ -45,6 +45,7 @@ options:
     type: float
     default: 0
 extends_documentation_fragment:
+  - dockyard.machine.from_variables
   - dockyard.machine.driver
 attributes:
   async:

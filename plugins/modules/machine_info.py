@@ -49,6 +49,8 @@ options:
       - Maximum seconds of one driver for the machines of one place.
     type: float
     default: 30
+extends_documentation_fragment:
+  - dockyard.machine.from_variables
 attributes:
   check_mode:
     support: full

@@ -64,6 +64,8 @@ options:
       - Seconds to wait for another run that works on the same machine.
     type: float
     default: 60
+extends_documentation_fragment:
+  - dockyard.machine.from_variables
 attributes:
   check_mode:
     support: full

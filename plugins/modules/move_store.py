@@ -42,6 +42,8 @@ options:
       - Seconds to wait for another run that works on a machine.
     type: float
     default: 60
+extends_documentation_fragment:
+  - dockyard.machine.from_variables
 attributes:
   check_mode:
     support: full

@@ -33,6 +33,7 @@ options:
     type: float
     default: 60
 extends_documentation_fragment:
+  - dockyard.machine.from_variables
   - dockyard.machine.given_ca
 attributes:
   check_mode:

@@ -15,6 +15,7 @@ from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import ESTATE_SSH, check_numbers
+from ansible_collections.dockyard.machine.plugins.plugin_utils import _from_variables
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._answer import printable_parts
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._ssh_arguments import ssh_arguments
@@ -30,11 +31,13 @@ class ControllerAction(ActionBase):
     """Subclasses define ``spec`` and ``perform(args, task_vars) -> result``; a MachineError becomes a failure."""
 
     spec: t.ClassVar[dict[str, t.Any]] = {}
+    variables: t.ClassVar[_from_variables.Names] = {}
+    _task_vars: t.Mapping[str, t.Any] = {}
     _connection: t.Any
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)
-        task_vars = task_vars or {}
+        self._task_vars = task_vars = task_vars or {}
         try:
             self._refuse_other_targets()
             self._refuse_hidden_result()
@@ -55,7 +58,8 @@ class ControllerAction(ActionBase):
 
     def arguments(self) -> dict[str, t.Any]:
         """The task's arguments, checked and converted."""
-        everything = self._task.args
+        said = self._task.args
+        everything = {**self._from_variables(said), **said}
         # As surveys have it that are left blank
         given = {name: value for name, value in everything.items() if not self._is_blank(name, value)}
         if not everything.keys() <= self.spec.keys():
@@ -69,9 +73,26 @@ class ControllerAction(ActionBase):
         try:
             _result, arguments = self.validate_argument_spec(argument_spec=self.spec)
         finally:
-            self._task.args = everything
+            self._task.args = said
         check_numbers(self.spec, arguments)
+        arguments.pop(_from_variables.OPTION, None)
         return arguments
+
+    def _from_variables(self, given: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The options that the task takes from variables. What it gives itself, or by module_defaults, is not among them."""
+        if not given.get(_from_variables.OPTION) or _from_variables.OPTION not in self.spec:
+            return {}
+        refused = _facts.refusal(self._task_vars, self._own_host(self._task_vars))
+        if refused:  # before any of them is evaluated
+            raise MachineError(refused, code="facts")
+        known = _from_variables.variables_of(self.spec, self.variables)
+        names = _from_variables.asked_for(given[_from_variables.OPTION], known)
+        missing = {
+            option: name
+            for option, name in names.items()
+            if given.keys().isdisjoint((option, *self.spec[option].get("aliases", ())))
+        }
+        return _from_variables.values_of(self._templar, self._task_vars, missing)
 
     def _is_blank(self, name: str, value: t.Any) -> bool:
         """Whether it is an empty text where only something else can be meant: the option is not given, then."""
@@ -129,6 +150,10 @@ class ControllerAction(ActionBase):
 
     def told_by(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> t.Iterable[str]:
         """The hosts whose variables a task of this action acts on."""
+        return self._own_host(task_vars)
+
+    @staticmethod
+    def _own_host(task_vars: t.Mapping[str, t.Any]) -> list[str]:
         return [task_vars["inventory_hostname"]] if "inventory_hostname" in task_vars else []
 
     def _refuse_hidden_result(self) -> None:

@@ -12,8 +12,33 @@ FLEET = "plugins/plugin_utils/_fleet/_plan.py"
 ACTIONS = "unit/plugins/plugin_utils/test_action.py"
 FLEETS = "unit/plugins/action/test_fleet.py"
 PLAYBOOKS = "unit/test_playbooks.py"
+FROM_VARIABLES = "unit/plugins/plugin_utils/test_from_variables.py"
 
 MUTANTS = [
+    mutant(
+        "playbook-forgets-an-option",
+        "An option of an action can't be given to the playbook that runs it.",
+        f"{FROM_VARIABLES}::test_a_playbook_takes_all_options_from_variables",
+        ("playbooks/adopt.yml", "from_variables: all", "from_variables: [store, names, driver, options]"),
+    ),
+    mutant(
+        "option-with-an-undocumented-variable",
+        "An option that is added to an action has a variable that no page describes.",
+        f"{FROM_VARIABLES}::test_each_option_is_taken_from_its_variable_or_says_that_it_has_none",
+        ("plugins/action/store_ca.py", '        "lock_timeout": None,\n', ""),
+    ),
+    mutant(
+        "variables-before-facts",
+        "A host's facts are evaluated as options before they are refused.",
+        f"{FROM_VARIABLES}::test_facts_are_refused_before_any_variable_is_evaluated",
+        (ACTION, "        if refused:  # before", "        if False:  # before"),
+    ),
+    mutant(
+        "inventory-as-wishes",
+        "A machine's labels and state in the inventory become what is wanted of it.",
+        f"{FROM_VARIABLES}::test_a_machine_s_variables_in_the_inventory_are_not_wishes",
+        ("plugins/action/machine.py", "        **dict.fromkeys(OWN),\n", ""),
+    ),
     mutant(
         "hosts-by-a-variable",
         "An extra variable of that name lets remove_hosts work on hosts of the estate.",

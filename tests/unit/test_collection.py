@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.tools import drivers_table
+from tests.unit.taking import USES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULES = sorted(ROOT.glob("plugins/modules/*.py"))
@@ -127,6 +128,7 @@ def test_the_readme_names_each_module() -> None:
 def test_the_variables_of_playbooks_are_documented() -> None:
     files = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("playbooks/tasks/*.yml")]
     read = {name for path in files for name in re.findall(r"\b(machine_\w+)\s*\|\s*default\(", path.read_text())}
+    read |= {variable for use in USES for variable in use.variables().values()}
     docs = "".join(path.read_text() for path in ROOT.glob("docs/*.md"))
     assert len(read) > 40 and sorted(name for name in read if f"`{name}`" not in docs) == []
 

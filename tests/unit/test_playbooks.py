@@ -19,6 +19,7 @@ from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import trusted
+from tests.unit.taking import USES, tasks_in
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "playbooks"
 PLAYBOOKS = sorted(path.stem for path in FOLDER.glob("*.yml") if path.stem != "guard")
@@ -78,9 +79,10 @@ def test_a_limit_is_refused_whatever_hosts_there_are(name: str, limit: str) -> N
 @pytest.mark.parametrize("name", PLAYBOOKS)
 def test_what_limits_a_playbook_is_a_variable_of_it(name: str) -> None:
     text = (FOLDER / f"{name}.yml").read_text()
-    text += "".join(path.read_text() for path in FOLDER.glob("tasks/*.yml") if f"tasks/{path.name}" in text)
+    files = {name, *(path.stem for path in FOLDER.glob("tasks/*.yml") if f"tasks/{path.name}" in text)}
+    taken = {variable for use in USES if use.playbook in files for variable in use.variables().values()}
     for variable in ("machine_limit", LIMITED_BY.get(name, "machine_limit")):
-        assert (f"{{{{ {variable} |" in text) == (variable == LIMITED_BY.get(name))
+        assert (variable in taken) == (variable == LIMITED_BY.get(name))
 
 
 def shown(name: str) -> list[dict[str, t.Any]]:
@@ -159,12 +161,6 @@ def test_no_template_takes_a_view_of_a_dictionary_for_a_list() -> None:
     for folder in (FOLDER, FOLDER.parent / "roles"):
         for path in folder.rglob("*.yml"):
             assert not re.search(r"\.(keys|values|items)\(\)", path.read_text()), path
-
-
-def tasks_in(listed: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """The tasks of a file, those of its blocks and plays as well."""
-    parts = ("pre_tasks", "tasks", "block", "rescue", "always")
-    return [*listed, *(task for one in listed for part in parts for task in tasks_in(one.get(part, [])))]
 
 
 def tasks_of_all() -> list[dict[str, t.Any]]:

@@ -16,6 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import plain
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import PlanError
+from ansible_collections.dockyard.machine.plugins.plugin_utils._from_variables import without
 
 PREFIX = "docker_engine_"
 # What can be wanted is told once, by the role; here it is read, so that values have their types.
@@ -42,7 +43,7 @@ def said(templar: t.Any, spec: t.Iterable[str], variables: t.Mapping[str, t.Any]
     """What the variables say, by their names without prefix; those alone are evaluated that are templates."""
     found = plain(templar.template({name: variables[name] for name in spec if name in variables}))
     # Before 2.19, what is to be omitted is marked by a value of its own.
-    found = _without(found, variables["omit"]) if "omit" in variables else found
+    found = without(found, variables["omit"]) if "omit" in variables else found
     return {name.removeprefix(PREFIX): value for name, value in found.items()}
 
 
@@ -74,11 +75,3 @@ def secrets_said(loader: DataLoader, templar: t.Any, variables: t.Mapping[str, t
 
 def _given(values: dict[str, t.Any]) -> dict[str, t.Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _without(value: t.Any, mark: t.Any) -> t.Any:
-    if isinstance(value, dict):
-        return {name: _without(one, mark) for name, one in value.items() if one != mark}
-    if isinstance(value, list):
-        return [_without(one, mark) for one in value if one != mark]
-    return value
