@@ -105,7 +105,7 @@ class Played:
 
     @property
     def facts(self) -> dict[str, t.Any]:
-        return self.result("Note the result")["ansible_facts"]["docker_engine_result"]
+        return self.result("Set the result")["ansible_facts"]["docker_engine_result"]
 
 
 class Player:

@@ -91,7 +91,7 @@ MUTANTS = [
         "unit/test_playbooks.py::test_a_play_that_connects_to_machines_checks_first_that_the_pin_is_known",
         (
             "playbooks/create_hosts.yml",
-            "    - name: Refuse a connection that does not know the pinned host key\n"
+            "    - name: Require the pinned host key\n"
             "      ansible.builtin.import_tasks: tasks/check_pin.yml\n\n"
             "    - name: Set up the Engine and TLS\n",
             "    - name: Set up the Engine and TLS\n",

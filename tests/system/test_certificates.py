@@ -118,7 +118,7 @@ def test_certificates_by_an_intermediate_and_by_a_command(host, play, ca, client
     assert play(host, **command).changed == 0, "what was signed below the root is as good"
     renewed = play(host, docker_engine_certificate_life="30d", **command)
     assert (
-        "is to live 30 days" in renewed.result("Look at the host and plan")["changes"][0]
+        "is to live 30 days" in renewed.result("Read the state of the host and plan the changes")["changes"][0]
         and renewed.facts["action"] == "restart"
     )
     question = asked(ca / "server")[before:]
@@ -282,7 +282,9 @@ def test_the_cas_are_rotated_with_the_role_alone(bed, collections, tmp_path):
             (folder / "ca.pem").write_text(trusting)
         assert not refused(host, after), "each certificate is good while both are trusted"
         issued = step([new, old], [old, new], new)
-        assert "issue a certificate" in " ".join(issued.result("Look at the host and plan")["changes"])
+        assert "issue a certificate" in " ".join(
+            issued.result("Read the state of the host and plan the changes")["changes"]
+        )
         assert not refused(host, before) and not refused(host, after)
         # At last the old ones are refused, on both sides
         (after / "ca.pem").write_text(new.pem("server-ca.pem"))

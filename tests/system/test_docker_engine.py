@@ -80,14 +80,19 @@ def test_first_run_second_run_and_check_mode(new_host, play, client, authority):
     host = new_host()
     planned = play(host, arguments=["--check", "--diff"])
     assert planned.changed == 1
-    headers = [part["after_header"] for part in planned.result("Look at the host and plan")["diff"]]
+    headers = [
+        part["after_header"] for part in planned.result("Read the state of the host and plan the changes")["diff"]
+    ]
     assert "packages" in headers and DAEMON_JSON in headers
     assert host.ssh("test -e /etc/docker || command -v dockerd", check=False).returncode, "check mode changed the host"
 
     first = play(host, arguments=["-vvv", "--diff"])
     assert first.facts["changed"] and first.facts["version"] and first.facts["certificate_not_after"]
     assert "PRIVATE KEY" not in first.text
-    assert first.result("start the Engine")["diff"] == planned.result("Look at the host and plan")["diff"]
+    assert (
+        first.result("start the Engine")["diff"]
+        == planned.result("Read the state of the host and plan the changes")["diff"]
+    )
     assert docker(host, client, "version", "-f", "{{.Server.Version}}").stdout.strip() == first.facts["version"]
     started = host.out("journalctl -u docker.service -o cat | grep -c '^Started docker.service'")
     assert started == "1", "the Engine was started more than once"
@@ -246,7 +251,7 @@ def test_a_certificate_near_its_end_is_renewed(engine_host, play, authority, cli
     )
     engine_host.ssh(f"cat > /etc/docker/tls/cert.pem <<'END'\n{old}END")
     played = play(engine_host)
-    assert "less than a third" in " ".join(played.result("Look at the host and plan")["changes"])
+    assert "less than a third" in " ".join(played.result("Read the state of the host and plan the changes")["changes"])
     assert served_names(engine_host, authority, client)["not_after"] == played.facts["certificate_not_after"]
     assert container_pid(engine_host, client, container) == alive
 

@@ -231,7 +231,7 @@ def test_the_server_s_key_never_crosses_the_wire(recorded):
     public = host.bed.engine.docker("exec", host.container, "openssl", "pkey", "-in", KEY, "-pubout")
     assert public.splitlines()[1].encode() in recorded.everything, "the recording lacks what did pass"
     issued = [run.result("Issue the certificate")["certificate"] for run in (recorded.first, recorded.renewed)]
-    requested = recorded.renewed.result("Make the private key")["csr"]
+    requested = recorded.renewed.result("Create the private key")["csr"]
     assert issued[0] != issued[1] and _tls.public_key_sha256(requested) == _tls.public_key_sha256(pem)
     for passed in (*issued, requested):
         assert passed.splitlines()[1].encode() in recorded.everything

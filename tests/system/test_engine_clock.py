@@ -49,7 +49,7 @@ def create(ansible, store, baked_image):
 
 
 def about_clocks(run):
-    said = run.result(task="Look at the host and plan").get("warnings", [])
+    said = run.result(task="Read the state of the host and plan the changes").get("warnings", [])
     return [warning for warning in said if "clock" in warning]
 
 

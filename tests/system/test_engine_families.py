@@ -200,7 +200,7 @@ def test_an_upgrade_from_a_mirror_that_is_gone(host, play, options, repository, 
     host.ssh(f"sed -i 's,{there},{gone},' {row.repository.source_path}; rm -rf /var/cache/dnf/* /var/cache/zypp/*")
     asked = {"docker_engine_upgrade": True, "docker_engine_wait_timeout": 3}
     played = play(host, **options(url=gone, fingerprints=keys), **asked)
-    told = played.result("Look at the host and plan").get("warnings", [])
+    told = played.result("Read the state of the host and plan the changes").get("warnings", [])
     assert any("docker_engine_upgrade" in text and "mirror.example.invalid" in text for text in told), told
     host.ssh(f"sed -i 's,{gone},{there},' {row.repository.source_path}")
     assert not played.changed and not play(host, **options(fingerprints=keys)).changed

@@ -151,7 +151,7 @@ def test_guest(story: Story, authority: Authority, name: str) -> None:
     else:
         assert not first.rc, first.message
     if guest.waited:
-        assert guest.waited in first.result("Look at the host and plan")["waited"][0]
+        assert guest.waited in first.result("Read the state of the host and plan the changes")["waited"][0]
     assert not story.written.get(name), "a run that says no before anything is touched has written something"
     for part in IMPATIENT.get(name, ()):
         assert part in story.impatient[name].message

@@ -55,14 +55,14 @@ def test_from_nothing_to_an_engine_that_answers_by_tls(new_openrc_host, play, cl
     assert host.out("cat /proc/1/comm") == "init" and host.out("rc-status -r") == "default"
     host.ssh("touch /run/before")
     planned = play(host, arguments=["--check", "--diff"])
-    assert planned.changed == 1 and planned.result("and plan")["engine"]["source"] == "distro"
+    assert planned.changed == 1 and planned.result("and plan the changes")["engine"]["source"] == "distro"
     refused = play(host, ok=False, docker_engine_allow=["10.0.0.0/8"])
     assert "systemd's filter is not there with OpenRC" in refused.message
     assert not host.out(WRITTEN), "check mode, or what was refused, changed the host"
 
     first = play(host, arguments=["-vvv", "--diff"])
     assert "add -q docker" in host.out(f"cat {openrc.CALLS}"), "the packages came by apk"
-    assert first.result("start the Engine")["diff"] == planned.result("and plan")["diff"]
+    assert first.result("start the Engine")["diff"] == planned.result("and plan the changes")["diff"]
     assert "PRIVATE KEY" not in first.text and first.facts["enforced_by"] == []
     assert docker(host, client, "version", "-f", "{{.Server.Version}}").stdout.strip() == first.facts["version"]
     assert host.out("rc-update show default | grep -c docker") == "1"
@@ -93,7 +93,9 @@ def test_configuration_is_reloaded_or_put_back(engine_host, play, client, contai
     assert play(engine_host).changed == 0
 
     failed = play(engine_host, ok=False, docker_engine_config={"default-runtime": "no-such-runtime"})
-    assert failed.result("and plan")["apply"]["action"] == "reload", "and that is refused by an Engine that goes on"
+    assert failed.result("and plan the changes")["apply"]["action"] == "reload", (
+        "and that is refused by an Engine that goes on"
+    )
     assert "no-such-runtime" in failed.message and config_of(engine_host) == before
     assert container_pid(engine_host, client, container) == alive and play(engine_host).changed == 0
 

@@ -105,7 +105,7 @@ def test_what_a_killed_run_has_left_is_removed_by_the_next(engine_host, play):
     pid = host.out("systemctl show -P MainPID docker.service")
     removed = play(host)
     assert removed.changed == 1 and all(
-        path in str(removed.result("Look at the host and plan")["changes"]) for path in left
+        path in str(removed.result("Read the state of the host and plan the changes")["changes"]) for path in left
     )
     assert host.out(f"ls {' '.join(left)} 2> /dev/null || :") == "" and play(host).changed == 0
     assert host.out("systemctl show -P MainPID docker.service") == pid

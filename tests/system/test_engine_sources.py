@@ -196,7 +196,7 @@ def test_change_of_version_and_of_source_under_containers(hosts, told, play, rep
     assert installed(vendor, *ALL) == dict.fromkeys(ALL, NEW) | {"containerd.io": OLD}
     assert "docker-ce" in vendor.out("apt-mark showhold").split()
     assert f"upgrade docker-ce from 5:{OLD}" in " ".join(
-        played.of(vendor).result("Look at the host and plan")["changes"]
+        played.of(vendor).result("Read the state of the host and plan the changes")["changes"]
     )
     assert vendor.out("journalctl -u docker.service -o cat | grep -c '^Started docker.service'") == "2"
     assert not installed(former, "docker.io", "containerd", "runc")
@@ -264,7 +264,10 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
     vendor, former = hosts["vendor"], hosts["former"]
     assert installed(vendor, "docker-ce", "docker-ce-cli") == dict.fromkeys(ALL[:2], OLD)
     assert not vendor.out("apt-mark showhold")
-    assert any("goes back" in warning for warning in played.of(vendor).result("Look at the host and plan")["warnings"])
+    assert any(
+        "goes back" in warning
+        for warning in played.of(vendor).result("Read the state of the host and plan the changes")["warnings"]
+    )
     for host in (vendor, hosts["island"]):
         assert host.out(f"cat {KEY}").strip() == repository.next_key.armoured.strip()
     fetched = [line.split() for line in repository.asked[known:] if line.endswith(("/gpg", ".tgz"))]
@@ -280,7 +283,9 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
     vendor.ssh("apt-get -q update")
     told["vendor"]["docker_engine_upgrade"] = True
     played = play(*changing, each={host.name: told[name] for name, host in hosts.items()})
-    changes = [played.of(host).result("Look at the host and plan")["changes"] for host in changing]
+    changes = [
+        played.of(host).result("Read the state of the host and plan the changes")["changes"] for host in changing
+    ]
     assert [len(said) for said in changes] == [1, 0, 0]
     assert changes[0][0].startswith(f"upgrade containerd.io from 5:{OLD}")
     assert installed(vendor, *ALL[:3]) == {"docker-ce": OLD, "docker-ce-cli": OLD, "containerd.io": BROKEN}

@@ -42,7 +42,7 @@ def test_the_vendors_packages_on_a_machine_that_boots(ansible, store, inventory,
         return dict(line[3:].split() for line in listed.splitlines() if line.startswith("ii "))
 
     made = create("27.3")
-    assert made.results(task="Note the result")[-1]["ansible_facts"]["docker_engine_result"]["source"] == "docker_ce"
+    assert made.results(task="Set the result")[-1]["ansible_facts"]["docker_engine_result"]["source"] == "docker_ce"
     assert packages() == {"docker-ce": OLD, "docker-ce-cli": OLD, "containerd.io": OLD}
     container = use("web")
     assert container["State"]["Running"]

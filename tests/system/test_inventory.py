@@ -301,7 +301,7 @@ def test_a_wrong_file_stops_playbooks(ansible, shop, source):
         sources = [argument for one in inventory for argument in ("--inventory", str(one))]
         run = ansible.playbook("list_hosts", {"machine_store": str(shop)}, *sources).failed()
         assert f"{path}: group_by: 'colour' is no group" in run.messages
-        assert not run.results(task="Look at the machines")
+        assert not run.results(task="Read the state of the machines")
 
 
 def test_a_file_that_is_no_yaml_is_seen_where_the_plugin_is_asked_first(ansible, source):

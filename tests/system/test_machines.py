@@ -42,7 +42,7 @@ def test_the_whole_path_on_a_machine_that_boots(ansible, store, machine, use, in
 
     # systemd keeps others out: without a restart, and the certificate does not help.
     engine = ansible.playbook("create_hosts", {**extra, "docker_engine_allow": ["192.0.2.1"]}).ok()
-    assert engine.results(task="Note the result")[-1]["ansible_facts"]["docker_engine_result"]["enforced_by"] == [
+    assert engine.results(task="Set the result")[-1]["ansible_facts"]["docker_engine_result"]["enforced_by"] == [
         "systemd"
     ]
     url = machine(name="web", state="gathered")["machine"]["docker_host"]

@@ -229,7 +229,7 @@ def test_nodes_of_a_swarm(
                 assert not away, f"{one['host']} is drained while {away} is"
                 away.add(one["host"])
                 turns.add(one["host"])
-            elif one["task"].endswith("Make it as available as it was"):
+            elif one["task"].endswith("Restore the availability of the node"):
                 away.discard(one["host"])
     assert len(turns) == 3 and not away
     for host, pair in places:

@@ -99,9 +99,9 @@ def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
 
     again = ansible.playbook("create_hosts", extra).ok()
     assert again.changed == 0, again
-    asked = [one for one in again.results(task="Ask a manager") if one["status"] != "skipped"]
+    asked = [one for one in again.results(task="Read the swarm from a manager") if one["status"] != "skipped"]
     assert len(asked) == 1, "one look for the whole swarm"
-    assert not again.results(task="Look at the hosts for which no manager vouches")
+    assert not again.results(task="Read the state of the hosts without a confirmed membership")
 
     # What needs a restart of the Engines has each node drained for it, one after the other
     changed = ansible.playbook("create_hosts", {**extra, "docker_engine_log_driver": "local"}).ok()
@@ -109,7 +109,7 @@ def test_a_fleet_is_a_swarm_that_shrinks_by_draining_and_ends(
         task="Drain the node", host="shop-web-0"
     )
     steps = [(one["host"], one["task"].split(" : ")[-1]) for one in changed.events if one["event"] == "task"]
-    kept = [host for host, task in steps if task in ("Drain the node", "Make it as available as it was")]
+    kept = [host for host, task in steps if task in ("Drain the node", "Restore the availability of the node")]
     assert len(kept) == 4 and kept[0] == kept[1] != kept[2] == kept[3], "both at once"
     assert nodes(first) == {first.name: "Ready Active Leader", second.name: "Ready Active"}
     until(lambda: len(runs_on(first)) == 2, "the service again", limit=60)

@@ -83,7 +83,7 @@ def test_a_foreign_swarm_is_left_alone_and_who_has_left_comes_back(
     assert not set(secrets) & set(tokens(a)) and TOKEN not in made.stdout
     again = play("manager manager manager")
     assert again.changed == 0
-    assert len([one for one in again.results(task="Ask a manager") if one["status"] != "skipped"]) == 1
+    assert len([one for one in again.results(task="Read the swarm from a manager") if one["status"] != "skipped"]) == 1
 
 
 def test_managers_that_are_locked_or_dead_and_the_last_one(

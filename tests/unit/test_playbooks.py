@@ -120,7 +120,7 @@ def test_a_node_is_noted_also_where_something_failed_once_it_was_in(
     state: str, cluster: str, left_to_do: dict[str, t.Any], noted: bool
 ) -> None:
     """Else it would be removed without being drained and demoted."""
-    (play,) = [one for one in read("create_hosts") if one.get("name") == "Let the machines be one swarm"]
+    (play,) = [one for one in read("create_hosts") if one.get("name") == "Set up the swarm"]
     _check, form = play["tasks"]
     assert form["block"][0]["ansible.builtin.include_role"]["name"] == "dockyard.machine.docker_swarm"
     (note,) = form["always"]

@@ -51,7 +51,7 @@ def test_the_check_mode_of_the_role_counts(check_mode):
     action._task = types.SimpleNamespace(check_mode=check_mode)
     result = action._result(swarm_plan.Plan())
     assert result["check_mode"] is check_mode
-    (act,) = [task for task in read("change.yml") if task["name"] == "Do what is planned"]
+    (act,) = [task for task in read("change.yml") if task["name"] == "Apply the plan"]
     assert act["when"] == "not docker_swarm_plan.check_mode"
     assert not [file for file in ROLE.glob("tasks/*.yml") if "ansible_check_mode" in file.read_text()]
 
@@ -98,7 +98,7 @@ def rendered(text, **known):
 
 def test_locked_managers_are_let_back_before_anybody_joins():
     """No other manager may tell of the swarm that they join."""
-    (act,) = [task for task in read("change.yml") if task["name"] == "Do what is planned"]
+    (act,) = [task for task in read("change.yml") if task["name"] == "Apply the plan"]
     files = [task.get("ansible.builtin.include_tasks") for task in act["block"]]
     assert files.index("let_back.yml") < files.index("join.yml")
     assert read("let_back.yml")[-1]["ansible.builtin.include_tasks"] == "plan.yml", (
@@ -145,7 +145,9 @@ def test_managers_that_are_not_in_the_play_may_have_the_swarm(managers_group):
 
 
 @pytest.mark.parametrize("interrupt", [False, "false", "no", True, "true"])
-@pytest.mark.parametrize("name", ["Refuse to stop what can't be told", "Refuse to stop those"])
+@pytest.mark.parametrize(
+    "name", ["Check that the state of the containers is known", "Check that these containers may stop"]
+)
 def test_an_interruption_has_to_be_allowed_also_in_words(name, interrupt):
     """-e docker_swarm_interrupt=false is a text, and a text that is not empty is true."""
     (task,) = [task for task in read("drain.yml") if task["name"] == name]
