@@ -16,9 +16,10 @@ from ._contract import Driver, Machine, Seen
 from ._errors import BadOption, MachineError
 from ._input import as_labels, check_name, check_ssh_args
 from ._lifecycle import POWER, Lifecycle, Wish, gather
-from ._lifecycle._adopt import Adopt
-from ._lifecycle._orphans import Survey, copies, strangers
-from ._lifecycle._prune import Prune
+from ._lifecycle._adopt import Adopter
+from ._lifecycle._books import copies, strangers
+from ._lifecycle._prune import Pruner
+from ._lifecycle._survey import Survey
 from ._quiet import QuietModule
 from ._store import open_store
 from ._times import seconds_of
@@ -178,7 +179,7 @@ def _over_account(module: _Module, driver: type[Driver], store: t.Any) -> dict[s
         if name in driver.required and params[name] is None:
             raise BadOption(name, None, "is needed: it says where", "Give the option")
     survey = Survey(driver, store, _wish(module, driver, ""))
-    run = Prune if params["state"] == "pruned" else Adopt
+    run = Pruner if params["state"] == "pruned" else Adopter
     result = run(survey, params["ids"] or (), params["from_store"]).run()
     if not module._diff:
         del result["diff"]

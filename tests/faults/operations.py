@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.action import machine_record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _adopt, _orphans, _prune
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _adopt, _prune, _survey
 from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import KINDS
 from ansible_collections.dockyard.machine.plugins.module_utils.driver import Machine
 from tests.faults.world import NAME, World
@@ -84,13 +84,13 @@ def reached(world: World) -> bool:
 
 def prune(world: World) -> bool:
     """What has expired."""
-    return _told(_prune.Prune(_orphans.Survey(world.driver, world.store(), world.wish(""), world.clock)).run())
+    return _told(_prune.Pruner(_survey.Survey(world.driver, world.store(), world.wish(""), world.clock)).run())
 
 
 def adopt(world: World) -> bool:
     """All that is ours and has no record; what was not to be seen of it, the next run makes or finds."""
-    survey = _orphans.Survey(world.driver, world.store(), world.wish(""), world.clock)
-    adopted = _told(_adopt.Adopt(survey, [NAME, *world.ids()]).run())  # nothing proves some of them but one's word
+    survey = _survey.Survey(world.driver, world.store(), world.wish(""), world.clock)
+    adopted = _told(_adopt.Adopter(survey, [NAME, *world.ids()]).run())  # nothing proves some of them but one's word
     return bool(world.run().changed or adopted)
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _module, _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Lifecycle, Outcome, Wish
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopt
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import Survey
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Prune
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopter
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Pruner
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._survey import Survey
 from ansible_collections.dockyard.machine.plugins.module_utils._proof import token_of
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests import model
@@ -100,10 +100,10 @@ class Orphanage:
         return self.lifecycle(name, **more).absent()
 
     def prune(self, *ids: str, from_store: str | None = None, store: str = "store", **more: t.Any) -> dict[str, t.Any]:
-        return Prune(self._survey(store, **more), ids, from_store).run()
+        return Pruner(self._survey(store, **more), ids, from_store).run()
 
     def adopt(self, *ids: str, from_store: str | None = None, store: str = "store", **more: t.Any) -> dict[str, t.Any]:
-        return Adopt(self._survey(store, **more), ids, from_store).run()
+        return Adopter(self._survey(store, **more), ids, from_store).run()
 
     def _survey(self, store: str, **more: t.Any) -> Survey:
         return Survey(self.driver, self.store(store), self.wish("", **more), self.clock)

@@ -24,7 +24,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _clock, _lifecycle, _module, _process, _ssh, _tls
 from ansible_collections.dockyard.machine.plugins.module_utils import driver as contract
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _orphans, _prune
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _prune, _survey
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests.faults import boundaries
 from tests.faults.boundaries import Boundary, Crash
@@ -147,8 +147,8 @@ class World:
             self.untag(id)
             self.copied[id] = self.looks(id)
         unknown = self.ids() - self.watch.recorded()
-        survey = _orphans.Survey(self.driver, self.store(), self.wish(""), self.clock)
-        _prune.Prune(survey, sorted(unknown)).run()
+        survey = _survey.Survey(self.driver, self.store(), self.wish(""), self.clock)
+        _prune.Pruner(survey, sorted(unknown)).run()
 
     def untag(self, id: str) -> None:
         raise NotImplementedError

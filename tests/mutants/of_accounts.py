@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+GATHERED = "plugins/module_utils/_lifecycle/_gathered.py"
 FLEET = "plugins/action/fleet.py"
 INFO = "plugins/action/machine_info.py"
 TASK = "plugins/module_utils/_lifecycle/_task.py"
@@ -19,9 +20,9 @@ MUTANTS = [
         "What another account has under the same id is taken for the machine.",
         f"{ACCOUNTS}::test_what_is_only_noted_needs_the_right_account_too",
         (
-            VERBS,
-            "            self._begin(record)\n            self.resources.check_account()\n",
-            "            self._begin(record)\n",
+            GATHERED,
+            "            task.begin(record)\n            task.resources.check_account()\n",
+            "            task.begin(record)\n",
         ),
     ),
     mutant(
@@ -36,7 +37,7 @@ MUTANTS = [
         "unknown-is-kept",
         "Somebody with other credentials makes a shared store forget what runs.",
         f"{ACCOUNTS}::test_another_accounts_machines_are_unknown_and_what_was_observed_stays",
-        (VERBS, "        if keep:\n", "        if keep or error:\n"),
+        (GATHERED, "        if keep:\n", "        if keep or error:\n"),
     ),
     mutant(
         "account-asked-for-each-machine",
@@ -44,8 +45,8 @@ MUTANTS = [
         f"{ACCOUNTS}::test_the_account_is_asked_once_a_place_whoever_it_has",
         (
             VERBS,
-            "lifecycle.connected, lifecycle.known_account = first.driver, account",
-            "lifecycle.connected = first.driver",
+            "lifecycle.task.connected, lifecycle.task.known_account = first.driver, account",
+            "lifecycle.task.connected = first.driver",
         ),
     ),
     mutant(

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+ABSENT = "plugins/module_utils/_lifecycle/_absent.py"
 ADOPT = "plugins/module_utils/_lifecycle/_adopt.py"
-CHANGE = "plugins/module_utils/_lifecycle/_change.py"
-CREATION = "plugins/module_utils/_lifecycle/_creation.py"
-ORPHANS = "plugins/module_utils/_lifecycle/_orphans.py"
+ADOPTION = "plugins/module_utils/_lifecycle/_adoption.py"
+BACKUPS = "plugins/module_utils/_lifecycle/_backups.py"
+BOOKS = "plugins/module_utils/_lifecycle/_books.py"
+PRESENT = "plugins/module_utils/_lifecycle/_present.py"
+TASK = "plugins/module_utils/_lifecycle/_task.py"
 BACKUP = "unit/plugins/module_utils/test_backup.py"
 
 MUTANTS = [
@@ -18,15 +21,15 @@ MUTANTS = [
         "older-than-its-machine",
         "After a backup was restored, a second machine is made beside the one that replaced the recorded one.",
         f"{BACKUP}::test_nothing_is_made_beside_what_came_after_the_backup",
-        (CREATION, "if thing.turn > (resource.generation, resource.attempt) else []", "if not thing.turn else []"),
+        (BACKUPS, "if thing.turn > (resource.generation, resource.attempt) else []", "if not thing.turn else []"),
     ),
     mutant(
         "id-lost-before-it-is-refused",
         "A record that is older than its machine forgets what it was about, and nobody is told both ids.",
         f"{BACKUP}::test_nothing_is_made_beside_what_came_after_the_backup",
         (
-            CREATION,
-            "        self._refuse_outdated(self.resources.record, resource)  # while the record",
+            TASK,
+            "        self.before_create(resource)  # while the record",
             "        # while the record",
         ),
     ),
@@ -34,13 +37,13 @@ MUTANTS = [
         "recreate-over-a-later-machine",
         "A recreate takes the disk of a later machine for the one that it makes, whatever its size.",
         f"{BACKUP}::test_nothing_is_made_beside_what_came_after_the_backup",
-        (CHANGE, "            self._refuse_outdated(record, *record.resources)\n", ""),
+        (PRESENT, "            self.backups.refuse_outdated(record, *record.resources)\n", ""),
     ),
     mutant(
         "removed-by-an-older-record",
         "The record of a machine goes, and the machine that replaced it stays and costs.",
         f"{BACKUP}::test_an_older_record_is_not_removed_as_if_it_were_the_machine",
-        (CREATION, "            self._refuse_outdated(record, machine)  # else", "            pass  # else"),
+        (ABSENT, "            self.backups.refuse_outdated(record, machine)  # else", "            pass  # else"),
     ),
     mutant(
         "older-record-in-the-way",
@@ -58,12 +61,12 @@ MUTANTS = [
         "host-key-of-the-former-machine",
         "Nobody can log in to a machine that was adopted over an older record.",
         f"{BACKUP}::test_the_former_host_key_is_not_expected_of_what_came_after_the_backup",
-        (ADOPT, "                    pinned = []  # of the former one\n", "                    pass\n"),
+        (ADOPTION, "                    pinned = []  # of the former one\n", "                    pass\n"),
     ),
     mutant(
         "a-later-one-beside-a-living-one",
         "Whoever edits the tags of a copy has it adopted in the place of the machine.",
         f"{BACKUP}::test_what_lives_as_it_is_recorded_is_not_outdated",
-        (ORPHANS, "one.key in newer and one.id in living for one", "one.id is None for one"),
+        (BOOKS, "one.key in newer and one.id in living for one", "one.id is None for one"),
     ),
 ]

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+ABSENT = "plugins/module_utils/_lifecycle/_absent.py"
+CHOICES = "plugins/module_utils/_lifecycle/_choices.py"
+COMPARISON = "plugins/module_utils/_lifecycle/_comparison.py"
 CREATING = "plugins/module_utils/_resources/_creating.py"
-CHANGE = "plugins/module_utils/_lifecycle/_change.py"
-CREATION = "plugins/module_utils/_lifecycle/_creation.py"
 PLAN = "plugins/module_utils/_plan.py"
+PLANNING = "plugins/module_utils/_lifecycle/_planning.py"
+PRESENT = "plugins/module_utils/_lifecycle/_present.py"
 RECORD = "plugins/module_utils/_record.py"
 TASK = "plugins/module_utils/_lifecycle/_task.py"
-VERBS = "plugins/module_utils/_lifecycle/__init__.py"
+UPDATING = "plugins/module_utils/_lifecycle/_updating.py"
 LIFECYCLE = "unit/plugins/module_utils/test_lifecycle.py"
 
 MUTANTS = [
@@ -22,11 +25,13 @@ MUTANTS = [
         "A re-run with other options repeats a create with another request, so under a token that does not match.",
         f"{LIFECYCLE}::test_the_frozen_plan_is_finished_whatever_the_options_say_now",
         (
-            VERBS,
+            PRESENT,
             "                self._make_or_undo(record)\n",
-            "                for want in self._recipe(record).wants:\n"
-            "                    record.resource(want.key).requests = want.requests\n"
-            "                self._make_or_undo(record)\n",
+            (
+                "                for want in task.recipe(record).wants:\n"
+                "                    record.resource(want.key).requests = want.requests\n"
+                "                self._make_or_undo(record)\n"
+            ),
         ),
     ),
     mutant(
@@ -43,14 +48,14 @@ MUTANTS = [
         "choice-by-its-place-in-the-list",
         "Zones in another order are drift, though the machine is in one of them.",
         f"{LIFECYCLE}::test_a_choice_is_told_by_what_is_there_and_not_by_its_place_in_the_list",
-        (CHANGE, " if changes.drift else ():", " if not changes else ():"),
+        (COMPARISON, " if changes.drift else ():", " if not changes else ():"),
     ),
     mutant(
         "left-to-the-provider-is-drift",
         "A volume can't be added to a machine that was made without zones.",
         "unit/plugins/modules/test_amazonec2.py::test_a_volume_comes_where_the_machine_is",
         (
-            CHANGE,
+            COMPARISON,
             "            if all(seen and name in seen.has",
             "            if all(not fixed and seen and name in seen.has",
         ),
@@ -59,40 +64,40 @@ MUTANTS = [
         "what-is-there-covers-whatever-is-asked",
         "A machine in another zone than it is asked for passes for the one that is wanted.",
         "unit/plugins/modules/test_amazonec2.py::test_a_volume_comes_where_the_machine_is",
-        (CHANGE, "name in seen.has and covers(seen.has[name], it.request[name])", "name in seen.has"),
+        (COMPARISON, "name in seen.has and covers(seen.has[name], it.request[name])", "name in seen.has"),
     ),
     mutant(
         "recreate-keeps-the-generation",
         "Tokens, names and late deletes of the former machine mean the new one, too.",
         f"{LIFECYCLE}::test_recreate_replaces_and_keeps_what_is_not_said",
-        (CREATION, "max(former, default=0) + 1", "max(former, default=1)"),
+        (PLANNING, "max(former, default=0) + 1", "max(former, default=1)"),
     ),
     mutant(
         "recreate-forgets-what-is-gone",
         "The tombstone lacks what the machine was made of before.",
         f"{LIFECYCLE}::test_recreate_replaces_and_keeps_what_is_not_said",
-        (CREATION, '["picks", "gone", "store"]', '["picks", "store"]'),
+        (PLANNING, '["picks", "gone", "store"]', '["picks", "store"]'),
     ),
     mutant(
         "recreate-forgets-the-end",
         "A machine that was to end today runs on, and is paid for.",
         f"{LIFECYCLE}::test_a_machine_that_is_made_anew_ends_when_it_would_have",
-        (CREATION, "record.expires = former.expires", "record.expires = None"),
+        (PLANNING, "record.expires = former.expires", "record.expires = None"),
     ),
     mutant(
         "recreate-before-it-is-sure-to-work",
         "Options that can't work cost the machine that is there.",
         f"{LIFECYCLE}::test_recreate_with_options_that_cannot_work_costs_nothing",
-        (CHANGE, "self._dry()._create(before, record)", "pass"),
+        (PRESENT, "Presence(task.dry())._create(before, record)", "pass"),
     ),
     mutant(
         "removed-in-the-order-of-creation",
         "What others still use can't be deleted, and stays.",
         "cells thing remove killed",
         (
-            CREATION,
-            "for resource in reversed(list(record.resources)):\n            self.resources.remove",
-            "for resource in list(record.resources):\n            self.resources.remove",
+            ABSENT,
+            "for resource in reversed(list(record.resources)):\n            self.task.resources.remove",
+            "for resource in list(record.resources):\n            self.task.resources.remove",
         ),
     ),
     mutant(
@@ -100,9 +105,9 @@ MUTANTS = [
         "After a crash in the middle, present goes on with half a machine.",
         "cells thing remove killed",
         (
-            CREATION,
-            "            record.status = BEING_REMOVED\n            self._save(record)\n",
-            "            self._save(record)\n",
+            ABSENT,
+            "            record.status = BEING_REMOVED\n            self.task.save(record)\n",
+            "            self.task.save(record)\n",
         ),
     ),
     mutant(
@@ -119,7 +124,11 @@ MUTANTS = [
         "secret-in-the-record",
         "Who may read the store reads passwords.",
         f"{LIFECYCLE}::test_present_makes_a_machine",
-        (CREATION, "in self.driver_class.argument_spec} - wish.secret", "in self.driver_class.argument_spec}"),
+        (
+            PLANNING,
+            "in self.task.driver_class.argument_spec} - wish.secret",
+            "in self.task.driver_class.argument_spec}",
+        ),
     ),
     mutant(
         "secret-in-the-frozen-request",
@@ -132,14 +141,16 @@ MUTANTS = [
         "Keys and scripts of the user's lie in the store, and each newer release makes them drift.",
         f"{LIFECYCLE}::test_present_makes_a_machine",
         (
-            CREATION,
-            "            self._save(record)  # the freeze",
-            "            for resource in record.resources:\n"
-            "                resource.requests = [\n"
-            '                    {**one, "user_data": access._user_data()} if "user_data" in one else one\n'
-            "                    for one in resource.requests\n"
-            "                ]\n"
-            "            self._save(record)  # the freeze",
+            PRESENT,
+            "            task.save(record)  # the freeze",
+            (
+                "            for resource in record.resources:\n"
+                "                resource.requests = [\n"
+                '                    {**one, "user_data": access._user_data()} if "user_data" in one else one\n'
+                "                    for one in resource.requests\n"
+                "                ]\n"
+                "            task.save(record)  # the freeze"
+            ),
         ),
     ),
     mutant(
@@ -153,16 +164,16 @@ MUTANTS = [
         "Each newer image asks for a new machine.",
         f"{LIFECYCLE}::test_a_newer_image_is_no_change",
         (
-            CHANGE,
-            "        new = self._recipe(record)\n",
-            '        record.kept["looks"] = {}\n        new = self._recipe(record)\n',
+            COMPARISON,
+            "        new = self.task.recipe(record)\n",
+            '        record.kept["looks"] = {}\n        new = self.task.recipe(record)\n',
         ),
     ),
     mutant(
         "data-dropped-with-their-use",
         "An option left out deletes a volume.",
         f"{LIFECYCLE}::test_data_outlive_their_use_and_are_taken_up_again",
-        (CHANGE, "if left and (left.unmade or not kinds[left.kind].keeps_data):", "if left:"),
+        (UPDATING, "if left and (left.unmade or not kinds[left.kind].keeps_data):", "if left:"),
     ),
     mutant(
         "unanswered-taken-for-unmade",
@@ -174,21 +185,21 @@ MUTANTS = [
         "stopped-without-the-users-word",
         "A changed size takes a machine down in the middle of the day.",
         f"{LIFECYCLE}::test_a_change_that_needs_a_stop_needs_the_users_word",
-        (CHANGE, "if not self.wish.allow_stop:", "if not self.wish.name:"),
+        (UPDATING, "if not self.task.wish.allow_stop:", "if not self.task.wish.name:"),
     ),
     mutant(
         "moved-without-what-depends-on-it",
         "The volume stays in the full zone, and no machine can ever use it.",
         f"{LIFECYCLE}::test_a_full_zone_leads_to_the_next_with_all_that_depends_on_it",
-        (CREATION, "                resource.status = REPLACED\n", "                resource.choice = 0\n"),
+        (CHOICES, "                resource.status = REPLACED\n", "                resource.choice = 0\n"),
     ),
     mutant(
         "failed-take-down-hides-what-is-left",
         "The error says that nothing is left, and a volume costs.",
         f"{LIFECYCLE}::test_what_can_be_neither_made_nor_taken_down_is_named",
         (
-            CREATION,
-            "error.left_behind = another.left_behind or self.resources.left_behind()",
+            ABSENT,
+            "error.left_behind = another.left_behind or self.task.resources.left_behind()",
             'error.left_behind = ["nothing"]',
         ),
     ),
@@ -196,7 +207,7 @@ MUTANTS = [
         "dead-machine-keeps-its-host-key",
         "The new machine would have to be trusted with a key that others may have read.",
         f"{LIFECYCLE}::test_a_machine_that_is_gone_is_made_anew_with_a_host_key_of_its_own",
-        (TASK, "                Access(record, self.folder, self.wish).renew_host_key()\n", "                pass\n"),
+        (TASK, "                self.access(record).renew_host_key()\n", "                pass\n"),
     ),
     mutant(
         "made-without-its-secret",
@@ -208,6 +219,6 @@ MUTANTS = [
         "stopped-for-a-disk-that-would-shrink",
         "The machine is down before it is found that this can't be.",
         "unit/plugins/modules/test_qemu.py::test_a_disk_never_shrinks",
-        (CHANGE, "            if less:\n", "            if False:\n"),
+        (COMPARISON, "            if less:\n", "            if False:\n"),
     ),
 ]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
-CREATING = "plugins/module_utils/_resources/_creating.py"
 CALLS = "plugins/module_utils/_resources/_calls.py"
-PROOF = "plugins/module_utils/_proof.py"
-MAKING = "plugins/module_utils/_resources/_making.py"
+CHOICES = "plugins/module_utils/_lifecycle/_choices.py"
+CREATING = "plugins/module_utils/_resources/_creating.py"
 LOOKING = "plugins/module_utils/_resources/_looking.py"
-CREATION = "plugins/module_utils/_lifecycle/_creation.py"
+MAKING = "plugins/module_utils/_resources/_making.py"
+PROOF = "plugins/module_utils/_proof.py"
 LAG = "unit/plugins/module_utils/test_lag.py"
 LIFECYCLE = "unit/plugins/module_utils/test_lifecycle.py"
 RESOURCES = "unit/plugins/module_utils/test_resources.py"
@@ -127,7 +127,7 @@ MUTANTS = [
         "only-the-last-choice-again",
         "The zone that was full has room now, and is never asked again.",
         "unit/plugins/modules/test_amazonec2.py::test_zones_and_types_are_tried_again_from_any_on",
-        (CREATION, "(choices.get(key, 0) + 1) % count", "min(choices.get(key, 0) + 1, count - 1)"),
+        (CHOICES, "(choices.get(key, 0) + 1) % count", "min(choices.get(key, 0) + 1, count - 1)"),
     ),
     mutant(
         "only-the-last-request-again",

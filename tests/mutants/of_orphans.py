@@ -8,8 +8,14 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 ADOPT = "plugins/module_utils/_lifecycle/_adopt.py"
-ORPHANS = "plugins/module_utils/_lifecycle/_orphans.py"
+ADOPTION = "plugins/module_utils/_lifecycle/_adoption.py"
+BOOKS = "plugins/module_utils/_lifecycle/_books.py"
+CHOICES = "plugins/module_utils/_lifecycle/_choices.py"
+PRESENT = "plugins/module_utils/_lifecycle/_present.py"
 PRUNE = "plugins/module_utils/_lifecycle/_prune.py"
+SURVEY = "plugins/module_utils/_lifecycle/_survey.py"
+THINGS = "plugins/module_utils/_lifecycle/_things.py"
+UPDATING = "plugins/module_utils/_lifecycle/_updating.py"
 TESTS = "unit/plugins/module_utils/test_prune.py"
 ADOPTS = "unit/plugins/module_utils/test_adopt.py"
 
@@ -30,13 +36,13 @@ MUTANTS = [
         "prune-does-not-care-for-locks",
         "A machine that is being made at this moment is taken down.",
         f"{TESTS}::test_a_machine_that_is_worked_on_is_left_alone",
-        (ORPHANS, "name=machine, lock_timeout=0)", "name=machine, lock_timeout=0, check=True)"),
+        (SURVEY, "name=machine, lock_timeout=0)", "name=machine, lock_timeout=0, check=True)"),
     ),
     mutant(
         "prune-waits-for-a-live-lock",
         "One machine that is worked on holds up all others, and then is removed.",
         f"{TESTS}::test_a_machine_that_is_worked_on_is_left_alone",
-        (ORPHANS, "name=machine, lock_timeout=0)", "name=machine)"),
+        (SURVEY, "name=machine, lock_timeout=0)", "name=machine)"),
     ),
     mutant(
         "prune-judges-before-the-lock-alone",
@@ -54,38 +60,38 @@ MUTANTS = [
         "prune-takes-look-alikes",
         "Somebody's own tag of the same name costs them a machine.",
         f"{TESTS}::test_a_look_alike_is_nothing_of_ours",
-        (ORPHANS, "if not formed or key.partition", "if key.partition"),
+        (THINGS, "if not formed or key.partition", "if key.partition"),
     ),
     mutant(
         "prune-takes-names-by-their-beginning",
         "Where a name is all that there is, it has to be ours from the first letter to the last.",
         f"{TESTS}::test_names_are_parsed_strictly",
-        (ORPHANS, "(?P<id>[0-9a-f]{{6}})-", "(?P<id>.*)-"),
+        (THINGS, "(?P<id>[0-9a-f]{{6}})-", "(?P<id>.*)-"),
     ),
     mutant(
         "prune-forgets-what-is-awaited",
         "A create that has not answered, and whose record lives, is removed before it is found.",
         f"{TESTS}::test_what_is_awaited_is_not_late",
-        (ORPHANS, 'awaited = one.id is None and one.status == "creating"', "awaited = False"),
+        (BOOKS, 'awaited = one.id is None and one.status == "creating"', "awaited = False"),
     ),
     mutant(
         "a-tombstone-means-later-generations-too",
         "A record that was restored from a backup has its machine removed by the tombstone of the former one.",
         f"{TESTS}::test_of_another_generation_than_the_tombstone_is_unrecorded",
-        (ORPHANS, "and turn >= thing.turn", "and turn"),
+        (BOOKS, "and turn >= thing.turn", "and turn"),
     ),
     mutant(
         "books-of-any-account",
         "A tombstone of another account would remove what has the same id here.",
         f"{TESTS}::test_a_tombstone_counts_in_its_account_alone",
-        (ORPHANS, "self._where = (driver, place, account)", 'self._where = (driver, place, "")'),
+        (BOOKS, "self._where = (driver, place, account)", 'self._where = (driver, place, "")'),
         (
-            ORPHANS,
+            BOOKS,
             'if self._where == (one["driver"], one["place"], one["account"])]',
             'if self._where[:2] == (one["driver"], one["place"])]',
         ),
         (
-            ORPHANS,
+            BOOKS,
             "if record and self._where == (record.driver, record.place, record.account):",
             "if record and self._where[:2] == (record.driver, record.place):",
         ),
@@ -122,7 +128,7 @@ MUTANTS = [
         "adopted-without-its-former-store",
         "Its things bear that store's tags: without it, none of them is known as ours, and none can be removed.",
         f"{ADOPTS}::test_it_is_then_a_machine_as_any_other",
-        (ADOPT, '            record.kept["store"] = thing.store\n', "            pass\n"),
+        (ADOPTION, '            record.kept["store"] = thing.store\n', "            pass\n"),
     ),
     mutant(
         "adopts-what-was-removed",
@@ -134,16 +140,16 @@ MUTANTS = [
         "adopted-as-a-first-attempt",
         "Without generation and attempt its things are not known as ours, and tokens repeat.",
         f"{ADOPTS}::test_a_record_is_rebuilt",
-        (ORPHANS, "        resource.generation, resource.attempt = self.turn\n", ""),
+        (THINGS, "        resource.generation, resource.attempt = self.turn\n", ""),
     ),
     mutant(
         "an-end-that-was-put-off-is-not-tagged",
         "A record that is lost brings the former end back, and prune ends a machine that was to live.",
         "unit/plugins/module_utils/test_lifecycle.py::test_an_end_that_is_put_off_reaches_the_tags",
         (
-            "plugins/module_utils/_lifecycle/_change.py",
-            "                self.resources.tag(resource, self._ensured(resource))\n",
-            "                self.resources.ensure(resource)\n",
+            UPDATING,
+            "                self.task.resources.tag(resource, self.ensured(resource))\n",
+            "                self.task.resources.ensure(resource)\n",
         ),
     ),
     mutant(
@@ -166,30 +172,30 @@ MUTANTS = [
         "adopted-with-an-end-that-is-over",
         "The next prune ends a machine that somebody uses.",
         f"{ADOPTS}::test_an_end_that_is_over_is_asked_about",
-        (ADOPT, "sure = told and last > self.clock.time()", "sure = told and last != math.inf"),
+        (ADOPTION, "sure = told and last > self.task.clock.time()", "sure = told and last != math.inf"),
     ),
     mutant(
         "adopted-with-an-end-that-no-tag-could-put-off",
         "A driver that can't write tags anew shows the first end for ever.",
         f"{ADOPTS}::test_an_end_in_tags_that_are_never_written_anew_is_asked_about",
-        (ADOPT, "sure = told and last", "sure = last"),
+        (ADOPTION, "sure = told and last", "sure = last"),
     ),
     mutant(
         "of-two-ends-the-sooner",
         "A run that was cut off while it put the end off costs the machine its further life.",
         f"{ADOPTS}::test_of_two_ends_the_later_one_counts",
-        (ADOPT, "last = max(one.end", "last = min(one.end"),
+        (ADOPTION, "last = max(one.end", "last = min(one.end"),
     ),
     mutant(
         "adopted-data-move-with-the-machine",
         "No room for the machine, and what outlived it is deleted to be made anew elsewhere.",
         f"{ADOPTS}::test_data_outlive_a_machine_that_can_not_be_made_anew",
-        ("plugins/module_utils/_lifecycle/_creation.py", "resource.id in record.kept.get(ADOPTED, ())", "False"),
+        (CHOICES, "resource.id in record.kept.get(ADOPTED, ())", "False"),
     ),
     mutant(
         "adopted-data-undone-with-the-machine",
         "The machine is refused, and on_failure takes what outlived it.",
         f"{ADOPTS}::test_data_outlive_a_machine_that_can_not_be_made_anew",
-        ("plugins/module_utils/_lifecycle/_creation.py", " and not record.kept.get(ADOPTED)", ""),
+        (PRESENT, " and not record.kept.get(ADOPTED)", ""),
     ),
 ]

@@ -8,11 +8,11 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 ADOPT = "plugins/module_utils/_lifecycle/_adopt.py"
+BOOKS = "plugins/module_utils/_lifecycle/_books.py"
 CALLS = "plugins/module_utils/_resources/_calls.py"
 EC2 = "plugins/modules/amazonec2.py"
 LOOKING = "plugins/module_utils/_resources/_looking.py"
 MAKING = "plugins/module_utils/_resources/_making.py"
-ORPHANS = "plugins/module_utils/_lifecycle/_orphans.py"
 PROOF = "plugins/module_utils/_proof.py"
 PRUNE = "plugins/module_utils/_lifecycle/_prune.py"
 REMOVING = "plugins/module_utils/_resources/_removing.py"
@@ -56,7 +56,7 @@ MUTANTS = [
         "a-tombstone-means-its-copies",
         "After a removal, prune terminates what was launched with the tags of the machine.",
         f"{COPIES}::test_present_absent_and_prune",
-        (ORPHANS, "bool(thing.proven and gone", "bool(gone"),
+        (BOOKS, "bool(thing.proven and gone", "bool(gone"),
     ),
     mutant(
         "a-copy-is-adopted",

@@ -19,7 +19,7 @@ import uuid
 from ansible_collections.dockyard.machine.plugins.module_utils import _lifecycle, _module, _record, _ssh, _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _prune
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import Survey
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._survey import Survey
 from ansible_collections.dockyard.machine.plugins.module_utils._store import _lease
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from tests.doubles import objects
@@ -198,7 +198,7 @@ class World:
         )
         try:
             if task.verb == "pruned":
-                return _prune.Prune(Survey(self.driver, store, wish, process.clock), task.ids).run()
+                return _prune.Pruner(Survey(self.driver, store, wish, process.clock), task.ids).run()
             lifecycle = _lifecycle.Lifecycle(self.driver, store, wish, process.clock)
             if task.verb in ("present", "started"):
                 outcome = lifecycle.present(start=task.verb == "started")

@@ -13,9 +13,12 @@ from .._errors import MachineError
 from .._proof import bears_tags
 from .._record import BEING_REMOVED, Record, expires_at
 from .._times import TIME
-from . import Lifecycle
-from ._change import RECREATING
-from ._orphans import OTHERS, OURS, REMOVED, UNRECORDED, Books, Survey, Thing, failure
+from ._absent import Removal
+from ._backups import BackupCheck
+from ._books import OTHERS, OURS, REMOVED, UNRECORDED, Books
+from ._survey import Survey, failure
+from ._task import RECREATING, Task
+from ._things import Thing
 
 TOMBSTONE_DAYS = 30
 NOT_NOW = "locked"  # code of the error that says that somebody works on a machine
@@ -33,7 +36,7 @@ def why_due(record: Record, now: float) -> str:
     return f"it expired at {record.expires}" if expires_at(record) <= now else ""
 
 
-class Prune:
+class Pruner:
     """One run over one place and account."""
 
     def __init__(self, survey: Survey, ids: t.Collection[str] = (), from_store: str | None = None) -> None:
@@ -77,11 +80,11 @@ class Prune:
         survey = self.survey
         for entry in list(survey.books().entries.values()):
             if entry.record and why_due(entry.record, survey.clock.time()):
-                lifecycle = Lifecycle(survey.driver_class, survey.store, survey.wish_for(entry.name), survey.clock)
-                lifecycle.connected = survey.driver
-                self._remove_machine(lifecycle, entry.record)
+                task = Task(survey.driver_class, survey.store, survey.wish_for(entry.name), survey.clock)
+                task.connected = survey.driver
+                self._remove_machine(Removal(task, BackupCheck(task)), entry.record)
 
-    def _remove_machine(self, lifecycle: Lifecycle, record: Record) -> None:
+    def _remove_machine(self, removal: Removal, record: Record) -> None:
         now = self.survey.clock.time()
         said = {"kind": None, "id": None, "name": None, "machine": record.name, "machine_id": record.id}
         said.update(store=None, created=record.created, why=why_due(record, now))
@@ -91,7 +94,7 @@ class Prune:
             return anew.id == record.id and bool(why_due(anew, now))
 
         there = [f"{one.kind} {one.id or one.status}" for one in record.resources if not one.existing]
-        self._try(lambda: lifecycle.absent(due).changed, said, there)
+        self._try(lambda: removal.run(due).changed, said, there)
 
     # Things without one
 
@@ -125,7 +128,7 @@ class Prune:
         if self.survey.wish.check:
             return True
         task = self.survey.at(thing)
-        with task._locked():
+        with task.locked():
             if books.judge_anew(thing)[0] != verdict:
                 return False
             resource = task.resources.record.resources[0]

@@ -30,6 +30,15 @@ POWER = {
     "paused": ("pause", contract.PAUSED),
 }
 
+# Status of a resource, beside those of its own life
+REPLACED = "replaced"  # to be removed, and created again
+SURPLUS = "surplus"  # to be removed, and not created again
+LEAVING = (SURPLUS, "removing")  # the latter: its removal was begun, and maybe not by this run
+
+# Kept in a record
+ADOPTED = "adopted"  # ids of what was there before a machine that was lost is created again
+RECREATING = "recreating"  # it is removed to be created again
+
 SKEW = 300.0  # seconds that the clocks of two controllers may differ: clouds refuse whose clock is further off
 
 
@@ -44,14 +53,14 @@ class Task:
         self.folder = store.folder(wish.name)
         self.changed = False
         self.connected: Driver | None = None  # shared with other machines of the same place
-        self.known_account: str | None = (
-            None  # of these credentials, if that was asked for another machine of the place
-        )
+        # Of these credentials, if it was asked for another machine of the place
+        self.known_account: str | None = None
+        # Asked before a resource is created, at first or again: an error keeps it from being created
+        self.before_create: t.Callable[[Resource], None] = lambda resource: None
         self.observed: dict[str, t.Any] = {}
-        self._lock: Lock | None = None
+        self.lock: Lock | None = None
         self._picks = contextlib.ExitStack()
         self._picking = False
-        self._moved: dict[str, int] = {}  # choice that resources share -> how often it moved on in this run
 
     def actions(self) -> set[str]:
         """The power actions that the driver's machine defines."""
@@ -70,14 +79,18 @@ class Task:
         """What is to be said of each thing that this task met, and that is somebody's copy of the machine's."""
         return list(self.resources.copies.values()) if hasattr(self, "resources") else []
 
-    def _no_action(self, state: str) -> MachineError:
+    def access(self, record: Record) -> Access:
+        """The login to the machine."""
+        return Access(record, self.folder, self.wish)
+
+    def no_action(self, state: str) -> MachineError:
         return MachineError(
             f"{self.wish.driver} has no state {state}",
             code="no_such_action",
             remedy="It has " + ", ".join(self.states()),
         )
 
-    def _machine_seen(self, record: Record) -> Seen:
+    def machine_seen(self, record: Record) -> Seen:
         """The machine as it was seen since the last change. Not seen, it is absent in the recorded account only."""
         resource = record.resource(record.machine)
         seen = self.resources.last(resource) if resource else None
@@ -85,35 +98,35 @@ class Task:
             self.resources.check_account()
         return seen or Seen(id="", state=contract.ABSENT)
 
-    def _facts(self, seen: Seen) -> dict[str, t.Any]:
+    def facts(self, seen: Seen) -> dict[str, t.Any]:
         known = ("address", "addresses", "ssh_port", "docker_port", "docker_host", "host_keys", "python_interpreter")
         return {key: value for key, value in seen.facts.items() if key in known}
 
-    def _observe(self, record: Record) -> None:
+    def observe(self, record: Record) -> None:
         """Note what is seen now, beside the record and never in it."""
-        seen = self._machine_seen(record)
-        facts = self._facts(seen)
+        seen = self.machine_seen(record)
+        facts = self.facts(seen)
         observed = {"engine": self.store.observed(record.name).get("engine"), "state": seen.state, **facts}
         if seen.state is None:
             self.store.fill(record.name)
-            Access(record, self.folder, self.wish).contact(facts, self.clock)
+            self.access(record).contact(facts, self.clock)
             observed["state"] = contract.RUNNING
         observed["refreshed"] = self.clock.time()
         self.observed = observed
-        self._keep_observed(record)
+        self.keep_observed(record)
 
-    def _keep_observed(self, record: Record) -> None:
+    def keep_observed(self, record: Record) -> None:
         if record.revision and not self.wish.check:
             self.store.save_observed(record.name, self.observed)
 
     @contextlib.contextmanager
-    def _locked(self) -> t.Iterator[None]:
+    def locked(self) -> t.Iterator[None]:
         """The machine's lock; a check changes nothing and so needs none."""
         if self.wish.check:
             yield
             return
         self.store.create()
-        with self.store.lock(self.wish.name, self.wish.lock_timeout) as self._lock, self._picks:
+        with self.store.lock(self.wish.name, self.wish.lock_timeout) as self.lock, self._picks:
             try:
                 with self.store.explained():
                     self.store.fill(self.wish.name)
@@ -124,7 +137,7 @@ class Task:
                     error.left_behind = resources.left_behind()
                 raise
 
-    def _note_expiry(self, record: Record, tagged: bool = False) -> None:
+    def note_expiry(self, record: Record, tagged: bool = False) -> None:
         """A new life begins when another one is asked for: running again does not prolong it.
 
         What is ``tagged`` bears a former end until a run has told it the new one.
@@ -137,7 +150,7 @@ class Task:
             if tagged and any(hasattr(kind, "tag") for kind in self.driver_class.kinds):
                 record.kept[UNTAGGED] = True
 
-    def _read(self) -> Record | None:
+    def read(self) -> Record | None:
         record = self.store.read(self.wish.name)
         if record and record.driver != self.wish.driver:
             raise MachineError(
@@ -150,19 +163,19 @@ class Task:
             record.ssh["key"] = self.wish.ssh_key
         return record
 
-    def _begin(self, record: Record) -> None:
+    def begin(self, record: Record) -> None:
         """Connect: where the machine is, says the record."""
         self.driver = self.connected or self._connect(record)
         self.resources = Resources(
             self.driver,
             record,
-            save=lambda: self._save(record),
-            fills=Access(record, self.folder, self.wish).fill,
+            save=lambda: self.save(record),
+            fills=self.access(record).fill,
             store_id=record.kept.get("store") or (self.store.id if self.store.exists else ""),
             folder=self.folder,
             timeout=self.wish.timeout,
             clock=self.clock,
-            guard=lambda seconds: self._lock.check(seconds) if self._lock else None,
+            guard=lambda seconds: self.lock.check(seconds) if self.lock else None,
             dead=self._dead,
             lacks=self._lacks,
             skew=SKEW if self.store.shared else 0.0,
@@ -188,19 +201,21 @@ class Task:
     def _dead(self, resource: Resource) -> None:
         """A machine that is made anew shows a host key of its own, and has no Engine yet."""
         record = self.resources.record
+        self.before_create(resource)  # while the record still names what is gone
         if resource.key == record.machine:
             if record.ssh:
-                Access(record, self.folder, self.wish).renew_host_key()
+                self.access(record).renew_host_key()
             self.store.save_observed(record.name, {})
 
     def _lacks(self, resource: Resource) -> MachineError | None:
         """A plan's secrets are in no record. Made without them, or with others, nobody could tell it afterwards."""
+        self.before_create(resource)
         wrong: list[str] = []
 
         def check(name: str, placeholder: dict[str, t.Any]) -> None:
             option, planned = placeholder.get("$secret", name), placeholder.get("digest", placeholder.get("$user_data"))
             value = self.wish.options.get(option)
-            if option in self.wish.secret and planned != ("" if value is None else self._digest(value)):
+            if option in self.wish.secret and planned != ("" if value is None else self.digest(value)):
                 wrong.append(f"with a {option} that this task does not give" if planned else f"without this {option}")
 
         fill(resource.request, check)
@@ -213,37 +228,37 @@ class Task:
             "create it with others",
         )
 
-    def _save(self, record: Record) -> None:
+    def save(self, record: Record) -> None:
         self.resources.check_account()  # whoever may not change the machine may not change its record
         ssh = record.ssh
         try:
             record.ssh = _ssh.as_shared(ssh) if self.store.shared else ssh
-            self.store.save(record, self._lock)
+            self.store.save(record, self.lock)
         finally:
             record.ssh = ssh
 
-    def _recipe(self, record: Record, options: dict[str, t.Any] | None = None) -> Recipe:
+    def recipe(self, record: Record, options: dict[str, t.Any] | None = None) -> Recipe:
         """Run the recipe on paper, with the options of the task or with given ones."""
         spec = self.driver_class.argument_spec
         if options is None:
             values = {name: self.wish.options.get(name) for name in spec}
-            digests = {name: self._digest(values[name]) for name in self.wish.secret if values.get(name) is not None}
+            digests = {name: self.digest(values[name]) for name in self.wish.secret if values.get(name) is not None}
         else:
             values = {name: options.get(name, one.get("default")) for name, one in spec.items()}
             digests = record.secrets
             values.update(dict.fromkeys(digests, ""))
         values.update(record.place)
-        public_key = Access(record, self.folder, self.wish).public_key
+        public_key = self.access(record).public_key
         ssh_user = record.ssh.get("user") or ""
         asks = self.resources.ask
-        recipe = Recipe(record.name, values, digests, record.kept, self._taken, public_key, asks, ssh_user=ssh_user)
+        recipe = Recipe(record.name, values, digests, record.kept, self.taken, public_key, asks, ssh_user=ssh_user)
         self.driver.recipe(recipe)
         return recipe
 
-    def _digest(self, value: t.Any) -> str:
+    def digest(self, value: t.Any) -> str:
         return self.store.digest(value) if self.store.exists else ""
 
-    def _taken(self) -> set[t.Any]:
+    def taken(self) -> set[t.Any]:
         """What other machines have picked; nobody else picks until ours is saved."""
         if not self.wish.check and not self._picking:
             self._picks.enter_context(self.store.lock(PICKS_LOCK, self.wish.lock_timeout))
@@ -252,17 +267,17 @@ class Task:
         records = self.store.records({})
         return {pick for name, one in records.items() if name != self.wish.name for pick in one.kept["picks"].values()}
 
-    def _stop_picking(self) -> None:
+    def stop_picking(self) -> None:
         self._picks.close()
         self._picking = False
 
-    def _shape(self, record: Record | None, seen: Seen | None = None) -> dict[str, t.Any]:
+    def shape(self, record: Record | None, seen: Seen | None = None) -> dict[str, t.Any]:
         """A machine as the diff shows it: as it was just seen, else as it was seen last."""
         if record is None:
             return {"state": "absent"}
         observed = self.observed
         if seen:
-            observed = {**observed, **self._facts(seen), "state": seen.state or observed.get("state")}
+            observed = {**observed, **self.facts(seen), "state": seen.state or observed.get("state")}
         return {
             "state": _host_vars.state(record, observed) if record.revision else "present",
             "address": observed.get("address"),
@@ -276,15 +291,15 @@ class Task:
             "resources": {one.key: one.request for one in record.resources if not refers_to(one.key)},
         }
 
-    def _public(self, record: Record) -> dict[str, t.Any]:
+    def public(self, record: Record) -> dict[str, t.Any]:
         public = _host_vars.public(record, self.observed, self.folder)
         # The files of a shared store are here for as long as this process is
         return {**_host_vars.without_files(public, self.folder), "folder": None} if self.store.shared else public
 
-    def _dry(self) -> t.Any:
+    def dry(self) -> Task:
         """The same task as a check."""
-        return type(self)(self.driver_class, self.store, dataclasses.replace(self.wish, check=True), self.clock)
+        return Task(self.driver_class, self.store, dataclasses.replace(self.wish, check=True), self.clock)
 
-    def _done(self, record: Record, before: dict[str, t.Any]) -> Outcome:
-        after = self._shape(record)
-        return Outcome(self.changed or self.resources.changed, before, after, self._public(record))
+    def done(self, record: Record, before: dict[str, t.Any]) -> Outcome:
+        after = self.shape(record)
+        return Outcome(self.changed or self.resources.changed, before, after, self.public(record))

@@ -20,7 +20,7 @@ from ansible_collections.dockyard.machine.plugins.action import fleet, machine_i
 from ansible_collections.dockyard.machine.plugins.inventory import machines as inventory
 from ansible_collections.dockyard.machine.plugins.module_utils import _lifecycle
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import Books
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._books import Books
 from ansible_collections.dockyard.machine.plugins.module_utils._record import (
     Record,
     Resource,

@@ -102,8 +102,8 @@ def test_what_is_only_noted_needs_the_right_account_too(alice: World, monkeypatc
 
 
 def test_not_found_is_believed_in_the_recorded_account_only(alice: World) -> None:
-    task = alice.lifecycle("web1", options=BOB)
-    task._begin(task._read())
+    task = alice.lifecycle("web1", options=BOB).task
+    task.begin(task.read())
     for resource in task.resources.record.resources:
         with pytest.raises(MachineError) as caught:
             task.resources.confirm(resource)

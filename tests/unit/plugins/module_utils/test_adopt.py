@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import gather
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import strangers
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._books import strangers
 from tests import model
 from tests.faults.orphanage import DAY, FULL, Orphanage, names, orphanage
 

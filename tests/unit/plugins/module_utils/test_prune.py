@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import gather
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import copies, recognise, strangers
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._books import copies, strangers
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._things import recognise
 from ansible_collections.dockyard.machine.plugins.module_utils._store._file import FileLock
 from tests import model
 from tests.faults.orphanage import DAY, FULL, Orphanage, names, orphanage
@@ -117,9 +118,9 @@ def test_whether_it_is_due_is_judged_under_its_lock(orphanage: Orphanage, monkey
     books = survey.books()
     monkeypatch.setattr(survey, "books", lambda: books)  # read now, and then somebody is quicker:
     orphanage.present(expires_in="never")
-    from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Prune
+    from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Pruner
 
-    assert not Prune(survey).run()["changed"]
+    assert not Pruner(survey).run()["changed"]
     assert orphanage.alive() == before and orphanage.records() == ["web1"]
 
 
@@ -366,9 +367,9 @@ def test_what_was_adopted_meanwhile_is_not_removed(orphanage: Orphanage, monkeyp
     books = survey.books()
     monkeypatch.setattr(survey, "books", lambda: books)
     path.write_text(text)  # an adopt that was quicker
-    from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Prune
+    from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Pruner
 
-    assert not Prune(survey, [server]).run()["changed"]
+    assert not Pruner(survey, [server]).run()["changed"]
     assert server in orphanage.alive()
 
 
@@ -592,9 +593,9 @@ def test_a_damaged_record_keeps_no_other_machine_from_being_made(orphanage: Orph
         orphanage.present(name)
         orphanage.edit(name, kept={"looks": {}, "picks": {"port": f"of {name}"}, "choices": {}})
     orphanage.edit("web2", driver=None)
-    task = orphanage.lifecycle("web3")
-    with task.store.lock("web3") as task._lock, task._picks:
-        assert task._taken() == {"of web1"}
+    task = orphanage.lifecycle("web3").task
+    with task.store.lock("web3") as task.lock, task._picks:
+        assert task.taken() == {"of web1"}
 
 
 def test_a_refresh_reports_copies_and_takes_them_for_nobody(orphanage: Orphanage) -> None:

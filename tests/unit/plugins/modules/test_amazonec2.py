@@ -22,8 +22,8 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _ssh, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Lifecycle, Wish, gather
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopt
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import Survey
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopter
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._survey import Survey
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
 from ansible_collections.dockyard.machine.plugins.modules import amazonec2
 from tests.contract import World
@@ -601,7 +601,7 @@ def test_an_adopted_machine_stays_in_the_zone_of_its_volumes(ec2: Ec2Double, wor
     world.run(options=options)
     ec2.full, former, wish = [], world.store.id, dataclasses.replace(world.last.wish, name="")
     shutil.rmtree(world.store.path)
-    assert Adopt(Survey(world.driver, world.store, wish, world.clock), (), former).run()["adopted"]
+    assert Adopter(Survey(world.driver, world.store, wish, world.clock), (), former).run()["adopted"]
     world.run(options=options)
     ec2.client("ec2").terminate_instances(InstanceIds=[world.resources()["Instance"]])
     world.clock.now += 60
@@ -1091,7 +1091,7 @@ def test_a_machine_that_was_replaced_after_the_backup_is_not_made_twice(
     options = {name: one.get("default") for name, one in world.driver.argument_spec.items()}
     options.update(region=REGION, **wanted)
     wish = Wish("", world.name, options, {"region", *wanted}, set())
-    result = Adopt(Survey(world.driver, world.store, wish, world.clock)).run()
+    result = Adopter(Survey(world.driver, world.store, wish, world.clock)).run()
     assert [one["name"] for one in result["adopted"]] == ["web1"] and world.resources() == now
     assert not changes(ec2, before) and sorted(one["id"] for one in ec2.alive()) == alive
     world.run(options=wanted)

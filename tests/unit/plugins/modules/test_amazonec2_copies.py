@@ -16,9 +16,9 @@ from moto.autoscaling.models import autoscaling_backends
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _ssh
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopt
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._orphans import Survey
-from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Prune
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._adopt import Adopter
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._prune import Pruner
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._survey import Survey
 from tests.contract import World
 from tests.doubles.ec2 import ACCOUNT, Call, Ec2Double, Fault
 from tests.model.clock import Clock
@@ -151,7 +151,7 @@ class Estate:
         )
 
     def prune(self, *ids: str) -> dict[str, t.Any]:
-        return Prune(self.survey(), ids).run()
+        return Pruner(self.survey(), ids).run()
 
 
 @pytest.fixture()
@@ -269,7 +269,7 @@ def test_a_lost_record(estate: Estate, left: str) -> None:
         estate.clock.sleep(60)
     survey, former = estate.survey, estate.world.store.id
     shutil.rmtree(estate.world.store.path)
-    result = Adopt(survey(), (), former).run()
+    result = Adopter(survey(), (), former).run()
     estate.untouched()
     assert result["adopted"] == [] and result["failed"], "two volumes, two addresses"
     assert sum("is not it: a copy" in one["why"] for one in result["others"]) == sum(
