@@ -16,7 +16,7 @@ GIVEN = "MATRIX_BASE"  # a commit to compare with, from the environment
 PUBLISHED = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
 CORE = (
-    *(f"plugins/module_utils/{name}/" for name in ("_lifecycle", "_resources", "_store")),
+    *(f"plugins/module_utils/{name}/" for name in ("_lifecycle", "_resources", "_store", "_tls")),
     *(
         f"plugins/module_utils/{name}.py"
         for name in [
@@ -34,7 +34,6 @@ CORE = (
             "_record",
             "_ssh",
             "_times",
-            "_tls",
             "_wish",
             "driver",
         ]

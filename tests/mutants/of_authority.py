@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+ISSUING = "plugins/module_utils/_tls/_issuing.py"
+PEM_KEYS = "plugins/module_utils/_tls/_keys.py"
+VALIDITY = "plugins/module_utils/_tls/_validity.py"
 ANSWER = "plugins/plugin_utils/_ca/_signing_request.py"
 AUTHORITY = "plugins/plugin_utils/_ca/_authority.py"
 CHAIN = "plugins/plugin_utils/_ca/_chain.py"
@@ -18,7 +21,6 @@ GIVEN = "plugins/plugin_utils/_ca/_given_ca.py"
 RUN = "plugins/plugin_utils/_fleet/_rotation.py"
 STORE_CA = "plugins/action/store_ca.py"
 ENGINE = "plugins/action/engine_certificate.py"
-TLS = "plugins/module_utils/_tls.py"
 OF_AUTHORITY = "unit/plugins/plugin_utils/_ca/test_authority.py"
 OF_CLIENT = "unit/plugins/action/test_client_certificate.py"
 OF_ENGINE = "unit/plugins/action/test_engine_certificate.py"
@@ -71,7 +73,7 @@ MUTANTS = [
         f"{OF_AUTHORITY}::test_an_intermediate_is_sent_along_and_the_root_is_not",
         (
             AUTHORITY,
-            'return own + "".join(_tls._pem(one) for one in _chain.sent_along(self._certificates()))',
+            'return own + "".join(_tls.pem_of(one) for one in _chain.sent_along(self._certificates()))',
             "return own",
         ),
     ),
@@ -91,7 +93,7 @@ MUTANTS = [
         "cn-of-an-address-forgotten",
         "OpenSSL refuses the certificate of a host that is named by its address alone.",
         f"{OF_AUTHORITY}::test_what_name_constraints_allow_is_what_openssl_verifies",
-        (CHAIN, "all(map(_tls._address, use.names)) and", "False and"),
+        (CHAIN, "all(map(_tls.address_of, use.names)) and", "False and"),
     ),
     mutant(
         "check-mode-signs",
@@ -103,7 +105,7 @@ MUTANTS = [
         "certificate-read-in-part",
         "A damaged certificate is a traceback, much later.",
         f"{OF_TLS}::test_a_certificate_is_read_as_a_whole_or_not_at_all",
-        ("plugins/module_utils/_tls.py", "one.extensions, one.public_key(),", "one.public_key(),"),
+        (PEM_KEYS, "one.extensions, one.public_key(),", "one.public_key(),"),
     ),
     # A command
     mutant(
@@ -179,25 +181,25 @@ MUTANTS = [
         "outlives-its-ca",
         "The CA ends before anything renews what it has signed: the whole fleet is out of reach at once.",
         f"{OF_TLS}::test_a_certificate_ends_no_later_than_its_ca",
-        (TLS, "min(now + life, limit) if limit else now + life", "now + life"),
+        (ISSUING, "min(now + life, limit) if limit else now + life", "now + life"),
     ),
     mutant(
         "short-life-begins-two-days-ago",
         "A certificate of an hour has passed two thirds of its life when it is made, and is renewed by each run.",
         f"{OF_CLIENT}::test_it_is_renewed_when_it_has_to_be_and_the_key_stays",
-        (TLS, "min(BACKDATE, (end - now) * BACKDATE_MOST) if end > now else BACKDATE", "BACKDATE"),
+        (ISSUING, "min(BACKDATE, (end - now) * BACKDATE_MOST) if end > now else BACKDATE", "BACKDATE"),
     ),
     mutant(
         "backdated-beyond-what-its-ca-leaves",
         "What a CA signs on its last day is due at once: each run renews it and restarts the Engines.",
         f"{OF_TLS}::test_what_a_ca_signs_near_its_end_is_not_due_at_once",
-        (TLS, "(end - now) * BACKDATE_MOST", "life * BACKDATE_MOST"),
+        (ISSUING, "(end - now) * BACKDATE_MOST", "life * BACKDATE_MOST"),
     ),
     mutant(
         "longer-life-stays",
         "Who asks for eight hours keeps the certificate of a year.",
         f"{OF_CLIENT}::test_it_is_renewed_when_it_has_to_be_and_the_key_stays",
-        (TLS, "if life is not None and end > moment + life + SLACK:", "if life is not None and end > start + CA_LIFE:"),
+        (VALIDITY, "if life is not None and end > moment + life + SLACK:", "if life is not None and end < start:"),
     ),
     mutant(
         "shorter-life-stays",

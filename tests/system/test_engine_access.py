@@ -181,7 +181,7 @@ def issue(authority, which, folder, usage, names=(), start=-1, end=1):
     key = ec.generate_private_key(ec.SECP256R1())
     ca = x509.load_pem_x509_certificate(authority.pem(f"{which}-ca.pem").encode())
     now = datetime.datetime.now(datetime.timezone.utc)
-    alternatives = [_tls._general(name) for name in names] or [x509.DNSName("nobody")]
+    alternatives = [_tls.general_name(name) for name in names] or [x509.DNSName("nobody")]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")]))
@@ -192,11 +192,11 @@ def issue(authority, which, folder, usage, names=(), start=-1, end=1):
         .not_valid_after(now + datetime.timedelta(days=end))
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .sign(_tls._load_signing_key(authority.pem(f"{which}-ca-key.pem"), "key"), hashes.SHA256())
+        .sign(_tls.load_signing_key(authority.pem(f"{which}-ca-key.pem"), "key"), hashes.SHA256())
     )
     folder.mkdir()
     (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_text(_tls._key_pem(key))
+    (folder / "key.pem").write_text(_tls.key_pem(key))
     (folder / "ca.pem").write_text(authority.pem("server-ca.pem"))
     return folder
 
@@ -388,7 +388,7 @@ def test_a_hostile_host_gets_the_controller_s_own_contents(engine_host, play, au
     assert list(extension(x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.SERVER_AUTH]
     assert extension(x509.KeyUsage).value.key_cert_sign is False
     assert issued.subject.rfc4514_string() == f"CN={engine_host.address}"
-    names = _tls._names(issued)
+    names = _tls.names_in(issued)
     assert engine_host.address in names and not {"victim", "evil.example.org", "192.0.2.66"} & set(names)
     assert issued.not_valid_after_utc - issued.not_valid_before_utc == _tls.CERTIFICATE_LIFE + _tls.BACKDATE
     assert ping(engine_host, tls(authority, client)) == 200

@@ -101,7 +101,7 @@ class Authority:
             own = _tls.issue_server(*given, request.public_key, request.names, request.life)
         else:
             own = _tls.issue_client(*given, request.subject["CN"], request.public_key, request.life, request.subject)
-        return own + "".join(_tls._pem(one) for one in _chain.sent_along(self._certificates()))
+        return own + "".join(_tls.pem_of(one) for one in _chain.sent_along(self._certificates()))
 
     def why_not_ours(self, certificate: str) -> str | None:
         """Why a certificate, with what is sent along with it, is none of this CA, or None."""
@@ -129,7 +129,7 @@ class Authority:
             "names": list(request.names),
             "subject": request.subject,
             "life": int(request.life.total_seconds()),
-            "not_after": _tls._iso(_now() + request.life),
+            "not_after": _tls.iso(_now() + request.life),
             "public_key": _tls.public_key(request.public_key),
             "csr": csr,
         }

@@ -60,8 +60,8 @@ class Use:
 
 def load(pem: str, what: str) -> list[x509.Certificate]:
     """The certificates in a text, in order."""
-    _tls._need_library()
-    return _tls._load_certificates(pem, what)
+    _tls.need_library()
+    return _tls.load_certificates(pem, what)
 
 
 def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -160,9 +160,9 @@ def _has_purpose(one: x509.Certificate, use: Use) -> str | None:
 
 def _is_valid(one: x509.Certificate, use: Use) -> str | None:
     if use.now >= one.not_valid_after_utc:
-        return f"expired on {_tls._iso(one.not_valid_after_utc)}"
+        return f"expired on {_tls.iso(one.not_valid_after_utc)}"
     if use.now < one.not_valid_before_utc:
-        return f"is valid from {_tls._iso(one.not_valid_before_utc)} only: look at this computer's clock"
+        return f"is valid from {_tls.iso(one.not_valid_before_utc)} only: look at this computer's clock"
     return None
 
 
@@ -200,11 +200,11 @@ def _is_understood(one: x509.Certificate, use: Use) -> str | None:
 
 
 def _may_name(one: x509.Certificate, use: Use) -> str | None:
-    refused = [name for name in use.names if not _is_within(one, _tls._general(name))]
+    refused = [name for name in use.names if not _is_within(one, _tls.general_name(name))]
     if refused:
         return f"may not vouch for {', '.join(refused)} (its name constraints)"
-    hosts = [name for name in use.called if "." in name and _tls._DNS_NAME.fullmatch(name)]
-    if all(map(_tls._address, use.names)) and not all(_is_within(one, x509.DNSName(name)) for name in hosts):
+    hosts = [name for name in use.called if "." in name and _tls.DNS_NAME.fullmatch(name)]
+    if all(map(_tls.address_of, use.names)) and not all(_is_within(one, x509.DNSName(name)) for name in hosts):
         return (
             f"may not vouch for the CN {', '.join(hosts)} (its name constraints on host names: OpenSSL takes a CN for one where "
             "addresses alone are named). Name the host as well"
@@ -243,4 +243,4 @@ def _below(general: x509.GeneralName, base: x509.GeneralName) -> bool:
 
 def may_name(chain: list[x509.Certificate], name: str) -> bool:
     """Whether the constraints of all the CAs allow this name."""
-    return all(_is_within(one, _tls._general(name)) for one in chain)
+    return all(_is_within(one, _tls.general_name(name)) for one in chain)

@@ -54,11 +54,11 @@ def check_issued(pem: str, bundle: list[x509.Certificate], request: Request, now
     called = _called(own) if request.usage == "server" else ()
     use = _chain.Use(request.usage, request.names, now, called=called)
     _chain.check_ca(_chain.path(own, pool)[1], pool, use, what)
-    return "".join(_tls._pem(one) for one in _chain.path(own, sent[1:]) if one is own or not _chain.self_signed(one))
+    return "".join(_tls.pem_of(one) for one in _chain.path(own, sent[1:]) if one is own or not _chain.self_signed(one))
 
 
 def _is_for_the_key(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:
-    if _tls._fingerprint(own.public_key()) != _tls.public_key_sha256(request.public_key):
+    if _tls.fingerprint(own.public_key()) != _tls.public_key_sha256(request.public_key):
         return "it is for another public key. The certificate that was signed has to come first, its chain after it"
     return None
 
@@ -87,9 +87,9 @@ def _has_the_names(own: x509.Certificate, request: Request, now: datetime.dateti
         return (
             None if called == (wanted_cn,) else f"its CN is {', '.join(called) or 'missing'}, and has to be {wanted_cn}"
         )
-    found, wanted = set(_tls._names(own)), set(request.names)
+    found, wanted = set(_tls.names_in(own)), set(request.names)
     others = _chain.extension(own, x509.SubjectAlternativeName)
-    if others is not None and len(list(others)) != len(_tls._names(own)):
+    if others is not None and len(list(others)) != len(_tls.names_in(own)):
         return "it has names that are neither host names nor addresses"
     said = [f"it lacks {', '.join(sorted(wanted - found))}"] if wanted - found else []
     said += [f"nobody asked for {', '.join(sorted(found - wanted))}"] if found - wanted else []
@@ -103,11 +103,11 @@ def _called(own: x509.Certificate) -> tuple[str, ...]:
 def _has_the_life(own: x509.Certificate, request: Request, now: datetime.datetime) -> str | None:
     start, end = own.not_valid_before_utc, own.not_valid_after_utc
     if start > now:
-        return f"it is valid from {_tls._iso(start)} only"
+        return f"it is valid from {_tls.iso(start)} only"
     if end > now + request.life + _tls.SLACK:
-        return f"it ends on {_tls._iso(end)}, later than was asked for ({_tls._iso(now + request.life)})"
+        return f"it ends on {_tls.iso(end)}, later than was asked for ({_tls.iso(now + request.life)})"
     if end <= now or (end - now) / (end - start) < _tls.RENEW_BELOW:
-        return f"it ends on {_tls._iso(end)}, and would have to be renewed at once"
+        return f"it ends on {_tls.iso(end)}, and would have to be renewed at once"
     return None
 
 
@@ -131,7 +131,7 @@ def checked_csr(pem: str, request: Request) -> str:
     others = [one.oid.dotted_string for one in extensions if one.oid not in known]
     named = [t.cast("t.Any", one.value) for one in extensions if one.oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME]
     names = {name for value in named for name in value}
-    wanted = {_tls._general(name) for name in request.names}
+    wanted = {_tls.general_name(name) for name in request.names}
     if others or names != wanted or subject != _tls.distinguished_name(request.subject):
         raise TlsError(
             "The signing request asks for other things than it was to: "

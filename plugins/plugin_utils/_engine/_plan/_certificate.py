@@ -96,7 +96,7 @@ def _unasked(certificate: str, wanted: Wanted) -> str | None:
 
 def of_any_host(name: str) -> bool:
     """An Engine can listen on all addresses that its host has, or on its loopback's; many hosts have no name but localhost."""
-    address = _tls._address(name)
+    address = _tls.address_of(name)
     if address is not None:
         return address.is_loopback or address.is_unspecified
     return name.partition(".")[0] == "localhost" or name.endswith(".localhost")

@@ -166,7 +166,7 @@ def test_client_certificate_is_for_clients_only(client_ca, server_ca):
 
 
 def test_a_certificate_ends_no_later_than_its_ca(monkeypatch):
-    monkeypatch.setattr(_tls, "CA_LIFE", datetime.timedelta(days=30))
+    monkeypatch.setattr(_tls._issuing, "CA_LIFE", datetime.timedelta(days=30))
     key, ca = _tls.new_ca("short")
     pem = _tls.issue_server(ca, key, _tls.new_key(), ["web1"])
     assert _tls.inspect(pem)["not_after"] == _tls.inspect(ca)["not_after"]
@@ -174,7 +174,7 @@ def test_a_certificate_ends_no_later_than_its_ca(monkeypatch):
 
 @pytest.mark.parametrize("hours", [1, 20, 60, 2000])
 def test_what_a_ca_signs_near_its_end_is_not_due_at_once(monkeypatch, hours):
-    monkeypatch.setattr(_tls, "CA_LIFE", datetime.timedelta(hours=hours))
+    monkeypatch.setattr(_tls._issuing, "CA_LIFE", datetime.timedelta(hours=hours))
     key, ca = _tls.new_ca("short")
     pem = _tls.issue_server(ca, key, _tls.new_key(), ["web1"])
     assert _tls.inspect(pem)["not_after"] == _tls.inspect(ca)["not_after"]
@@ -231,7 +231,7 @@ def test_a_certificate_is_read_as_a_whole_or_not_at_all(part, client_ca):
 
 
 def test_missing_library_is_named(monkeypatch):
-    monkeypatch.setattr(_tls, "CRYPTOGRAPHY_ERROR", "Traceback ...")
+    monkeypatch.setattr(_tls._keys, "CRYPTOGRAPHY_ERROR", "Traceback ...")
     with pytest.raises(_tls.TlsError, match="pip install .cryptography"):
         _tls.new_key()
 

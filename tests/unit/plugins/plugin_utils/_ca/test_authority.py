@@ -88,7 +88,7 @@ def test_names_that_a_host_has_made_up_count_for_nothing(intermediate, key):
     text = of(intermediate).issue(server(key))
     assert set(_authority.names_vouched_for(text, intermediate.bundle)) == set(NAMES)
     own, *sent = _chain.load(text, "it")
-    host = pki.CA(own, _tls._load_signing_key(key, "it"), sent)
+    host = pki.CA(own, _tls.load_signing_key(key, "it"), sent)
     names = x509.SubjectAlternativeName([x509.DNSName("bank.example")])
     for above in (host, None):
         made_up = pki.make_ca("bank.example", above, ca=False, sign=False, more=[(names, False)])
@@ -548,9 +548,11 @@ def test_a_hostile_signing_request_is_not_passed_on(signer, key, hostile):
     subject = {"subject": {"CN": "bank.example"}}.get(hostile, wanted.subject)
     text = _tls.new_request(subject, named, key)
     if hostile == "extension":
-        private = _tls._load_signing_key(key, "it")
+        private = _tls.load_signing_key(key, "it")
         builder = x509.CertificateSigningRequestBuilder().subject_name(_tls.distinguished_name(wanted.subject))
-        builder = builder.add_extension(x509.SubjectAlternativeName([_tls._general(n) for n in named]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([_tls.general_name(n) for n in named]), critical=False
+        )
         builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
         text = pki.pem(builder.sign(private, hashes.SHA256()))
     with pytest.raises(_tls.TlsError, match="was not passed on"):
