@@ -48,7 +48,11 @@ def case(request: pytest.FixtureRequest) -> Case:
     return request.param
 
 
-@pytest.fixture(params=WORLDS)
+# Worlds of doubles that answer over HTTP as the real API does, which takes its time: make check leaves them out
+SLOW = {"amazonec2"}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in WORLDS])
 def world(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> World:
     """Each driver that has one, over its double."""
     module: t.Any = importlib.import_module(f"tests.contract.doubles.{request.param}")

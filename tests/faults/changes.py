@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-import random
 import subprocess
 import typing as t
 
@@ -74,6 +73,7 @@ def find(root: pathlib.Path, environ: t.Mapping[str, str] | None = None) -> Chan
     head = git("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if head is None:
         return Changes("git knows no commit here", None)
+    seed = int(head[:6], 16)
     given = environ.get(GIVEN, "").strip("0")  # of a branch that is new, GitHub says zeros
     base = named = given and git("rev-parse", "--verify", "--quiet", f"{environ[GIVEN]}^{{commit}}")
     if not base:
@@ -84,11 +84,11 @@ def find(root: pathlib.Path, environ: t.Mapping[str, str] | None = None) -> Chan
         else:
             base, named = git("rev-parse", "--verify", "--quiet", "HEAD^"), "the commit before"
     if not base:
-        return Changes("the clone has one commit alone: fetch more of them (fetch-depth: 0)", None)
+        return Changes("the clone has one commit alone: fetch more of them (fetch-depth: 0)", None, seed)
     differ, new = git("diff", "--name-only", "--no-renames", base), git("ls-files", "--others", "--exclude-standard")
     if differ is None or new is None:
-        return Changes(f"git can't compare with {base}", None)
-    return Changes(f"{base[:12]} ({named})", sorted({*differ.splitlines(), *new.splitlines()}), int(head[:6], 16))
+        return Changes(f"git can't compare with {base}", None, seed)
+    return Changes(f"{base[:12]} ({named})", sorted({*differ.splitlines(), *new.splitlines()}), seed)
 
 
 def concerned(files: t.Iterable[str], drivers: t.Iterable[str]) -> set[str]:
@@ -104,7 +104,7 @@ def concerned(files: t.Iterable[str], drivers: t.Iterable[str]) -> set[str]:
     return found
 
 
-def draw(ids: t.Iterable[str], most: int, seed: int) -> frozenset[str]:
-    """All of them, or so many by lot."""
-    every = sorted(ids)
-    return frozenset(every if len(every) <= most else random.Random(seed).sample(every, most))
+def seconds_of(driver: str, drivers: t.Collection[str], concerned: t.Collection[str], seconds: float) -> float:
+    """Its part of the time: half of all for those that are concerned, and the rest for each alike."""
+    for_all = seconds / 2 if concerned else seconds
+    return for_all / len(drivers) + ((seconds - for_all) / len(concerned) if driver in concerned else 0)

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import pathlib
 import pickle
+import random
 import re
 import shutil
 import signal
@@ -31,6 +32,17 @@ SHOWN = 40  # kinds of failures
 LIMIT = 60  # seconds, real ones, for one cell
 OK, FAILED, UNFIRED = "ok", "failed", "unfired"
 T = t.TypeVar("T")
+MOST = 60  # cells of one operation, so that several are drawn
+
+
+class Cost(t.NamedTuple):
+    """Seconds of one core."""
+
+    operation: float  # beside its cells
+    cell: float
+
+
+COST = {False: Cost(0.3, 0.035), True: Cost(1.0, 0.2)}  # also of a world whose cells are dear
 
 
 @dataclasses.dataclass
@@ -50,16 +62,12 @@ class Job:
     part: int = 0
     parts: int = 1
     chosen: t.Callable[[Cell], bool] | None = None
+    most: int | None = None  # so many of them, drawn by the seed
+    seed: int = 0
 
     def run(self) -> list[Result]:
         with tempfile.TemporaryDirectory(dir=_memory(), prefix="dockyard-faults-") as folder:
             return self._run(pathlib.Path(folder))
-
-    def ids(self) -> list[str]:
-        """Those of its cells, of which none is run."""
-        found: list[str] = []
-        dataclasses.replace(self, chosen=lambda cell: bool(found.append(cell.id))).run()
-        return found
 
     def _run(self, folder: pathlib.Path) -> list[Result]:
         with pytest.MonkeyPatch.context() as patch:
@@ -78,11 +86,15 @@ class Job:
             found = whole.cells(made, self.operation)
             mine = [cell for number, cell in enumerate(found) if number % self.parts == self.part]
             results = []
-            for cell in mine:
-                if self.chosen is None or self.chosen(cell):
-                    results.append(self._cell(made, operation, whole, cell))
-                    _restore(folder, made)
+            for cell in self.drawn([cell for cell in mine if self.chosen is None or self.chosen(cell)]):
+                results.append(self._cell(made, operation, whole, cell))
+                _restore(folder, made)
             return results
+
+    def drawn(self, found: list[Cell]) -> list[Cell]:
+        if self.most is None or len(found) <= self.most:
+            return found
+        return random.Random(self.seed).sample(found, self.most)
 
     @staticmethod
     def _cell(made: world.World, operation: operations.Operation, whole: Whole, cell: Cell) -> Result:
@@ -107,17 +119,6 @@ class Only:
 
 
 @dataclasses.dataclass(frozen=True)
-class Either:
-    """What that share has, and those cells besides."""
-
-    share: Share
-    ids: frozenset[str]
-
-    def __call__(self, cell: Cell) -> bool:
-        return self.share(cell) or cell.id in self.ids
-
-
-@dataclasses.dataclass(frozen=True)
 class Share:
     """A fixed part of all cells, as if drawn by lot."""
 
@@ -137,14 +138,25 @@ def jobs(drivers: t.Iterable[str], parts: int, chosen: t.Callable[[Cell], bool] 
     ]
 
 
+def jobs_within(driver: str, seconds: float, seed: int) -> list[Job]:
+    """Operations of a driver, drawn by the seed, each with some of its cells: what so many seconds of one core allow."""
+    made, order = world.find(driver), random.Random(f"{driver} {seed}")
+    names, cost = sorted(operations.operations(made)), COST[made.dear]
+    order.shuffle(names)
+    most = max(MOST, int(seconds / len(names) / cost.cell))
+    found: list[Job] = []
+    for name in names:
+        cells = min(most, int((seconds - cost.operation) / cost.cell))
+        if cells < 1 and found:
+            break
+        found.append(Job(driver, name, most=max(cells, 1), seed=order.randrange(2**32)))
+        seconds -= cost.operation + cells * cost.cell
+    return found
+
+
 def run(all_jobs: list[Job], at_once: int = os.cpu_count() or 1) -> t.Iterator[list[Result]]:
     """Side by side, each in a process of its own."""
     yield from _side_by_side(all_jobs, Job.run, at_once)
-
-
-def listed(all_jobs: list[Job], at_once: int = os.cpu_count() or 1) -> list[str]:
-    """The ids of all their cells."""
-    return [id for some in _side_by_side(all_jobs, Job.ids, at_once) for id in some]
 
 
 def summary(results: t.Iterable[Result], seconds: float) -> str:

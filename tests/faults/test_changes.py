@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import subprocess
 
 import pytest
 
-from tests.faults import changes, world
+from tests.faults import changes, report, world
+from tests.faults.cells import Cell
 
 DRIVER = "plugins/modules/qemu.py"
 
@@ -147,8 +149,28 @@ def test_each_path_that_is_looked_for_exists() -> None:
     assert changes.STANDS_FOR_THE_CORE in world.names() and changes.BESIDES.keys() <= set(world.names())
 
 
-def test_cells_are_drawn_by_their_seed() -> None:
-    ids = [str(number) for number in range(100)]
-    assert changes.draw(ids, 100, 1) == frozenset(ids)
-    drawn = changes.draw(ids, 10, 1)
-    assert len(drawn) == 10 and drawn == changes.draw(reversed(ids), 10, 1) != changes.draw(ids, 10, 2)
+@pytest.mark.parametrize("more", [0, 14])
+@pytest.mark.parametrize("concerned", [(), ("qemu",), ("qemu", "thing")])
+def test_more_drivers_take_no_more_time(more: int, concerned: tuple[str, ...]) -> None:
+    drivers = [*world.names(), *map(str, range(more))]
+    seconds = {driver: changes.seconds_of(driver, drivers, concerned, 180) for driver in drivers}
+    assert sum(seconds.values()) == pytest.approx(180)
+    others = {seconds[driver] for driver in drivers if driver not in concerned}
+    assert len(others) == 1 and all(seconds[driver] > 45 for driver in concerned)
+
+
+@pytest.mark.parametrize("driver", world.names())
+@pytest.mark.parametrize("seconds", [5, 30, 1000])
+def test_cells_are_drawn_by_their_seed_and_for_so_long(driver: str, seconds: float) -> None:
+    jobs, cost = report.jobs_within(driver, seconds, 1), report.COST[world.find(driver).dear]
+    assert jobs == report.jobs_within(driver, seconds, 1) != report.jobs_within(driver, seconds, 2)
+    assert sum(cost.operation + (job.most or 0) * cost.cell for job in jobs) <= seconds
+    assert len({job.operation for job in jobs}) == len(jobs)
+
+
+def test_a_job_draws_the_same_cells_whenever_it_is_run() -> None:
+    cells = [Cell("thing", "create", number, "500", False, "same") for number in range(100)]
+    job = report.Job("thing", "create", most=10, seed=1)
+    drawn = job.drawn(cells)
+    assert len(set(drawn)) == 10 and drawn == job.drawn(cells) != dataclasses.replace(job, seed=2).drawn(cells)
+    assert report.Job("thing", "create", most=100).drawn(cells) == report.Job("thing", "create").drawn(cells) == cells

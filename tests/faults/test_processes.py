@@ -37,6 +37,7 @@ def killed(controller: Controller, random_: random.Random, **arguments: object) 
     return task.kill()
 
 
+@pytest.mark.always
 @pytest.mark.parametrize("seed", [1])
 def test_killed_at_any_moment_and_run_again(controller: Controller, seed: int) -> None:
     controller.cloud.set(lag=0.1, boot=0.1)
@@ -103,6 +104,7 @@ def test_a_held_lock_names_its_holder(controller: Controller) -> None:
     controller.check()
 
 
+@pytest.mark.always
 def test_a_lock_goes_with_its_process(controller: Controller) -> None:
     controller.cloud.set(boot=60)
     first = controller.start()
@@ -113,6 +115,7 @@ def test_a_lock_goes_with_its_process(controller: Controller) -> None:
     controller.check()
 
 
+@pytest.mark.always
 def test_the_playbook_is_killed_and_its_module_lives_on(controller: Controller, ansible: Ansible) -> None:
     """The second run waits for the module of the first, and then finds everything done."""
     controller.cloud.set(boot=4)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import mutant
 
+CHOICE, GATE = "tests/gate/choice.py", "unit/test_gate.py"
 CHANGES = "tests/faults/changes.py"
 TESTS = "faults/test_changes.py"
 
@@ -21,7 +22,7 @@ MUTANTS = [
         "unknown-taken-for-unchanged",
         "In a clone of one commit no changed driver gets a cell more, and nobody is told.",
         f"{TESTS}::test_what_is_not_known_is_not_unchanged",
-        (CHANGES, '(fetch-depth: 0)", None)', '(fetch-depth: 0)", [])'),
+        (CHANGES, '(fetch-depth: 0)", None, seed)', '(fetch-depth: 0)", [], seed)'),
     ),
     mutant(
         "published-compared-with-itself",
@@ -40,5 +41,41 @@ MUTANTS = [
         "A change of what all drivers share runs no cell more than a change of a page.",
         f"{TESTS}::test_whose_cells_a_file_concerns",
         (CHANGES, "            found.add(STANDS_FOR_THE_CORE)\n", "            pass\n"),
+    ),
+    mutant(
+        "budget-is-no-limit",
+        "With each driver the gate takes longer, until nobody waits for it.",
+        f"{GATE}::test_more_tests_take_no_more_time",
+        (CHOICE, "if spent + seconds <= most:", "if spent <= most * 1.1:"),
+    ),
+    mutant(
+        "what-was-changed-comes-by-lot",
+        "A commit can pass without any of the tests of what it changes.",
+        f"{GATE}::test_groups_come_in_their_order",
+        (CHOICE, "for belongs in (*first, None):", "for belongs in (None,):"),
+    ),
+    mutant(
+        "each-commit-draws-the-same",
+        "Most tests are run at night only, since each commit leaves out the same ones.",
+        f"{GATE}::test_within_some_dozen_commits_all_are_run",
+        (CHOICE, "order = random.Random(seed)", "order = random.Random(1)"),
+    ),
+    mutant(
+        "changes-leave-nothing-for-the-lot",
+        "While one part is worked on, no other one is tested for weeks.",
+        f"{GATE}::test_groups_come_in_their_order",
+        (CHOICE, "else budget * (1 - BY_LOT)", "else budget"),
+    ),
+    mutant(
+        "set-up-of-a-file-is-not-counted",
+        "The budget is spent twice, where many files are opened for one test each.",
+        f"{GATE}::test_what_a_file_sets_up_counts_once",
+        (CHOICE, "0.0 if file in opened else durations.opening(file)", "0.0"),
+    ),
+    mutant(
+        "time-of-the-matrix-grows-with-drivers",
+        "With each driver the fault matrix of each run takes longer.",
+        f"{TESTS}::test_more_drivers_take_no_more_time",
+        (CHANGES, "return for_all / len(drivers) +", "return for_all / 6 +"),
     ),
 ]

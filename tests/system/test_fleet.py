@@ -32,6 +32,7 @@ def changed_machines(run):
     return sum(counters["changed"] for host, counters in run.stats.items() if host != "localhost")
 
 
+@pytest.mark.always
 def test_a_fleet_is_created_scaled_and_removed(playbook, fleet, store):
     created = playbook("create_hosts", fleet()).ok()
     assert names(store) == ["shop-web-0", "shop-web-1"]
@@ -72,6 +73,7 @@ def test_a_check_shows_the_plan_and_touches_nothing(playbook, fleet, store):
     assert sorted((path, path.stat().st_mtime_ns) for path in store.rglob("*")) == before
 
 
+@pytest.mark.always
 def test_the_brake_holds_before_anything_is_removed(playbook, fleet, store):
     playbook("create_hosts", fleet(count=8)).ok()
     run = playbook("create_hosts", fleet(count=1, machine_remove_surplus=True)).failed()

@@ -138,6 +138,7 @@ def test_a_host_that_lies_in_each_answer_gets_nothing_by_it(
     assert "shop-web-0: its facts set " in refused.messages
 
 
+@pytest.mark.always
 def test_facts_that_a_play_gathers_are_no_instructions_to_the_role(
     ansible: Ansible, authority: t.Any, hosts: list[Host], tmp_path: pathlib.Path
 ) -> None:

@@ -34,6 +34,7 @@ def machine(ansible, store):
     return run
 
 
+@pytest.mark.always
 def test_the_whole_path_on_a_machine_that_boots(ansible, store, machine, use, inventory, baked_image):
     extra = {"machine_store": str(store), "machine_driver": "qemu", "machine_names": "web"}
     ansible.playbook("create_hosts", extra).ok()

@@ -107,6 +107,7 @@ def test_a_store_that_was_deleted(estate: Estate) -> None:
     assert estate.ids() == set()
 
 
+@pytest.mark.always
 def test_a_create_that_is_killed_and_whose_record_is_lost(estate: Estate) -> None:
     estate.make("web2")
     stay = estate.ids()

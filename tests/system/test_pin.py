@@ -106,6 +106,7 @@ def unsafe_config(estate: Estate) -> dict[str, str]:
     return {"ANSIBLE_CONFIG": str(path), "ANSIBLE_HOST_KEY_CHECKING": "False"}
 
 
+@pytest.mark.always
 def test_the_pinned_key_alone_counts(estate: Estate, unsafe_config: dict[str, str]) -> None:
     right = estate.host.bed.engine.docker("exec", estate.host.container, "cat", HOST_KEY) + "\n"
     created = estate.create()

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs all checks, as many at once as there are processors, and prints what the failing ones said.
 
-check.py [--quick] [NAME...]: all, or some; quick is without the unit tests that are slow.
+check.py [--quick|--gate] [NAME...]: all, or some. Quick is without the unit tests that are slow. The gate, which is
+make test, checks other ansible-cores as well: the newest one runs all of sanity, so that the usual one need not.
 """
 
 from __future__ import annotations
@@ -20,11 +21,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / ".venv" / "bin"
 COLLECTION = "ansible_collections/dockyard/machine"
 
-# Longest first, so that the short ones fill the gaps. {bin} is the virtualenv's. Sanity's pylint comes in make sanity,
-# and with the newest Ansible, which finds more, in make test.
+# Longest first, so that the short ones fill the gaps. {bin} is the virtualenv's.
 CHECKS = {
-    "sanity": "tests/tools/sanity --quick",
     "units": "tests/tools/units",
+    "sanity": "tests/tools/sanity --quick",
     "ansible-lint": "{bin}/ansible-lint --offline --profile production --nocolor -q",
     "mypy": f"cd .build/src && {{bin}}/mypy --config-file {COLLECTION}/pyproject.toml {COLLECTION}/plugins",
     "docs": "{bin}/antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self "
@@ -34,6 +34,14 @@ CHECKS = {
     "yamllint": "{bin}/yamllint --strict .",
     "format": "{bin}/ruff format --check --quiet --diff .",
     "ruff": "{bin}/ruff check --quiet --output-format concise .",
+}
+
+QUICK = {**CHECKS, "units": f"{CHECKS['units']} --quick"}
+GATE = {
+    "newest": "tests/tools/newest",
+    "oldest": "tests/tools/units --core-sensitive 2.17",
+    **{name: command for name, command in CHECKS.items() if name != "sanity"},
+    "mutants": "tests/tools/mutants --sample 10",
 }
 
 
@@ -59,12 +67,14 @@ def run(name: str, command: str) -> tuple[str, int, float, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="one of " + ", ".join(CHECKS))
-    parser.add_argument("--quick", action="store_true", help="leave out the unit tests that are slow")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--quick", action="store_true", help="leave out the unit tests that are slow")
+    which.add_argument("--gate", action="store_true", help="what make test runs before the system tests")
     arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(CHECKS)
+    checks = QUICK if arguments.quick else GATE if arguments.gate else CHECKS
+    unknown = set(arguments.names) - set(checks)
     if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}")
-    checks = CHECKS | ({"units": f"{CHECKS['units']} --quick"} if arguments.quick else {})
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(checks)}")
     names = arguments.names or list(checks)
 
     started = time.monotonic()

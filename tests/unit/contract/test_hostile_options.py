@@ -18,7 +18,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._errors import Ba
 from ansible_collections.dockyard.machine.plugins.module_utils._module import check_lists
 from ansible_collections.dockyard.machine.plugins.modules import amazonec2
 from tests.contract import World
-from tests.contract.conftest import WORLDS, own_address
+from tests.contract.conftest import SLOW, WORLDS, own_address
 from tests.faults.hosts import keygen
 
 TEXTS = ["", " ", "\n", "\0", "-o 'x", "x" * 5000, "../../x", "{{ 7 * 7 }}", "\u202e\U0001f433"]
@@ -44,9 +44,9 @@ def cases() -> list[t.Any]:
     for name in WORLDS:
         world = importlib.import_module(f"tests.contract.doubles.{name}")
         driver = world.world(pathlib.Path("/nowhere")).driver
-        # The double of a real API takes its time
+        # The double of a real API takes its time, and the model goes wrong at each call
         for option, about in driver.argument_spec.items():
-            marks = [pytest.mark.slow] if name in FEWER and option != "instance_type" else []
+            marks = [pytest.mark.slow] if name in {*SLOW, "model"} and option not in ("instance_type", "size") else []
             found.append(pytest.param(name, option, about.get("type", "str"), marks=marks))
     return found
 

@@ -44,6 +44,7 @@ BAD: dict[str, dict[str, t.Any]] = {
     "few calls, and no word for how long": {"rate": 2, "burst": 10, "retry_after": False},
     "slow answers": {"latency": 3},
 }
+ALONE = set(BAD) - {"as one would like it", "no tokens", "few calls"}  # make check tests most ways together
 BAD["bad in all ways"] = {
     name: value
     for name in (
@@ -84,7 +85,7 @@ def kinds(world: World) -> list[str]:
     return sorted(thing.kind for thing in world.alive())
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ALONE)) for name in BAD])
 def test_a_machine_lives_and_leaves_nothing(name: str, tmp_path: pathlib.Path) -> None:
     provider, world = make(tmp_path, **BAD[name])
     assert run(world).machine["state"] == contract.RUNNING

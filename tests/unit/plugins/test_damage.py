@@ -276,6 +276,7 @@ def test_what_is_read_can_be_used(what: str) -> None:
                 pytest.fail(ascii(f"{path} = {str(value)[:40]}: {type(error).__name__}: {error}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["record", "observed", "tombstone"])
 def test_a_wrong_type_in_any_field_costs_no_other_machine(world: World, what: str) -> None:
     original = world.read(what)

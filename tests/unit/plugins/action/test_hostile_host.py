@@ -227,6 +227,7 @@ def wanted(**more: t.Any) -> dict[str, t.Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seen", [fresh, done])
 @pytest.mark.parametrize(
     "more", [{}, {"rotate": "certificates"}, {"access": "local"}, {"version": "20", "upgrade": True}]

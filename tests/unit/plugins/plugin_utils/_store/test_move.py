@@ -189,6 +189,7 @@ def test_a_move_that_is_cut_off_anywhere_is_finished_by_the_next(
     assert at > 60, "it had that many places to be cut off at"
 
 
+@pytest.mark.slow
 def test_a_move_between_folders_that_is_cut_off_at_any_write(
     places: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
