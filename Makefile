@@ -29,10 +29,10 @@ help: ## Show the targets
 demo: ## Set up, make a machine, run a container on it over TLS, remove it (KEEP=1 leaves it)
 	@$(T)/demo
 
-test: setup ## Set up and run check, other Ansible versions, a few planted bugs, system tests
+test: setup ## Set up and run checks, other Ansible versions, a few planted bugs, system tests by a budget: half an hour at most
 	@$(T)/test
 
-check: setup ## Format, lint, types, sanity, docs and unit tests but the slow ones
+check: setup ## Format, lint, types, docs, sanity and unit tests but the slow ones
 	@$(BIN)/python $(T)/check.py --quick
 
 format: setup ## Put all files into format and mend what the linter can
@@ -47,10 +47,10 @@ core: ## Sanity and unit tests alone, in a virtualenv of that ansible-core (CORE
 sanity: setup ## ansible-test sanity alone (CORE=2.21 and the like: with that ansible-core)
 	@$(T)/sanity $(CORE)
 
-system: setup ## System tests alone: machines, container hosts, faults
+system: setup ## All system tests but the long ones: machines, container hosts, faults
 	@$(T)/system
 
-long: setup ## The system tests that take longer, which make test leaves out
+long: setup ## The long system tests, which make test never runs
 	@$(T)/system --long
 
 stress: setup ## Controllers at once, 10,000 seeds, up to 10 minutes (SEED=123: that one, step by step)

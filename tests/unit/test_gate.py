@@ -122,12 +122,12 @@ def test_what_is_measured_is_told_by_test_and_by_file() -> None:
     [
         ("tests/system/test_pin.py", {"pin"}),
         ("plugins/modules/qemu.py", {"qemu"}),
-        ("plugins/module_utils/_engine_access.py", {"engine_access", "generic", "pin"}),
-        ("plugins/module_utils/_engine/_access.py", {"engine_access", "generic", "pin"}),
-        ("roles/docker_swarm/tasks/main.yml", {"swarm", "engine_configuration", "engine_access"}),
+        ("plugins/module_utils/_engine_access.py", {"engine_access", "docker_engine", "generic", "pin"}),
+        ("plugins/module_utils/_engine/_access.py", {"engine_access", "docker_engine", "generic", "pin"}),
+        ("roles/docker_swarm/tasks/main.yml", {"swarm"}),
         (
             "roles/docker_engine/tasks/sources.yml",
-            {"docker_engine", "engine_configuration", "engine_access", "engine_sources"},
+            {"docker_engine", "engine_sources"},
         ),
         ("plugins/module_utils/_prune.py", {"orphans"}),
         (
