@@ -16,7 +16,7 @@ import shutil
 import typing as t
 import uuid
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _lifecycle, _module, _record, _ssh, _tls
+from ansible_collections.dockyard.machine.plugins.module_utils import _lifecycle, _module, _ssh, _times, _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _prune
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._survey import Survey
@@ -285,7 +285,7 @@ class World:
     def _patch(self, patch: Patch) -> None:
         patch.setattr(uuid, "uuid4", lambda: uuid.uuid5(uuid.NAMESPACE_OID, f"{next(self._uuids)}"))
         patch.setattr(secrets, "token_hex", lambda size: f"{next(self._uuids):0{2 * size}x}")
-        patch.setattr(_record, "time", _Now(self))
+        patch.setattr(_times, "time", _Now(self))
         patch.setattr(_lease, "os", _Os(self))
         patch.setattr(_lease, "socket", _Os(self))
         patch.setattr(os, "fsync", lambda descriptor: None)

@@ -242,8 +242,8 @@ def test_a_certificate_near_its_end_is_renewed(engine_host, play, authority, cli
     alive = container_pid(engine_host, client, container)
     import datetime
 
-    monkeypatch.setattr(_tls, "CERTIFICATE_LIFE", datetime.timedelta(hours=20))
-    monkeypatch.setattr(_tls, "BACKDATE_MOST", 10)  # so these are the last of 68 hours
+    monkeypatch.setattr(_tls._issuing, "CERTIFICATE_LIFE", datetime.timedelta(hours=20))
+    monkeypatch.setattr(_tls._issuing, "BACKDATE_MOST", 10)  # so these are the last of 68 hours
     old = _tls.issue_server(
         authority.pem("server-ca.pem"),
         authority.pem("server-ca-key.pem"),
