@@ -30,7 +30,7 @@ def connected(driver: type[contract.Driver], connect: t.Callable[[Options], t.An
 
 
 @dataclasses.dataclass
-class Did:
+class RecordedCall:
     """A method of a kind that was called, and the calls to the provider that it made."""
 
     kind: str
@@ -60,7 +60,7 @@ class World:
     pages: t.Callable[[str], bool] = lambda call: call.startswith("list")  # calls that a list repeats, page by page
 
     def __post_init__(self) -> None:
-        self.did: list[Did] = []
+        self.did: list[RecordedCall] = []
         self._within = False
         kinds = tuple(self._traced(kind) for kind in self.driver.kinds)
         self.driver = type(self.driver.__name__, (self.driver,), {"kinds": kinds, "__module__": self.driver.__module__})
@@ -100,7 +100,7 @@ class World:
         code, verdicts = self.last.driver.code(error), self.driver.verdicts
         return next((verdicts[one] for one in verdicts if fnmatch.fnmatchcase(code, one)), contract.UNSURE)
 
-    def changes(self) -> list[Did]:
+    def changes(self) -> list[RecordedCall]:
         """What the last task did that may change something."""
         return [one for one in self.did if one.method not in READS]
 
@@ -122,7 +122,7 @@ class World:
                 return method(this, it)
             finally:
                 self._within = False
-                self.did.append(Did(kind, name, self._without_pages(self.calls()[before:])))
+                self.did.append(RecordedCall(kind, name, self._without_pages(self.calls()[before:])))
 
         return traced
 

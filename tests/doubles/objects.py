@@ -20,7 +20,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._clock import Clock
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.module_utils._store._lease import Conflict, Found
+from ansible_collections.dockyard.machine.plugins.module_utils._store._lease import Conflict, StoredObject
 
 # What can befall a call
 REFUSED = "refused"  # no effect, and an error: the service can't be reached
@@ -43,14 +43,14 @@ class Killed(BaseException):
 class Memory:
     def __init__(self, clock: Clock | None = None, where: str = "s3://memory/store", seconds: float = 0.0) -> None:
         self.where = self.place = where
-        self.objects: dict[str, Found] = {}
+        self.objects: dict[str, StoredObject] = {}
         self.calls: list[Call] = []
         self.fault: collections.abc.Callable[[Call], str | None] = lambda call: None
         self.clock = clock
         self.seconds = seconds  # what a call takes
         self._writes = 0
 
-    def get(self, key: str) -> Found | None:
+    def get(self, key: str) -> StoredObject | None:
         return self._call("get", key, lambda: self.objects.get(key))
 
     def put_if_absent(self, key: str, data: bytes) -> str:
@@ -77,7 +77,7 @@ class Memory:
         if (found.tag if found else None) != tag:
             raise Conflict(key)
         self._writes += 1
-        self.objects[key] = Found(data, f'"{self._writes}"')
+        self.objects[key] = StoredObject(data, f'"{self._writes}"')
         return self.objects[key].tag
 
     def _delete(self, key: str, tag: str | None) -> None:

@@ -88,8 +88,8 @@ MUTANTS = [
         ),
         (
             OBJECTS,
-            "        self._kept[name] = Kept(tag, Record.from_json(record.to_json()), keys, files)\n",
-            "        self._kept[name] = Kept(tag, Record.from_json(record.to_json()), keys, files)\n"
+            "        self._kept[name] = RecordObject(tag, Record.from_json(record.to_json()), keys, files)\n",
+            "        self._kept[name] = RecordObject(tag, Record.from_json(record.to_json()), keys, files)\n"
             "        if getattr(self, '_later', None):\n"
             "            write(self.objects, *self._later, None)\n"
             "            self._later = None\n",

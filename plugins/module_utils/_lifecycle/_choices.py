@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .._record import Record
-from .._resources import Full
+from .._resources import NoCapacity
 from ._task import ADOPTED, REPLACED, Task
 
 
@@ -17,7 +17,7 @@ class Choices:
         self.task = task
         self._moved: dict[str, int] = {}  # choice -> how often it moved on in this run
 
-    def move_on(self, record: Record, full: Full) -> None:
+    def move_on(self, record: Record, full: NoCapacity) -> None:
         """Move a choice on that several resources share, and with it those that were made for the last one."""
         choices = dict(record.kept["choices"])
         for key, count in self.task.recipe(record, record.options).candidates.items():

@@ -12,7 +12,7 @@ from .. import _contract as contract
 from .._errors import BadOption, MachineError
 from .._plan import Changes
 from .._record import BEING_CREATED, BEING_REMOVED, MADE, UNTAGGED, Record
-from .._resources import Full
+from .._resources import NoCapacity
 from .._wish import Outcome
 from ._absent import Removal
 from ._backups import BackupCheck
@@ -128,7 +128,7 @@ class Presence:
                 for resource in record.resources:
                     task.resources.ensure(resource)
                 break
-            except Full as full:
+            except NoCapacity as full:
                 self.choices.move_on(record, full)
         if "start" in task.actions():
             self.power.bring_to(record, "start", contract.RUNNING)

@@ -12,7 +12,7 @@ from .._contract import Seen
 from .._errors import MachineError
 from .._plan import Changes, Want
 from .._record import Record, Resource
-from .._resources import Full
+from .._resources import NoCapacity
 from ._comparison import Comparison
 from ._planning import Planner
 from ._power import START_AGAIN, Power
@@ -58,7 +58,7 @@ class Updater:
         """As ensure(); but what a machine that was whole once depends on is not moved elsewhere: it may hold data."""
         try:
             return self.task.resources.ensure(resource)
-        except Full as full:
+        except NoCapacity as full:
             raise full.cause.explained(
                 "Run again once there is capacity, or give other options and recreate: true, which loses its data",
                 self.task.resources.left_behind(),

@@ -20,8 +20,8 @@ import typing as t
 from .._contract import Driver
 from .._record import Record
 from ._calls import PENDING, UNSURE_TRIES, Calls, ProviderError
-from ._creating import AFTER_CREATE, Creator, Full
-from ._looking import Finder, Unproved
+from ._creating import AFTER_CREATE, Creator, NoCapacity
+from ._looking import Finder, UnprovenError
 from ._making import Maker
 from ._removing import Remover
 from ._tagging import Tagger
@@ -31,10 +31,10 @@ __all__ = [
     "PENDING",
     "UNSURE_TRIES",
     "Calls",
-    "Full",
+    "NoCapacity",
     "ProviderError",
     "Resources",
-    "Unproved",
+    "UnprovenError",
 ]
 
 

@@ -14,7 +14,7 @@ from .._plan import refers_to
 from .._proof import bears_tags, proven
 from .._record import Resource
 from ._calls import UNSURE_TRIES, Calls, ProviderError
-from ._looking import Finder, Unproved
+from ._looking import Finder, UnprovenError
 
 NEVER_SHOWN = 600.0  # seconds after its create for which a thing that nobody has seen yet is not given up
 UNKNOWN = "It isn't known whether that was done. Run again: it is found out then"
@@ -40,7 +40,7 @@ AFTER_CREATE: dict[tuple[str, bool], tuple[str, ...]] = {
 }
 
 
-class Full(Exception):
+class NoCapacity(Exception):
     """No choice of this resource's own is left where there is capacity."""
 
     def __init__(self, resource: Resource, cause: ProviderError) -> None:
@@ -139,7 +139,7 @@ class Creator:
         """As look(); what it can't tell, the create tells that is called next, as long as its token is known."""
         try:
             return self.finder.look(resource, until)
-        except Unproved:
+        except UnprovenError:
             if forgotten or not self.token_tells(resource):
                 raise
             return None
@@ -163,7 +163,7 @@ class Creator:
         self.save()
         if self._full[resource.key] >= len(resource.requests):
             del self._full[resource.key]
-            raise Full(resource, error) from error
+            raise NoCapacity(resource, error) from error
 
     def token_tells(self, resource: Resource) -> bool:
         """Whether a repeated create answers with the id of what the first one has made."""

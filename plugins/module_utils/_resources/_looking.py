@@ -13,7 +13,7 @@ from .._record import Resource
 from ._calls import Calls
 
 
-class Unproved(MachineError):
+class UnprovenError(MachineError):
     """Something bears our tags, and nothing tells whether it is ours or a copy."""
 
 
@@ -82,7 +82,7 @@ class Finder:
         return [one.seen(raw) for raw in self.calls.read(one.list, ResourceContext(name="", tags=tags)) or []]
 
     def _ours(self, resource: Resource, kind: Kind) -> list[Seen]:
-        """What a list shows that this attempt has made. Raises Unproved if that can't be told."""
+        """What a list shows that this attempt has made. Raises UnprovenError if that can't be told."""
         it = self.calls.it(resource)
         found = [seen for seen in map(kind.seen, self.calls.read(kind.list, it) or []) if bears_tags(kind, it, seen)]
         found = [seen for seen in found if seen.state != contract.ABSENT]
@@ -99,10 +99,10 @@ class Finder:
             raise self._unproved(resource, ours or unsure)
         return ours
 
-    def _unproved(self, resource: Resource, found: list[Seen]) -> Unproved:
+    def _unproved(self, resource: Resource, found: list[Seen]) -> UnprovenError:
         there = [f"{resource.kind} {seen.id}" for seen in found]
         bear = "bears" if len(there) == 1 else "bear"
-        return Unproved(
+        return UnprovenError(
             f"{' and '.join(there)} {bear} the tags of {self.record.name}, and nothing tells what of it was made for"
             " it and what is a copy",
             code="unproved",

@@ -14,7 +14,7 @@ from .._proof import bears_tags, proven
 from .._record import Resource
 from ._calls import Calls
 from ._creating import NEVER_SHOWN, Creator
-from ._looking import Finder, Unproved
+from ._looking import Finder, UnprovenError
 
 LOST = "lost"  # of a gone entry: UNIX time when its id was given up without anybody having seen it end
 LOOKED_FOR = 3600.0  # seconds for which runs look whether it comes up after all; later, prune does
@@ -34,7 +34,7 @@ class Remover:
                 try:
                     seen = self.finder.look(resource, self.finder.shows(resource))
                     found = seen.id if seen else None
-                except Unproved:
+                except UnprovenError:
                     if not self.creator.token_tells(resource):
                         raise
                     found = self.creator.create(resource)

@@ -29,7 +29,7 @@ from .._times import now
 PERIOD = 45.0  # seconds without a renewal until others may take it over: less than lock_timeout, so that a re-run can
 
 
-class Found(t.NamedTuple):
+class StoredObject(t.NamedTuple):
     """An object as it was read. The tag is another one after each write."""
 
     data: bytes
@@ -46,7 +46,7 @@ class Objects(t.Protocol):
     where: str  # what open_store() takes
     place: str  # what stays the same however the service is reached
 
-    def get(self, key: str) -> Found | None: ...
+    def get(self, key: str) -> StoredObject | None: ...
 
     def put_if_absent(self, key: str, data: bytes) -> str:
         """Returns the tag. A Conflict may be due to an earlier try of this very call: the caller looks."""

@@ -13,7 +13,7 @@ from .._errors import MachineError
 from . import _ca, _names
 from ._base import PAIR, Store
 from ._digest import DIGEST
-from ._lease import Conflict, Found, Objects, nonce, write
+from ._lease import Conflict, Objects, StoredObject, nonce, write
 from ._scratch import CA, Scratch, explained
 
 
@@ -142,13 +142,13 @@ class ObjectBase(Store):
                 f"The CA of {self.where} was changed by somebody else meanwhile", code="conflict"
             ) from None
 
-    def _write_ca(self, files: dict[str, str], found: Found | None) -> None:
+    def _write_ca(self, files: dict[str, str], found: StoredObject | None) -> None:
         write(self.objects, "ca.json", to_json({"nonce": nonce(), "files": files}), found.tag if found else None)
 
     def ca_files(self) -> dict[str, str]:
         return self._files_of(self.objects.get("ca.json"))
 
-    def _files_of(self, found: Found | None) -> dict[str, str]:
+    def _files_of(self, found: StoredObject | None) -> dict[str, str]:
         if not found:
             return {}
         return _names.checked(json.loads(found.data)["files"], _names.is_ca_file, f"{self.objects.place}/ca.json")

@@ -34,14 +34,14 @@ from .._errors import MachineError
 from .._record import BEING_REMOVED, Record, observed_from_json
 from . import _names
 from ._base import Lock
-from ._lease import Boottime, Conflict, Found, Lease, Objects, nonce, write
+from ._lease import Boottime, Conflict, Lease, Objects, StoredObject, nonce, write
 from ._object_base import ObjectBase, to_json
 
 SCHEMA = 1
 AT_ONCE = 16  # what is read at the same time
 
 
-class Kept(t.NamedTuple):
+class RecordObject(t.NamedTuple):
     """A record's object as it was read or written last."""
 
     tag: str
@@ -61,7 +61,7 @@ class ObjectStore(ObjectBase):
         self._clock = clock or Boottime()
         self._background = background
         self._leases: list[Lease] = []
-        self._kept: dict[str, Kept | None] = {}
+        self._kept: dict[str, RecordObject | None] = {}
         self._places: dict[str, str] = {}  # name -> tag of the place that is kept for a first record
         self._filled: dict[str, str] = {}  # name -> the keys object whose files are in the machine's folder
 
@@ -83,7 +83,7 @@ class ObjectStore(ObjectBase):
             read = pool.map(lambda name: self._read_or_note(name, damage), names)
             return {name: record for name, record in zip(names, read, strict=True) if record}
 
-    def _read(self, name: str) -> Kept | None:
+    def _read(self, name: str) -> RecordObject | None:
         key = _record_key(name)
         found = self.objects.get(key)
         self._places.pop(name, None)
@@ -105,7 +105,7 @@ class ObjectStore(ObjectBase):
             record = Record.from_json(json.dumps(data["record"]), path)
             _schema.optional(_schema.text)(data["keys"], "keys")
             _schema.list_of(_schema.text)(data["files"], "files")
-            kept = Kept(found.tag, record, data["keys"], data["files"])
+            kept = RecordObject(found.tag, record, data["keys"], data["files"])
         except (ValueError, KeyError, TypeError) as error:
             raise MachineError(
                 f"The record {path} is damaged ({error})",
@@ -177,12 +177,12 @@ class ObjectStore(ObjectBase):
         except MachineError:
             self._kept.pop(name, None)  # it may have been done
             raise
-        self._kept[name] = Kept(tag, Record.from_json(record.to_json()), keys, files)
+        self._kept[name] = RecordObject(tag, Record.from_json(record.to_json()), keys, files)
         self._places.pop(name, None)
         with contextlib.suppress(MachineError):  # what stays is swept by the next one
             self._delete_keys(garbage)
 
-    def _known(self, name: str) -> Kept | None:
+    def _known(self, name: str) -> RecordObject | None:
         """As it was read last: under the lock, nothing that another one has written since is taken for it."""
         return self._kept[name] if name in self._kept else self._read(name)
 
@@ -333,7 +333,7 @@ class ObjectStore(ObjectBase):
             return
         # Keys that somebody has deleted must not keep the machine from being removed: who needs them finds no file.
 
-    def _files_in(self, key: str, found: Found) -> dict[str, str]:
+    def _files_in(self, key: str, found: StoredObject) -> dict[str, str]:
         path = f"{self.objects.place}/{key}"
         try:
             return _names.checked(_schema.parse(found.data), _names.is_machine_file, path)

@@ -20,7 +20,7 @@ except ImportError:
     boto3 = None
 
 from .._errors import BadOption, MachineError
-from ._lease import Conflict, Found
+from ._lease import Conflict, StoredObject
 
 # After the question mark of s3://bucket/prefix?name=value&name=value
 PARAMETERS = ("endpoint_url", "region", "profile", "encryption", "allow_http")
@@ -58,13 +58,13 @@ class S3:
         self._clients: dict[int, t.Any] = {}  # process -> its own: one that was made before a fork is not used after it
         self._making = threading.Lock()
 
-    def get(self, key: str) -> Found | None:
+    def get(self, key: str) -> StoredObject | None:
         try:
             answer = self._call("get_object", key)
         except _Gone:
             return None
         try:
-            return Found(answer["Body"].read(), answer["ETag"])
+            return StoredObject(answer["Body"].read(), answer["ETag"])
         except (OSError, botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError) as error:
             raise self._unreachable(error) from error
 

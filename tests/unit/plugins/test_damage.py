@@ -32,7 +32,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store._objects i
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _drivers
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _groups, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
-from tests.doubles.objects import Found, Memory
+from tests.doubles.objects import Memory, StoredObject
 from tests.model.clock import Clock
 
 DRIVER = "dockyard.machine.generic"
@@ -157,7 +157,7 @@ class ObjectWorld:
         return json.loads(self.memory.objects[self.keys[what]].data)
 
     def write(self, what: str, text: bytes) -> None:
-        self.memory.objects[self.keys[what]] = Found(text, '"x"')
+        self.memory.objects[self.keys[what]] = StoredObject(text, '"x"')
 
 
 World = FileWorld | ObjectWorld

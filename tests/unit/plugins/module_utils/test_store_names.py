@@ -17,7 +17,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _pin, _sto
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
-from ansible_collections.dockyard.machine.plugins.module_utils._store._lease import Found
+from ansible_collections.dockyard.machine.plugins.module_utils._store._lease import StoredObject
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from tests.doubles.objects import Memory
 
@@ -63,7 +63,7 @@ def files_below(folder: pathlib.Path) -> dict[str, str]:
 def alter(memory: Memory, prefix: str, change: collections.abc.Callable[[t.Any], t.Any]) -> str:
     [key] = [key for key in memory.objects if key.startswith(prefix)]
     data = json.dumps(change(json.loads(memory.objects[key].data)))
-    memory.objects[key] = Found(data.encode(), memory.objects[key].tag)
+    memory.objects[key] = StoredObject(data.encode(), memory.objects[key].tag)
     return key
 
 
@@ -138,7 +138,7 @@ def test_objects_of_what_is_no_machine_are_not_looked_at(memory: Memory, tmp_pat
     data = json.loads(memory.objects["records/web1.json"].data)
     data["record"]["name"] = name
     for folder in ("records", "leases"):
-        memory.objects[f"{folder}/{name}.json"] = Found(json.dumps(data).encode(), '"1"')
+        memory.objects[f"{folder}/{name}.json"] = StoredObject(json.dumps(data).encode(), '"1"')
     store = run(memory, tmp_path)
     assert store.names() == ["web1"] and store.locked_names() == ["web1"] and list(store.records()) == ["web1"]
 
