@@ -12,7 +12,7 @@ FLEET = "plugins/action/fleet.py"
 INFO = "plugins/action/machine_info.py"
 TASK = "plugins/module_utils/_lifecycle/_task.py"
 VERBS = "plugins/module_utils/_lifecycle/__init__.py"
-ACCOUNTS = "unit/plugins/module_utils/test_accounts.py"
+ACCOUNTS = "unit/plugins/module_utils/_lifecycle/test_accounts.py"
 
 MUTANTS = [
     mutant(

@@ -26,7 +26,7 @@ OF_CLIENT = "unit/plugins/action/test_client_certificate.py"
 OF_ENGINE = "unit/plugins/action/test_engine_certificate.py"
 OF_EXPIRY = "unit/plugins/plugin_utils/_ca/test_expiry.py"
 OF_GIVEN = "unit/plugins/plugin_utils/_ca/test_given_ca.py"
-OF_TLS = "unit/plugins/module_utils/test_tls.py"
+OF_TLS = "unit/plugins/module_utils/_tls/test_tls.py"
 OF_READING = "unit/plugins/plugin_utils/_engine/test_action.py"
 
 MUTANTS = [

@@ -14,7 +14,7 @@ BACKUPS = "plugins/module_utils/_lifecycle/_backups.py"
 BOOKS = "plugins/module_utils/_lifecycle/_books.py"
 PRESENT = "plugins/module_utils/_lifecycle/_present.py"
 TASK = "plugins/module_utils/_lifecycle/_task.py"
-BACKUP = "unit/plugins/module_utils/test_backup.py"
+BACKUP = "unit/plugins/module_utils/_lifecycle/test_backups.py"
 
 MUTANTS = [
     mutant(

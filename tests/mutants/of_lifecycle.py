@@ -17,7 +17,7 @@ PRESENT = "plugins/module_utils/_lifecycle/_present.py"
 RECORD = "plugins/module_utils/_record.py"
 TASK = "plugins/module_utils/_lifecycle/_task.py"
 UPDATING = "plugins/module_utils/_lifecycle/_updating.py"
-LIFECYCLE = "unit/plugins/module_utils/test_lifecycle.py"
+LIFECYCLE = "unit/plugins/module_utils/_lifecycle/test_lifecycle.py"
 
 MUTANTS = [
     mutant(

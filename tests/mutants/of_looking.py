@@ -11,14 +11,14 @@ LOOKING = "plugins/module_utils/_resources/_looking.py"
 PROOF = "plugins/module_utils/_proof.py"
 RECORD = "plugins/module_utils/_record.py"
 REMOVING = "plugins/module_utils/_resources/_removing.py"
-LIFECYCLE = "unit/plugins/module_utils/test_lifecycle.py"
-RESOURCES = "unit/plugins/module_utils/test_resources.py"
+LIFECYCLE = "unit/plugins/module_utils/_lifecycle/test_lifecycle.py"
+RESOURCES = "unit/plugins/module_utils/_resources/test_resources.py"
 
 MUTANTS = [
     mutant(
         "not-found-believed-at-once",
         "One read that is late, and a second machine is made.",
-        "unit/plugins/module_utils/test_lag.py::test_another_controllers_clock_says_when_it_was_made",
+        "unit/plugins/module_utils/_resources/test_lag.py::test_another_controllers_clock_says_when_it_was_made",
         (
             LOOKING,
             "        # What was there in this run",
@@ -28,7 +28,7 @@ MUTANTS = [
     mutant(
         "not-found-believed-in-another-account",
         "With other credentials every machine seems to be gone, and is made again.",
-        "unit/plugins/module_utils/test_accounts.py::test_not_found_is_believed_in_the_recorded_account_only",
+        "unit/plugins/module_utils/_lifecycle/test_accounts.py::test_not_found_is_believed_in_the_recorded_account_only",
         (
             LOOKING,
             "                return seen\n        self.calls.check_account()\n",
@@ -38,7 +38,7 @@ MUTANTS = [
     mutant(
         "lag-ignored-after-a-create",
         "What was made in the last run and does not show yet is made again.",
-        "unit/plugins/module_utils/test_lag.py::test_another_controllers_clock_says_when_it_was_made",
+        "unit/plugins/module_utils/_resources/test_lag.py::test_another_controllers_clock_says_when_it_was_made",
         (
             LOOKING,
             "self.clock.poll(max(patience, self.shows(resource) - self.clock.time(), 0.1))",
@@ -48,7 +48,7 @@ MUTANTS = [
     mutant(
         "killed-call-not-waited-for",
         "A request that was on its way when its sender was killed takes effect after it was looked for.",
-        "unit/plugins/module_utils/test_lag.py::test_a_call_of_a_killed_run_may_still_be_on_its_way",
+        "unit/plugins/module_utils/_resources/test_lag.py::test_a_call_of_a_killed_run_may_still_be_on_its_way",
         (LOOKING, "lag += self.calls.driver.call_limit", "lag += 0"),
     ),
     mutant(

@@ -9,8 +9,8 @@ from tests.mutants import mutant
 
 LEASE = "plugins/module_utils/_store/_lease.py"
 OBJECTS = "plugins/module_utils/_store/_objects.py"
-TESTS = "unit/plugins/module_utils/test_store_objects.py"
-CONTRACT = "unit/plugins/module_utils/test_store_contract.py"
+TESTS = "unit/plugins/module_utils/_store/test_objects.py"
+CONTRACT = "unit/plugins/module_utils/_store/test_contract.py"
 
 MUTANTS = [
     mutant(
@@ -98,7 +98,7 @@ MUTANTS = [
     mutant(
         "keys-before-a-place-for-their-record",
         "Who makes and removes that machine meanwhile takes the keys for garbage, and the record names them all the same.",
-        "unit/plugins/module_utils/test_store_overtaken.py::test_its_first_record_names_no_keys_that_were_cleared",
+        "unit/plugins/module_utils/_store/test_overtaken.py::test_its_first_record_names_no_keys_that_were_cleared",
         (OBJECTS, "if former is None and name not in self._places:", "if former is None and not name:"),
     ),
     mutant(
@@ -131,7 +131,7 @@ MUTANTS = [
     mutant(
         "record-removed-whoever-saved-it",
         "A run that was overtaken removes its successor's record, and the machine is forgotten.",
-        "unit/plugins/module_utils/test_store_overtaken.py::test_it_removes_no_record_that_another_one_has_saved",
+        "unit/plugins/module_utils/_store/test_overtaken.py::test_it_removes_no_record_that_another_one_has_saved",
         (OBJECTS, "self.objects.delete(_record_key(name), ", "self.objects.delete(_record_key(name), None and "),
     ),
     mutant(

@@ -16,8 +16,8 @@ PRUNE = "plugins/module_utils/_lifecycle/_prune.py"
 SURVEY = "plugins/module_utils/_lifecycle/_survey.py"
 THINGS = "plugins/module_utils/_lifecycle/_things.py"
 UPDATING = "plugins/module_utils/_lifecycle/_updating.py"
-TESTS = "unit/plugins/module_utils/test_prune.py"
-ADOPTS = "unit/plugins/module_utils/test_adopt.py"
+TESTS = "unit/plugins/module_utils/_lifecycle/test_prune.py"
+ADOPTS = "unit/plugins/module_utils/_lifecycle/test_adopt.py"
 
 MUTANTS = [
     mutant(
@@ -145,7 +145,7 @@ MUTANTS = [
     mutant(
         "an-end-that-was-put-off-is-not-tagged",
         "A record that is lost brings the former end back, and prune ends a machine that was to live.",
-        "unit/plugins/module_utils/test_lifecycle.py::test_an_end_that_is_put_off_reaches_the_tags",
+        "unit/plugins/module_utils/_lifecycle/test_lifecycle.py::test_an_end_that_is_put_off_reaches_the_tags",
         (
             UPDATING,
             "                self.task.resources.tag(resource, self.ensured(resource))\n",
@@ -155,7 +155,7 @@ MUTANTS = [
     mutant(
         "a-run-that-was-cut-off-forgets-the-tags",
         "The refresh finds the machine as it is recorded, and no run ever comes to its tags.",
-        "unit/plugins/module_utils/test_lifecycle.py::test_an_end_that_did_not_reach_all_tags_is_told_by_the_next_run",
+        "unit/plugins/module_utils/_lifecycle/test_lifecycle.py::test_an_end_that_did_not_reach_all_tags_is_told_by_the_next_run",
         (
             "plugins/module_utils/_lifecycle/_task.py",
             "                record.kept[UNTAGGED] = True\n",

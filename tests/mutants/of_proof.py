@@ -16,10 +16,10 @@ MAKING = "plugins/module_utils/_resources/_making.py"
 PROOF = "plugins/module_utils/_proof.py"
 PRUNE = "plugins/module_utils/_lifecycle/_prune.py"
 REMOVING = "plugins/module_utils/_resources/_removing.py"
-ADOPT_TESTS = "unit/plugins/module_utils/test_adopt.py"
+ADOPT_TESTS = "unit/plugins/module_utils/_lifecycle/test_adopt.py"
 COPIES = "unit/plugins/modules/test_amazonec2_copies.py"
-LAG = "unit/plugins/module_utils/test_lag.py"
-PRUNE_TESTS = "unit/plugins/module_utils/test_prune.py"
+LAG = "unit/plugins/module_utils/_resources/test_lag.py"
+PRUNE_TESTS = "unit/plugins/module_utils/_lifecycle/test_prune.py"
 
 MUTANTS = [
     mutant(

@@ -15,7 +15,7 @@ FILE = "plugins/module_utils/_store/_file_ca.py"
 PLAN = "plugins/plugin_utils/_engine/_plan/_rotate.py"
 RUN = "plugins/plugin_utils/_fleet/_rotation.py"
 OF_ACTION = "unit/plugins/action/test_engine_plan.py"
-OF_CA = "unit/plugins/module_utils/test_store_ca.py"
+OF_CA = "unit/plugins/module_utils/_store/test_ca.py"
 OF_RUN = "unit/plugins/plugin_utils/_fleet/test_rotation.py"
 OF_PLAN = "unit/plugins/plugin_utils/_engine/test_plan.py"
 KILLED = "cells generic rotate-ca killed"
@@ -92,7 +92,7 @@ MUTANTS = [
     mutant(
         "ca-seen-half",
         "A run that reads while another one writes takes the certificate of one CA and the key of another.",
-        "unit/plugins/module_utils/test_store.py::test_the_ca_is_a_whole_folder_at_any_moment",
+        "unit/plugins/module_utils/_store/test_store.py::test_the_ca_is_a_whole_folder_at_any_moment",
         (FILE, 'self._rename_ca(after, self._path(f"ca-{number}") if before else folder)', "self.put_ca(after)"),
     ),
     mutant(
@@ -110,7 +110,7 @@ MUTANTS = [
     mutant(
         "halves-of-two-pairs",
         "While a certificate is written to the disk, Docker clients find it with another one's key.",
-        "unit/plugins/module_utils/test_store.py::test_a_pair_is_given_together",
+        "unit/plugins/module_utils/_store/test_store.py::test_a_pair_is_given_together",
         (
             DURABLE,
             "                ready[temporary] = path\n        for temporary, path in ready.items():\n            os.rename(temporary, path)\n",
@@ -150,7 +150,7 @@ MUTANTS = [
     mutant(
         "ca-for-everybody-to-read",
         "Whoever has an account on the controller looks into the folder of the CA's keys.",
-        "unit/plugins/module_utils/test_store.py::test_a_store_is_private",
+        "unit/plugins/module_utils/_store/test_store.py::test_a_store_is_private",
         (FILE, "make_folder(temporary)", "os.mkdir(temporary)"),
     ),
     mutant(

@@ -14,11 +14,11 @@ RECORD = "plugins/module_utils/_record.py"
 SCHEMA = "plugins/module_utils/_schema.py"
 DAMAGED = "unit/plugins/test_damage.py"
 MODE = "plugins/module_utils/_store/_modes.py"
-MODES = "unit/plugins/module_utils/test_store_modes.py"
-PLACES = "unit/plugins/module_utils/test_store_places.py"
+MODES = "unit/plugins/module_utils/_store/test_modes.py"
+PLACES = "unit/plugins/module_utils/_store/test_places.py"
 S3 = "plugins/module_utils/_store/_s3.py"
 SSH = "plugins/module_utils/_ssh.py"
-STORE = "unit/plugins/module_utils/test_store.py"
+STORE = "unit/plugins/module_utils/_store/test_store.py"
 WHOLE = f"{STORE}::test_a_file_is_whole_or_not_there"
 
 MUTANTS = [
@@ -105,7 +105,7 @@ MUTANTS = [
     mutant(
         "record-gone-before-its-tombstone",
         "After a crash between the two, what appears late is nobody's.",
-        "unit/plugins/module_utils/test_store_contract.py::test_the_tombstone_is_there_before_the_record_goes",
+        "unit/plugins/module_utils/_store/test_contract.py::test_the_tombstone_is_there_before_the_record_goes",
         (BASE, "        self.bury(\n", "        self.clear(record.name, lock)\n        self.bury(\n"),
     ),
     mutant(
@@ -145,7 +145,7 @@ MUTANTS = [
     mutant(
         "damaged-record-stops-creation",
         "No machine can be created as long as the record of another one is damaged.",
-        "unit/plugins/module_utils/test_prune.py::test_a_damaged_record_keeps_no_other_machine_from_being_made",
+        "unit/plugins/module_utils/_lifecycle/test_prune.py::test_a_damaged_record_keeps_no_other_machine_from_being_made",
         ("plugins/module_utils/_lifecycle/_task.py", "self.store.records({})", "self.store.records()"),
     ),
     mutant(
@@ -187,13 +187,13 @@ MUTANTS = [
     mutant(
         "digest-key-in-store-json",
         "Whoever lists machines can guess weak secrets by the digests of their records.",
-        "unit/plugins/module_utils/test_store_contract.py::test_a_store_of_before_keeps_its_digests",
+        "unit/plugins/module_utils/_store/test_contract.py::test_a_store_of_before_keeps_its_digests",
         (BASE, "            self._part_digest_key()\n", ""),
     ),
     mutant(
         "digest-key-made-anew",
         "After the key of digests has moved, each secret option looks changed.",
-        "unit/plugins/module_utils/test_store_contract.py::test_a_store_of_before_keeps_its_digests",
+        "unit/plugins/module_utils/_store/test_contract.py::test_a_store_of_before_keeps_its_digests",
         ("plugins/module_utils/_store/_digest.py", "key = (meta or {}).get(KEY) or secrets", "key = secrets"),
     ),
     mutant(
@@ -215,7 +215,7 @@ MUTANTS = [
     mutant(
         "keys-of-killed-processes-stay",
         "Private keys of a shared store stay in the folder for temporary files.",
-        "unit/plugins/module_utils/test_store_scratch.py::test_keys_of_a_process_that_was_killed_are_removed_by_the_next_one",
+        "unit/plugins/module_utils/_store/test_scratch.py::test_keys_of_a_process_that_was_killed_are_removed_by_the_next_one",
         ("plugins/module_utils/_store/_scratch.py", "                    sweep_processes(tempfile.gettempdir())\n", ""),
     ),
     mutant(

@@ -9,7 +9,7 @@ from tests.mutants import mutant
 
 STORE = "plugins/module_utils/_store"
 PLUGINS = "plugins/plugin_utils/"
-NAMES = "unit/plugins/module_utils/test_store_names.py"
+NAMES = "unit/plugins/module_utils/_store/test_names.py"
 KEYS = "unit/plugins/plugin_utils/_store/test_keys.py"
 
 MUTANTS = [

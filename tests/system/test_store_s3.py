@@ -21,8 +21,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _store
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _machines
 from tests.doubles import s3
-from tests.unit.plugins.module_utils import test_store_contract as contract
-from tests.unit.plugins.module_utils.test_store_contract import New, save, store
+from tests.unit.plugins.module_utils._store import test_contract as contract
+from tests.unit.plugins.module_utils._store.test_contract import New, save, store
 
 __all__ = ["store"]
 ROOT = pathlib.Path(__file__).parents[2]
