@@ -22,11 +22,11 @@ from tests.tools import artifact
 
 
 @contextlib.contextmanager
-def ansible() -> t.Iterator[Ansible]:
-    """The installed artifact, in a folder of the benchmark's own that goes at its end."""
+def ansible(collections: pathlib.Path | None = None) -> t.Iterator[Ansible]:
+    """The installed artifact, in a folder of the benchmark's own that is deleted at its end."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dy-", dir="/tmp"))
     try:
-        runs = Ansible(artifact.install(), folder)
+        runs = Ansible(collections or artifact.install(), folder)
         del runs.environment["ANSIBLE_CALLBACKS_ENABLED"]  # nobody reads events here
         yield runs
     finally:

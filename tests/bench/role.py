@@ -54,13 +54,14 @@ def main(runs: int) -> None:
             play(host)
             taken = time.monotonic() - started
             pid = engine_pid(host)
-            started = time.monotonic()
-            again = play(host)
-            second.append(time.monotonic() - started)
-            if again.changed or engine_pid(host) != pid:
-                raise SystemExit("The second run changed something or restarted the Engine")
-            command = [str(nothing) if word == str(PLAYBOOK) else word for word in play.command([host], {})]
-            ping.append(seconds([*command, "-e", "ansible_pipelining=true"], play.environment()))
+            for _run in range(3):
+                started = time.monotonic()
+                again = play(host)
+                second.append(time.monotonic() - started)
+                if again.changed or engine_pid(host) != pid:
+                    raise SystemExit("The second run changed something or restarted the Engine")
+                command = [str(nothing) if word == str(PLAYBOOK) else word for word in play.command([host], {})]
+                ping.append(seconds([*command, "-e", "ansible_pipelining=true"], play.environment()))
             bed.remove(host)
             say(f"role: {taken:.1f} s, second run: {second[-1]:.2f} s, a ping: {ping[-1]:.2f} s")
             return taken
@@ -74,6 +75,7 @@ def main(runs: int) -> None:
     report("Role on a fresh host ÷ plain installation", first / floor, 0.8, f"{taken}, role with TLS {first:.1f} s")
     taken = f"{taken}, second run {again:.2f} s, no restart; a ping takes {least:.2f} s, {least / floor:.3f}"
     report("Role's second run ÷ plain installation", again / floor, 0.1, taken)
+    report("Role's second run ÷ a ping by the same way", again / least, 1.4, f"{again:.2f} s ÷ {least:.2f} s")
 
 
 if __name__ == "__main__":

@@ -8,28 +8,30 @@ from __future__ import annotations
 import json
 
 from tests.bench._report import ansible, in_turn, report, say, seconds
+from tests.system._harness import Ansible
 
 MACHINES = 200
 RUNS = 3
 
 
+def create(runs: Ansible, count: int, store: str) -> float:
+    """create_hosts over so many machines; its seconds."""
+    role = {"driver": "none", "count": count, "options": {"url": "tcp://192.0.2.1:2376"}}
+    variables = {
+        "machine_store": str(runs.folder / store),
+        "machine_fleet": {"id": "bench", "roles": {"idle": role}},
+    }
+    command = [str(runs.bin / "ansible-playbook"), "dockyard.machine.create_hosts", "-e", json.dumps(variables)]
+    return seconds(command, runs.environment)
+
+
 def main() -> None:
     with ansible() as runs:
-
-        def create(count: int, store: str) -> float:
-            role = {"driver": "none", "count": count, "options": {"url": "tcp://192.0.2.1:2376"}}
-            variables = {
-                "machine_store": str(runs.folder / store),
-                "machine_fleet": {"id": "bench", "roles": {"idle": role}},
-            }
-            command = [str(runs.bin / "ansible-playbook"), "dockyard.machine.create_hosts", "-e", json.dumps(variables)]
-            return seconds(command, runs.environment)
-
         say(f"Creating {MACHINES} machines of driver none, and one in another store")
-        create(MACHINES, "many")
-        create(1, "one")
+        create(runs, MACHINES, "many")
+        create(runs, 1, "one")
         say(f"Running create_hosts again over both, {RUNS} times each")
-        many, one = in_turn(RUNS, lambda: create(MACHINES, "many"), lambda: create(1, "one"))
+        many, one = in_turn(RUNS, lambda: create(runs, MACHINES, "many"), lambda: create(runs, 1, "one"))
         report(
             f"second create_hosts, {MACHINES} machines of driver none, a machine",
             (many - one) / (MACHINES - 1) * 1000,

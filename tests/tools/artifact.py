@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INSTALLED = ROOT / ".build" / "installed"
@@ -60,14 +61,32 @@ def run(command: list[str], collections: pathlib.Path, verbose: bool) -> None:
 
 def install(verbose: bool = False) -> pathlib.Path:
     """The folder with the installed artifact of the sources as they are now."""
+    paths = sources()
+    return _installed(fingerprint(paths), lambda tree: _copy(paths, tree), verbose)
+
+
+def install_of(revision: str) -> pathlib.Path:
+    """The folder with the installed artifact of a commit, to compare with."""
+    command = ["git", "rev-parse", "--verify", f"{revision}^{{commit}}"]
+    commit = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+    def extract(tree: pathlib.Path) -> None:
+        tree.mkdir()
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+        subprocess.run(["tar", "-x", "-C", str(tree)], input=archive, check=True)
+
+    return _installed(commit[:12], extract, verbose=False)
+
+
+def _installed(name: str, fill: t.Callable[[pathlib.Path], None], verbose: bool) -> pathlib.Path:
     INSTALLED.mkdir(parents=True, exist_ok=True)
     with open(INSTALLED / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        paths = sources()
-        target = INSTALLED / fingerprint(paths)
+        target = INSTALLED / name
         if not target.exists():
             with tempfile.TemporaryDirectory(prefix="new-", dir=INSTALLED) as scratch:
-                _build(pathlib.Path(scratch), paths, verbose)
+                fill(pathlib.Path(scratch) / "source")
+                _build(pathlib.Path(scratch), verbose)
                 os.rename(pathlib.Path(scratch) / "installed", target)
         os.utime(target)
         for old in INSTALLED.glob("[0-9a-f]*"):
@@ -76,11 +95,14 @@ def install(verbose: bool = False) -> pathlib.Path:
     return target
 
 
-def _build(scratch: pathlib.Path, paths: list[str], verbose: bool) -> None:
-    tree = scratch / "source"
+def _copy(paths: list[str], tree: pathlib.Path) -> None:
     for path in paths:
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, tree / path, follow_symlinks=False)
+
+
+def _build(scratch: pathlib.Path, verbose: bool) -> None:
+    tree = scratch / "source"
     installed = scratch / "installed"
     run([str(GALAXY), "collection", "build", str(tree), "--output-path", str(scratch / "artifact")], installed, verbose)
     artifact = str(next((scratch / "artifact").glob("*.tar.gz")))
