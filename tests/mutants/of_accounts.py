@@ -13,8 +13,15 @@ INFO = "plugins/action/machine_info.py"
 TASK = "plugins/module_utils/_lifecycle/_task.py"
 VERBS = "plugins/module_utils/_lifecycle/__init__.py"
 ACCOUNTS = "unit/plugins/module_utils/_lifecycle/test_accounts.py"
+ABSENT = "plugins/module_utils/_lifecycle/_absent.py"
 
 MUTANTS = [
+    mutant(
+        "dry-removal-with-other-credentials",
+        "A dry run says that the machine would be removed, and the removal is refused.",
+        f"{ACCOUNTS}::test_other_credentials_are_refused_before_anything_is_noted",
+        (ABSENT, "                self.task.resources.check_account()  # a dry run", "                # a dry run"),
+    ),
     mutant(
         "gathered-in-any-account",
         "What another account has under the same id is taken for the machine.",

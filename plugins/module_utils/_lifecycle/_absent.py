@@ -32,8 +32,12 @@ class Removal:
             after = {"state": "absent"}
             if record and not due(record):
                 return Outcome(False, before, before, self.task.public(record))
-            if self.task.wish.check:
-                return Outcome(record is not None, before, after, self.task.public(record) if record else None)
+            if record and self.task.wish.check:
+                self.task.begin(record)
+                self.task.resources.check_account()  # a dry run fails where the real one would
+                return Outcome(True, before, after, self.task.public(record))
+            if record is None and self.task.wish.check:
+                return Outcome(False, before, after, None)
             if record is None:
                 self.task.store.clear(self.task.wish.name, self.task.lock)  # what a killed run has left
                 return Outcome(False, before, after, None)

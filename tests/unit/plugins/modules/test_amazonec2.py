@@ -599,7 +599,7 @@ def test_an_adopted_machine_stays_in_the_zone_of_its_volumes(ec2: Ec2Double, wor
     ec2.full = ["*/eu-central-1a/*"]
     options = {"volumes": [{**VOLUME, "name": "data"}]}
     world.run(options=options)
-    ec2.full, former, wish = [], world.store.id, dataclasses.replace(world.last.wish, name="")
+    ec2.full, former, wish = [], world.store.id, dataclasses.replace(world.last.task.wish, name="")
     shutil.rmtree(world.store.path)
     assert Adopter(Survey(world.driver, world.store, wish, world.clock), (), former).run()["adopted"]
     world.run(options=options)

@@ -147,7 +147,7 @@ class Estate:
 
     def survey(self) -> Survey:
         return Survey(
-            self.world.driver, self.world.store, dataclasses.replace(self.world.last.wish, name=""), self.clock
+            self.world.driver, self.world.store, dataclasses.replace(self.world.last.task.wish, name=""), self.clock
         )
 
     def prune(self, *ids: str) -> dict[str, t.Any]:

@@ -78,7 +78,7 @@ def test_a_list_that_does_not_come_is_kept_as_unknown_of_its_own_account_alone(a
 
 
 @pytest.mark.parametrize("check", [False, True])
-@pytest.mark.parametrize("state", ["present", "started", "stopped", "restarted"])
+@pytest.mark.parametrize("state", ["present", "started", "stopped", "restarted", "absent"])
 def test_other_credentials_are_refused_before_anything_is_noted(alice: World, state: str, check: bool) -> None:
     before, ledger = files(alice), len(alice.state["ledger"])
     more = {"labels": {"a": "b"}, "expires_in": "8h", "role": "db", "fleet": "shop", "tls_san": ["x.example"]}
