@@ -88,7 +88,7 @@ class ActionModule(AccountAction):
     def _of_driver(self, args: dict[str, t.Any], names: list[str]) -> tuple[str, dict[str, t.Any]]:
         if not args["driver"]:
             known = ", ".join(sorted(_drivers.installed()))
-            raise BadOption("driver", None, "is needed to adopt machines, or a fleet", f"There are {known}")
+            raise BadOption("driver", "a driver or a fleet is required", f"There are {known}")
         driver = _drivers.resolve(args["driver"])
         options = _drivers.check_options(driver, args["options"] or {}, "options")
         return driver, {**options, **{name: args[name] for name in SSH}, "ids": names or None}
@@ -96,17 +96,17 @@ class ActionModule(AccountAction):
     def _of_fleet(self, args: dict[str, t.Any], names: list[str]) -> list[tuple[str, dict[str, t.Any]]]:
         """One run for those that differ in nothing but their names."""
         if args["driver"]:
-            raise BadOption("driver", args["driver"], "is said beside fleet, which has its own", "Give one of both")
+            raise BadOption(
+                "driver", f"{args['driver']!r} conflicts with fleet, which has its own", "Give only one of both"
+            )
         wanted = fleet_plan.wanted_of_fleet(fleet_plan.check_fleet(args["fleet"], args["counts"] or {}))
         lost = sorted(set(names) - {one["name"] for one in wanted})
         if lost:
             # Of an id it is not known whose options are meant
             raise BadOption(
                 "names",
-                ", ".join(lost),
-                "is no machine of the fleet",
-                "To adopt by an id, or beyond the counts, give driver and options, and no fleet: "
-                "create_hosts then notes the fleet",
+                f"{', '.join(lost)!r} is not a machine of the fleet",
+                "To adopt by an id, or more than the counts, give driver and options without a fleet: create_hosts records the fleet later",
             )
         runs: dict[str, tuple[str, dict[str, t.Any]]] = {}
         for one in wanted:

@@ -85,13 +85,17 @@ class ActionModule(ControllerAction):
     @staticmethod
     def _check(args: dict[str, t.Any]) -> None:
         if not 1 <= len(args["name"]) <= 64 or not args["name"].isprintable():
-            raise BadOption("name", args["name"], "can't be a common name", "Give 1 to 64 printable characters")
+            raise BadOption("name", f"{args['name']!r} is not a valid common name", "Give 1 to 64 printable characters")
         if "CN" in args["subject"]:
-            raise BadOption("subject", args["subject"], "has a CN", "Give that as name")
+            raise BadOption("subject", f"{args['subject']!r} contains a CN", "Use the option name for it")
         args["subject"] = {str(key): str(value) for key, value in args["subject"].items()}
         _tls.distinguished_name(args["subject"])
         if args["csr"] and args["new_key"]:
-            raise BadOption("new_key", True, "can't be had with a csr", "The key is made by who makes the request")
+            raise BadOption(
+                "new_key",
+                "a new key can't be created with a csr",
+                "Leave it out: the key belongs to the owner of the request",
+            )
 
     def _authorities(self, args: dict[str, t.Any]) -> tuple[_authority.Authority, str]:
         """Who signs, and whom the client is to trust: what is given, else the store's."""
@@ -101,7 +105,9 @@ class ActionModule(ControllerAction):
         if not given:
             for option in ("client_ca_key", "client_ca_command"):
                 if args[option]:
-                    raise BadOption(option, "…", "needs client_ca_cert", "Give the certificate of that CA as well")
+                    raise BadOption(
+                        option, "client_ca_cert is required with it", "Give the certificate of that CA as well"
+                    )
         store = open_store(args["store"])
         kept = store.ca_files() if not (given and server_ca) and store.exists else {}
         if not kept and not (given and server_ca):

@@ -67,7 +67,9 @@ class ActionModule(AccountAction):
         if args["state"] == "absent" and args["names"] is not None:
             fleet = None  # it may come with the inventory: who names machines means these, and nobody is not everybody
         if not names and not fleet:
-            raise BadOption("machine_names", args["names"], "names no machine", "Give machine_names or machine_fleet")
+            raise BadOption(
+                "machine_names", f"{args['names']!r} contains no name", "Give machine_names or machine_fleet"
+            )
         # Of a removal, a blank limit is not all: it may come from a variable of a shell that is empty.
         limit = fleet_plan.as_patterns(args["limit"], blank=args["state"] == "present")
         fleet_plan.removable(args["remove_max"], 0)
@@ -165,7 +167,7 @@ class ActionModule(AccountAction):
                 one.update(driver=recorded.driver, keep_options=True)
             elif not args["driver"]:
                 known = ", ".join(sorted(_drivers.installed()))
-                raise BadOption("machine_driver", None, f"is needed to create {name}", f"There are {known}")
+                raise BadOption("machine_driver", f"a driver is required to create {name}", f"There are {known}")
             else:
                 one.update(driver=args["driver"], options=args["options"] or {})
             if args["expires_in"]:
@@ -180,7 +182,9 @@ class ActionModule(AccountAction):
             one.update({name: args[name] for name in FOR_ALL if args[name] is not None})
         doubled = set(names) & {one["name"] for one in wanted[: len(wanted) - len(names)]}
         if doubled:
-            raise BadOption("machine_names", ", ".join(sorted(doubled)), "is in machine_fleet, too", "Say it once")
+            raise BadOption(
+                "machine_names", f"{', '.join(sorted(doubled))!r} is also in machine_fleet", "Name it only once"
+            )
         return wanted
 
     @staticmethod
@@ -198,9 +202,8 @@ class ActionModule(AccountAction):
         for option in (one.get("options") or {}).keys() & secret_options(_drivers.load(one["driver"])) - {"user_data"}:
             raise BadOption(
                 f"{one['name']}: {option}",
-                "********",
-                "is a secret, and may not stand in a fleet",
-                "Give it by the provider's environment variables, or by module_defaults of the driver's module",
+                "a secret option is not allowed in a fleet",
+                "Set it by the provider's environment variables, or by module_defaults of the driver's module",
             )
 
     @staticmethod
@@ -299,8 +302,7 @@ class ActionModule(AccountAction):
             if name in nodes and not _drivers.load(driver).ssh_user:
                 raise BadOption(
                     "machine_fleet.swarm",
-                    name,
-                    f"can't be a node: machines of driver {driver} are not reached by SSH",
+                    f"{name!r} can't be a node: machines of driver {driver} are not reached by SSH",
                     "Set swarm: none for its role",
                 )
         out = [name for name in wanted if nodes and name not in nodes]

@@ -51,7 +51,7 @@ class ActionModule(ControllerAction):
         args["labels"] = _input.as_labels("labels", args["labels"])
         args["options"] = {**flat, **(args["options"] or {})}
         if not args["name"] and args["scope"] != "account":
-            raise BadOption("name", args["name"], "is needed", "Name the machine")
+            raise BadOption("name", "a name is required", "Name the machine")
         return args
 
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
@@ -118,7 +118,7 @@ class ActionModule(ControllerAction):
             return None
         drivers = ", ".join(sorted(_drivers.installed()))
         raise BadOption(
-            "driver", None, f"is needed: there is no machine {args['name'] or ''} yet", f"There are {drivers}"
+            "driver", f"a driver is required to create {args['name'] or 'a machine'}", f"There are {drivers}"
         )
 
     def _with_defaults(

@@ -33,7 +33,7 @@ class ActionModule(ControllerAction):
     def perform(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         if not args["to"].strip():
             # Elsewhere nothing said means the default store: a folder of this computer, which may be gone with the job.
-            raise BadOption("to", args["to"], "names no place", "Give a folder, or s3://bucket/prefix")
+            raise BadOption("to", f"{args['to']!r} is not a place for a store", "Give a folder, or s3://bucket/prefix")
         source, target = open_store(args["from"]), open_store(args["to"])
         if args["gone"]:
             return self._claim(source, target)
@@ -56,7 +56,7 @@ class ActionModule(ControllerAction):
         except MachineError:
             there = False  # no bucket, no permission, nobody who answers
         if there:
-            raise BadOption("gone", True, f"is said, but there is a store at {source.where}", "Leave it out")
+            raise BadOption("gone", f"the store at {source.where} still exists", "Leave it out")
         changed = is_to_be_claimed(target, source.where)
         if changed and not self._task.check_mode:
             target.claim()

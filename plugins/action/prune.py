@@ -102,7 +102,7 @@ class ActionModule(AccountAction):
         options = {**{name: defaults[name] for name in known.place if defaults.get(name) is not None}, **options}
         for name in known.place:
             if name in known.required and options.get(name) is None:
-                raise BadOption(f"places, {one['driver']}: {name}", None, "is needed: it says where", "Give the option")
+                raise BadOption(f"places, {one['driver']}: {name}", "required to select the place", "Give the option")
         return Run(driver, options, True)
 
     def _prune(self, run: Run, said: dict[str, t.Any], task_vars: dict[str, t.Any]) -> None:

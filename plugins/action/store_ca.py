@@ -35,7 +35,9 @@ class ActionModule(ControllerAction):
         try:
             given = GivenCA.of(self._loader, args)
             if not given:
-                raise BadOption("server_ca_cert", None, "and client_ca_cert are not given", "Give one of them, or both")
+                raise BadOption(
+                    "server_ca_cert", "neither this option nor client_ca_cert is given", "Give one of them, or both"
+                )
             if self._task.check_mode:
                 return self._result(store, self._would_change(store, given))
             store.create()

@@ -69,7 +69,9 @@ class ActionModule(ControllerAction):
         path = find_file(self._loader, given) if given else ""
         if path and not self._loader.is_file(path):
             raise BadOption(
-                "docker_swarm_unlock_key_tasks", given, f"is no file: there is no {path}", "Name one that is there"
+                "docker_swarm_unlock_key_tasks",
+                f"{given!r} was not found: {path} does not exist",
+                "Name an existing file",
             )
         return path
 
@@ -93,7 +95,9 @@ def _wish(host: str, said: dict[str, t.Any]) -> Wish:
     known = {field.name for field in dataclasses.fields(Wish)}
     for name in said:
         if name not in known:
-            raise BadOption(f"hosts.{host}.{name}", said[name], "is unknown", f"There are {', '.join(sorted(known))}")
+            raise BadOption(
+                f"hosts.{host}.{name}", f"{said[name]!r} is not supported", f"There are {', '.join(sorted(known))}"
+            )
     wish = Wish(**{name: value for name, value in said.items() if value is not None})
     wish.identity = wish.identity or host
     wish.labels = _settings.labels(f"{host}: docker_swarm_labels", wish.labels)

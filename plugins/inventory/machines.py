@@ -122,7 +122,7 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import Store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet import _groups, _live, _machines
 from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._groups import LABEL, PARENT
@@ -231,14 +231,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         known = {str(name) for name in self.option_definitions}
         for name in config:
             if name in REPLACED:
-                raise BadOption(name, config[name], "is an option of community.docker's plugin", REPLACED[name])
-            if name not in known:
-                raise UnknownOption(
-                    name, "is no option of this plugin", f"It has {', '.join(sorted(known - {'plugin'}))}"
+                raise BadOption(
+                    name, f"this is an option of community.docker's plugin ({config[name]!r})", REPLACED[name]
                 )
+            if name not in known:
+                raise BadOption(name, "not an option of this plugin", f"It has {', '.join(sorted(known - {'plugin'}))}")
         for name in self.get_option("group_by"):
             if name not in ("driver", "state", "role", "fleet") and not (name.startswith(LABEL) and name != LABEL):
-                raise BadOption("group_by", name, "is no group", "There are driver, state, role, fleet and label_KEY")
+                raise BadOption(
+                    "group_by",
+                    f"{name!r} is not a supported group",
+                    "There are driver, state, role, fleet and label_KEY",
+                )
         return config
 
     def _store(self, path: str, config: dict[str, t.Any]) -> Store:
@@ -248,7 +252,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             where = os.path.join(os.path.dirname(os.path.abspath(path)), where)
         store = open_store(where)
         if not store.shared and os.path.lexists(store.where) and not os.path.isdir(store.where):
-            raise BadOption("store", store.where, "is no folder", "Give the folder of the store")
+            raise BadOption("store", f"{store.where!r} is not a folder", "Give the folder of the store")
         if not store.exists:
             self.display.warning(f"{path}: there is no store at {store.where} yet, so no machine is listed")
         if config.get("store"):

@@ -117,7 +117,7 @@ class LookupModule(LookupBase):
 def _path(store: Store, machine: str | None, file: str, optional: bool = False) -> str:
     if file not in FILES[bool(machine)]:
         what = "of a machine" if machine else "of the store"
-        raise BadOption("key_file", file, f"is no file {what}", f"There are {', '.join(FILES[bool(machine)])}")
+        raise BadOption("key_file", f"{file!r} is not a file {what}", f"There are {', '.join(FILES[bool(machine)])}")
     path = os.path.join(store.folder(machine) if machine else store.ca, file)
     if os.path.exists(path):
         return path  # of a shared store: another task of this run has brought it

@@ -35,16 +35,8 @@ class MachineError(Exception):
 
 
 class BadOption(MachineError):
-    """An option that can't be used: named with its value and with what is allowed."""
+    """An option that can't be used. ``problem`` is a whole sentence, with the value where that may be shown."""
 
-    def __init__(self, option: str, value: t.Any, why: str, remedy: str = "") -> None:
-        said = option if value is None else f"{option}: {value!r}"
-        super().__init__(f"{said} {why}", code="bad_option", remedy=remedy or f"Change {option}")
+    def __init__(self, option: str, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{option}: {problem}", code="bad_option", remedy=remedy or f"Change {option}")
         self.option = option
-
-
-class UnknownOption(MachineError):
-    """An option that there is not. Its value is not shown: it may be a secret, by the name that another program has for it."""
-
-    def __init__(self, option: str, why: str, remedy: str) -> None:
-        super().__init__(f"{option} {why}", code="bad_option", remedy=remedy)

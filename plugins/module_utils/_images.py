@@ -31,11 +31,13 @@ def find(image: str, checksum: str, architecture: str) -> dict[str, t.Any]:
     if os.path.isdir(path):
         return _baked(image, os.path.realpath(path), architecture)
     if image == BAKED:
-        raise BadOption("image", image, "is not baked yet", REMEDY_BAKE)
+        raise BadOption("image", f"{image!r} is not baked yet", REMEDY_BAKE)
     if not os.path.isfile(path):
-        raise BadOption("image", image, "does not exist", f"Give {BAKED}, the path of a qcow2 or raw image, or a URL")
+        raise BadOption(
+            "image", f"{image!r} was not found", f"Give {BAKED}, the path of a qcow2 or raw image, or a URL"
+        )
     if not os.access(path, os.R_OK):
-        raise BadOption("image", image, "can't be read", "Change its mode, or give another image")
+        raise BadOption("image", f"{image!r} can't be read", "Change its mode, or give another image")
     if checksum:
         _compare(path, checksum, image)
     return {"disk": path, "channel": "nocloud", "architecture": architecture}
@@ -46,10 +48,10 @@ def _baked(image: str, folder: str, architecture: str) -> dict[str, t.Any]:
         with open(os.path.join(folder, "image.json"), encoding="utf-8") as file:
             found = json.load(file)
     except (OSError, ValueError) as error:
-        raise BadOption("image", image, f"is no baked image ({error})", REMEDY_BAKE) from error
+        raise BadOption("image", f"{image!r} is not a baked image ({error})", REMEDY_BAKE) from error
     if found["architecture"] != architecture:
         raise BadOption(
-            "image", image, f"is for {found['architecture']}, not for {architecture}", "Give architecture too"
+            "image", f"{image!r} is for {found['architecture']}, not for {architecture}", "Set architecture too"
         )
     paths = {name: os.path.join(folder, found[name]) for name in ("disk", "kernel", "initrd")}
     return {**paths, **{name: found[name] for name in ("cmdline", "channel", "architecture")}}
@@ -58,9 +60,8 @@ def _baked(image: str, folder: str, architecture: str) -> dict[str, t.Any]:
 def _download(url: str, checksum: str) -> dict[str, t.Any]:
     algorithm, _colon, value = checksum.partition(":")
     if algorithm not in ("sha256", "sha512") or len(value) != hashlib.new(algorithm).digest_size * 2:
-        raise BadOption(
-            "checksum", checksum or None, f"does not tell what {url} must be", "Give sha256:HEX or sha512:HEX"
-        )
+        given = f" ({checksum!r})" if checksum else ""
+        raise BadOption("checksum", f"a checksum of {url} is required{given}", "Give sha256:HEX or sha512:HEX")
     name = f"{value[:16].lower()}-{os.path.basename(url.partition('?')[0]) or 'image'}"
     disk = os.path.join(cache_folder(), "images", "downloads", name)
     return {"disk": disk, "channel": "nocloud", "url": url, "checksum": checksum.lower()}
@@ -99,14 +100,13 @@ def _compare(path: str, checksum: str, image: str) -> None:
     try:
         digest = hashlib.new(algorithm)
     except ValueError:
-        raise BadOption("checksum", checksum, "names no known algorithm", "Give sha256:HEX or sha512:HEX") from None
+        raise BadOption("checksum", f"{checksum!r} has no known algorithm", "Give sha256:HEX or sha512:HEX") from None
     with open(path, "rb") as file:
         while data := file.read(CHUNK):
             digest.update(data)
     if digest.hexdigest() != value.lower():
         raise BadOption(
             "checksum",
-            checksum,
-            f"is not that of {image}, which has {algorithm}:{digest.hexdigest()}",
-            "Find out which of the two is right; nothing was made from this image",
+            f"{checksum!r} does not match {image}, which has {algorithm}:{digest.hexdigest()}",
+            "Check which of the two is right; nothing was created from this image",
         )

@@ -26,12 +26,11 @@ def is_name(name: str) -> bool:
 
 def check_name(name: str) -> None:
     if name in RESERVED:
-        raise BadOption("name", name, RESERVED[name], "Use another name")
+        raise BadOption("name", f"{name!r} {RESERVED[name]}", "Use another name")
     if not NAME.match(name):
         raise BadOption(
             "name",
-            name,
-            "is no machine name",
+            f"{name!r} is not a valid machine name",
             "Use a-z, 0-9 and '-', a letter first, no '-' last, at most 40 characters",
         )
 
@@ -41,12 +40,14 @@ def check_ssh_args(option: str, args: str | None) -> None:
     try:
         _schema.arguments(args or "", option)
     except ValueError as error:
-        raise BadOption(option, args, str(error).partition(" ")[2], "Close each quotation mark") from error
+        raise BadOption(option, f"{args!r} {str(error).partition(' ')[2]}", "Close each quotation mark") from error
 
 
 def as_labels(option: str, labels: dict[t.Any, t.Any] | None) -> dict[str, str] | None:
     """Labels as a record has them, and host variables and groups name them: YAML knows keys and values that are no texts."""
     for key, value in (labels or {}).items():
         if isinstance(value, (dict, list)):
-            raise BadOption(f"{option}.{key}", value, "is no label's value", "Give a text or a number")
+            raise BadOption(
+                f"{option}.{key}", f"{value!r} is not a valid value of a label", "Give a string or a number"
+            )
     return labels and {str(key): "" if value is None else str(value) for key, value in labels.items()}

@@ -64,9 +64,9 @@ def check_numbers(spec: dict[str, dict[str, t.Any]], params: t.Mapping[str, t.An
         if about.get("type") not in ("float", "int") or value is None:
             continue
         if not math.isfinite(value) or value < least:
-            raise BadOption(name, value, "can't be used", f"Give a number from {least:g} on")
+            raise BadOption(name, f"{value!r} is not valid", f"Give a number of {least:g} or more")
         if name.endswith("timeout") and value > LONGEST_WAIT:
-            raise BadOption(name, value, "is longer than 23 days", "Give fewer seconds")
+            raise BadOption(name, f"{value!r} is longer than 23 days", "Give fewer seconds")
 
 
 def check_lists(spec: dict[str, dict[str, t.Any]], params: t.Mapping[str, t.Any], what: str = "") -> None:
@@ -74,7 +74,7 @@ def check_lists(spec: dict[str, dict[str, t.Any]], params: t.Mapping[str, t.Any]
     for name, about in spec.items():
         value = params.get(name)
         if about.get("elements") == "str" and any(not one.strip() for one in value or ()):
-            raise BadOption(f"{what}{name}", value, "has an empty text in it", "Leave that out")
+            raise BadOption(f"{what}{name}", f"{value!r} contains an empty string", "Leave that out")
 
 
 def secret_options(driver: type[Driver]) -> set[str]:
@@ -122,10 +122,10 @@ def _result(module: _Module, driver: type[Driver]) -> dict[str, t.Any]:
             return _over_account(module, driver, store)
         if state != "gathered":
             states = ", ".join(("gathered", *OVER_ACCOUNT))
-            raise BadOption("scope", "account", f"does not go with state {state}", f"It goes with {states}")
+            raise BadOption("scope", f"'account' is not valid with state {state}", f"Use it with {states}")
         return {"changed": False, **_gather_account(module, driver, store)}
     if state in OVER_ACCOUNT:
-        raise BadOption("state", state, "is for a whole account", "Give scope: account")
+        raise BadOption("state", f"{state!r} is only valid for a whole account", "Give scope: account")
     check_name(params["name"] or "")
     lifecycle = Lifecycle(driver, store, _wish(module, driver, params["name"]))
     if state == "gathered":
@@ -177,7 +177,7 @@ def _over_account(module: _Module, driver: type[Driver], store: t.Any) -> dict[s
     params = module.params
     for name in driver.place:
         if name in driver.required and params[name] is None:
-            raise BadOption(name, None, "is needed: it says where", "Give the option")
+            raise BadOption(name, "required to select the place", "Give the option")
     survey = Survey(driver, store, _wish(module, driver, ""))
     run = Pruner if params["state"] == "pruned" else Adopter
     result = run(survey, params["ids"] or (), params["from_store"]).run()

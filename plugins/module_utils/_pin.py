@@ -90,7 +90,7 @@ def split(arguments: str) -> list[str]:
         return shlex.split(arguments)
     except ValueError as error:
         remedy = "Close each quote, or put a backslash before one that is meant"
-        raise BadOption("ssh_args", arguments, f"can't be split into words ({error})", remedy) from None
+        raise BadOption("ssh_args", f"{arguments!r} can't be split into words ({error})", remedy) from None
 
 
 def control_path(record: Record) -> str:

@@ -300,4 +300,6 @@ def parse_forward(text: str) -> tuple[int, int, str]:
     parts = ports.split(":")
     if len(parts) == 2 and all(one.isdigit() and 0 < int(one) < 65536 for one in parts) and protocol in ("", "udp"):
         return int(parts[0]), int(parts[1]), protocol or "tcp"
-    raise BadOption("ports", text, "is no forward", "Write HOST:GUEST or HOST:GUEST/udp, each port from 1 to 65535")
+    raise BadOption(
+        "ports", f"{text!r} is not a valid forward", "Write HOST:GUEST or HOST:GUEST/udp, each port from 1 to 65535"
+    )

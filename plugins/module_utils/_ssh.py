@@ -87,7 +87,7 @@ def as_shared(ssh: dict[str, t.Any]) -> dict[str, t.Any]:
 def check_user_key(path: str) -> None:
     """The option ssh_key: the user's own private key."""
     if not os.path.isfile(path):
-        raise BadOption("ssh_key", path, "is no file", "Give the path of a private key, or leave the option out")
+        raise BadOption("ssh_key", f"{path!r} is not a file", "Give the path of a private key, or leave the option out")
 
 
 class Host:

@@ -29,10 +29,10 @@ def seconds_of(option: str, life: str) -> int | None:
     """A length of time like 90m, 8h or 7d; None: never."""
     found = re.fullmatch(rf"([1-9][0-9]*)([smhdw]?)|{NEVER}", life)
     if not found:
-        raise BadOption(option, life, "is no length of time", "Write it like 90m, 8h, 7d, in seconds, or never")
+        raise BadOption(option, f"{life!r} is not a valid duration", "Write it like 90m, 8h, 7d, in seconds, or never")
     if life == NEVER:
         return None
     seconds = int(found.group(1)) * UNITS[found.group(2)]
     if seconds > LONGEST:
-        raise BadOption(option, life, "is more than a hundred years", "Give less, or never")
+        raise BadOption(option, f"{life!r} is more than a hundred years", "Give less, or never")
     return seconds

@@ -767,7 +767,7 @@ class AmazonEC2(driver.Driver):
             request = {"ImageIds": [image]}
         found = self.client.describe_images(**request)["Images"]
         if not found:
-            raise driver.BadOption("image", image, f"finds no image in {self.options['region']}", "Name another")
+            raise driver.BadOption("image", f"{image!r} was not found in {self.options['region']}", "Use another image")
         newest = max(found, key=lambda one: one["CreationDate"])
         devices = [one["DeviceName"] for one in newest.get("BlockDeviceMappings", []) if "Ebs" in one]
         root = newest["RootDeviceName"]
@@ -781,9 +781,9 @@ class AmazonEC2(driver.Driver):
         unknown = sorted(set(ids) - {one["SubnetId"] for one in found})
         if unknown or not found:
             where = " and ".join(filter(None, [vpc, *zones])) or self.options["region"]
-            raise driver.BadOption("subnets", unknown or ids, f"finds none in {where}", "Name subnets that there are")
+            raise driver.BadOption("subnets", f"{unknown or ids!r} was not found in {where}", "Use existing subnets")
         if len({one["VpcId"] for one in found}) > 1:
-            raise driver.BadOption("subnets", ids, "are of several networks", "Name those of one")
+            raise driver.BadOption("subnets", f"{ids!r} are of several networks", "Use subnets of one network")
         order = {name: number for number, name in enumerate([*ids, *zones])}
         found.sort(key=lambda one: (order.get(one["SubnetId"], order.get(one["AvailabilityZone"], 0)), one["SubnetId"]))
         return [{"id": one["SubnetId"], "zone": one["AvailabilityZone"], "vpc": one["VpcId"]} for one in found]
@@ -792,7 +792,9 @@ class AmazonEC2(driver.Driver):
         found = self.client.describe_availability_zones()["AvailabilityZones"]
         zones = [one["ZoneName"] for one in found if one["ZoneType"] == "availability-zone"]
         if not zones:
-            raise driver.BadOption("region", self.options["region"], "shows no zone", "Run again, or give zones")
+            raise driver.BadOption(
+                "region", f"{self.options['region']!r} has no available zone", "Run again, or give zones"
+            )
         return zones
 
     def zones_of(self, volumes):
@@ -807,7 +809,7 @@ class AmazonEC2(driver.Driver):
         tags = {name: str(value) for name, value in options["tags"].items()}  # as EC2 gives them back
         wrong = [name for name in tags if name.startswith(("dockyard", "aws:"))]
         if wrong:
-            raise driver.BadOption("tags", wrong[0], "begins as ours and EC2's own do", "Name it otherwise")
+            raise driver.BadOption("tags", f"{wrong[0]!r} uses a reserved prefix", "Use another name")
         image = m.look(self.newest_image, options["image"], options["architecture"])
         further = image.get("further", [])
         if options["key_name"]:
@@ -870,10 +872,10 @@ class AmazonEC2(driver.Driver):
         ids = [one["id"] for one in options["volumes"] if one["id"]]
         there = m.look(self.zones_of, ids) if ids else []
         if len(there) > 1:
-            raise driver.BadOption("volumes", ids, f"are in {' and '.join(there)}", "Name those of one zone")
+            raise driver.BadOption("volumes", f"{ids!r} are in {' and '.join(there)}", "Use volumes of one zone")
         if there and there[0] not in [place["zone"] for place in places]:
             why = f"are in {there[0]}, where zones, subnets or vpc_id let no machine be"
-            raise driver.BadOption("volumes", ids, why, "Give zones or subnets there, or leave them out")
+            raise driver.BadOption("volumes", f"{ids!r} {why}", "Give zones or subnets there, or leave them out")
         # A machine has to be where the user's volumes are
         return [m.choose("zone", [place for place in places if place["zone"] in there or not there])]
 
@@ -884,9 +886,9 @@ class AmazonEC2(driver.Driver):
         for one in options["volumes"]:
             device = one["device"] or m.once(f"device of {one['name']}", next_of(free, one["name"]), shared=False)
             if device in found:
-                raise driver.BadOption("volumes", device, "is given twice", "Give each volume a device of its own")
+                raise driver.BadOption("volumes", f"{device!r} is given twice", "Give each volume its own device")
             if device in taken:
-                raise driver.BadOption("volumes", device, "is a volume of the image", "Give another device")
+                raise driver.BadOption("volumes", f"{device!r} is a volume of the image", "Use another device")
             if one["id"]:
                 found[device] = m.existing(Volume, one["id"], name=one["name"]).id
                 continue
@@ -927,7 +929,7 @@ def next_of(devices, name):
         free = [device for device in devices if device not in taken]
         if not free:
             why = f"names no device, and the {len(devices)} that there are by themselves are taken"
-            raise driver.BadOption("volumes", name, why, "Give it one, such as /dev/sdq")
+            raise driver.BadOption("volumes", f"{name!r} {why}", "Give it one, such as /dev/sdq")
         return free[0]
 
     return pick
@@ -979,7 +981,9 @@ def connect_by(options):
     }
     by = options["connect_by"] or ("public" if has["public"] else "private")
     if not has[by]:
-        raise driver.BadOption("connect_by", by, "is an address that the machine won't have", "Ask for it, too")
+        raise driver.BadOption(
+            "connect_by", f"the machine will not have an address of this kind ({by!r})", "Request it too"
+        )
     return by
 
 
@@ -1033,9 +1037,8 @@ def check_reach(by, open_to):
     if open_to and not any(source.startswith(("sg-", "pl-")) or (":" in source) == v6 for source in open_to):
         raise driver.BadOption(
             "open_to",
-            ", ".join(open_to),
-            f"lets in nobody with an {family} address, and connect_by is {by}",
-            f"Give open_to the controller's {family} network",
+            f"{', '.join(open_to)!r} allows no {family} address, but connect_by is {by}",
+            f"Add the controller's {family} network to open_to",
         )
 
 
@@ -1053,7 +1056,9 @@ def parse_port(port):
     first, last, protocol = found.groups() if found else ("0", None, None)
     first, last = int(first), int(last or first)
     if not 0 < first <= last < 65536:
-        raise driver.BadOption("ports", port, "is no port or range of ports", "Write 80, 53/udp or 8000-8010/tcp")
+        raise driver.BadOption(
+            "ports", f"{port!r} is not a valid port or range of ports", "Write 80, 53/udp or 8000-8010/tcp"
+        )
     return {"protocol": protocol or "tcp", "from": first, "to": last}
 
 
@@ -1063,7 +1068,9 @@ def parse_source(option, source):
     try:
         return str(ipaddress.ip_network(source))
     except ValueError as error:
-        raise driver.BadOption(option, source, f"is no network ({error})", "Write it as 192.0.2.0/24") from error
+        raise driver.BadOption(
+            option, f"{source!r} is not a valid network ({error})", "Write it as 192.0.2.0/24"
+        ) from error
 
 
 def main():

@@ -204,7 +204,7 @@ class VM(driver.Machine):
     def adjust(self, it):
         size = it.request["disk_size"]
         if size < it.seen.has["disk_size"]:
-            raise driver.BadOption("disk_size", size, f"would shrink the disk of {it.seen.has['disk_size']} GiB")
+            raise driver.BadOption("disk_size", f"{size!r} would shrink the disk of {it.seen.has['disk_size']} GiB")
         if size > it.seen.has["disk_size"]:
             _qemu.image_tool("resize", "-q", "-f", "qcow2", f"{it.folder}/disk.qcow2", f"{size}G")
         self.define(it)
@@ -290,20 +290,22 @@ class Qemu(driver.Driver):
         options = m.options
         for name, least in (("cpus", 1), ("memory", 64), ("disk_size", 1)):
             if options[name] < least:
-                raise driver.BadOption(name, options[name], f"must be at least {least}")
+                raise driver.BadOption(name, f"{options[name]!r} is less than {least}")
         try:
             ipaddress.IPv4Address(options["listen"])
         except ValueError as error:
-            raise driver.BadOption("listen", options["listen"], "is no IPv4 address") from error
+            raise driver.BadOption("listen", f"{options['listen']!r} is not a valid IPv4 address") from error
         machine = os.uname().machine
         architecture = options["architecture"] or {"arm64": "aarch64", "amd64": "x86_64"}.get(machine, machine)
         if architecture not in _qemu.SYSTEMS:
-            raise driver.BadOption("architecture", architecture, "can't be emulated", "Give x86_64 or aarch64")
+            raise driver.BadOption("architecture", f"{architecture!r} can't be emulated", "Use x86_64 or aarch64")
         m.look(_qemu.system, architecture)
         image = m.look(_images.find, options["image"], options["checksum"], architecture)
         _form, size = m.look(_qemu.disk_format, image["disk"])
         if options["disk_size"] * GIB < size:
-            raise driver.BadOption("disk_size", options["disk_size"], f"is less than the image's {-(-size // GIB)} GiB")
+            raise driver.BadOption(
+                "disk_size", f"{options['disk_size']!r} is less than the image's {-(-size // GIB)} GiB"
+            )
         request = {
             **{name: options[name] for name in ("cpus", "memory", "disk_size", "accelerator", "listen", "ports")},
             "ssh_user": m.ssh_user,
@@ -313,7 +315,7 @@ class Qemu(driver.Driver):
         }
         if image["channel"] == "smbios":
             if options["user_data"]:
-                raise driver.BadOption("user_data", "(given)", "needs an image with cloud-init", "Give another image")
+                raise driver.BadOption("user_data", "an image with cloud-init is required", "Use another image")
             request["host_key"] = m.host_key()
         else:
             request["user_data"] = m.user_data()
@@ -327,7 +329,7 @@ class Qemu(driver.Driver):
         asked = [*((name, request[name], "tcp") for name in names), *more]
         for number, (name, port, protocol) in enumerate(asked):
             if (port, protocol) in [one[1:] for one in asked[:number]]:
-                raise driver.BadOption(name, port, "is given twice", "Give each forward a port of its own")
+                raise driver.BadOption(name, f"{port!r} is given twice", "Give each forward its own port")
         m.want(VM, request)
 
 
@@ -338,9 +340,11 @@ def said_port(m, option, listen, port, protocol):
 
 def check_port(option, listen, port, protocol):
     if not 0 < port < 65536:
-        raise driver.BadOption(option, port, "is no port", "Give one from 1 to 65535")
+        raise driver.BadOption(option, f"{port!r} is not a valid port", "Give one from 1 to 65535")
     if not _qemu.free_port(listen, port, protocol == "udp"):
-        raise driver.BadOption(option, port, f"is taken on {listen}", "Give another port, or end what listens there")
+        raise driver.BadOption(
+            option, f"{port!r} is in use on {listen}", "Use another port, or stop the program that listens there"
+        )
     return True
 
 

@@ -160,13 +160,15 @@ class ControllerAction(ActionBase):
         """An extra variable hides what a task registers: our playbooks would work on what it says instead."""
         name = self._task.register
         if isinstance(name, str) and name in load_extra_vars(self._loader):
-            raise BadOption(name, None, "is given as an extra variable, and this task sets it itself", "Leave it out")
+            raise BadOption(name, "set as an extra variable, but this task sets it itself", "Leave it out")
 
     def _refuse_other_targets(self) -> None:
         target = self._task.delegate_to
         if target and target not in C.LOCALHOST:
             raise BadOption(
-                "delegate_to", target, "can't be had: this runs on the controller", "Leave it out, or say localhost"
+                "delegate_to",
+                f"{target!r} is not possible: this runs on the controller",
+                "Leave it out, or use localhost",
             )
 
 

@@ -15,7 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 from ansible_collections.dockyard.machine.plugins.module_utils._contract import Driver
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._module import check_lists
 
 OWN = "dockyard.machine"
@@ -53,7 +53,7 @@ def resolve(name: str) -> str:
     known = ", ".join(driver[len(OWN) + 1 :] if driver.startswith(f"{OWN}.") else driver for driver in sorted(drivers))
     why = f"could be any of {', '.join(matching)}" if matching else "is not installed"
     raise BadOption(
-        "driver", name, why, f"There are {known}; another collection's driver is named like acme.cloud.thing"
+        "driver", f"{name!r} {why}", f"There are {known}; another collection's driver is named like acme.cloud.thing"
     )
 
 
@@ -73,8 +73,8 @@ def check_options(name: str, options: dict[str, t.Any], what: str) -> dict[str, 
     spec = load(name).argument_spec
     for option in options:
         if option not in spec:
-            raise UnknownOption(
-                f"{what}: {option}", f"is unknown to driver {name}", f"It knows {', '.join(sorted(spec))}"
+            raise BadOption(
+                f"{what}: {option}", f"not an option of driver {name}", f"It knows {', '.join(sorted(spec))}"
             )
     without_defaults = {
         option: {key: value for key, value in one.items() if key not in ("default", "fallback")}

@@ -31,7 +31,7 @@ def asked_for(given: t.Any, known: dict[str, str]) -> dict[str, str]:
     unknown = sorted({*options} - {*known, ALL})
     if unknown:
         raise BadOption(
-            OPTION, ", ".join(unknown), "has no variable", f"Give all, or some of {', '.join(sorted(known))}"
+            OPTION, f"{', '.join(unknown)!r} has no variable", f"Give all, or some of {', '.join(sorted(known))}"
         )
     return known if ALL in options else {option: known[option] for option in options}
 

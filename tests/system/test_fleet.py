@@ -118,7 +118,7 @@ def test_machine_limit_in_its_place(playbook, fleet, store):
     playbook("create_hosts", fleet(count=3, machine_limit="shop-web-1, *-2")).ok()
     assert names(store) == ["shop-web-1", "shop-web-2"]
     run = playbook("remove_hosts", fleet(count=3, machine_limit="shop-wbe-1")).failed()
-    assert "machine_limit: 'shop-wbe-1' means no machine" in run.messages
+    assert "machine_limit: 'shop-wbe-1' matches neither a wanted machine nor one in the store" in run.messages
     assert names(store) == ["shop-web-1", "shop-web-2"]
 
 
@@ -136,10 +136,10 @@ def test_one_wrong_machine_stops_all_before_anything_is_touched(playbook, fleet,
         ({"machine_names": "a", "machine_driver": "nope"}, ["driver: 'nope' is not installed", "generic, none, qemu"]),
         ({"machine_names": "a"}, ["machine_driver", "needed to create a"]),
         ({"machine_names": "A", "machine_driver": "none"}, ["name: 'A'", "Use a-z"]),
-        ({"machine_names": "a", "machine_driver": "none"}, ["url is needed to create a"]),
+        ({"machine_names": "a", "machine_driver": "none"}, ["url: required to create a"]),
         (
             {"machine_names": "a", "machine_driver": "none", "machine_options": {"ulr": "x"}},
-            ["a: ulr is unknown to driver", "It knows url"],
+            ["a: ulr: not an option of driver", "It knows url"],
         ),
         (
             {
@@ -166,7 +166,7 @@ def test_one_wrong_machine_stops_all_before_anything_is_touched(playbook, fleet,
                     },
                 }
             },
-            ["shop-web-0: token", "is a secret, and may not stand in a fleet", "module_defaults"],
+            ["shop-web-0: token", "a secret option is not allowed in a fleet", "module_defaults"],
         ),
     ],
 )

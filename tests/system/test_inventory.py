@@ -272,14 +272,14 @@ def test_a_damaged_record_is_listed_and_named(ansible, shop, source):
     "options, said",
     [
         ({"group_by": ["colour"]}, ["group_by: 'colour'", "There are driver, state, role, fleet and label_KEY"]),
-        ({"filter": "state =="}, ["filter: 'state =='", "is no JMESPath expression"]),
+        ({"filter": "state =="}, ["filter: 'state =='", "is not a valid JMESPath expression"]),
         ({"filter": "abs(name)"}, ["filter: 'abs(name)' fails for build", "Mend the expression"]),
         ({"filtre": "x"}, ["filtre is no option", "filter, group_by, groups"]),
         ({"running_required": True}, ["running_required: True", "Use filter: state == 'running'"]),
         ({"live_timeout": "soon"}, ["live_timeout", "soon"]),
         ({"strict": True, "compose": {"x": "nothing.there"}}, ["Could not set x for host build"]),
         ({"store": "gs://bucket"}, ["store: 'gs://bucket'", "Give a folder, or s3://bucket/prefix"]),
-        ({"store": "machines.yml"}, ["is no folder", "Give the folder of the store"]),
+        ({"store": "machines.yml"}, ["is not a folder", "Give the folder of the store"]),
     ],
 )
 def test_a_wrong_file_is_told_to_all_hosts(ansible, shop, source, options, said):
@@ -300,7 +300,7 @@ def test_a_wrong_file_stops_playbooks(ansible, shop, source):
     for inventory in ([path], [estate, path]):
         sources = [argument for one in inventory for argument in ("--inventory", str(one))]
         run = ansible.playbook("list_hosts", {"machine_store": str(shop)}, *sources).failed()
-        assert f"{path}: group_by: 'colour' is no group" in run.messages
+        assert f"{path}: group_by: 'colour' is not a supported group" in run.messages
         assert not run.results(task="Read the state of the machines")
 
 
@@ -492,8 +492,8 @@ def test_info_of_a_damaged_record(ansible, fleet):
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        ({"filter": "]"}, "filter: ']' is no JMESPath expression"),
-        ({"name": ["Web_1"]}, "name: 'Web_1' is no machine name"),
+        ({"filter": "]"}, "filter: ']' is not a valid JMESPath expression"),
+        ({"name": ["Web_1"]}, "name: 'Web_1' is not a valid machine name"),
         ({"nmae": "web1"}, "nmae"),
     ],
 )

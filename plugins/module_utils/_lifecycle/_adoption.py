@@ -128,7 +128,7 @@ class Adoption:
         wish, driver = self.task.wish, self.task.driver_class
         for name in driver.required:
             if wish.options.get(name) is None:
-                raise BadOption(name, None, f"is needed to adopt {wish.name}", "Give the option")
+                raise BadOption(name, f"required to adopt {wish.name}", "Give the option")
         record = self.planner.new_record()
         record.id = thing.id
         if not self.task.store.exists or thing.store != self.task.store.id:

@@ -106,10 +106,10 @@ class Presence:
         task, wish = self.task, self.task.wish
         missing = [name for name in task.driver_class.required if wish.options.get(name) is None]
         if missing:
-            raise BadOption(missing[0], None, f"is needed to create {wish.name} with {wish.driver}", "Give the option")
+            raise BadOption(missing[0], f"required to create {wish.name} with {wish.driver}", "Give the option")
         if task.driver_class.local and task.store.shared:
             why = f"is shared, and {wish.name} would live in files of this controller, as all machines of {wish.driver}"
-            raise BadOption("store", task.store.where, why, "Give a folder as store for it")
+            raise BadOption("store", f"{task.store.where!r} {why}", "Use a folder as the store of this machine")
 
     def _make_or_undo(self, record: Record) -> None:
         try:

@@ -24,9 +24,8 @@ def location(given: str | None) -> str:
     if not said and os.environ.get(AWX):
         raise BadOption(
             "store",
-            DEFAULT,
-            "is in the home folder of a job, which is deleted with the job: its machines could not be found again",
-            f"Give machine_store, or {VARIABLE} in the job's environment, like s3://bucket/prefix",
+            f"{DEFAULT!r} is in the home folder of a job, which is deleted with the job: its machines would be lost",
+            f"Set machine_store, or {VARIABLE} in the job's environment, like s3://bucket/prefix",
         )
     return said or DEFAULT
 
@@ -46,4 +45,4 @@ def open_store(given: str | None = None, scratch: str | None = None) -> Store:
         from ._s3 import S3
 
         return ObjectStore(S3(where), scratch)
-    raise BadOption("store", where, "can't be used", "Give a folder, or s3://bucket/prefix")
+    raise BadOption("store", f"{where!r} is not a valid store", "Give a folder, or s3://bucket/prefix")

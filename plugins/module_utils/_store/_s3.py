@@ -42,14 +42,14 @@ class S3:
             url = urllib.parse.urlsplit(where)
             given = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query)))
         except ValueError as error:
-            raise BadOption("store", where, f"is no URL ({error})", f"Write it like {FORM}") from error
+            raise BadOption("store", f"{where!r} is not a valid URL ({error})", f"Write it like {FORM}") from error
         self.bucket, prefix = url.netloc, url.path.strip("/")
         wrong = [
             f"{name}={value}" for name, value in given.items() if name not in PARAMETERS or not VALUE.fullmatch(value)
         ]
         if not BUCKET.fullmatch(self.bucket) or not PREFIX.fullmatch(prefix) or "//" in prefix or url.fragment or wrong:
             part = f": {', '.join(wrong)}" if wrong else ""
-            raise BadOption("store", where, f"can't be used{part}", f"Write it like {FORM}")
+            raise BadOption("store", f"{where!r} is not a valid store{part}", f"Write it like {FORM}")
         self.place = f"s3://{self.bucket}/{prefix}".rstrip("/")
         query = "&".join(f"{name}={given[name]}" for name in PARAMETERS if name in given)
         self.where = f"{self.place}?{query}" if query else self.place
@@ -158,7 +158,9 @@ class S3:
             )
             client = session.client("s3", endpoint_url=endpoint, config=config)
         except (botocore.exceptions.BotoCoreError, ValueError, TypeError) as error:
-            raise BadOption("store", self.where, f"can't be used: {error}", f"Write it like {FORM}") from error
+            raise BadOption(
+                "store", f"{self.where!r} is not a valid store: {error}", f"Write it like {FORM}"
+            ) from error
         self._refuse_plain(str(client.meta.endpoint_url))  # wherever it comes from: also a profile may say it
         return client
 
@@ -168,9 +170,8 @@ class S3:
             return
         raise BadOption(
             "store",
-            self.where,
-            f"is reached by {endpoint}, where everybody on the way can read and replace records and private keys",
-            "Use an endpoint with https; or, where the network is trusted, add allow_http=true to the store's parameters",
+            f"{self.where!r} uses {endpoint}, where anyone on the network path can read and replace records and private keys",
+            "Use an endpoint with https; or, if the network is trusted, add allow_http=true to the store's parameters",
         )
 
     def _encryption(self) -> dict[str, str]:

@@ -62,8 +62,7 @@ class GivenCA:
             elif args[f"{option}_key"] or args[f"{option}_command"]:
                 raise BadOption(
                     f"{option}_key" if args[f"{option}_key"] else f"{option}_command",
-                    "…",
-                    f"needs {option}_cert",
+                    f"{option}_cert is required with it",
                     "Give the certificate of that CA as well",
                 )
         given = cls(sides, _authority.life_of("certificate_life", args["certificate_life"]), args["keep_ca_keys"])

@@ -156,20 +156,22 @@ class Filter:
         try:
             self._compiled = jmespath.compile(expression)
         except RecursionError:
-            raise BadOption("filter", f"{expression[:60]}...", "is nested too deeply", "Simplify it") from None
+            raise BadOption("filter", f"{f'{expression[:60]}...'!r} is nested too deeply", "Simplify it") from None
         except JMESPathError as error:
             raise BadOption(
-                "filter", expression, f"is no JMESPath expression ({_one_line(error)})", "Write it like: role == 'web'"
+                "filter",
+                f"{expression!r} is not a valid JMESPath expression ({_one_line(error)})",
+                "Write it like: role == 'web'",
             ) from error
 
     def matches(self, public: dict[str, t.Any]) -> bool:
         try:
             result = self._compiled.search(public)
         except RecursionError:
-            raise BadOption("filter", f"{self.expression[:60]}...", "is nested too deeply", "Simplify it") from None
+            raise BadOption("filter", f"{f'{self.expression[:60]}...'!r} is nested too deeply", "Simplify it") from None
         except JMESPathError as error:
             raise BadOption(
-                "filter", self.expression, f"fails for {public['name']} ({_one_line(error)})", "Mend the expression"
+                "filter", f"{self.expression!r} fails for {public['name']} ({_one_line(error)})", "Fix the expression"
             ) from error
         # What JMESPath holds for true: the number 0, too
         return result is not None and result is not False and result not in ("", [], {})

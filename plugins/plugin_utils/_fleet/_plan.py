@@ -13,7 +13,7 @@ import typing as t
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._input import as_labels, check_name, check_ssh_args
 from ansible_collections.dockyard.machine.plugins.module_utils._module import SHARED
 from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, UNTAGGED, Record
@@ -51,13 +51,13 @@ def as_names(value: t.Any, option: str = "machine_names") -> list[str]:
         return []
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list):
-        raise BadOption(option, value, "is neither a list nor a string of names", "Give [web1, web2] or web1,web2")
+        raise BadOption(option, f"{value!r} is neither a list nor a string of names", "Give [web1, web2] or web1,web2")
     names = [str(name).strip() for name in names if str(name).strip()]
     for name in names:
         check_name(name)
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise BadOption(option, ", ".join(doubled), "is named twice", "Name each machine once")
+        raise BadOption(option, f"{', '.join(doubled)!r} is named twice", "Name each machine once")
     return names
 
 
@@ -71,7 +71,9 @@ def as_patterns(value: t.Any, blank: bool = True) -> list[str]:
     given = value.split(",") if isinstance(value, str) else value
     patterns = [str(one).strip() for one in given] if isinstance(given, list) else []
     if not any(patterns):
-        raise BadOption("machine_limit", value, "names no machine", "Give web1,web2 or [web1, 'db-*'], or leave it out")
+        raise BadOption(
+            "machine_limit", f"{value!r} contains no name", "Give web1,web2 or [web1, 'db-*'], or leave it out"
+        )
     return [pattern for pattern in patterns if pattern]
 
 
@@ -82,9 +84,8 @@ def check_patterns(limit: list[str], names: t.Iterable[str]) -> None:
     if lost:
         raise BadOption(
             "machine_limit",
-            ", ".join(lost),
-            "means no machine that is wanted or in the store",
-            "See list_hosts for the names; patterns are like web-*",
+            f"{', '.join(lost)!r} matches neither a wanted machine nor one in the store",
+            "Run list_hosts for the names; patterns are like web-*",
         )
 
 
@@ -98,7 +99,7 @@ def _read(fleet: t.Any) -> t.Any:
         problem = getattr(error, "problem", None) or "it can't be read"
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        raise UnknownOption("machine_fleet", f"is no YAML: {problem}{where}", "Mend that text") from None
+        raise BadOption("machine_fleet", f"not valid YAML: {problem}{where}", "Fix the YAML") from None
     return read
 
 
@@ -109,7 +110,9 @@ def id_of_fleet(fleet: t.Any) -> str:
         fleet = {"id": fleet}
     if not fleet.get("id"):
         raise BadOption(
-            "machine_fleet.id", fleet.get("id"), "is needed: it says whose machines these are", "Give a name"
+            "machine_fleet.id",
+            f"the id is required, to identify the fleet's machines ({fleet.get('id')!r})",
+            "Give a name",
         )
     check_name(str(fleet["id"]))
     return str(fleet["id"])
@@ -119,18 +122,18 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
     """The variable machine_fleet, with the counts of machine_counts put in; what is wrong is named."""
     fleet = _read(fleet)
     if not isinstance(fleet, dict):
-        raise UnknownOption("machine_fleet", "is no dictionary", "Give id and roles")
+        raise BadOption("machine_fleet", "not a dictionary", "Give id and roles")
     _refuse_unknown("machine_fleet", fleet, FLEET_KEYS)
     id = id_of_fleet(fleet)
     roles = fleet.get("roles") or {}
     if not isinstance(roles, dict):
-        raise UnknownOption("machine_fleet.roles", "is no dictionary", "Give a dictionary from role to its machines")
+        raise BadOption("machine_fleet.roles", "not a dictionary", "Give a dictionary from role to its machines")
     typed = {}
     for role, one in roles.items():
         where = f"machine_fleet.roles.{role}"
         check_name(str(role))
         if not isinstance(one, dict):
-            raise UnknownOption(where, "is no dictionary", f"It may have {', '.join(ROLE_KEYS)}")
+            raise BadOption(where, "not a dictionary", f"It may have {', '.join(ROLE_KEYS)}")
         _refuse_unknown(where, one, ROLE_KEYS)
         one = typed[role] = {**one, **_typed(where, one)}
         one["labels"] = as_labels(f"{where}.labels", one.get("labels"))
@@ -141,15 +144,17 @@ def check_fleet(fleet: t.Any, counts: dict[str, t.Any]) -> dict[str, t.Any]:
     for role, count in counts.items():
         if role not in merged:
             if _count(f"machine_counts.{role}", count):
-                raise BadOption(f"machine_counts.{role}", count, "is for a role that the fleet doesn't have")
+                raise BadOption(f"machine_counts.{role}", f"{count!r} is for a role that the fleet does not have")
             merged[str(role)] = {"count": 0}
     for role, one in merged.items():
         one["count"] = _count(f"count of role {role}", one["count"])
         if one["count"] and not one.get("driver"):
-            raise BadOption(f"machine_fleet.roles.{role}.driver", None, "is needed", "Name the driver of this role")
+            raise BadOption(
+                f"machine_fleet.roles.{role}.driver", "a driver is required", "Name the driver of this role"
+            )
     total = sum(one["count"] for one in merged.values())
     if total > MOST:
-        raise BadOption("machine_fleet", None, f"has {total} machines in all", f"Give at most {MOST}")
+        raise BadOption("machine_fleet", f"the fleet has {total} machines in total", f"Give at most {MOST}")
     return {"id": id, "roles": merged, "swarm": fleet.get("swarm")}
 
 
@@ -227,7 +232,7 @@ def removable(limit: str | None, of_fleet: int) -> int:
         return max(5, of_fleet // 5)
     number = re.fullmatch(r"([0-9]{1,9})(%?)", limit.strip())
     if not number:
-        raise BadOption("machine_remove_max", limit, "is no number and no percentage", "Give 10 or '50%'")
+        raise BadOption("machine_remove_max", f"{limit!r} is not a number or a percentage", "Give 10 or '50%'")
     return of_fleet * int(number.group(1)) // 100 if number.group(2) else int(number.group(1))
 
 
@@ -277,11 +282,11 @@ def _count(where: str, value: t.Any) -> int:
     except ValueError:
         count = -1
     if count < 0:
-        raise BadOption(where, value, "is no number of machines", "Give 0 or more")
+        raise BadOption(where, f"{value!r} is not a valid number of machines", "Give 0 or more")
     return count
 
 
 def _refuse_unknown(where: str, given: dict[str, t.Any], known: tuple[str, ...]) -> None:
     for key in given:
         if key not in known:
-            raise UnknownOption(f"{where}.{key}", "is unknown", f"There are {', '.join(known)}")
+            raise BadOption(f"{where}.{key}", "not a supported key", f"There are {', '.join(known)}")

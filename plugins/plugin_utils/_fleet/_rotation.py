@@ -91,9 +91,8 @@ class Run:
         if self.given and self.given.is_in(files) != (self.kind == "certificates"):
             raise BadOption(
                 "machine_rotate",
-                self.kind,
-                "can't be done: the CA that is given " + ("signs already" if self.kind == "ca" else "is another one"),
-                "Use machine_rotate=certificates for new certificates by the same CA, machine_rotate=ca for another CA",
+                f"{self.kind!r} is not possible: the given CA {'is already in use' if self.kind == 'ca' else 'is another one'}",
+                "Use machine_rotate=certificates for new certificates of the same CA, machine_rotate=ca for another CA",
             )
 
     # Looking
@@ -108,9 +107,8 @@ class Run:
         if unknown:
             raise BadOption(
                 "machine_rotate_give_up",
-                ", ".join(unknown),
-                "is no machine of the store",
-                "See list_hosts for the names",
+                f"{', '.join(unknown)!r} is not a machine of the store",
+                "Run list_hosts for the names",
             )
         return files
 

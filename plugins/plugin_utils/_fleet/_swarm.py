@@ -9,7 +9,7 @@ import dataclasses
 import pathlib
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError, UnknownOption
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 
 KEYS = ("managers",)
 # What the role docker_engine is told for nodes of a swarm: no live-restore, and a node is drained while its Engine restarts
@@ -44,10 +44,10 @@ def nodes_of_fleet(fleet: dict[str, t.Any], names: dict[str, list[str]]) -> dict
     if swarm is None:
         return {}
     if not isinstance(swarm, dict):
-        raise BadOption("machine_fleet.swarm", swarm, "is no dictionary", "Give it like {managers: 1}")
+        raise BadOption("machine_fleet.swarm", f"{swarm!r} is not a dictionary", "Give it like {managers: 1}")
     for key in swarm:
         if key not in KEYS:
-            raise UnknownOption(f"machine_fleet.swarm.{key}", "is unknown", f"There are {', '.join(KEYS)}")
+            raise BadOption(f"machine_fleet.swarm.{key}", "not a supported key", f"There are {', '.join(KEYS)}")
     dedicated = "manager" in parts.values()
     able = [name for role, part in parts.items() for name in names[role] if part == ("manager" if dedicated else None)]
     wanted = swarm.get("managers", len(able) if dedicated else None)
@@ -56,13 +56,14 @@ def nodes_of_fleet(fleet: dict[str, t.Any], names: dict[str, list[str]]) -> dict
     except ValueError:
         count = 0
     if count < 1:
-        raise BadOption("machine_fleet.swarm.managers", wanted, "is no number of managers", "Give 1, 3 or 5")
+        raise BadOption(
+            "machine_fleet.swarm.managers", f"{wanted!r} is not a valid number of managers", "Give 1, 3 or 5"
+        )
     if count > len(able):
         raise BadOption(
             "machine_fleet.swarm.managers",
-            wanted,
-            f"is more than there are machines that can be one ({len(able)})",
-            "Give fewer, or let roles have more machines",
+            f"{wanted!r} is more than the number of machines that can be managers ({len(able)})",
+            "Give fewer, or increase the count of roles",
         )
     managers = set(able[:count])
     return {
@@ -78,9 +79,9 @@ def _parts(fleet: dict[str, t.Any]) -> dict[str, str | None]:
     for role, part in parts.items():
         where = f"machine_fleet.roles.{role}.swarm"
         if part is not None and part not in PARTS:
-            raise BadOption(where, part, "is unknown", f"There are {', '.join(PARTS)}")
+            raise BadOption(where, f"{part!r} is not supported", f"There are {', '.join(PARTS)}")
         if part is not None and fleet.get("swarm") is None:
-            raise BadOption(where, part, "needs a swarm", "Give machine_fleet.swarm, as in {managers: 1}")
+            raise BadOption(where, f"{part!r} requires a swarm", "Set machine_fleet.swarm, as in {managers: 1}")
     return parts
 
 

@@ -41,13 +41,13 @@ class Move:
         """Whether there is anything to do; an error if it can't be done."""
         source, target = self.source, self.target
         if source.place == target.place:
-            raise BadOption("to", target.where, "is where the store is", "Give another place")
+            raise BadOption("to", f"{target.where!r} is the current place of the store", "Give another place")
         meta = source.meta()
         self._refuse_other(meta.get(MOVED))
         self._refuse_other(meta.get(MOVING))
         self.marks = target.meta() if target.exists else {}
         if self.marks and self.marks["id"] != meta["id"]:
-            raise BadOption("to", target.where, "is another store", "Give a place where there is none")
+            raise BadOption("to", f"{target.where!r} is another store", "Give a place without a store")
         if self._in_use() and not meta.get(MOVED) and not meta.get(MOVING):
             raise MachineError(
                 f"{source.where} and {target.where} are one store that is in use at both places",
@@ -189,5 +189,5 @@ def is_to_be_claimed(target: Store, source: str) -> bool:
         return False
     made_for = meta["location"].get("path") or meta["location"].get("place")
     if made_for != open_store(source).place:
-        raise BadOption("from", source, "is not where this copy comes from", f"That was {made_for}")
+        raise BadOption("from", f"{source!r} is not the source of this copy", f"The source was {made_for}")
     return True

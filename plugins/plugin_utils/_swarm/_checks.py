@@ -36,21 +36,22 @@ def check_wishes(wishes: dict[str, Wish], rotate: t.Sequence[str]) -> None:
         ):
             if value not in allowed:
                 raise BadOption(
-                    f"{host}: {option}", value, "is unknown", f"It can be {', '.join(filter(None, allowed))}"
+                    f"{host}: {option}", f"{value!r} is not supported", f"It can be {', '.join(filter(None, allowed))}"
                 )
         if wish.state == "present" and wish.role not in ROLES:
             raise BadOption(
                 f"{host}: docker_swarm_role",
-                wish.role,
-                "is no role of a node",
-                "Put the host into the group of managers or of workers, or set docker_swarm_role to manager or worker",
+                f"{wish.role!r} is not a role of a node",
+                "Add the host to the group of managers or of workers, or set docker_swarm_role to manager or worker",
             )
         for label in wish.labels:
             if label in OWN_LABELS:
-                raise BadOption(f"{host}: docker_swarm_labels", label, "is the role's own label", "Use another name")
+                raise BadOption(
+                    f"{host}: docker_swarm_labels", f"{label!r} is reserved for the role", "Use another name"
+                )
     for kind in rotate:
         if kind not in TOKENS:
-            raise BadOption("docker_swarm_rotate_tokens", kind, "is no token", f"There are {', '.join(TOKENS)}")
+            raise BadOption("docker_swarm_rotate_tokens", f"{kind!r} is not a token", f"There are {', '.join(TOKENS)}")
 
 
 def check_hosts(

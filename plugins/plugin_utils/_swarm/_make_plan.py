@@ -182,7 +182,9 @@ def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen, settings: dict[s
         )
     if not managers:
         raise BadOption(
-            "docker_swarm_role", "worker", f"is all that is wanted of {', '.join(wanted)}", "A swarm needs a manager"
+            "docker_swarm_role",
+            f"'worker' is the only role of {', '.join(wanted)}",
+            "Add a manager, which a swarm requires",
         )
     plan.init, plan.settings = managers[0], settings
     plan.changes.append(f"begin the swarm on {plan.init}")

@@ -36,7 +36,9 @@ def normal(settings: dict[str, t.Any]) -> dict[str, t.Any]:
     """The settings as the Engine has them. Those without a value are not named."""
     for name, value in settings.items():
         if name not in PLACES:
-            raise BadOption(f"docker_swarm_settings.{name}", value, "is unknown", f"There are {', '.join(PLACES)}")
+            raise BadOption(
+                f"docker_swarm_settings.{name}", f"{value!r} is not supported", f"There are {', '.join(PLACES)}"
+            )
     return {name: _normal(name, value) for name, value in settings.items() if value is not None}
 
 
@@ -52,7 +54,7 @@ def _normal(name: str, value: t.Any) -> t.Any:
     try:
         return as_wanted(value)
     except TypeError:
-        raise BadOption(where, value, f"is not {kind}", f"Give {kind}") from None
+        raise BadOption(where, f"{value!r} is not {kind}", f"Give {kind}") from None
 
 
 def labels(where: str, value: t.Any) -> dict[str, str]:
@@ -60,7 +62,7 @@ def labels(where: str, value: t.Any) -> dict[str, str]:
     try:
         return {str(name): str(one) for name, one in check_type_dict(value).items()}
     except (TypeError, ValueError):
-        raise BadOption(where, value, "is no dictionary", "Give it like {tier: front}") from None
+        raise BadOption(where, f"{value!r} is not a dictionary", "Give it like {tier: front}") from None
 
 
 def changes(spec: dict[str, t.Any], settings: dict[str, t.Any]) -> dict[str, tuple[t.Any, t.Any]]:

@@ -108,7 +108,7 @@ def test_the_machines_of_a_fleet(store):
 
     assert names("shop") == names({"id": "shop", "roles": {}}) == names('{"id": "shop"}') == ["b"]
     assert names("other") == [] and len(names(None)) == len(names("")) == 4
-    with pytest.raises(MachineError, match="id is needed"):
+    with pytest.raises(MachineError, match="the id is required"):
         names({"roles": {}})
 
 

@@ -23,6 +23,6 @@ def test_a_store_is_not_moved_to_the_default_place_by_an_empty_variable(tmp_path
     store.create()
     action = ActionModule.__new__(ActionModule)
     action._task = types.SimpleNamespace(check_mode=False)
-    with pytest.raises(BadOption, match="to: .* names no place"):
+    with pytest.raises(BadOption, match="to: .* is not a place for a store"):
         action.perform({"from": store.where, "to": to, "gone": gone, "lock_timeout": 1}, {})
     assert [path.name for path in tmp_path.iterdir()] == ["store"]

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.action import adopt, prune
-from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, UnknownOption
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils import _action, _drivers
@@ -266,16 +266,16 @@ def test_a_fleet_in_one_run_for_those_that_are_alike(store: t.Any) -> None:
 @pytest.mark.parametrize("name", ["0123456789ab", "shop-web-1"])
 def test_what_is_no_name_of_the_fleet_is_not_left_out_silently(store: t.Any, name: str) -> None:
     fleet = {"id": "shop", "roles": {"web": {"driver": DRIVER}}}
-    with pytest.raises(BadOption, match=f"'{name}' is no machine of the fleet"):
+    with pytest.raises(BadOption, match=f"'{name}' is not a machine of the fleet"):
         adopted(store, none_adopted, fleet=fleet, names=f"shop-web-0,{name}")
 
 
 def test_a_driver_or_a_fleet(store: t.Any) -> None:
     with pytest.raises(BadOption, match="driver"):
         adopted(store, none_adopted)
-    with pytest.raises(BadOption, match="beside fleet"):
+    with pytest.raises(BadOption, match="conflicts with fleet"):
         adopted(store, none_adopted, driver=DRIVER, fleet={"id": "shop", "roles": {}})
-    with pytest.raises(UnknownOption, match="nonsense"):
+    with pytest.raises(BadOption, match="nonsense"):
         adopted(store, none_adopted, driver=DRIVER, options={"nonsense": 1})
 
 

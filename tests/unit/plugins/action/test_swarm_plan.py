@@ -218,7 +218,7 @@ def test_labels_are_texts_however_they_are_given(labels):
 
 @pytest.mark.parametrize("labels", ["front", ["tier"], 3])
 def test_labels_that_are_none_are_refused(labels):
-    with pytest.raises(MachineError, match="web1: docker_swarm_labels: .* is no dictionary"):
+    with pytest.raises(MachineError, match="web1: docker_swarm_labels: .* is not a dictionary"):
         swarm_plan._wish("web1", {"role": "worker", "labels": labels})
 
 

@@ -31,7 +31,7 @@ def test_labels_are_texts_whatever_yaml_takes_them_for() -> None:
     texts = {"8080": "x", "when": "2026-11-24", "n": "2", "on": "True", "e": ""}
     assert _input.as_labels("labels", said) == texts == _input.as_labels("labels", texts)
     assert _input.as_labels("labels", {}) == {} and _input.as_labels("labels", None) is None
-    with pytest.raises(BadOption, match=r"labels\.a: \['b'\] is no label's value"):
+    with pytest.raises(BadOption, match=r"labels\.a: \['b'\] is not a valid value of a label"):
         _input.as_labels("labels", {"a": ["b"]})
 
 

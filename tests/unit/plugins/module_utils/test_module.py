@@ -73,5 +73,5 @@ def test_a_failure_has_a_message_for_people_and_details_for_programs(controller:
 def test_an_empty_text_in_a_list_of_options_is_refused() -> None:
     spec = {"zones": {"type": "list", "elements": "str"}, "volumes": {"type": "list", "elements": "dict"}}
     _module.check_lists(spec, {"zones": [], "volumes": [{}]})
-    with pytest.raises(BadOption, match=r"web1: zones: \['a', ' '\] has an empty text in it"):
+    with pytest.raises(BadOption, match=r"web1: zones: \['a', ' '\] contains an empty string"):
         _module.check_lists(spec, {"zones": ["a", " "]}, "web1: ")

@@ -213,17 +213,17 @@ def test_a_newer_image_is_no_change(ec2: Ec2Double, world: World) -> None:
 @pytest.mark.parametrize(
     ("options", "option", "said"),
     [
-        ({"image": "debian-99"}, "image", "finds no image in eu-central-1"),
-        ({"ports": ["http"]}, "ports", "is no port"),
-        ({"ports": ["80-22"]}, "ports", "is no port"),
-        ({"ports": ["70000"]}, "ports", "is no port"),
-        ({"open_to": ["192.0.2.7/24"]}, "open_to", "is no network"),
-        ({"ports": ["80"], "ports_open_to": ["all"]}, "ports_open_to", "is no network"),
-        ({"tags": {"dockyard:store": "mine"}}, "tags", "begins as ours"),
+        ({"image": "debian-99"}, "image", "'debian-99' was not found in eu-central-1"),
+        ({"ports": ["http"]}, "ports", "is not a valid port"),
+        ({"ports": ["80-22"]}, "ports", "is not a valid port"),
+        ({"ports": ["70000"]}, "ports", "is not a valid port"),
+        ({"open_to": ["192.0.2.7/24"]}, "open_to", "is not a valid network"),
+        ({"ports": ["80"], "ports_open_to": ["all"]}, "ports_open_to", "is not a valid network"),
+        ({"tags": {"dockyard:store": "mine"}}, "tags", "'dockyard:store' uses a reserved prefix"),
         ({"public_address": False, "connect_by": "public"}, "connect_by", "the machine won't have"),
         ({"connect_by": "ipv6"}, "connect_by", "the machine won't have"),
         ({"subnets": ["subnet-nowhere"]}, "subnets", "finds none"),
-        ({"vpc_id": "vpc-nowhere"}, "subnets", "finds none in vpc-nowhere"),
+        ({"vpc_id": "vpc-nowhere"}, "subnets", "was not found in vpc-nowhere"),
         (
             {"volumes": [{**VOLUME, "name": name, "device": "/dev/sdf"} for name in "ab"]},
             "volumes",
@@ -235,9 +235,9 @@ def test_a_newer_image_is_no_change(ec2: Ec2Double, world: World) -> None:
             "volumes",
             "is a volume of the image",
         ),
-        ({"ipv6": True, "connect_by": "ipv6"}, "open_to", "nobody with an IPv6 address, and connect_by is ipv6"),
+        ({"ipv6": True, "connect_by": "ipv6"}, "open_to", "allows no IPv6 address, but connect_by is ipv6"),
         ({"ipv6": True, "connect_by": "ipv6", "open_to": ["10.0.0.0/8"]}, "open_to", "nobody with an IPv6 address"),
-        ({"open_to": ["2001:db8::/32"]}, "open_to", "nobody with an IPv4 address, and connect_by is public"),
+        ({"open_to": ["2001:db8::/32"]}, "open_to", "allows no IPv4 address, but connect_by is public"),
     ],
 )
 def test_bad_input_is_named_and_makes_nothing(

@@ -98,19 +98,22 @@ def test_recipe_of_a_cloud_image(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cpus": 0}, "cpus: 0 must be at least 1"),
-        ({"memory": 1}, "memory: 1 must"),
-        ({"disk_size": 0}, "disk_size: 0 must"),
-        ({"listen": "localhost"}, "listen: 'localhost' is no IPv4 address"),
-        ({"ports": ["80"]}, "ports: '80' is no forward"),
-        ({"ports": ["8080:80/sctp"]}, "ports: .* is no forward"),
+        ({"cpus": 0}, "cpus: 0 is less than 1"),
+        ({"memory": 1}, "memory: 1 is less than 64"),
+        ({"disk_size": 0}, "disk_size: 0 is less than 1"),
+        ({"listen": "localhost"}, "listen: 'localhost' is not a valid IPv4 address"),
+        ({"ports": ["80"]}, "ports: '80' is not a valid forward"),
+        ({"ports": ["8080:80/sctp"]}, "ports: .* is not a valid forward"),
         ({"ports": ["8080:80", "8080:81"]}, "ports: 8080 is given twice"),
-        ({"ssh_port": 70000}, "ssh_port: 70000 is no port"),
-        ({"user_data": "#cloud-config"}, "user_data: .* needs an image with cloud-init"),
+        ({"ssh_port": 70000}, "ssh_port: 70000 is not a valid port"),
+        ({"user_data": "#cloud-config"}, "user_data: an image with cloud-init is required"),
         ({"architecture": "aarch64"}, "image: 'default' is for x86_64, not for aarch64"),
-        ({"image": "/nowhere.qcow2"}, "image: '/nowhere.qcow2' does not exist"),
-        ({"image": "https://example.com/a.qcow2"}, "checksum does not tell"),
-        ({"image": "https://example.com/a.qcow2", "checksum": "sha256:12"}, "checksum: 'sha256:12'"),
+        ({"image": "/nowhere.qcow2"}, "image: '/nowhere.qcow2' was not found"),
+        ({"image": "https://example.com/a.qcow2"}, "checksum: a checksum of https://example.com/a.qcow2 is required"),
+        (
+            {"image": "https://example.com/a.qcow2", "checksum": "sha256:12"},
+            r"checksum: .* is required \('sha256:12'\)",
+        ),
     ],
 )
 def test_bad_options(baked: pathlib.Path, options: dict[str, t.Any], message: str) -> None:
@@ -152,7 +155,7 @@ def test_a_port_is_taken(baked: pathlib.Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(BadOption, match=f"ssh_port: {port} is taken on 127.0.0.1"):
+        with pytest.raises(BadOption, match=f"ssh_port: {port} is in use on 127.0.0.1"):
             on_paper(ssh_port=port)
 
 
@@ -170,7 +173,7 @@ def test_its_own_ports_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         world.run("started", options=ports)
         for options in ({"ssh_port": 2376, "docker_port": 2222}, {"listen": "0.0.0.0"}):
             world.run("started", options={**ports, **options}, allow_stop=True)
-        with pytest.raises(MachineError, match="8081 is taken"):
+        with pytest.raises(MachineError, match="8081 is in use"):
             world.run("started", options={**ports, "ports": ["8081:80"]}, allow_stop=True)
         outcome = world.run("started", options={**ports, "image": "other"}, recreate=True)
         assert outcome.machine["state"] == "running" and outcome.machine["docker_host"].endswith(":2376")
@@ -412,7 +415,7 @@ def test_an_image_is_downloaded_once_and_verified(tmp_path: pathlib.Path) -> Non
 def test_a_wrong_download_is_never_used(tmp_path: pathlib.Path) -> None:
     source = tmp_path / "source.raw"
     source.write_bytes(b"other")
-    with pytest.raises(BadOption, match=r"checksum: .* is not that of .* has sha256:d9298a10"):
+    with pytest.raises(BadOption, match=r"checksum: .* does not match .* has sha256:d9298a10"):
         _images.find(source.as_uri(), "sha256:" + "0" * 64, "x86_64")
     assert os.listdir(tmp_path / "cache" / "dockyard" / "images" / "downloads") == []
 
@@ -438,5 +441,5 @@ def test_the_checksum_of_a_file(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_folder_that_is_no_image(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(BadOption, match="is no baked image"):
+    with pytest.raises(BadOption, match="is not a baked image"):
         _images.find(str(tmp_path), "", "x86_64")

@@ -161,7 +161,7 @@ def test_an_extra_variable_does_not_hide_what_a_task_registers(monkeypatch, give
     if not refused:
         action._refuse_hidden_result()
         return
-    with pytest.raises(BadOption, match="machine_plan is given as an extra variable") as caught:
+    with pytest.raises(BadOption, match="machine_plan: set as an extra variable") as caught:
         action._refuse_hidden_result()
     assert "{" not in caught.value.text(), "its value may be a secret"
 

@@ -68,7 +68,7 @@ def test_filter(expression, matches):
 
 
 def test_a_wrong_filter_is_named():
-    with pytest.raises(MachineError, match="filter: 'a b' is no JMESPath expression"):
+    with pytest.raises(MachineError, match="filter: 'a b' is not a valid JMESPath expression"):
         _machines.Filter("a b")
     with pytest.raises(MachineError, match=r"filter: 'abs\(name\)' fails for web1"):
         _machines.Filter("abs(name)").matches({"name": "web1"})

@@ -43,7 +43,12 @@ def test_names_come_as_list_or_string():
 
 @pytest.mark.parametrize(
     ("names", "part"),
-    [({"a": 1}, "neither a list"), ("Web1", "no machine name"), ("a,a", "named twice"), ("a_b", "no machine name")],
+    [
+        ({"a": 1}, "neither a list"),
+        ("Web1", "not a valid machine name"),
+        ("a,a", "named twice"),
+        ("a_b", "not a valid machine name"),
+    ],
 )
 def test_bad_names_are_named(names, part):
     with pytest.raises(MachineError, match=part):
@@ -80,10 +85,10 @@ def test_of_a_fleet_that_is_listed_the_id_matters_alone(value):
 @pytest.mark.parametrize(
     ("value", "part"),
     [
-        ({"roles": {}}, "id is needed"),
-        ("{}", "id is needed"),
-        ("Shop", "no machine name"),
-        (["shop"], "no machine name"),
+        ({"roles": {}}, "the id is required"),
+        ("{}", "the id is required"),
+        ("Shop", "not a valid machine name"),
+        (["shop"], "not a valid machine name"),
     ],
 )
 def test_a_fleet_without_a_good_id_is_not_every_fleet(value, part):
@@ -99,19 +104,23 @@ def test_counts_win_over_the_fleet():
 @pytest.mark.parametrize(
     ("value", "counts", "part"),
     [
-        ("shop", {}, "machine_fleet is no dictionary"),
-        ({"roles": {}}, {}, "machine_fleet.id is needed"),
-        ("roles: {web: [", {}, "machine_fleet is no YAML: expected the node content"),
+        ("shop", {}, "machine_fleet: not a dictionary"),
+        ({"roles": {}}, {}, "machine_fleet.id: the id is required"),
+        ("roles: {web: [", {}, "machine_fleet: not valid YAML: expected the node content"),
         ({"id": "shop", "role": {}}, {}, "machine_fleet.role"),
         (fleet(web={"driver": "none", "cuont": 1}), {}, "machine_fleet.roles.web.cuont"),
         (fleet(web={"driver": "none", "count": "many"}), {}, "count of role web: 'many'"),
         (fleet(web={"driver": "none", "count": -1}), {}, "count of role web: -1"),
-        (fleet(web={"count": 1}), {}, "machine_fleet.roles.web.driver is needed"),
+        (fleet(web={"count": 1}), {}, "machine_fleet.roles.web.driver: a driver is required"),
         (fleet(web={"driver": "none"}), {"db": 2}, "machine_counts.db: 2"),
-        (fleet(Web={"driver": "none"}), {}, "'Web' is no machine name"),
+        (fleet(Web={"driver": "none"}), {}, "'Web' is not a valid machine name"),
         (fleet(web={"driver": "none", "expires_in": "9999999d"}), {}, "roles.web.expires_in: '9999999d' is more than"),
         (fleet(web={"driver": "none", "labels": ["a"]}), {}, "machine_fleet.roles.web: argument 'labels'"),
-        (fleet(web={"driver": "none", "labels": {"a": {}}}), {}, "machine_fleet.roles.web.labels.a: {} is no label's"),
+        (
+            fleet(web={"driver": "none", "labels": {"a": {}}}),
+            {},
+            "machine_fleet.roles.web.labels.a: {} is not a valid value of a label",
+        ),
         (fleet(web={"driver": "none", "options": "url"}), {}, "machine_fleet.roles.web: argument 'options'"),
     ],
 )
@@ -123,7 +132,7 @@ def test_mistakes_in_a_fleet_are_named(value, counts, part):
 
 
 def test_a_text_that_is_no_yaml_is_not_shown_but_told_where():
-    with pytest.raises(MachineError, match="is no YAML: .* in line 4") as failure:
+    with pytest.raises(MachineError, match="not valid YAML: .* in line 4") as failure:
         fleet_plan.check_fleet("id: shop\nroles:\n  web: {user_data: 'password: hunter2'\n other: 1", {})
     assert "hunter2" not in failure.value.text()
 
@@ -132,13 +141,13 @@ def test_a_text_that_is_no_yaml_is_not_shown_but_told_where():
     "where", [{"secret_access_key": "hunter2"}, {"roles": {"web": {"secret_access_key": "hunter2"}}}]
 )
 def test_what_is_not_known_may_be_a_secret_and_is_not_shown(where):
-    with pytest.raises(MachineError, match="secret_access_key is unknown") as failure:
+    with pytest.raises(MachineError, match="secret_access_key: not a") as failure:
         fleet_plan.check_fleet({"id": "shop", **where}, {})
     assert "hunter2" not in str(vars(failure.value))
 
 
 def test_nor_is_an_option_that_the_driver_does_not_know():
-    with pytest.raises(MachineError, match="web1: secret_access_key is unknown") as failure:
+    with pytest.raises(MachineError, match="web1: secret_access_key: not a") as failure:
         _drivers.check_options(NONE, {"secret_access_key": "hunter2"}, "web1")
     assert "hunter2" not in str(vars(failure.value))
 

@@ -143,7 +143,9 @@ def test_some_of_the_hosts_first(new: New) -> None:
 def test_a_limit_that_means_nobody_is_refused_before_anything_is_done(new: New) -> None:
     before = new().ca_files()
     for look in (Run.go_on, Run.look):
-        with pytest.raises(MachineError, match=r"machine_limit: 'wbe\*' means no machine"):
+        with pytest.raises(
+            MachineError, match=r"machine_limit: 'wbe\*' matches neither a wanted machine nor one in the store"
+        ):
             look(Run(new(), "ca", limit=["web1", "wbe*"]))
     assert new().ca_files() == before
 

@@ -51,10 +51,10 @@ def test_counts_say_how_many_nodes_there_are():
     [
         (True, {"web": WEB}, "machine_fleet.swarm: True"),
         ({"manager": 1}, {"web": WEB}, "machine_fleet.swarm.manager"),
-        ({}, {"web": WEB}, "machine_fleet.swarm.managers is no number"),
+        ({}, {"web": WEB}, "machine_fleet.swarm.managers: None is not a valid number"),
         ({"managers": 0}, {"web": WEB}, "machine_fleet.swarm.managers: 0"),
         ({"managers": "many"}, {"web": WEB}, "machine_fleet.swarm.managers: 'many'"),
-        ({"managers": 3}, {"web": WEB}, "more than there are machines that can be one (2)"),
+        ({"managers": 3}, {"web": WEB}, "more than the number of machines that can be managers (2)"),
         ({"managers": 1}, {"web": {"count": 1, "swarm": "boss"}}, "machine_fleet.roles.web.swarm: 'boss'"),
         (None, {"web": {"count": 1, "swarm": "manager"}}, "machine_fleet.roles.web.swarm"),
     ],

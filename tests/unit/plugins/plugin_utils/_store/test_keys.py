@@ -215,10 +215,10 @@ def test_the_files_of_a_machine_and_of_the_store(run: ObjectStore) -> None:
 @pytest.mark.parametrize(
     ("file", "machine", "said"),
     [
-        ("machine.json", "web1", "is no file of a machine"),
-        ("../web1/id_ed25519", "web1", "is no file of a machine"),
-        ("id_ed25519", "", "is no file of the store"),
-        ("id_ed25519", "../web1", "is no machine name"),
+        ("machine.json", "web1", "is not a file of a machine"),
+        ("../web1/id_ed25519", "web1", "is not a file of a machine"),
+        ("id_ed25519", "", "is not a file of the store"),
+        ("id_ed25519", "../web1", "is not a valid machine name"),
         ("id_ed25519", "web2", "has no id_ed25519 of web2"),
         ("id_ed25519.pub", "web1", "has no id_ed25519.pub of web1"),
     ],

@@ -375,7 +375,7 @@ def test_a_copy_by_hand_is_brought_up_to_date(places: Places) -> None:
 
 def test_a_copy_takes_the_place_of_a_store_that_is_gone(places: Places) -> None:
     old, new = copied(places)
-    with pytest.raises(BadOption, match="is not where this copy comes from"):
+    with pytest.raises(BadOption, match="is not the source of this copy"):
         _move.is_to_be_claimed(places.open(new), "s3://elsewhere")
     assert _move.is_to_be_claimed(places.open(new), old)
     shutil.rmtree(old)

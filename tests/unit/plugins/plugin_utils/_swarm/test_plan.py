@@ -373,9 +373,9 @@ def test_nodes_that_are_down_and_nobodys_end_with_the_swarm_only_if_that_may_end
             "autolock_managers: 'maybe' is not true or false",
         ),
         ({"m1": "manager"}, {"settings": {"election_tick": "often"}}, "election_tick: 'often' is not a whole number"),
-        ({"m1": "manager"}, {"settings": {"labels": ["rev"]}}, "labels: ['rev'] is no dictionary"),
+        ({"m1": "manager"}, {"settings": {"labels": ["rev"]}}, "labels: ['rev'] is not a dictionary"),
         ({"m1": "manager"}, {"rotate": ["leader"]}, "docker_swarm_rotate_tokens"),
-        ({"w1": "worker"}, {"looks": {"w1": local()}}, "needs a manager"),
+        ({"w1": "worker"}, {"looks": {"w1": local()}}, "which a swarm requires"),
     ],
 )
 def test_bad_input_is_named(hosts, more, part):
