@@ -42,7 +42,7 @@ class Cost(t.NamedTuple):
     cell: float
 
 
-COST = {False: Cost(0.3, 0.035), True: Cost(1.0, 0.2)}  # also of a world whose cells are dear
+COST = {False: Cost(0.4, 0.045), True: Cost(1.3, 0.25)}  # also of a world whose cells are dear
 
 
 @dataclasses.dataclass

@@ -53,7 +53,7 @@ def test_a_commit_draws_the_same_ones_each_time_and_another_commit_others() -> N
 @pytest.mark.parametrize("seed", range(20))
 def test_the_budget_is_kept_and_used(seed: int) -> None:
     durations = choice.Durations(RECORDED)
-    assert GATE * 0.95 <= durations.total(choice.choose(TESTS, durations, GATE, seed)) <= GATE
+    assert GATE * 0.95 <= durations.total(choice.choose(TESTS, durations, GATE, seed)) <= GATE + 1e-6
 
 
 def test_more_tests_take_no_more_time() -> None:
