@@ -193,8 +193,9 @@ class ActionModule(AccountAction):
         shown, hidden = [], []
         for one in wanted:
             secret = {name for name in secret_options(_drivers.load(one["driver"])) if one["options"].get(name)}
-            shown.append({**one, "options": {name: one["options"][name] for name in one["options"].keys() - secret}})
-            hidden += [one["name"]] if secret else []
+            rest = {name: value for name, value in one.items() if name != "ssh_password"}
+            shown.append({**rest, "options": {name: one["options"][name] for name in one["options"].keys() - secret}})
+            hidden += [one["name"]] if secret or one.get("ssh_password") else []
         return {"wanted": shown, "hidden": hidden}
 
     @staticmethod

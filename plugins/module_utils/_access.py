@@ -16,7 +16,7 @@ import typing as t
 
 from ansible.module_utils.common.warnings import warn
 
-from . import _pin, _ssh
+from . import _password, _pin, _ssh
 from ._durable import make_folder
 from ._errors import MachineError
 from ._host_key import REPLACE
@@ -24,6 +24,7 @@ from ._record import Record
 
 if t.TYPE_CHECKING:
     from ._clock import Clock
+    from ._password import PasswordLogin
     from ._store import Store
     from ._wish import Wish
 
@@ -49,8 +50,10 @@ AGENT = ""  # as ``key``: whatever the user's agent and default keys are
 class Access:
     """The ``ssh`` part of a record: made, kept and used."""
 
-    def __init__(self, record: Record, folder: str, wish: Wish) -> None:
+    def __init__(self, record: Record, folder: str, wish: Wish, password: PasswordLogin | None = None) -> None:
+        """With a ``password``, the key is added where it is refused."""
         self.record = record
+        self.password = password
         self.folder = folder
         self.first_boot = os.path.join(folder, "first-boot")
         self.wish = wish
@@ -91,6 +94,8 @@ class Access:
         ssh, wish = self.record.ssh, self.wish
         if not ssh:
             return
+        if self.password and not ssh["key"]:
+            self.public_key()  # a key of its own can be added
         if not ssh["key"] and not ssh.get("public_key"):
             ssh["key"] = AGENT  # nothing lets a key of ours in
         if injects_host_key:
@@ -189,12 +194,18 @@ class Access:
 
     # Reaching it
 
-    def contact(self, facts: dict[str, t.Any], clock: Clock, patience: float = 0, in_the_making: bool = True) -> None:
+    def contact(
+        self,
+        facts: dict[str, t.Any],
+        clock: Clock,
+        patience: float = 0,
+        in_the_making: bool = True,
+    ) -> None:
         """Log in; where no host key could be known before, pin the one that is shown.
 
         Who answers but lets nobody in is waited for only if the user there may still be ``in_the_making``.
         """
-        ssh = self.record.ssh
+        ssh, password = self.record.ssh, self.password
         if not ssh["host_keys"] and facts.get("host_keys"):
             ssh["policy"], ssh["host_keys"] = PROVIDER, list(facts["host_keys"])
         host = _ssh.Host(self.record, facts, self.folder, self.wish.estate_ssh)
@@ -203,8 +214,17 @@ class Access:
                 keys = host.log_in()
                 break
             except _ssh.Unreachable as error:
-                if left <= 0 or (isinstance(error, _ssh.Refused) and not in_the_making):
+                last = left <= 0 or (isinstance(error, _ssh.Refused) and not in_the_making)
+                if isinstance(error, _ssh.Refused) and password and (last or password.at_once):
+                    keys = ssh["host_keys"] or list(error.host_keys)
+                    if keys and self._add_key(host, keys, password):
+                        break
+                if last:
                     raise
+        self._pin(host, keys)
+
+    def _pin(self, host: _ssh.Host, keys: list[str]) -> None:
+        ssh = self.record.ssh
         if not ssh["host_keys"]:
             ssh["policy"], ssh["host_keys"] = FIRST_CONTACT, keys
             warn(
@@ -212,6 +232,28 @@ class Access:
                 f"shows at this first contact is pinned now: {', '.join(map(_ssh.fingerprint, keys))}. Compare it with "
                 "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the host, or give host_key beforehand"
             )
+
+    def _add_key(self, host: _ssh.Host, keys: list[str], password: PasswordLogin) -> bool:
+        """Let the key in by the password, on a host with one of these keys; False if there is no password."""
+        ssh = self.record.ssh
+        if self.wish.check:
+            password.would_install(host)
+            return True
+
+        def accepted() -> None:
+            self._pin(host, keys)
+            password.save()  # what is added is known before it is
+
+        if ssh["key"] == AGENT:
+            ssh["key"] = None
+        public_key = ssh.get("given") or (_ssh.read_public_key(ssh["key"]) if ssh["key"] else self.public_key())
+        if not password.install(host, public_key, keys, accepted):
+            return False
+        try:
+            host.log_in()
+        except _ssh.Refused:
+            raise _password.key_refused(host) from None
+        return True
 
     def reboot(self, facts: dict[str, t.Any], clock: Clock) -> None:
         """Reboot from inside, and wait for another boot id."""

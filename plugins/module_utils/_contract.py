@@ -95,7 +95,11 @@ class Kind:
 
 
 class Machine(Kind):
-    """The kind with power. May define start, stop, restart, kill, pause and unpause, each (it) -> None."""
+    """The kind with power. May define start, stop, restart, kill, pause and unpause, each (it) -> None.
+
+    Without a way to let a key in, it may define password(it) -> str | None: the login user's, which the provider has
+    made; None as long as there is none. Asked until it is there, used once, and never kept.
+    """
 
 
 class Driver:

@@ -42,6 +42,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
     "ssh_user": {"type": "str"},
     "ssh_key": {"type": "path", "no_log": False},
     "ssh_args": {"type": "str"},
+    "ssh_password": {"type": "str", "no_log": True},
     "host_key": {"type": "str", "no_log": False},
     "keep_options": {"type": "bool"},
     "recreate": {"type": "bool", "default": False},
@@ -87,6 +88,8 @@ class _Module(QuietModule):
     def _load_params(self) -> None:
         super()._load_params()
         self.estate_ssh = self.params.pop(ESTATE_SSH, None) or ()
+        # Kept from Ansible, which would hide it in results wherever it is part of a word: admin, ubuntu
+        self.ssh_password = self.params.pop("ssh_password", None)
         self.given = {name for name, value in self.params.items() if value is not None}
 
 
@@ -186,6 +189,14 @@ def _over_account(module: _Module, driver: type[Driver], store: t.Any) -> dict[s
     return result
 
 
+def _as_password(value: t.Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, (dict, list, bool)):
+        raise BadOption("ssh_password", "The value is not a string", "Put it in quotes")
+    return str(value)
+
+
 def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
     params = module.params
     spec = driver.argument_spec
@@ -204,6 +215,7 @@ def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:
         estate_ssh=module.estate_ssh,
         **{
             **{option: params[option] for option in noted},
+            "ssh_password": _as_password(module.ssh_password),
             "labels": as_labels("labels", params["labels"]),
             "keep_options": keeps,
         },

@@ -15,6 +15,7 @@ import errno
 import functools
 import hashlib
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -120,10 +121,13 @@ class Host:
             policy = "yes" if self.record.ssh["host_keys"] else "accept-new"
             pin = [*_pin.file_option(known), *_pin.options(self.record, policy), *_newer_options()]
             result = self._ssh(pin, command, limit)
-            if result.returncode != 0:
-                raise self._explain(result.stderr, result.returncode)
             with open(known, encoding="utf-8") as file:
                 keys = [" ".join(line.split()[1:3]) for line in file if line.strip()]
+            if result.returncode != 0:
+                error = self._explain(result.stderr, result.returncode)
+                if isinstance(error, Refused):
+                    error.host_keys = keys
+                raise error
             if not keys:
                 raise MachineError(
                     f"ssh let us in to {self.record.name} ({self.address} port {self.port}) and noted no host key",
@@ -134,9 +138,48 @@ class Host:
 
     def is_direct(self) -> bool:
         """Whether ssh connects to the host itself, as far as it says: not by a jump host, nor by a command."""
-        line = [_program("ssh"), "-G", *self._arguments(), self.address]
-        settings = _process.run(line, 10).stdout.splitlines()
-        return not any(one.startswith(("proxyjump ", "proxycommand ")) for one in settings)
+        return not self.settings().keys() & {"proxyjump", "proxycommand"}
+
+    def settings(self) -> dict[str, str]:
+        """ssh's settings for this host, from its configuration and the arguments, by their names in lower case."""
+        line = [_program("ssh"), "-G", *self._arguments(), *self._target()]
+        return dict(one.split(" ", 1) for one in _process.run(line, 10).stdout.splitlines() if " " in one)
+
+    def proxy(self) -> list[str] | None:
+        """The command that ssh would run to reach the host; None if it connects to it directly."""
+        settings = self.settings()
+        target = settings.get("hostname") or self.address
+        if settings.get("proxyjump"):
+            rest, _comma, last = settings["proxyjump"].rpartition(",")
+            user, _at, place = last.removeprefix("ssh://").rpartition("@")
+            port = re.fullmatch(r"(\[.*\]|[^:]*):([0-9]+)", place)
+            words = self._arguments()
+            files = [
+                after if word == "-F" else word[2:]
+                for word, after in zip(words, [*words[1:], ""], strict=True)
+                if word.startswith("-F")
+            ]
+            line = [
+                _program("ssh"),
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "ControlPath=none",
+                *(f"-F{file}" for file in files[:1]),
+            ]
+            line += ["-J", rest] if rest else []
+            line += ["-p", port[2]] if port else []
+            line += ["-l", user] if user else []
+            return [*line, "-W", f"[{target}]:{self.port}", (port[1] if port else place).strip("[]")]
+        if not settings.get("proxycommand"):
+            return None
+        user = self.record.ssh.get("user") or "root"
+        values = {"%": "%", "h": target, "n": self.address, "p": str(self.port), "r": user}
+        command = re.sub("%([%hnpr])", lambda found: values[found[1]], settings["proxycommand"])
+        return ["/bin/sh", "-c", f"exec {command}"]
+
+    def _target(self) -> list[str]:
+        return ["-p", str(self.port), "-l", self.record.ssh.get("user") or "root", self.address]
 
     def _arguments(self) -> list[str]:
         return [*_pin.machine_arguments(self.record), *self.estate]
@@ -157,7 +200,7 @@ class Host:
         key = private_key(self.record, self.folder)
         if key:
             line += ["-i", key]
-        line += ["-p", str(self.port), "-l", self.record.ssh.get("user") or "root", self.address, command]
+        line += [*self._target(), command]
         try:
             # In a session of its own: else the ssh of a jump host asks at the terminal for its unknown key.
             return _process.run(line, limit, env={**os.environ, "LC_ALL": "C"}, start_new_session=True)
@@ -230,6 +273,8 @@ class Unreachable(MachineError):
 
 class Refused(Unreachable):
     """The login was refused; a host that is still booting may let us in later."""
+
+    host_keys: t.Sequence[str] = ()  # that ssh has accepted before
 
 
 @functools.lru_cache(maxsize=1)

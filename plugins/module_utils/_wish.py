@@ -26,6 +26,7 @@ class Wish:
     ssh_user: str | None = None
     ssh_key: str | None = None
     ssh_args: str | None = None
+    ssh_password: str | None = dataclasses.field(default=None, repr=False)  # for one login; never recorded
     host_key: str | None = None
     estate_ssh: t.Sequence[str] = ()  # arguments for ssh that the estate's settings give to Ansible; never recorded
     keep_options: bool = False  # if no option is given, all stay as they are recorded

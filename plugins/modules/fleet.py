@@ -43,8 +43,8 @@ options:
   fleet:
     description:
       - The wanted fleet, a dictionary of V(id) and V(roles). Each role has V(driver) and V(count), 1 by default. It may
-        have V(options), V(labels), V(tls_san), V(expires_in), V(ssh_user), V(ssh_key), V(ssh_args) and V(host_key),
-        which M(dockyard.machine.machine) documents.
+        have V(options), V(labels), V(tls_san), V(expires_in), V(ssh_user), V(ssh_key), V(ssh_args), V(ssh_password) and
+        V(host_key), which M(dockyard.machine.machine) documents.
       - With V(swarm), which has the number of C(managers), its machines form one swarm. A role's V(swarm) may be
         V(manager), V(worker) or V(none).
       - It may be a string of YAML or JSON.

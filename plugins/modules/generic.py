@@ -10,9 +10,10 @@ short_description: Manage an existing host by SSH
 version_added: 0.1.0
 description:
   - Records a host that SSH can reach, pins its host key and records how to log in.
-  - This module changes nothing on the host. Its host name and its containers stay unchanged.
+  - This module changes nothing on the host, except that O(ssh_password) adds a key to C(authorized_keys). The host name and
+    the containers stay unchanged.
   - V(restarted) reboots the host over SSH and waits for its next boot. The host can't be started, stopped or killed.
-  - V(absent) deletes the record and does not change the host.
+  - V(absent) deletes the record and does not change the host. A key that was added stays.
 author:
   - Dockyard contributors (@dockyard)
 options:
@@ -43,6 +44,14 @@ EXAMPLES = r"""
     address: 192.0.2.10
     ssh_user: admin
     ssh_key: ~/.ssh/id_ed25519
+
+- name: Record a host that has only a password, which is used once to add the machine's key
+  dockyard.machine.generic:
+    name: build2
+    address: 192.0.2.11
+    ssh_user: admin
+    ssh_password: "{{ build_password }}"
+    host_key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJDeI6yPi3EJWzbMN3XeJyfCuoBvkXy0sbxC+Zkgv4as
 
 - name: Reboot the host and wait for it
   dockyard.machine.generic:

@@ -55,8 +55,8 @@ class Planner:
         fresh = not os.path.exists(self.task.folder)
         try:
             yield
-        except (MachineError, OSError):
-            if self.task.lock and fresh:
+        except (MachineError, OSError) as error:
+            if self.task.lock and fresh and not getattr(error, "left_behind", ()):
                 self.task.store.clear(self.task.wish.name, self.task.lock)
             raise
 

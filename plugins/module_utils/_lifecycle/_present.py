@@ -18,6 +18,7 @@ from ._absent import Removal
 from ._backups import BackupCheck
 from ._choices import Choices
 from ._comparison import Comparison
+from ._first_login import password_login
 from ._planning import Planner
 from ._power import START_AGAIN, Power
 from ._task import ADOPTED, LEAVING, RECREATING, Task
@@ -61,6 +62,7 @@ class Presence:
             if record is None:
                 return self._create(before)
             task.begin(record)
+            task.password = password_login(task, record)
             before = task.shape(record, task.machine_seen(record))
             if record.status == BEING_CREATED:
                 if task.wish.check:
@@ -78,6 +80,7 @@ class Presence:
         record = self.planner.new_record(former)
         with self.planner.nothing_left():
             task.begin(record)
+            task.password = password_login(task, record)
             access = task.access(record)
             if task.driver_class.ssh_user:
                 access.plan(task.driver_class.ssh_user)
@@ -134,7 +137,7 @@ class Presence:
             self.power.bring_to(record, "start", contract.RUNNING)
         task.observe(record)
         access = task.access(record)
-        if record.ssh and not record.ssh["host_keys"]:
+        if record.ssh and (not record.ssh["host_keys"] or (task.password and task.password.at_once)):
             access.contact(task.facts(task.machine_seen(record)), task.clock, task.wish.timeout)
         if record.ssh:
             access.make_files(task.store)

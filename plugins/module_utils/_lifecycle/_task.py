@@ -15,6 +15,7 @@ from .._access import Access
 from .._clock import Clock
 from .._contract import Driver, Seen
 from .._errors import MachineError
+from .._password import PasswordLogin
 from .._plan import Recipe, fill, refers_to
 from .._record import MADE, UNTAGGED, Record, Resource
 from .._resources import Resources
@@ -57,6 +58,7 @@ class Task:
         self.known_account: str | None = None
         # Asked before a resource is created, at first or again: an error keeps it from being created
         self.before_create: t.Callable[[Resource], None] = lambda resource: None
+        self.password: PasswordLogin | None = None  # in a run that may add the machine's key
         self.observed: dict[str, t.Any] = {}
         self.lock: Lock | None = None
         self._picks = contextlib.ExitStack()
@@ -81,7 +83,7 @@ class Task:
 
     def access(self, record: Record) -> Access:
         """The login to the machine."""
-        return Access(record, self.folder, self.wish)
+        return Access(record, self.folder, self.wish, self.password)
 
     def no_action(self, state: str) -> MachineError:
         return MachineError(
@@ -289,6 +291,7 @@ class Task:
             "expires": record.expires,
             "options": record.options,
             "resources": {one.key: one.request for one in record.resources if not refers_to(one.key)},
+            **({"key_added_for": self.password.user} if self.password and self.password.user else {}),
         }
 
     def public(self, record: Record) -> dict[str, t.Any]:

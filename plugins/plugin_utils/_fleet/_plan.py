@@ -21,8 +21,9 @@ from ansible_collections.dockyard.machine.plugins.module_utils._times import sec
 
 MOST = 10_000  # machines of a fleet: whoever gives more has mistyped the count
 FLEET_KEYS = ("id", "roles", "swarm")
+LOGIN = ("ssh_user", "ssh_key", "ssh_args", "ssh_password", "host_key")
 # What a role may say, beside its count: what the module machine takes.
-PASSED = ("driver", "options", "labels", "tls_san", "expires_in", "ssh_user", "ssh_key", "ssh_args", "host_key")
+PASSED = ("driver", "options", "labels", "tls_san", "expires_in", *LOGIN)
 ROLE_KEYS = ("count", "swarm", *PASSED)
 TYPES = {"driver": {"type": "str"}, "options": {"type": "dict"}, **{key: SHARED[key] for key in PASSED[2:]}}
 

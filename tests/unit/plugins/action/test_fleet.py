@@ -234,3 +234,17 @@ def test_secret_options_are_told_to_who_asks_for_them_alone(store: t.Any) -> Non
     whole = planned(store, **asked, show_secrets=True)[0]
     assert list(whole) == ["wanted"] and [one["options"] for one in whole["wanted"]] == [asked["options"]] * 2
     assert planned(store, names="a", driver=NONE, options={"url": "tcp://192.0.2.1:2376"})[0]["hidden"] == []
+
+
+def test_a_password_of_a_role_is_in_no_result(store: t.Any) -> None:
+    """As the secret options: the playbook takes it from a second, hidden one."""
+    role = {"driver": GENERIC, "options": {"address": "192.0.2.1"}, "ssh_user": "admin", "ssh_password": "hunter2"}
+    fleet_of = {"id": "lab", "roles": {"build": role}}
+    plan, _runs = planned(store, fleet=fleet_of)
+    assert plan["hidden"] == ["lab-build-0"] and "hunter2" not in repr(plan)
+    assert plan["wanted"][0]["ssh_user"] == "admin"
+    whole, _runs = planned(store, fleet=fleet_of, show_secrets=True)
+    assert whole["wanted"][0]["ssh_password"] == "hunter2"
+    record(store, "lab-build-0", GENERIC, fleet="lab", role="build", options={"address": "192.0.2.1"})
+    plan, _runs = planned(store, fleet=fleet_of)
+    assert plan["keep"] == ["lab-build-0"], "a password is nothing that could differ"

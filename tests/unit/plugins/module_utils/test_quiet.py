@@ -26,7 +26,11 @@ ARGUMENTS = {
         **dict.fromkeys(("distribution", "recipe", "suite", "cmdline"), CANARY),
         "packages": [CANARY],
     },
-    "generic": {"name": "web", "address": CANARY, "ssh_args": CANARY, "labels": {"a": CANARY}},
+    "generic": {
+        "name": "web",
+        "labels": {"a": CANARY},
+        **dict.fromkeys(("address", "ssh_args", "ssh_password"), CANARY),
+    },
     "none": {"name": "web", "url": CANARY},
     "qemu": {"name": "web", "labels": {"a": CANARY}, "user_data": CANARY},
     "amazonec2": {"name": "web", "labels": {"a": CANARY}, "user_data": CANARY, "secret_key": CANARY},
