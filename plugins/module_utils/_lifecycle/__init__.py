@@ -4,7 +4,8 @@
 """When what happens to a machine: plan, freeze, make, settle, power, remove. Knows no provider.
 
 Each verb is one file, from top to bottom: _present, _power, _gathered, _absent. They work on a _task, by parts: _planning,
-_choices, _backups, _comparison, _updating. Whole accounts are looked at by _survey, for _prune and _adopt.
+_choices, _backups, _comparison, _updating. Whole accounts are looked at by _survey, for _prune and _adopt: _things has
+what is there, _books what the store says of it.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Lifecycle:
         """What is to be said of each thing that this task met, and that is somebody's copy of the machine's."""
         return self.task.copies()
 
-    # What tests look at
+    # What the contract suite looks at
 
     @property
     def driver(self) -> Driver:
