@@ -62,6 +62,14 @@ class Lifecycle:
     # What the contract suite looks at
 
     @property
+    def store(self) -> Store:
+        return self.task.store
+
+    @property
+    def wish(self) -> Wish:
+        return self.task.wish
+
+    @property
     def driver(self) -> Driver:
         return self.task.driver
 
@@ -71,6 +79,9 @@ class Lifecycle:
 
     def _recipe(self, record: Record) -> Recipe:
         return self.task.recipe(record)
+
+    def _keep_options(self, record: Record) -> None:
+        self.presence.planner.keep_options(record)
 
 
 def gather(
