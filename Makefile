@@ -35,7 +35,7 @@ test: setup ## Set up and run checks, other Ansible versions, a few planted bugs
 check: setup ## Format, lint, types, docs, sanity and unit tests but the slow ones
 	@$(BIN)/python $(T)/check.py --quick
 
-format: setup ## Put all files into format and mend what the linter can
+format: setup ## Format all files and fix what the linter can fix
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 units: setup ## Unit tests alone (CORE=2.17 and the like: with that ansible-core)

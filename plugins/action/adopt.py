@@ -67,15 +67,15 @@ class ActionModule(AccountAction):
             table=_table(result, self._task.check_mode),
         )
         warnings = [
-            f"{one['name']}: its tags say that it ends at {one['doubtful_end']}, which may have been put off since. It is "
-            "given no end: give expires_in, at the next run with state present, if it is to have one"
+            f"{one['name']}: its tags have the expiry {one['doubtful_end']}, which may have been extended since. It does not "
+            "expire: set expires_in at the next run with state present if it should"
             for one in result["adopted"]
             if one["doubtful_end"]
         ]
         if warnings:
             result["warnings"] = warnings
         if problems:
-            error = {"code": "incomplete", "left_behind": [], "remedy": "Mend that and run again"}
+            error = {"code": "incomplete", "left_behind": [], "remedy": "Fix that and run again"}
             result.update(failed=True, msg=" ".join(problems), error=error)
         return result
 

@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
         except (_tls.TlsError, AnsibleActionFail) as error:
             host = told.get("inventory_hostname") or ", ".join(arguments["names"][:1]) or "The host"
             said = str(error).rstrip(".")
-            left = ". Its key stays on it, and its Engine is as it was: mend that and run again" if in_role else ""
+            left = ". Its key stays on it, and its Engine is unchanged: fix that and run again" if in_role else ""
             raise AnsibleActionFail(f"{host} got no certificate: {said}{left}") from None  # else it is told twice
         # Nothing changes by issuing it: it is not in place yet.
         return {

@@ -235,7 +235,7 @@ class ActionModule(AccountAction):
                 raise MachineError(
                     f"{driver} can't be asked for its machines: {result.get('msg')}",
                     code="refresh",
-                    remedy="Mend that first: nothing was changed",
+                    remedy="Fix that first: nothing was changed",
                 )
             unseen.update(unseen_in(result))
             warnings += result.get("warnings") or []

@@ -41,7 +41,7 @@ class ActionModule(ControllerAction):
             raise MachineError(
                 f"There is no store at {source.where}",
                 code="no_store",
-                remedy=f"If it is gone for good, and {target.where} is a copy of it: machine_store_gone=true",
+                remedy=f"If it is permanently lost, and {target.where} is a copy of it: machine_store_gone=true",
             )
         move = Move(source, target, args["lock_timeout"])
         changed = move.check()

@@ -172,5 +172,5 @@ def _failure(problems: list[str], failed: list[dict[str, t.Any]]) -> Result:
     if not problems:
         return {}
     left = [f"{one['kind']} {one['id']}" if one["id"] else one["machine"] for one in failed]
-    error = {"code": "incomplete", "left_behind": left, "remedy": "Mend that and run again: what could be done is done"}
+    error = {"code": "incomplete", "left_behind": left, "remedy": "Fix that and run again: what could be done is done"}
     return {"failed": True, "msg": " ".join(problems), "error": error}

@@ -67,10 +67,10 @@ class ActionModule(ControllerAction):
         machines = self._with_ssh(store)
         if files and machines:
             raise MachineError(
-                f"The store {store.where} works with another CA than the one that is given, and so do {len(machines)} machines",
+                f"The store {store.where} and its {len(machines)} machines use another CA than the given one",
                 code="other_ca",
-                remedy="Let them change over by rotate_certs with the same variables and machine_rotate=ca: nobody is locked "
-                "out meanwhile. Or leave the given CA out",
+                remedy="Replace their CA by rotate_certs with the same variables and machine_rotate=ca: no client loses "
+                "access meanwhile. Or leave the given CA out",
             )
         return False
 

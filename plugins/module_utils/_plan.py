@@ -99,7 +99,7 @@ class Recipe:
                 raise
             except Exception as error:
                 again = getattr(error, "verdict", None) not in (contract.REFUSED, contract.MISSING)
-                remedy = "Run again" if again else "Mend what the provider complains of (options, credentials)"
+                remedy = "Run again" if again else "Fix the cause of the provider's error (options, credentials)"
                 raise MachineError(f"{ask.__name__} failed: {error}", code="look", remedy=remedy) from error
         return self.kept["looks"][key]
 

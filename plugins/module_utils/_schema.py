@@ -101,7 +101,7 @@ def one_of(*values: str) -> Check:
     def check(value: t.Any, where: str) -> None:
         text(value, where)
         if value not in values:
-            raise ValueError(f"{where} is none of {', '.join(values)}")
+            raise ValueError(f"{where} is not one of {', '.join(values)}")
 
     return check
 

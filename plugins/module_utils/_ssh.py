@@ -130,7 +130,7 @@ class Host:
                 raise error
             if not keys:
                 raise MachineError(
-                    f"ssh let us in to {self.record.name} ({self.address} port {self.port}) and noted no host key",
+                    f"ssh logged in to {self.record.name} ({self.address} port {self.port}) and recorded no host key",
                     code="host_key",
                     remedy="Give the host's public key (host_key)",
                 )

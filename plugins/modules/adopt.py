@@ -95,7 +95,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See which machines there are, and which store they belong to
+- name: List the machines and the stores that they belong to
   dockyard.machine.adopt:
     driver: amazonec2
     options:
@@ -199,5 +199,5 @@ error:
   description: Machine-readable description of the failure.
   returned: failure
   type: dict
-  sample: {"code": "incomplete", "left_behind": [], "remedy": "Mend that and run again"}
+  sample: {"code": "incomplete", "left_behind": [], "remedy": "Fix that and run again"}
 """

@@ -270,7 +270,7 @@ EXAMPLES = r"""
     open_to: [10.0.0.0/8]
     ssh_args: -J bastion.example.com
 
-- name: Give a machine more memory
+- name: Increase the memory of a machine
   dockyard.machine.amazonec2:
     name: web1
     region: eu-central-1

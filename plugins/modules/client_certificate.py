@@ -134,7 +134,7 @@ reason:
   description: Why it was issued; empty if the existing one is still valid and unchanged.
   returned: success
   type: str
-  sample: "it expires on 2027-01-31T12:00:00Z: less than a third of its life is left"
+  sample: "it expires on 2027-01-31T12:00:00Z: less than a third of its validity is left"
 subject:
   description: Its subject.
   returned: if there is one

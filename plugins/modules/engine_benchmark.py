@@ -127,7 +127,7 @@ def look() -> benchmark.Seen:
     configuration = _engine.about_config()
     if configuration["error"]:
         raise host.HostError(
-            f"{cfg.CONFIG_PATH} is no configuration that the Engine would start with ({configuration['error']}). Correct it, or "
+            f"{cfg.CONFIG_PATH} is not a configuration that the Engine starts with ({configuration['error']}). Correct it, or "
             "remove it"
         )
     config = configuration["content"]
@@ -230,7 +230,7 @@ def main() -> None:
         module.fail_json(msg="The Engine's files are root's: set 'become: true', or log in as root")
     unknown = sorted(set(module.params["accepted"]) - {item.id for item in benchmark.ITEMS})
     if unknown:
-        module.fail_json(msg=f"accepted has {', '.join(unknown)}, which is no number of an item that is looked at")
+        module.fail_json(msg=f"accepted has {', '.join(unknown)}, which is not the number of a checked item")
     try:
         lines = benchmark.report(look(), module.params["accepted"])
     except (host.HostError, OSError, ValueError) as error:

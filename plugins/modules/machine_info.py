@@ -265,5 +265,5 @@ error:
   description: Machine-readable description of the failure.
   returned: failure
   type: dict
-  sample: {"code": "bad_option", "left_behind": [], "remedy": "Mend the expression."}
+  sample: {"code": "bad_option", "left_behind": [], "remedy": "Fix the expression."}
 """

@@ -88,5 +88,5 @@ error:
   description: Machine-readable description of the failure.
   returned: failure
   type: dict
-  sample: {"code": "no_store", "left_behind": [], "remedy": "If it is gone for good, and /new/place is a copy of it: machine_store_gone=true"}
+  sample: {"code": "no_store", "left_behind": [], "remedy": "If it is permanently lost, and /new/place is a copy of it: machine_store_gone=true"}
 """

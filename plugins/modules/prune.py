@@ -186,5 +186,5 @@ error:
   description: Machine-readable description of the failure.
   returned: failure
   type: dict
-  sample: {"code": "incomplete", "left_behind": ["Volume vol-0a1b2c"], "remedy": "Mend that and run again"}
+  sample: {"code": "incomplete", "left_behind": ["Volume vol-0a1b2c"], "remedy": "Fix that and run again"}
 """

@@ -92,7 +92,7 @@ EXAMPLES = r"""
       #cloud-config
       packages: [htop]
 
-- name: Give the machine more memory
+- name: Increase the memory of the machine
   dockyard.machine.qemu:
     name: db1
     memory: 4096

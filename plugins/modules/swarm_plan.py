@@ -109,7 +109,7 @@ changes:
   returned: success
   type: list
   elements: str
-  sample: ["let web2 join as worker"]
+  sample: ["join web2 as worker"]
 check_mode:
   description: Whether the plan was made in check mode, which the role uses.
   returned: success

@@ -65,7 +65,7 @@ def load(name: str) -> type[Driver]:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Driver) and value.__module__ == module.__name__:
             return value
-    raise MachineError(f"{fqcn} is no driver", code="driver", remedy="Its module defines no Driver")
+    raise MachineError(f"{fqcn} is not a driver", code="driver", remedy="Its module defines no Driver")
 
 
 def check_options(name: str, options: dict[str, t.Any], what: str) -> dict[str, t.Any]:
@@ -83,7 +83,7 @@ def check_options(name: str, options: dict[str, t.Any], what: str) -> dict[str, 
     result = ArgumentSpecValidator(without_defaults).validate(options)
     if result.error_messages:
         raise MachineError(
-            f"{what}, driver {name}: {'; '.join(result.error_messages)}", code="bad_option", remedy="Mend the option"
+            f"{what}, driver {name}: {'; '.join(result.error_messages)}", code="bad_option", remedy="Fix the option"
         )
     check_lists(spec, result.validated_parameters, f"{what}: ")
     return {option: value for option, value in result.validated_parameters.items() if value is not None}

@@ -235,7 +235,7 @@ class World:
     def _until_done(self, controller: Controller, task: Task) -> dict[str, t.Any]:
         for left in reversed(range(TRIES)):
             process = self._once(controller, task)
-            if process.result is None and "nothing tells what of it" in process.said:
+            if process.result is None and "it is not known what of it" in process.said:
                 self.watch.untag()
                 unrecorded = self._once(controller, Task("pruned", "all")).result or {"unrecorded": []}
                 self._once(controller, Task("pruned", "all", ids=tuple(one["id"] for one in unrecorded["unrecorded"])))

@@ -118,7 +118,7 @@ def test_certificates_by_an_intermediate_and_by_a_command(host, play, ca, client
     assert play(host, **command).changed == 0, "what was signed below the root is as good"
     renewed = play(host, docker_engine_certificate_life="30d", **command)
     assert (
-        "is to live 30 days" in renewed.result("Read the state of the host and plan the changes")["changes"][0]
+        "may be valid for 30 days" in renewed.result("Read the state of the host and plan the changes")["changes"][0]
         and renewed.facts["action"] == "restart"
     )
     question = asked(ca / "server")[before:]
@@ -191,7 +191,7 @@ def test_a_fleet_whose_certificates_others_sign(host, ansible, store, ca, tmp_pa
         "server_ca": (None, 999, False),
         "client_ca": (None, 49, True),
     }
-    assert "the CA of clients ends on" in info["warnings"][0] and "machine_rotate=ca" in info["warnings"][0]
+    assert "the client CA expires on" in info["warnings"][0] and "machine_rotate=ca" in info["warnings"][0]
     assert [one["kind"] for one in listed.custom_stats["machine_certificates_due"]] == ["client_ca"]
     assert info["machines"][0]["host_vars"]["machine_certificate_days_left"] == 89
     # Nothing is to be signed, so nothing of the CAs is needed

@@ -619,7 +619,7 @@ def test_iptables_rules_that_nothing_brings_back_are_named(engine_host, play):
     try:
         engine_host.ssh("iptables -A INPUT -p tcp --dport 22 -j ACCEPT && iptables -A INPUT -j REJECT")
         told = play(engine_host, arguments=["--check"])
-        assert "let in only what they name, and not port 2376" in told.text
+        assert "accept only what they name, and not port 2376" in told.text
         assert "netfilter-persistent" in told.text
     finally:
         engine_host.ssh("iptables -D INPUT -j REJECT; iptables -D INPUT -p tcp --dport 22 -j ACCEPT")

@@ -250,5 +250,5 @@ def test_pacman(bed, release, play, client, archive):
     assert f"docker 1:{NEW}-1" in host.out("pacman -Q")
     assert container_pid(host, client, container) == pid, "the container was restarted"
     refused = play(host, ok=False, **distro, docker_engine_version=OLD)
-    assert f"docker can be had here in 1:{NEW}-1" in refused.message
+    assert f"the available versions of docker are 1:{NEW}-1" in refused.message
     bed.remove(host)

@@ -273,7 +273,7 @@ def test_a_damaged_record_is_listed_and_named(ansible, shop, source):
     [
         ({"group_by": ["colour"]}, ["group_by: 'colour'", "There are driver, state, role, fleet and label_KEY"]),
         ({"filter": "state =="}, ["filter: 'state =='", "is not a valid JMESPath expression"]),
-        ({"filter": "abs(name)"}, ["filter: 'abs(name)' fails for build", "Mend the expression"]),
+        ({"filter": "abs(name)"}, ["filter: 'abs(name)' fails for build", "Fix the expression"]),
         ({"filtre": "x"}, ["filtre is no option", "filter, group_by, groups"]),
         ({"running_required": True}, ["running_required: True", "Use filter: state == 'running'"]),
         ({"live_timeout": "soon"}, ["live_timeout", "soon"]),

@@ -200,7 +200,7 @@ def test_bad_input_touches_nothing(machines, tmp_path):
         for options, named in (
             ({"image": "/nowhere.qcow2"}, ("image", "/nowhere.qcow2", "URL")),
             ({"image": url, "checksum": "sha256:" + "0" * 64}, ("checksum", "0" * 64, right)),
-            ({"image": url}, ("checksum does not tell", "sha256:HEX")),
+            ({"image": url}, (f"checksum: a checksum of {url} is required", "sha256:HEX")),
             ({"ssh_port": port}, ("ssh_port", str(port), "another port")),
             ({"ports": ["x"]}, ("ports", "'x'", "HOST:GUEST")),
             ({"disk_size": 1}, ("disk_size", "1", "2 GiB")),

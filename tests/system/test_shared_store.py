@@ -129,7 +129,7 @@ def test_a_machine_with_a_key_of_its_own(node: Node, shared: str, double: s3.S3D
 def test_a_driver_whose_machines_are_files_of_one_controller(node: Node, shared: str) -> None:
     extra = {"machine_store": shared, "machine_driver": "qemu", "machine_names": "web"}
     run = node().playbook("create_hosts", extra).failed()
-    assert "is shared, and web would live in files of this controller" in run.messages
+    assert "is shared, and web would be stored in files of this controller" in run.messages
     assert "Give a folder as store" in run.messages
     run = node().playbook("list_hosts", {"machine_store": shared}).ok()
     assert "web" not in run.stdout

@@ -178,7 +178,7 @@ def test_containers_of_ones_own_on_the_way_into_a_swarm(
 
     # It is no node that could be drained, and has no live-restore
     refused = ansible.playbook("create_hosts", extra).failed()
-    assert "1 containers run on shop-core-0, which is no node" in refused.messages
+    assert "1 containers run on shop-core-0, which is not a node" in refused.messages
     assert "docker_swarm_interrupt" in refused.messages and host.out(running) == "true"
     ansible.playbook("create_hosts", {**extra, "docker_swarm_interrupt": True}).ok()
     assert nodes(host) == {host.name: "Ready Active Leader"} and host.out(running) == "false"
@@ -215,7 +215,9 @@ def test_a_node_that_does_not_come_back_from_a_restart(
     )
     a.ssh("systemctl restart docker")
     away = back().failed()
-    assert f"{a.name} is not back in its swarm: its Engine says pending" in away.messages and "2377" in away.messages
+    assert (
+        f"{a.name} is not active in its swarm: its Engine reports pending" in away.messages and "2377" in away.messages
+    )
 
     a.ssh("iptables -D OUTPUT 1")
     until(lambda: nodes(b)[a.name].startswith("Ready"), "it is back", limit=60)

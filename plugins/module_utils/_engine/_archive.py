@@ -104,7 +104,7 @@ class Archive:
                 raise HostError("The archive did not arrive from the controller. Run again")
         except _download.DownloadError as error:
             raise HostError(
-                f"{error}. Nothing was installed. A host without a way out gets the archive over the controller with "
+                f"{error}. Nothing was installed. For an air-gapped host, send the archive from the controller with "
                 "docker_engine_download"
             ) from None
         partial = folder + ".new"

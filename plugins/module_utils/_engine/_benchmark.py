@@ -211,7 +211,7 @@ ITEMS = (
         "1.1.2",
         "Only trusted users control the Engine",
         _members,
-        "take out of the group docker who is not as good as root",
+        "remove users from the group docker who may not be root",
     ),
     *(
         Item(f"1.1.{number}", f"auditd watches {name}", audited(name), _AUDIT, _AUDIT_REASON, name)
@@ -222,7 +222,7 @@ ITEMS = (
     Item(
         *("2.1", "The Engine does not run as root", option("rootless")),
         "docker_engine_rootless_user",
-        "rootless has limits (ports, networks, storage, cgroups) that an estate has to want",
+        "rootless mode has limits (ports, networks, storage, cgroups) that you must accept",
     ),
     Item(
         *("2.2", "Containers on the default bridge do not reach each other", setting("icc", lambda v: v is False)),
@@ -278,7 +278,7 @@ ITEMS = (
         "Logs are kept elsewhere",
         setting("log-driver", lambda v: v not in (None, "json-file", "local", "none")),
         "docker_engine_log_driver: journald, syslog, fluentd or another one",
-        "where logs go is a matter of the estate",
+        "the destination of logs is your decision",
     ),
     Item(
         *("2.14", "Containers gain no privileges", setting("no-new-privileges", lambda v: v is True)),

@@ -154,8 +154,8 @@ class Move:
         if lost and not self.state["rename"]:
             # Who has removed a container since has made no mistake, and no later run would find it either.
             self.warnings.append(
-                f"The Engine may have run in {self.target} since its move from {self.source} was cut off, and does not have "
-                f"{', '.join(lost[:5])}. So the data in {self.source} stays: remove it when nothing of it is missed"
+                f"The Engine may have run in {self.target} since its move from {self.source} was interrupted, and does not have "
+                f"{', '.join(lost[:5])}. So the data in {self.source} is kept: remove it when you do not need it"
             )
         idle = self.start_again(min(limit, 30))
         if idle:

@@ -46,7 +46,7 @@ TROUBLES = (
     Trouble(
         r"Release file for (\S+) is (?:not valid yet|expired)[^\n]*",
         "By the clock of this host ({clock}) the lists of {0} are not valid",
-        "Set the clock, and let it be kept (timesyncd, chrony). If the clock is right, that mirror is out of date",
+        "Set the clock, and enable time synchronisation (timesyncd, chrony). If the clock is right, that mirror is out of date",
     ),
     Trouble(
         # A signature beside files that are not there is one of other files: apt takes what a mirror has of them.
@@ -111,7 +111,7 @@ TROUBLES = (
     Trouble(
         r"Held packages were changed[^\n]*",
         "A package that is held on this host would have to be changed with the Engine: {said}",
-        "Set docker_engine_hold to 'held' or 'released' to let the role decide, or release that package",
+        "Set docker_engine_hold to 'held' or 'released', or release that package",
     ),
     Trouble(
         r"No such command: versionlock",

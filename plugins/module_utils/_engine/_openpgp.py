@@ -209,11 +209,11 @@ def _packets(data: bytes) -> t.Iterator[tuple[int, bytes]]:
                 size = int.from_bytes(data[at : at + octets], "big")
                 at += octets
             if at + size > len(data):
-                raise PgpError("it is cut off")
+                raise PgpError("it is incomplete")
             yield tag, data[at : at + size]
             at += size
     except IndexError:
-        raise PgpError("it is cut off") from None
+        raise PgpError("it is incomplete") from None
 
 
 def _fingerprint(body: bytes) -> str:

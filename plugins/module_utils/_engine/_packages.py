@@ -167,7 +167,7 @@ class Installation:
         version = next((version for version in engine if versions.asked_for(version, step["version"])), None)
         if version is None:
             raise HostError(
-                f"docker_engine_version is {step['version']!r}, but {chain[0]} can be had here in "
+                f"docker_engine_version is {step['version']!r}, but the available versions of {chain[0]} are "
                 f"{', '.join(engine[:8]) or 'no version'}. Nothing was installed"
             )
         have = self.before.get(chain[0])

@@ -62,7 +62,7 @@ def _key(step: t.Mapping[str, t.Any]) -> str:
         return _openpgp.only(text, step["pinned"])
     except _download.DownloadError as error:
         raise HostError(
-            f"The repository's key is missing: {error}. A host without a way out gets it over the controller with "
+            f"The repository's key is missing: {error}. For an air-gapped host, get it over the controller with "
             "docker_engine_download, or from a mirror with docker_engine_repository"
         ) from None
     except _openpgp.PgpError as error:

@@ -64,7 +64,7 @@ def wrong(option: str, proxies: t.Mapping[str, t.Any]) -> str | None:
             good = False
         if not good or any(sign.isspace() for sign in str(value)):
             return (
-                f"{option} has as {name} what is no proxy: it is SCHEME://HOST:PORT, perhaps with USER:PASSWORD@ before the "
-                f"host (percent-encoded), and the scheme is {', '.join(SCHEMES)}. The value is not shown, as it can be secret"
+                f"{option}.{name} is not a valid proxy: write SCHEME://HOST:PORT, optionally with USER:PASSWORD@ before the "
+                f"host (percent-encoded); the scheme is {', '.join(SCHEMES)}. The value is not shown, as it can be secret"
             )
     return None

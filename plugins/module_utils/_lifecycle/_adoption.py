@@ -35,7 +35,7 @@ LOGINS = {
     "kept": "by its own key, which the store still has",
     "agent": "by the user's agent and default keys",
     "replaced": "by a new key, which the next run with state present puts in",
-    LOST: "not at all: its key is lost. Give ssh_key, a key of your own that is let in there, to the module machine; "
+    LOST: "not at all: its key is lost. Give ssh_key, your own key that is accepted there, to the module machine; "
     "or replace it by recreate: true, which loses its data",
 }
 

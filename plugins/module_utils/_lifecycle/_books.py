@@ -100,11 +100,11 @@ class Books:
         if not entries and thing.store and thing.store != self.own:
             return OTHERS, f"it belongs to store {thing.store}"
         if thing.proven is False:
-            return UNRECORDED, f"it bears the tags of {thing.machine}, and is not it: a copy"
+            return UNRECORDED, f"it has the tags of {thing.machine}, but is a copy"
         if entries:
             what = "record" if entries[0].record else "tombstone"
             return UNRECORDED, f"the {what} of {entries[0].name} does not know it"
-        return UNRECORDED, "no record knows it" if thing.store else "its name does not tell which store it belongs to"
+        return UNRECORDED, "no record knows it" if thing.store else "its name does not show which store it belongs to"
 
     def judge_anew(self, thing: Thing) -> tuple[str, str]:
         """The same, under the machine's lock: its record may have changed since."""

@@ -36,7 +36,7 @@ class Power:
             record = self.task.read()
             if record is None or record.status != MADE:
                 raise MachineError(
-                    f"{self.task.wish.name} is half made or half removed, so it can't be {state}",
+                    f"{self.task.wish.name} is incomplete (created or removed in part), so it can't be {state}",
                     code="unfinished",
                     remedy="Finish that first (state: present or absent)",
                 )
@@ -74,7 +74,7 @@ class Power:
                 raise MachineError(
                     f"{record.name} is gone at its provider",
                     code="missing",
-                    remedy="state: present makes it anew, state: absent forgets it",
+                    remedy="state: present recreates it, state: absent deletes its record",
                 )
             if seen.state in PENDING and not (action in ("stop", "kill") and seen.state == contract.STARTING):
                 continue

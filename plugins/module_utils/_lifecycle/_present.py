@@ -111,7 +111,7 @@ class Presence:
         if missing:
             raise BadOption(missing[0], f"required to create {wish.name} with {wish.driver}", "Give the option")
         if task.driver_class.local and task.store.shared:
-            why = f"is shared, and {wish.name} would live in files of this controller, as all machines of {wish.driver}"
+            why = f"is shared, and {wish.name} would be stored in files of this controller, like all machines of {wish.driver}"
             raise BadOption("store", f"{task.store.where!r} {why}", "Use a folder as the store of this machine")
 
     def _make_or_undo(self, record: Record) -> None:

@@ -105,9 +105,7 @@ class Pruner:
         meant = asked and (verdict == UNRECORDED or (verdict == OTHERS and thing.store == self.from_store))
         if meant and thing.seen.id not in asked and not thing.proven:
             if thing.proven is None:
-                self._refuse(
-                    thing, why, f"Nothing tells whether it is a copy. If it is not: give its id {thing.seen.id}"
-                )
+                self._refuse(thing, why, f"It may be a copy. If it is not: give its id {thing.seen.id}")
                 return
             meant = False  # the id of a machine does not mean its copies
         if verdict == REMOVED or meant:

@@ -90,7 +90,5 @@ def failure(what: str, failed: list[dict[str, t.Any]], left_behind: list[str]) -
     if not failed:
         return {}
     said = "; ".join(f"{one.get('machine') or one.get('name')}: {one['error'].rstrip('.')}" for one in failed)
-    error = MachineError(
-        f"{what}: {said}", code="incomplete", left_behind=left_behind, remedy="Mend that and run again"
-    )
+    error = MachineError(f"{what}: {said}", code="incomplete", left_behind=left_behind, remedy="Fix that and run again")
     return {"failed": True, "msg": error.text(), "error": error.details()}

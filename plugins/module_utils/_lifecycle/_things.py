@@ -80,7 +80,7 @@ class Thing:
         }
 
     def copied(self) -> str:
-        return f"{self.kind.__name__} {self.seen.id} bears the tags of {self.machine}, and is not it: a copy"
+        return f"{self.kind.__name__} {self.seen.id} has the tags of {self.machine}, but is a copy"
 
     def __str__(self) -> str:
         return f"{self.kind.__name__} {self.seen.id} of {self.machine}"

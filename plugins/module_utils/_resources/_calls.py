@@ -18,7 +18,7 @@ from .._record import Record, Resource, expires_at, resource_name
 from .._times import NEVER
 
 UNSURE_TRIES = 5
-REMEDY = "Mend what the provider complains of (options, credentials, quota) and run again"
+REMEDY = "Fix the cause of the provider's error (options, credentials, quota) and run again"
 LONGEST_PAUSE = 60.0  # seconds, whatever a provider that is busy asks for
 PENDING = (contract.CREATING, contract.STARTING, contract.STOPPING)
 

@@ -106,7 +106,7 @@ class Creator:
                     elif step in (FAIL, TAKEN):
                         resource.status, resource.attempt = "planned", resource.attempt + 1
                         self.save()
-                        remedy = "Something of that name exists and is not ours" if step == TAKEN else ""
+                        remedy = "Something of that name exists and is unmanaged" if step == TAKEN else ""
                         raise error.explained(remedy, self.calls.left_behind()) from error
                     elif step == WAIT:
                         self.clock.sleep(error.pause)

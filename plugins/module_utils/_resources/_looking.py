@@ -90,9 +90,7 @@ class Finder:
         unsure = [seen for seen in found if proven(kind, it, seen) is None]
         for seen in found:
             if seen not in ours and seen not in unsure:
-                self.copies[seen.id] = (
-                    f"{resource.kind} {seen.id} bears the tags of {self.record.name}, and is not it: a copy"
-                )
+                self.copies[seen.id] = f"{resource.kind} {seen.id} has the tags of {self.record.name}, but is a copy"
         if not ours and len(unsure) == 1 and resource.key in self.tried:
             return unsure  # called for by this very run, and nobody else knew these tags before
         if (unsure and not ours) or (len(ours) > 1 and kind.identity == "name"):
@@ -101,13 +99,13 @@ class Finder:
 
     def _unproved(self, resource: Resource, found: list[Seen]) -> UnprovenError:
         there = [f"{resource.kind} {seen.id}" for seen in found]
-        bear = "bears" if len(there) == 1 else "bear"
+        bear = "has" if len(there) == 1 else "have"
         return UnprovenError(
-            f"{' and '.join(there)} {bear} the tags of {self.record.name}, and nothing tells what of it was made for"
+            f"{' and '.join(there)} {bear} the tags of {self.record.name}, and it is not known what of it was created for"
             " it and what is a copy",
             code="unproved",
             left_behind=[*self.calls.left_behind(), *there],
-            remedy="Look at it. Of what is yours, remove our tags; the rest is removed by the module prune (playbook: "
+            remedy="Inspect it. Remove this collection's tags from what is yours; the module prune removes the rest (playbook: "
             f"-e machine_ids={','.join(seen.id for seen in found)}). Then run again",
         )
 

@@ -106,7 +106,7 @@ class Maker:
     def _make_elsewhere(self, resource: Resource) -> Seen:
         """The next choice, since this one was accepted, ended for want of capacity, and is gone."""
         self._made.discard(resource.key)
-        cause = ProviderError(contract.FULL, MachineError("no capacity, said after the call"), resource.kind)
+        cause = ProviderError(contract.FULL, MachineError("no capacity, reported after the call"), resource.kind)
         resource.id = None
         self.creator.next_choice(resource, cause)
         return self.ensure(resource)

@@ -321,10 +321,10 @@ class Store(Digests):
         if self._is_copy(meta):
             origin = meta["location"].get("path") or meta["location"].get("place")
             raise MachineError(
-                f"The store {self.where} is a copy of the one at {origin}: two stores with the same machines would "
-                "work against each other",
+                f"The store {self.where} is a copy of the one at {origin}: two stores with the same machines "
+                "would conflict",
                 code="copied_store",
-                remedy=f"Use that one; or, if it is gone for good, take this one in its place: ansible-playbook "
+                remedy=f"Use that one; or, if it is permanently lost, use this one instead: ansible-playbook "
                 f"dockyard.machine.move_store -e machine_store_from={origin} -e machine_store_to={self.where} "
                 "-e machine_store_gone=true",
             )
@@ -364,6 +364,6 @@ class Store(Digests):
 
 def _finish(source: str, target: str) -> str:
     return (
-        "Let that be finished: ansible-playbook dockyard.machine.move_store "
+        "Finish that: ansible-playbook dockyard.machine.move_store "
         f"-e machine_store_from={source} -e machine_store_to={target}"
     )

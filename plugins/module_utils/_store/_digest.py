@@ -51,7 +51,7 @@ class Digests(abc.ABC):
             raise MachineError(
                 f"{DIGEST} of the store {self.where} is {'missing' if text is None else f'damaged ({error})'}",
                 code="damaged_store",
-                remedy="Restore it from a backup: without it nobody can tell whether a secret option has changed",
+                remedy="Restore it from a backup: without it a changed secret option can't be detected",
             ) from error
         return str(key)
 

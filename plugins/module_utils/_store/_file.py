@@ -361,7 +361,7 @@ class FileStore(FileCA):
             raise MachineError(
                 f"{self._path('store.json')} is gone, though machines exist in {self._path('machines')}",
                 code="store_vanished",
-                remedy="Restore store.json from a backup: with a new one, the machines would not be known as ours",
+                remedy="Restore store.json from a backup: with a new one, the store would not own its machines",
             )
 
     @contextlib.contextmanager
@@ -376,7 +376,7 @@ class FileStore(FileCA):
             return MachineError(
                 f"The store {self.path} can't be locked: {error.strerror}",
                 code="store",
-                remedy="Give a folder on a file system that has locks (flock), or let its server's lock service run",
+                remedy="Give a folder on a file system that has locks (flock), or start its server's lock service",
             )
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return MachineError(

@@ -180,8 +180,8 @@ class Lease:
 
     def _lost(self) -> MachineError:
         return MachineError(
-            f"Another run works on {self.name.lstrip('.')} now: the lease of this one ran out, as it was stopped or "
-            "cut off for too long",
+            f"Another run works on {self.name.lstrip('.')} now: the lease of this one ran out, as it was suspended or "
+            "interrupted for too long",
             code="lease_lost",
             remedy="Run again when that run is over; nothing is made twice",
         )

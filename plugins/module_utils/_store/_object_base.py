@@ -121,7 +121,7 @@ class ObjectBase(Store):
             raise MachineError(
                 f"{self.objects.place}/store.json is gone, though machines exist in {self.objects.place}/records",
                 code="store_vanished",
-                remedy="Restore store.json from a backup: with a new one, the machines would not be known as ours",
+                remedy="Restore store.json from a backup: with a new one, the store would not own its machines",
             )
 
     # The CA and the Docker client's pair

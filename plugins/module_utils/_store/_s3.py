@@ -115,7 +115,7 @@ class S3:
             raise MachineError(
                 f"The store {self.place} needs a later boto3: {_one_line(error)}",
                 code="missing_library",
-                remedy=f"Install it beside Ansible: pip install '{TOO_OLD}'",
+                remedy=f"Install it with Ansible: pip install '{TOO_OLD}'",
             ) from error
         except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
             raise MachineError(
@@ -132,7 +132,7 @@ class S3:
             raise MachineError(
                 "A store on S3 needs the Python library boto3",
                 code="missing_library",
-                remedy=f"Install it beside Ansible: pip install '{TOO_OLD}'",
+                remedy=f"Install it with Ansible: pip install '{TOO_OLD}'",
             )
         with self._making:
             if os.getpid() not in self._clients:

@@ -91,9 +91,9 @@ def needs_renewal(
     if moment < start:
         return f"it is valid from {iso(start)} only"
     if (end - moment) / (end - start) < RENEW_BELOW:
-        return f"it expires on {iso(end)}: less than a third of its life is left"
+        return f"it expires on {iso(end)}: less than a third of its validity is left"
     if life is not None and end > moment + life + SLACK:
-        return f"it ends on {iso(end)}, and is to live {life} at most"
+        return f"it expires on {iso(end)}, and may be valid for {life} at most"
     if names is not None:
         missing = sorted(set(normal_names(names)) - set(names_in(certificate)))
         if missing:

@@ -70,8 +70,8 @@ class Authority:
             return
         if not self.key:
             raise TlsError(
-                f"A certificate has to be signed, so {self.option}_key is needed: the path or the content of the CA's key on "
-                f"the controller; or {self.option}_command, if others sign"
+                f"A certificate must be signed, so {self.option}_key is needed: the path or the content of the CA's key on "
+                f"the controller; or {self.option}_command, an external signing command"
             )
         if request.usage == "server":
             use = dataclasses.replace(use, called=(request.subject["CN"],))
@@ -204,7 +204,7 @@ def life_of(option: str, value: str) -> datetime.timedelta:
     except MachineError as error:
         raise TlsError(error.text()) from None
     if seconds is None or seconds < SHORTEST:
-        raise TlsError(f"{option} is {value!r}: a certificate has an end, and lives for {SHORTEST} s at least")
+        raise TlsError(f"{option} is {value!r}: a certificate must expire, and be valid for at least {SHORTEST} s")
     return datetime.timedelta(seconds=seconds)
 
 

@@ -138,7 +138,7 @@ def extension(certificate: x509.Certificate, kind: t.Any) -> t.Any:
 def _is_ca(one: x509.Certificate, use: Use) -> str | None:
     constraints = extension(one, x509.BasicConstraints)
     if not may_issue(one):
-        return "is no CA's certificate: CA:TRUE is not in its basic constraints"
+        return "is not a CA's certificate: CA:TRUE is not in its basic constraints"
     if constraints.path_length is not None and use.below > constraints.path_length:
         return f"may have {constraints.path_length} CAs below it (pathlen), and {use.below} are given"
     return None
@@ -155,7 +155,7 @@ def _has_purpose(one: x509.Certificate, use: Use) -> str | None:
     purposes = extension(one, x509.ExtendedKeyUsage)
     if purposes is None or USAGES[use.usage] in purposes or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in purposes:
         return None
-    return f"may not vouch for {use.usage}s: {use.usage}Auth is not in its extended key usage"
+    return f"may not sign certificates for {use.usage}s: {use.usage}Auth is not in its extended key usage"
 
 
 def _is_valid(one: x509.Certificate, use: Use) -> str | None:
@@ -202,11 +202,11 @@ def _is_understood(one: x509.Certificate, use: Use) -> str | None:
 def _may_name(one: x509.Certificate, use: Use) -> str | None:
     refused = [name for name in use.names if not _is_within(one, _tls.general_name(name))]
     if refused:
-        return f"may not vouch for {', '.join(refused)} (its name constraints)"
+        return f"may not sign certificates for {', '.join(refused)} (its name constraints)"
     hosts = [name for name in use.called if "." in name and _tls.DNS_NAME.fullmatch(name)]
     if all(map(_tls.address_of, use.names)) and not all(_is_within(one, x509.DNSName(name)) for name in hosts):
         return (
-            f"may not vouch for the CN {', '.join(hosts)} (its name constraints on host names: OpenSSL takes a CN for one where "
+            f"may not sign certificates for the CN {', '.join(hosts)} (its name constraints on host names: OpenSSL takes a CN for one where "
             "addresses alone are named). Name the host as well"
         )
     return None

@@ -80,7 +80,11 @@ class ClientFolder:
         if not authority.key or _tls.inspect(text)["not_after"] == _tls.inspect(authority.bundle)["not_after"]:
             return None
         life = _tls.life_of(text)
-        return f"it was to live {life}, and is to live {request.life}" if abs(life - request.life) > MOMENT else None
+        return (
+            f"it was issued for {life}, and should be valid for {request.life}"
+            if abs(life - request.life) > MOMENT
+            else None
+        )
 
     def issue(self, request: _authority.Request, authority: _authority.Authority, new_key: bool) -> dict[str, str]:
         """What is to be in the folder, beside the CA. A key that is there stays, unless a new one is asked for."""
@@ -147,7 +151,7 @@ class ClientFolder:
             raise MachineError(
                 f"The folder {self.path} can't be used: {error.strerror} ({error.filename})",
                 code="folder",
-                remedy="Give another folder as output, or mend its rights",
+                remedy="Give another folder as output, or fix its modes",
             ) from error
 
 

@@ -26,7 +26,7 @@ ENGINE, CLIENT, SERVER_CA, CLIENT_CA = "engine", "client", "server_ca", "client_
 TOLD = {ENGINE: 30 * DAY, CLIENT: 30 * DAY, SERVER_CA: YEAR, CLIENT_CA: YEAR}
 FILES = {CLIENT: "client-cert.pem", SERVER_CA: "server-ca.pem", CLIENT_CA: "client-ca.pem"}
 WORDS = {ENGINE: "the Engine's certificate", CLIENT: "the client's certificate"}
-WORDS.update({SERVER_CA: "the CA of servers", CLIENT_CA: "the CA of clients"})
+WORDS.update({SERVER_CA: "the server CA", CLIENT_CA: "the client CA"})
 REMEDIES = {
     ENGINE: "create_hosts renews it",
     CLIENT: "create_hosts renews it, with what signs for the CA if that is not the store's own",
@@ -63,7 +63,9 @@ class End:
 
     def warning(self, now: datetime.datetime) -> str:
         days = self.days_left(now)
-        when = f"ended on {_iso(self.not_after)}" if days < 0 else f"ends on {_iso(self.not_after)}, in {days} days"
+        when = (
+            f"expired on {_iso(self.not_after)}" if days < 0 else f"expires on {_iso(self.not_after)}, in {days} days"
+        )
         return f"{f'{self.machine}: ' if self.machine else ''}{WORDS[self.kind]} {when}: {REMEDIES[self.kind]}"
 
 

@@ -54,9 +54,9 @@ def call(
     except OSError as error:
         raise TlsError(f"{said} can't be run: {error}") from error
     if len(out) > MOST:
-        raise TlsError(f"{said} printed more than {MOST} bytes, which is no certificate")
+        raise TlsError(f"{said} printed more than {MOST} bytes, which is not a certificate")
     if code:
-        raise TlsError(f"{said} ended with {code} and said: {_readable(err) or 'nothing'}")
+        raise TlsError(f"{said} exited with {code} and printed: {_readable(err) or 'nothing'}")
     return out
 
 

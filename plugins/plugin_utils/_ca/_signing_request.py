@@ -134,7 +134,7 @@ def checked_csr(pem: str, request: Request) -> str:
     wanted = {_tls.general_name(name) for name in request.names}
     if others or names != wanted or subject != _tls.distinguished_name(request.subject):
         raise TlsError(
-            "The signing request asks for other things than it was to: "
+            "The signing request differs from what is wanted: "
             f"subject {subject.rfc4514_string()}, names {', '.join(sorted(str(one.value) for one in names)) or 'none'}"
             + (f", extensions {', '.join(others)}" if others else "")
             + ". It was not passed on"

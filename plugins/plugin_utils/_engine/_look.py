@@ -167,7 +167,7 @@ class Visit:
             told = (found.get("module_stderr") or found.get("msg", "")).strip()
             return (
                 f"{self.user} can't become root on this host: {told}. Give the right password (--ask-become-pass, or "
-                "ansible_become_password from a vault), or let the user do so without one"
+                "ansible_become_password from a vault), or allow the user to do so without one"
             )
         return ""
 

@@ -150,7 +150,7 @@ class Filter:
             raise MachineError(
                 "filter needs the Python library jmespath",
                 code="missing_library",
-                remedy="Install it beside Ansible: pip install jmespath",
+                remedy="Install it with Ansible: pip install jmespath",
             )
         self.expression = expression
         try:

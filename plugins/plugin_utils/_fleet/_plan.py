@@ -273,7 +273,7 @@ def _typed(where: str, role: dict[str, t.Any]) -> dict[str, t.Any]:
     said = {key: role[key] for key in TYPES if role.get(key) is not None}
     result = ArgumentSpecValidator(TYPES).validate(said)
     if result.error_messages:
-        raise MachineError(f"{where}: {'; '.join(result.error_messages)}", code="bad_option", remedy="Mend the role")
+        raise MachineError(f"{where}: {'; '.join(result.error_messages)}", code="bad_option", remedy="Fix the role")
     return {key: result.validated_parameters[key] for key in said}
 
 

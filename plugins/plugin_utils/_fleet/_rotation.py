@@ -118,7 +118,7 @@ class Run:
             raise MachineError(
                 f"A rotation of {rotation.kind} is under way (step {rotation.step.name}), and {self.kind} was asked for",
                 code="rotating",
-                remedy=f"Let that be finished first: -e machine_rotate={rotation.kind}",
+                remedy=f"Finish that first: -e machine_rotate={rotation.kind}",
             )
         return rotation
 
@@ -128,7 +128,7 @@ class Run:
         for one in found:
             if one.damage:
                 raise MachineError(
-                    one.damage, code="damaged_record", remedy="Mend that first: nobody can tell if it is done"
+                    one.damage, code="damaged_record", remedy="Fix that first: it is not known whether it is done"
                 )
         return [one for one in found if one.record and one.record.ssh and one.record.status == _record.MADE]
 
@@ -154,12 +154,12 @@ class Run:
         failed = self._mine(self._waited_for(rotation))
         if failed:
             raise MachineError(
-                f"The rotation ({rotation.kind}) stays at step {rotation.step.name}: {', '.join(failed)} did not take it over",
+                f"The rotation ({rotation.kind}) stays at step {rotation.step.name}: {', '.join(failed)} did not apply it",
                 code="not_everywhere",
                 left_behind=[f"{name}: the certificates that it had before" for name in failed],
-                remedy="See above why, and run again: it goes on from there. Machines that are off have to be started. "
-                f"Or give them up: -e machine_rotate_give_up={','.join(failed)}; clients can't reach them then, until "
-                "create_hosts sets them up anew",
+                remedy="Fix the errors above, and run again: it continues from there. Start the machines that are off. "
+                f"Or skip them: -e machine_rotate_give_up={','.join(failed)}; clients can't reach them then, until "
+                "create_hosts sets them up again",
             )
 
     def _swarm(self, hosts: list[str]) -> Result:

@@ -63,7 +63,7 @@ class HostAction(ActionBase):
                 failed=True, msg=malformed(host, str(self._task.action), said), exception=traceback.format_exc()
             )
         if "module_stdout" in result:
-            result["msg"] = malformed(host, str(self._task.action), str(result.get("msg", "it is no answer")))
+            result["msg"] = malformed(host, str(self._task.action), str(result.get("msg", "it is not an answer")))
         if isinstance(result.get("msg"), str):
             result["msg"] = printable(result["msg"])
         if self._interpreter and not result.get("failed"):

@@ -176,7 +176,7 @@ def address(value: t.Any, at: str) -> str:
     try:
         ipaddress.ip_address(text(100)(value, at))
     except ValueError:
-        raise MalformedAnswer(f"{at} is {shown(value)}, which is no IP address") from None
+        raise MalformedAnswer(f"{at} is {shown(value)}, which is not an IP address") from None
     return str(value)
 
 
@@ -210,7 +210,7 @@ def either(*allowed: t.Any) -> Check:
             # True equals 1. Before ansible-core 2.19, a text is of a class of its own.
             if value == one and isinstance(value, type(one)) and isinstance(value, bool) == isinstance(one, bool):
                 return one
-        raise MalformedAnswer(f"{at} is none of {', '.join(map(str, allowed))}")
+        raise MalformedAnswer(f"{at} is not one of {', '.join(map(str, allowed))}")
 
     return check
 

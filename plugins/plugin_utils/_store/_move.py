@@ -111,7 +111,7 @@ class Move:
         local = [one.name for one in records if _drivers.load(one.driver).local]
         if local:
             raise MachineError(
-                f"{', '.join(local)}: these machines live in files of this controller, beside their records",
+                f"{', '.join(local)}: these machines are stored in files of this controller, with their records",
                 code="local_machines",
                 remedy=f"Remove them first, or leave {self.source.where} where it is",
             )

@@ -82,24 +82,24 @@ def check_hosts(
                 f"The swarm of {host} has lost its quorum: more than half of its managers are down "
                 f"(its managers: {', '.join(look.managers)})",
                 code="quorum",
-                remedy="Bring managers back until more than half of them run. If they are lost for good, make a new swarm of "
-                f"what {host} knows: docker swarm init --force-new-cluster on it, which keeps services and workers; then "
+                remedy="Start managers until more than half of them run. If they are permanently lost, create a new swarm from "
+                f"{host}: docker swarm init --force-new-cluster on it, which keeps services and workers; then "
                 "run this again",
             )
         if look.state == "locked":
             if not seen.key:
                 raise MachineError(
-                    f"{host} is locked, since its Engine was started anew and the swarm locks its managers",
+                    f"{host} is locked, since its Engine was restarted and the swarm locks its managers",
                     code="locked",
-                    remedy="Give docker_swarm_unlock_key",
+                    remedy="Set docker_swarm_unlock_key",
                 )
             plan.unlock.append(host)
             plan.changes.append(f"unlock {host}")
         elif look.state == "error":
             raise MachineError(
-                f"The Engine of {host} is in a swarm, and says: {look.error}",
+                f"The Engine of {host} is in a swarm, and reports: {look.error}",
                 code="node_error",
-                remedy="Mend that, or take the host out with docker swarm leave --force on it; then run this again",
+                remedy="Fix that, or remove the host with docker swarm leave --force on it; then run this again",
             )
         elif look.state == "pending":
             raise MachineError(
@@ -126,12 +126,12 @@ def refuse_without_kept(plan: Plan, wishes: dict[str, Wish], seen: Seen) -> None
         said = messages_of(seen.answers)
         states = "; ".join(f"{host}: {_silence(seen.looks.get(host), said.get(host))}" for host in kept)
         raise MachineError(
-            f"{', '.join(new)} can't be let into a swarm: none of the hosts that are to tell of it (docker_swarm_state 'kept') does "
-            f"so ({states}). A new one might be a second one, and none was begun",
+            f"{', '.join(new)} can't join a swarm: none of the hosts with docker_swarm_state 'kept' reports it "
+            f"({states}). A new swarm might be a second one, and none was initialised",
             code="no_answer",
-            remedy="Let a manager among them answer: start its Engine, unlock it (docker swarm unlock), bring back the other managers, "
-            "or install the Docker SDK for Python on it; then run this again. If they are in no swarm any longer, leave them out, or "
-            "let them be 'present'",
+            remedy="Fix a manager among them: start its Engine, unlock it (docker swarm unlock), start the other managers, "
+            "or install the Docker SDK for Python on it; then run this again. If they are not in a swarm any longer, leave them out, or "
+            "set them to 'present'",
         )
 
 
@@ -153,10 +153,10 @@ def _refuse_copy(host: str, look: Local, wishes: dict[str, Wish], node: Node | N
     ]
     if node and whose and host not in whose:
         raise MachineError(
-            f"{host} says that it is the node {node.id}, which is {whose[0]}",
+            f"{host} reports that it is the node {node.id}, which is {whose[0]}",
             code="copy",
-            remedy=f"If it was made from a copy of {whose[0]}, let it forget the swarm: stop its Engine, remove /var/lib/docker/swarm "
-            f"on it, and start it; then run this again. If it is {whose[0]} by another name, name it once",
+            remedy=f"If it was created from a copy of {whose[0]}, delete its swarm data: stop its Engine, remove /var/lib/docker/swarm "
+            f"on it, and start it; then run this again. If it is {whose[0]} under another name, name it once",
         )
 
 
@@ -166,10 +166,10 @@ def _refuse_to_adopt(wishes: dict[str, Wish], nodes: dict[str, Node | None], clu
     wish, node = wishes.get(host), nodes.get(host)
     if wish and wish.state == "present" and wish.role == "worker" and node and HOST not in node.labels:
         raise MachineError(
-            f"{host} is the manager of a swarm, and is to be a worker here: of the managers that are wanted, none is in it",
+            f"{host} is the manager of a swarm, but should be a worker here: none of the wanted managers is in that swarm",
             code="foreign",
-            remedy="If that is the swarm which the others are to join, let it be a manager first. If not, it is never taken out of "
-            "it by itself: do that on the host, with docker swarm leave --force",
+            remedy="If the others should join that swarm, make it a manager first. If not, remove it from "
+            "the swarm on the host, with docker swarm leave --force: the role never does that",
         )
 
 
@@ -187,9 +187,9 @@ def _refuse_foreign(host: str, look: Local, wish: Wish, cluster: Cluster | None,
     if look.manager and wish.state == "present":
         said = messages_of(seen.answers).get(host, "it does not answer as one")
         raise MachineError(
-            f"{host} is a manager, and could not be asked for its swarm: {said}",
+            f"{host} is a manager, but its swarm could not be read: {said}",
             code="no_answer",
-            remedy="The modules need the Docker SDK for Python on the host (docker_swarm_packages); mend what is said, and run "
+            remedy="The modules require the Docker SDK for Python on the host (docker_swarm_packages); fix the error, and run "
             "this again",
         )
     if wish.state == "present" and not any(one.manager or one.state == "locked" for one in seen.looks.values()):

@@ -88,7 +88,7 @@ def make_plan(
             plan.before[host] = node.described()
             plan.changes.append(f"take {host} out of the swarm" + ("" if node.ready else ", where it is down"))
         elif host in plan.leaving.leave:
-            plan.changes.append(f"let {host} leave its swarm")
+            plan.changes.append(f"remove {host} from its swarm")
         elif host in seen.silent and not (cluster and all(HOST in node.labels for node in cluster.nodes)):
             plan.warnings.append(
                 f"{host} can't be reached, and no node is known to be it: if it is one, it stays in its swarm"
@@ -196,7 +196,7 @@ def _plan_joins(plan: Plan, wanted: dict[str, Wish], seen: Seen) -> None:
         look = seen.looks.get(host)
         if look and look.inactive and host != plan.init:
             plan.join[host] = wish.role
-            plan.changes.append(f"let {host} join as {wish.role}")
+            plan.changes.append(f"join {host} as {wish.role}")
             plan.after[host] = wish.role
 
 
@@ -236,8 +236,8 @@ def _warn(plan: Plan, wanted: dict[str, Wish], nodes: Nodes, stale: list[Node], 
             )
         elif node.id not in known:
             plan.warnings.append(
-                f"The node {node.name} ({node.role}, {node.id}) is down and is none of these hosts; if it is gone for good, "
-                "docker node rm takes it out"
+                f"The node {node.name} ({node.role}, {node.id}) is down and is not one of these hosts; if it is permanently lost, "
+                "docker node rm removes it"
             )
     managers = cluster.managers
     lost = [node.name for node in managers if not node.reachable]

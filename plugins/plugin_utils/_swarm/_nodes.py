@@ -67,7 +67,7 @@ def _step(wish: Wish, node: Node, locks: bool) -> tuple[dict[str, t.Any], list[s
     if put or out:
         users = sorted({*put, *out} - set(OWN_LABELS))
         said.append(
-            f"labels {', '.join(users)}" if users else "note which host it is" if put else "forget what is over"
+            f"labels {', '.join(users)}" if users else "note which host it is" if put else "delete obsolete records"
         )
     return (
         step,

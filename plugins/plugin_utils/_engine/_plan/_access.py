@@ -37,7 +37,7 @@ def check_access(wanted: Wanted) -> None:
                 raise ValueError
         except ValueError:
             raise PlanError(
-                f"docker_engine_listen has {address!r}, which is no address that a host can have: IPv4 or IPv6, "
+                f"docker_engine_listen has {address!r}, which is not an address that a host can have: IPv4 or IPv6, "
                 "without port, zone or network"
             ) from None
     for source in wanted.allow:
@@ -129,8 +129,8 @@ def enforced_by(wanted: Wanted, opening: _firewall.Opening, info: dict[str, t.An
         raise PlanError(
             f"docker_engine_allow is {', '.join(wanted.allow) or 'empty'}, but nothing on this host can enforce that: "
             f"systemd's filter {_why_not(wanted, info)}; and none of {', '.join(_firewall.FIREWALLS)} is active (iptables: "
-            "netfilter-persistent or iptables.service). Activate one of them, or set docker_engine_allow to 'all' and see to "
-            "it elsewhere"
+            "netfilter-persistent or iptables.service). Activate one of them, or set docker_engine_allow to 'all' and filter "
+            "elsewhere"
         )
     return found
 
@@ -167,9 +167,9 @@ def _warn(plan: Plan, wanted: Wanted, info: dict[str, t.Any], sources: Sources, 
     named = info["firewalls"].get("iptables", {}).get("closed_but_for")
     if named is not None and str(wanted.port) not in named:
         plan.warnings.append(
-            f"The iptables rules of this host let in only what they name, and not port {wanted.port}; no service is active that "
-            "brings them back after a boot (netfilter-persistent, iptables.service), so they are left alone. Accept the port "
-            "there yourself, or let such a service keep the rules and run this again"
+            f"The iptables rules of this host accept only what they name, and not port {wanted.port}; no service is active that "
+            "restores them after a boot (netfilter-persistent, iptables.service), so they are not changed. Accept the port "
+            "there yourself, or activate such a service and run this again"
         )
 
 
@@ -183,7 +183,7 @@ def _network(source: str) -> Network:
         return ipaddress.ip_network(source, strict=False)
     except ValueError:
         raise PlanError(
-            f"docker_engine_allow has {source!r}, which is no address or network, nor '{CONTROLLER}' or '{ALL}'"
+            f"docker_engine_allow has {source!r}, which is not an address or network, nor '{CONTROLLER}' or '{ALL}'"
         ) from None
 
 

@@ -75,7 +75,7 @@ def _check_options(wanted: Wanted) -> None:
     """What only packages know."""
     if wanted.plugins:
         raise PlanError(
-            "docker_engine_plugins can't be had from an archive of the Engine: leave it empty with 'static'"
+            "docker_engine_plugins is not available from an archive of the Engine: leave it empty with 'static'"
         )
     if wanted.hold != "as_is":
         raise PlanError("docker_engine_hold is about packages: leave it out with docker_engine_source 'static'")
@@ -106,5 +106,5 @@ def _check_units(wanted: Wanted, units: dict[str, t.Any], have: str | None, form
     if foreign and not have and not wanted.remove_conflicting:
         raise PlanError(
             f"docker_engine_source is 'static', and the host has {', '.join(foreign)} of another Engine. Set "
-            "docker_engine_remove_conflicting to let the role's units in /etc/systemd/system take their place, or remove them"
+            "docker_engine_remove_conflicting to replace them by the role's units in /etc/systemd/system, or remove them"
         )

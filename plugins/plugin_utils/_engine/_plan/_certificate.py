@@ -34,7 +34,7 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
     if not _tls.same_certificates(seen["ca"] or "", wanted.client_ca):
         plan.apply["ca"] = wanted.client_ca
         plan.differ(cfg.CA_PATH, seen["ca"], wanted.client_ca)
-        plan.act("restart", f"write {cfg.CA_PATH}, the CA of clients")
+        plan.act("restart", f"write {cfg.CA_PATH}, the client CA")
     plan.trust_id = _tls.trust_id(wanted.server_ca, wanted.client_ca)
     reason = _certificate_reason(wanted, seen, now)
     if not reason and wanted.rotate == "certificates":
@@ -80,7 +80,7 @@ def _certificate_reason(wanted: Wanted, seen: dict[str, t.Any], now: datetime.da
             return "it does not belong to the host's key"
         return (
             _authority.why_not_ours(seen["certificate"], wanted.server_ca, wanted.signed_here)
-            or (None if "server" in _tls.inspect(seen["certificate"])["usage"] else "it is no server's certificate")
+            or (None if "server" in _tls.inspect(seen["certificate"])["usage"] else "it is not a server certificate")
             or _unasked(seen["certificate"], wanted)
             or _tls.needs_renewal(seen["certificate"], wanted.names, now, wanted.life)
         )

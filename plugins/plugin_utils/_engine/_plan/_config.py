@@ -54,7 +54,7 @@ def plan_config(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     if replaced != former:
         plan.apply.update(remember_first={"former": {**former, **replaced}}, remember_then={"former": replaced})
     if ours != remembered and not (put or out):
-        plan.changes.append("remember what is ours in " + cfg.CONFIG_PATH)
+        plan.changes.append("record the managed keys of " + cfg.CONFIG_PATH)
 
 
 def _check_keys(plan: Plan, wanted: Wanted, merged: dict[str, t.Any], info: dict[str, t.Any]) -> None:

@@ -51,7 +51,7 @@ def _move(plan: Plan, wanted: Wanted, source: str, target: str, switched: bool =
 
 def _go_on(plan: Plan, wanted: Wanted, journal: dict[str, t.Any], current: str, target: str) -> None:
     """An earlier run was cut off in the middle of a move."""
-    begun = f"the move of the Engine's data from {journal['from']} to {journal['to']}, which was cut off"
+    begun = f"the move of the Engine's data from {journal['from']} to {journal['to']}, which was interrupted"
     switched = current == journal["to"]
     whole = not switched and journal["stage"] != "removing"  # what is in the old place
     if target == journal["to"]:

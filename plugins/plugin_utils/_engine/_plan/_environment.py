@@ -69,4 +69,4 @@ def plan_clients(plan: Plan, info: dict[str, t.Any]) -> None:
         plan.apply.setdefault("remember_first", {})["clients"] = both
         plan.apply.setdefault("remember_then", {})["clients"] = ours
         if not put:
-            plan.changes.append("remember which proxies of clients are ours")
+            plan.changes.append("record the managed proxies of clients")

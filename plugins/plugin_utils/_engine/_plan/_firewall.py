@@ -157,9 +157,9 @@ def _ufw_order(opening: Opening, seen: dict[str, t.Any]) -> list[_ufw_rules.Rule
 def ufw_contradicts(opening: Opening, rules: list[_ufw_rules.Rule]) -> PlanError:
     away = " && ".join(dict.fromkeys(shlex.join(_ufw_rules.removal(rule)) for rule in rules))
     return PlanError(
-        f"ufw on this host has rules of others for port {opening.port}, which come before those of the role and contradict "
-        f"docker_engine_allow. Take them away there ({away}), or let docker_engine_allow say the same. What has to stay for other "
-        f"ports may, behind a rule that decides on port {opening.port} (ufw insert 1 …)"
+        f"ufw on this host has unmanaged rules for port {opening.port}, which come before those of the role and contradict "
+        f"docker_engine_allow. Remove them there ({away}), or set docker_engine_allow to the same. Rules for other "
+        f"ports can stay, after a rule that decides on port {opening.port} (ufw insert 1 …)"
     )
 
 

@@ -37,12 +37,12 @@ def check_clock(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetim
     said = f"The host's clock is {hours} hours {'behind' if behind > 0 else 'ahead of'} the controller's"
     if abs(behind) > CLOCK_LIMIT and wanted.access == "tls":
         raise PlanError(
-            f"{said}: certificates would be refused there. Set it, and let it be kept (timesyncd, chrony). If it is right, "
+            f"{said}: certificates would be refused there. Set it, and enable time synchronisation (timesyncd, chrony). If it is right, "
             "set the controller's"
         )
     plan.warnings.append(
-        f"{said}. Certificates allow for {CLOCK_LIMIT / 3600:.0f}; what else uses the time, such as package managers, may not. "
-        "Let it be kept (timesyncd, chrony)"
+        f"{said}. Certificates allow for {CLOCK_LIMIT / 3600:.0f}; other users of the time, such as package managers, may not. "
+        "Enable time synchronisation (timesyncd, chrony)"
     )
 
 

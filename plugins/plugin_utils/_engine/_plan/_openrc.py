@@ -71,7 +71,7 @@ def _check_addresses(wanted: Wanted, info: dict[str, t.Any]) -> None:
     hosts = [*cfg.host_arguments(info["units"]["docker.service"]["arguments"]), *configured]
     if hosts and wanted.access != "tls" and not set(hosts) & set(openrc.OWN_SOCKETS):
         raise PlanError(
-            f"The Engine of this host listens on {', '.join(hosts)} alone, and the role asks it on its own socket: let it "
+            f"The Engine of this host listens on {', '.join(hosts)} alone, and the role uses its own socket: make it "
             f"listen on {openrc.OWN_SOCKETS[0]} as well"
         )
 

@@ -77,7 +77,7 @@ def labels(value: dict[str, t.Any]) -> list[str]:
     for name in value:
         if not name or "=" in name or name.lower().startswith(_RESERVED):
             raise ValueError(
-                f"{name!r} is no name for a label: it has no '=' and does not begin with {', '.join(_RESERVED)}"
+                f"{name!r} is not a valid name of a label: it has no '=' and does not start with {', '.join(_RESERVED)}"
             )
     return [f"{name}={_text(value[name])}" for name in sorted(value)]
 
@@ -101,7 +101,7 @@ def ulimits(value: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
     made = {}
     for name, limit in value.items():
         if name not in _ULIMITS:
-            raise ValueError(f"{name!r} is no limit; there are {', '.join(_ULIMITS)}")
+            raise ValueError(f"{name!r} is not a known limit; there are {', '.join(_ULIMITS)}")
         if isinstance(limit, dict):
             limit = f"{limit.get('soft')}:{limit.get('hard', limit.get('soft'))}"
         found = re.fullmatch(r"(-1|\d+)(?::(-1|\d+))?", str(limit))

@@ -81,8 +81,8 @@ def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     if info["engine"]["another"]:
         raise PlanError(
             f"Another Engine than that of docker.service listens on {host.OWN_SOCKETS[0]} of this host: "
-            f"{info['engine']['another']}. docker.service would take that socket away, and nobody would reach the other Engine's "
-            "containers any more. Stop it, and let it not come again (that of a snap: 'snap stop --disable docker')"
+            f"{info['engine']['another']}. docker.service would replace that socket, and the other Engine's containers could not be "
+            "reached any more. Stop it, and disable it (that of a snap: 'snap stop --disable docker')"
         )
     source = source_of(wanted, info)
     SOURCES[source](plan, wanted, info)
@@ -248,7 +248,7 @@ def _versions(
     unread = "" if repository else seen["lists_error"]
     if wanted.upgrade and unread:
         plan.warnings.append(
-            f"docker_engine_upgrade asks for the newest, and the package lists of this host don't tell which that is: {unread}"
+            f"docker_engine_upgrade requires the newest version, which can't be read from the package lists of this host: {unread}"
         )
     known = seen["versions"].get(engine, [])
     goal = next((version for version in known if versions.asked_for(version, wanted.version)), None)
@@ -259,12 +259,12 @@ def _versions(
         return {**step, "follow": missing, "version": have} if missing else step
     if goal is None and unread:
         raise PlanError(
-            f"docker_engine_version is {wanted.version!r}, and {have} is installed. The package lists of this host don't "
-            f"tell what else can be had here: {unread}"
+            f"docker_engine_version is {wanted.version!r}, and {have} is installed. The available versions can't "
+            f"be read from the package lists of this host: {unread}"
         )
     if goal is None and not repository:
         raise PlanError(
-            f"docker_engine_version is {wanted.version!r}, but {engine} can be had here in {', '.join(known[:8]) or 'no version'}"
+            f"docker_engine_version is {wanted.version!r}, but the available versions of {engine} are {', '.join(known[:8]) or 'none'}"
             f", and {have} is installed"
         )
     if family.pin is None and not fits:
@@ -275,7 +275,7 @@ def _versions(
     what = "downgrade" if older else "upgrade"
     if older:
         plan.warnings.append(
-            f"The Engine goes back from {have} to {goal}. Its data stay, but an older Engine need not understand what a "
+            f"The Engine is downgraded from {have} to {goal}. Its data stay, but an older Engine may not understand what a "
             "newer one has written"
         )
     plan.act("restart", f"{what} {engine} from {have} to {goal or wanted.version or 'the newest'}")
@@ -321,11 +321,7 @@ def _former(wanted: Wanted, info: dict[str, t.Any], source: str, packages: Packa
     held = [name for name in remove if name in info["packages"]["held"]]
     if held and wanted.hold == "as_is":
         # An archive knows no hold.
-        helps = (
-            "Release it there first"
-            if packages is None
-            else "Set docker_engine_hold to 'held' or 'released' to let the role decide"
-        )
+        helps = "Release it there first" if packages is None else "Set docker_engine_hold to 'held' or 'released'"
         raise PlanError(
             f"{', '.join(held)} is held on this host, and has to be removed for docker_engine_source {source!r}. {helps}"
         )
@@ -360,7 +356,7 @@ def _hold(
         if blocked:
             raise PlanError(
                 f"{', '.join(blocked)} is held on this host, and docker_engine_version or docker_engine_upgrade would change "
-                "it. Set docker_engine_hold to 'held' or 'released' to let the role decide"
+                "it. Set docker_engine_hold to 'held' or 'released'"
             )
         return {}
     if not family.hold:

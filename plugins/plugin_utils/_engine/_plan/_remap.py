@@ -32,7 +32,7 @@ def plan_remap(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     lost = [f"{number} {kind}" for kind, number in seen["hides"].items() if number]
     if info["engine"].get("swarm", "inactive") != "inactive":
         raise PlanError(
-            f"{KEY} can't change on a node of a swarm, since its state would be hidden: let it leave the swarm first"
+            f"{KEY} can't change on a node of a swarm, since its state would be hidden: make it leave the swarm first"
         )
     if lost and not wanted.interrupt:
         raise PlanError(

@@ -38,8 +38,8 @@ def check(wanted: Wanted) -> None:
     for name in ("url", "key"):
         if has_login(given.get(name) or ""):
             raise PlanError(
-                f"{OPTION}.{name} has a user name or password in it, and the file it goes to can be read by all. Let the "
-                "mirror know its hosts otherwise, or keep the login in the package manager's own configuration"
+                f"{OPTION}.{name} has a user name or password in it, and all users can read the file it is written to. Identify "
+                "hosts to the mirror in another way, or keep the login in the package manager's own configuration"
             )
     if given.get("url") and not is_url(given["url"]):
         raise PlanError(f"{OPTION}.url is {given['url']!r}; it can be an http or https URL")
@@ -122,7 +122,7 @@ def _others(wanted: Wanted, others: dict[str, list[str]], ours: str) -> list[str
     shared = [path for path in same if set(others[path]) != {ours}]
     if shared:
         raise PlanError(
-            f"{', '.join(shared)} on the host has {ours} too, beside other repositories, so it is not removed: take that entry out "
+            f"{', '.join(shared)} on the host has {ours} too, with other repositories, so it is not removed: remove that entry "
             "first"
         )
     if same and not wanted.remove_conflicting:

@@ -66,8 +66,8 @@ def check_host(wanted: Wanted, info: dict[str, t.Any]) -> None:
         )
     if seen["own_unit"]:
         raise PlanError(
-            f"{OPTION} is {user!r}, but that user has set up an Engine without root already ({seen['home']}/.config/systemd/user/"
-            "docker.service). Let the user take it away by 'dockerd-rootless-setuptool.sh uninstall'; the data stays"
+            f"{OPTION} is {user!r}, but that user has already set up a rootless Engine ({seen['home']}/.config/systemd/user/"
+            "docker.service). Remove it as that user with 'dockerd-rootless-setuptool.sh uninstall'; the data stays"
         )
     if not seen["script"] and wanted.source not in (*EXTRAS, "auto"):
         raise PlanError(
@@ -115,14 +115,14 @@ def plan_owner(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     plan.apply.pop("ids", None)  # with the user itself, which comes first
     delegate = info["host"]["cgroup"] == 2
     if delegate and not seen["delegated"]:
-        plan.act("start", f"let the manager of {user} limit CPU, memory, I/O and processes")
+        plan.act("start", f"allow the manager of {user} to limit CPU, memory, I/O and processes")
     if not seen["lingers"]:
-        plan.act("start", f"let the manager of {user} run without a login")
+        plan.act("start", f"run the manager of {user} without a login")
     if info["units"]["docker.service"]["enabled"] != "enabled":
         plan.apply["enable"] = ["docker.service"]
         plan.act("start", "enable docker.service of " + user)
     if seen["context"] is False and not installing:
-        plan.changes.append(f"let the client of {user} find this Engine")
+        plan.changes.append(f"configure the client of {user} for this Engine")
     plan.apply["rootless"] = {
         "user": user,
         "port": wanted.port if wanted.access == "tls" else None,

@@ -88,10 +88,10 @@ def _check_answers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     active = info["units"]["docker.service"]["active"] == "active"
     if active and not info["engine"]["running"] and (plan.action or plan.install) and not wanted.interrupt:
         raise PlanError(
-            "The Engine of this host runs (docker.service is active), but it does not answer on its own socket, so it can't be "
-            "told which containers it has and whether they would outlive what is to be done "
-            f"({'; '.join(plan.changes)}). Its log says more (journalctl -u docker.service). Run again when it answers, or "
-            "let docker_engine_interrupt allow that containers stop"
+            "The Engine of this host runs (docker.service is active), but it does not answer on its own socket, so it is not "
+            "known which containers it has and whether they would keep running during the changes "
+            f"({'; '.join(plan.changes)}). Check its log (journalctl -u docker.service). Run again when it answers, or "
+            "allow with docker_engine_interrupt that containers stop"
         )
 
 

@@ -99,7 +99,7 @@ def test_it_is_renewed_when_it_has_to_be_and_the_key_stays(make, store, tmp_path
     for more, said in (
         ({"subject": {"O": "Acme"}}, "it is for CN=jo"),
         ({"name": "ann"}, "it is for CN=jo,O=Acme"),
-        ({"name": "ann", "life": "8h"}, "is to live 8:00:00 at most"),
+        ({"name": "ann", "life": "8h"}, "may be valid for 8:00:00 at most"),
     ):
         assert said in make(check=True, **more)["reason"]
         assert said in make(**more)["reason"]
@@ -116,9 +116,9 @@ def test_it_is_renewed_when_it_has_to_be_and_the_key_stays(make, store, tmp_path
 @pytest.mark.parametrize("before, after", [("30d", "365d"), ("1h", "90d"), ("1h", "10m"), ("36500d", "61")])
 def test_another_life_is_had_at_once(make, before, after):
     make(life=before)
-    assert "is to live" in make(check=True, life=after)["reason"]
+    assert "valid for" in make(check=True, life=after)["reason"]
     ended = make(life=after)
-    assert "is to live" in ended["reason"]
+    assert "valid for" in ended["reason"]
     assert not make(life=after)["changed"], "however long, one that its CA cuts short will do"
 
 

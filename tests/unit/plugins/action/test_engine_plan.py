@@ -365,7 +365,10 @@ def test_turns_that_can_not_be_are_refused_before_the_host_is_looked_at(tmp_path
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"proxies": {"http_proxy": "canary"}, "environment": {}}, "docker_engine_proxies has as http_proxy"),
+        (
+            {"proxies": {"http_proxy": "canary"}, "environment": {}},
+            "docker_engine_proxies.http_proxy is not a valid proxy",
+        ),
         (
             {"client_proxies": {"ftp_proxy": "canary"}, "environment": {}},
             "docker_engine_client_proxies has as ftp_proxy",

@@ -185,7 +185,7 @@ def test_what_a_run_does_not_renew_is_told_before_its_end(store: t.Any) -> None:
     old = pki.make_ca("Acme servers", start=-1000 * pki.DAY, end=50 * pki.DAY)
     store.put_ca({**store.ca_files(), "server-ca.pem": old.bundle, "server-ca-key.pem": old.key_pem})
     [warning] = planned(store, fleet=shop)[0]["warnings"]
-    assert warning.startswith("the CA of servers ends on ") and "machine_rotate=ca" in warning
+    assert warning.startswith("the server CA expires on ") and "machine_rotate=ca" in warning
     assert "warnings" not in planned(store, fleet=WEB)[0], "which has nothing to do with a CA"
 
 

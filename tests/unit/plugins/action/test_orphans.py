@@ -243,7 +243,7 @@ def test_an_end_that_was_not_restored_is_told(store: t.Any) -> None:
     one = {**ADOPTED, "doubtful_end": "2027-01-31T12:00:00Z"}
     result, _runs = adopted(store, lambda args: {**none_adopted(args), "adopted": [ADOPTED, one]}, driver=DRIVER)
     (said,) = result["warnings"]
-    assert said.startswith("web1: its tags say that it ends at 2027-01-31T12:00:00Z") and "expires_in" in said
+    assert said.startswith("web1: its tags have the expiry 2027-01-31T12:00:00Z") and "expires_in" in said
 
 
 def test_without_names_all_are_meant(store: t.Any) -> None:

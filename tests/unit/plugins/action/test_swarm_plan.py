@@ -180,7 +180,7 @@ def test_a_host_that_could_not_leave_keeps_no_other_one_in_the_swarm():
         ({"tasks": [{"Status": {"State": "running"}}, {"Status": {"State": "complete"}}]}, False, False, None),
         ({"msg": "no leader"}, False, False, None),
         ({"tasks": [{"Status": {"State": "running"}}]}, True, True, "w1 still has 1 tasks 3 s after it was drained."),
-        ({"msg": "no leader"}, True, True, "w1 may still have tasks, which no manager says (no leader), 3 s after"),
+        ({"msg": "no leader"}, True, True, "w1 may still have tasks, since no manager answers (no leader), 3 s after"),
     ],
 )
 def test_a_drained_node_is_waited_for_until_nothing_runs_there(told, late, ended, said):

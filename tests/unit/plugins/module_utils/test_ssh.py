@@ -210,7 +210,7 @@ def test_a_jump_host_is_noticed(record: Record, ssh: t.Callable[..., pathlib.Pat
 def test_a_first_contact_that_shows_no_key(record: Record, ssh: t.Callable[..., pathlib.Path]) -> None:
     record.ssh["host_keys"] = []
     ssh()
-    with pytest.raises(MachineError, match="noted no host key"):
+    with pytest.raises(MachineError, match="recorded no host key"):
         host(record).log_in()
 
 

@@ -673,7 +673,7 @@ def test_what_a_killed_run_made_is_found_when_its_token_is_forgotten(ec2: Ec2Dou
     world.clock.sleep(3700)
     if action == "CreateVolume":
         (volume,) = ec2.backend().volumes
-        with pytest.raises(MachineError, match=f"Volume {volume} bears the tags of web1, and nothing tells"):
+        with pytest.raises(MachineError, match=f"Volume {volume} has the tags of web1, and it is not known"):
             world.run(options=options)
         ec2.client("ec2").delete_volume(VolumeId=volume)  # a person looked
     assert world.run(options=options).changed

@@ -171,9 +171,7 @@ def test_present_absent_and_prune(estate: Estate) -> None:
     assert not result["changed"]
     why = {one["id"]: one["why"] for one in result["unrecorded"]}
     assert all(
-        why[id] == "it bears the tags of web1, and is not it: a copy"
-        for id in estate.copies
-        if id.startswith(("i-", "sg-"))
+        why[id] == "it has the tags of web1, but is a copy" for id in estate.copies if id.startswith(("i-", "sg-"))
     )
     assert why.keys() >= estate.tagged(), "of the volume and the address nothing tells, so they are listed as well"
     machine = estate.world.last.resources.record.id
@@ -272,6 +270,6 @@ def test_a_lost_record(estate: Estate, left: str) -> None:
     result = Adopter(survey(), (), former).run()
     estate.untouched()
     assert result["adopted"] == [] and result["failed"], "two volumes, two addresses"
-    assert sum("is not it: a copy" in one["why"] for one in result["others"]) == sum(
+    assert sum("but is a copy" in one["why"] for one in result["others"]) == sum(
         id.startswith(("i-", "sg-")) for id in estate.copies
     )

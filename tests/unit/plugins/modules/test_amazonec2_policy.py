@@ -110,7 +110,7 @@ def test_what_is_not_allowed_is_said(ec2: Ec2Double, world: World, sid: str) -> 
     before = len(ec2.log)
     with pytest.raises(MachineError) as caught:
         world.run(options={"image": "/aws/service/debian/release/13/latest/amd64", "elastic_address": "new"})
-    assert "not authorized to perform" in caught.value.text() and caught.value.remedy.startswith("Mend")
+    assert "not authorized to perform" in caught.value.text() and caught.value.remedy.startswith("Fix the cause")
     refused = [call.action for call in ec2.log[before:] if call.error]
     assert len(refused) == 1, "it is not asked for again"
     if sid.startswith("Look"):

@@ -143,4 +143,4 @@ def test_what_is_no_proxy_is_said_without_its_value(value, good):
     said = secrets.wrong("docker_engine_proxies", {"https_proxy": value, "no_proxy": "anything at all"})
     assert (said is None) == good
     if said:
-        assert "docker_engine_proxies has as https_proxy" in said and "canary" not in said
+        assert "docker_engine_proxies.https_proxy is not a valid proxy" in said and "canary" not in said

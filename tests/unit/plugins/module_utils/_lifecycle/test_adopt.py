@@ -340,7 +340,7 @@ def test_a_copy_is_reported_and_not_adopted(orphanage: Orphanage, left: str) -> 
     result = orphanage.adopt(from_store=former, **FULL)
     said = [one["why"] for one in result["others"]]
     assert sorted(said) == sorted(
-        f"{kind} {one.id} bears the tags of web1, and is not it: a copy"
+        f"{kind} {one.id} has the tags of web1, but is a copy"
         for kind, one in (("Server", copies[-1]), ("Firewall", copies[0]))
     )
     assert result["failed"] and result["adopted"] == [], "of the volume and the address nothing tells"
@@ -612,7 +612,7 @@ def test_what_a_backup_does_not_know_and_nothing_proves_is_asked_about(orphanage
     before = orphanage.alive()
     orphanage.copy("backup", "store")
     for verb in (orphanage.present, orphanage.present):
-        with pytest.raises(MachineError, match=f"Address {orphanage.one('address').id} bears the tags"):
+        with pytest.raises(MachineError, match=f"Address {orphanage.one('address').id} has the tags"):
             verb(**FULL)
     assert orphanage.alive() == before
 

@@ -604,7 +604,7 @@ def test_a_refresh_reports_copies_and_takes_them_for_nobody(orphanage: Orphanage
     others: list[driver.Seen] = []
     gather([orphanage.lifecycle("web1", keep_options=True)], others)
     kind = orphanage.driver.kinds[-1]
-    said = f"Server {copy.id} bears the tags of web1, and is not it: a copy"
+    said = f"Server {copy.id} has the tags of web1, but is a copy"
     assert copies(orphanage.store(), kind, others) == [said]
     assert strangers(orphanage.store(), kind, others) == []
 

@@ -132,8 +132,8 @@ CONSTRAINED = x509.NameConstraints(
     [x509.DNSName("secret.example.org")],
 )
 UNFIT = {
-    "no CA": (lambda: pki.make_ca("x", ca=False), "is no CA's certificate"),
-    "version 1": (lambda: pki.make_ca("x", ca=None), "is no CA's certificate"),
+    "no CA": (lambda: pki.make_ca("x", ca=False), "is not a CA's certificate"),
+    "version 1": (lambda: pki.make_ca("x", ca=None), "is not a CA's certificate"),
     "no keyCertSign": (lambda: pki.make_ca("x", sign=False), "keyCertSign is not in"),
     "for clients": (lambda: pki.make_ca("x", usages=["client"]), "serverAuth is not in"),
     "for clients, above": (lambda: pki.make_ca("x", pki.make_ca("top", usages=["client"])), "CN=top .*serverAuth"),
@@ -143,7 +143,7 @@ UNFIT = {
     "not yet": (lambda: pki.make_ca("x", start=DAY), "is valid from"),
     "short RSA": (lambda: pki.make_ca("x", key=pki.rsa_key(1024)), "RSA key of 1024 bits"),
     "curve": (lambda: pki.make_ca("x", key=ec.generate_private_key(ec.SECP256K1())), "curve secp256k1"),
-    "names": (lambda: pki.make_ca("x", more=[(CONSTRAINED, True)]), r"may not vouch for web1 \("),
+    "names": (lambda: pki.make_ca("x", more=[(CONSTRAINED, True)]), r"may not sign certificates for web1 \("),
     "unknown": (
         lambda: pki.make_ca("x", more=[(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\x05\x00"), True)]),
         "critical extension that not all TLS libraries know, 1.2.3",
@@ -389,9 +389,9 @@ WRONG = {
     "no-chain": r"does not lead to the CA certificate.*its issuer is CN=Acme Servers\).*print the intermediates",
     "talk": "is not a PEM certificate",
     "signs": "it is a CA's certificate",
-    "much": "bytes, which is no certificate",
-    "fail": r"ended with 1 and said: policy: no certificates for web1.example.org",
-    "hides": r"ended with 1 and said: \[2J \[31m policy$",
+    "much": "bytes, which is not a certificate",
+    "fail": r"exited with 1 and printed: policy: no certificates for web1.example.org",
+    "hides": r"exited with 1 and printed: \[2J \[31m policy$",
 }
 
 
@@ -442,7 +442,11 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(signer, key):
 
 @pytest.mark.parametrize(
     "then, said",
-    [('exec "$@"', None), ("echo policy >&2; exit 3", "ended with 3 and said: policy$"), ("sleep 99", "within 2 s")],
+    [
+        ('exec "$@"', None),
+        ("echo policy >&2; exit 3", "exited with 3 and printed: policy$"),
+        ("sleep 99", "within 2 s"),
+    ],
 )
 def test_who_goes_on_in_the_background_is_not_waited_for(signer, key, then, said):
     script, pid = signer.folder / "sign", signer.folder / "pid"
@@ -482,7 +486,7 @@ def test_a_command_beside_the_playbook_or_where_ansible_was_started(signer, key,
 
 
 def test_a_given_certificate_that_is_no_ca_is_refused_for_commands_too(signer, key):
-    with pytest.raises(_tls.TlsError, match="is no CA's certificate"):
+    with pytest.raises(_tls.TlsError, match="is not a CA's certificate"):
         dataclasses.replace(signer(), bundle=pki.make_ca("x", ca=False).bundle).check(server(key))
 
 

@@ -83,9 +83,9 @@ def test_what_is_due(kind, life, left, due):
 
 def test_warnings_say_what_to_do():
     assert end("engine", 367, 12, "web1").warning(NOW) == (
-        "web1: the Engine's certificate ends on 2026-12-07T00:00:00Z, in 12 days: create_hosts renews it"
+        "web1: the Engine's certificate expires on 2026-12-07T00:00:00Z, in 12 days: create_hosts renews it"
     )
-    assert "the CA of servers ended on 2026-11-23T00:00:00Z: rotate_certs" in end("server_ca", 367, -2).warning(NOW)
+    assert "the server CA expired on 2026-11-23T00:00:00Z: rotate_certs" in end("server_ca", 367, -2).warning(NOW)
 
 
 def test_an_engine_of_which_only_the_end_is_known():

@@ -130,7 +130,7 @@ def test_what_cant_sign_is_refused_and_no_store_is_made(store, take, options, ac
         ({f"{side}_ca_cert": acme[other].bundle, f"{side}_ca_key": acme[other].key_pem}, f"{side}Auth is not in"),
         ({f"{side}_ca_key": acme[other].key_pem}, f"{side}_ca_key does not belong"),
         ({f"{side}_ca_key": None}, f"{side}_ca_key is needed"),
-        ({f"{side}_ca_cert": None}, "needs " + side + "_ca_cert"),
+        ({f"{side}_ca_cert": None}, side + "_ca_cert is required with it"),
         ({"certificate_life": "x"}, "certificate_life"),
     ):
         for check in (True, False):
@@ -147,7 +147,7 @@ def test_another_ca_comes_by_a_rotation_and_not_otherwise(store, take, options, 
     add_machine(store)
     store.give_client_pair("web1")
     for check in (True, False):
-        with pytest.raises(MachineError, match="works with another CA") as caught:
+        with pytest.raises(MachineError, match="use another CA than the given one") as caught:
             take(check=check, **options)
         assert "machine_rotate=ca" in caught.value.remedy
     given = GivenCA.of(DataLoader(), {**DEFAULTS, **options})
@@ -182,7 +182,7 @@ def test_another_ca_comes_by_a_rotation_and_not_otherwise(store, take, options, 
         with pytest.raises(MachineError, match="is not its own") as caught:
             Run(store, kind).go_on()
         assert "machine_server_ca_cert" in caught.value.remedy
-    with pytest.raises(MachineError, match="signs already"):
+    with pytest.raises(MachineError, match="is already in use"):
         Run(store, "ca", given=given).go_on()
     before = store.ca_files()["client-cert.pem"]
     assert Run(store, "certificates", given=given).go_on()["hosts"] == ["web1"]

@@ -224,7 +224,7 @@ def test_reasons_for_a_certificate(seen, reason):
 def test_a_client_s_certificate_of_the_same_ca_is_no_server_s():
     info = done()
     info["tls"]["certificate"] = _tls.issue_client(SERVER_CA[1], SERVER_CA[0], "web1", info["tls"]["public_key"])
-    assert plan(info).certificate["reason"] == "it is no server's certificate"
+    assert plan(info).certificate["reason"] == "it is not a server certificate"
 
 
 def test_new_names_and_age_renew():
@@ -373,7 +373,7 @@ def test_what_is_there_again_already_is_not_put_back():
     for level in ("warn", "info"):
         info = after(plan(info, config={"log-level": level}), info)
     it = plan(info)
-    assert it.action is None and it.changes == ["remember what is ours in /etc/docker/daemon.json"]
+    assert it.action is None and it.changes == ["record the managed keys of /etc/docker/daemon.json"]
     info = after(it, info)
     assert info["config"]["content"]["log-level"] == "info" and plan(info).changes == []
 
@@ -420,7 +420,7 @@ def test_that_only_what_is_ours_has_changed_is_remembered():
     info = done()
     info["config"]["content"]["debug"], info["remembered"]["config"]["debug"] = False, True
     it = plan(info)
-    assert it.changes == ["remember what is ours in /etc/docker/daemon.json"] and it.action is None
+    assert it.changes == ["record the managed keys of /etc/docker/daemon.json"] and it.action is None
     assert it.apply["remember"] == {"live-restore": True}
     info["remembered"]["config"] = it.apply["remember"]
     assert plan(info).changes == []
@@ -614,7 +614,7 @@ def test_who_signs_elsewhere_gets_a_request_of_the_host():
 
 
 def test_a_certificate_that_lives_too_long_or_lacks_its_chain_is_issued_anew():
-    assert "is to live" in plan(done(), life=datetime.timedelta(days=30)).certificate["reason"]
+    assert "may be valid for" in plan(done(), life=datetime.timedelta(days=30)).certificate["reason"]
     root = pki.make_ca("root")
     ca, info = pki.make_ca("intermediate", root), done()
     info["tls"]["certificate"] = _tls.issue_server(ca.bundle, ca.key_pem, info["tls"]["public_key"], NAMES)

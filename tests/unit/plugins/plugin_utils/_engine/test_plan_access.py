@@ -257,7 +257,7 @@ def ufw_alone(*rules, **wanted):
 )
 def test_a_rule_of_others_in_ufw_that_lets_others_in_is_an_error(rule, away):
     """It comes before the role's, and what fits first decides: ufw would not keep the port to the list."""
-    with pytest.raises(PlanError, match="let docker_engine_allow say the same") as caught:
+    with pytest.raises(PlanError, match="or set docker_engine_allow to the same") as caught:
         ufw_alone("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", rule, allow=["192.0.2.1", "2001:db8::/32"])
     assert f"(ufw delete {away})" in str(caught.value)
     with pytest.raises(PlanError):

@@ -262,7 +262,7 @@ def test_another_fingerprint_renews_the_key():
         ({"key": "no key"}, "no armoured"),
         ({"fingerprints": ["8D81803C0EBFCD88"]}, "not a fingerprint"),
         ({"url": "mirror.example.org"}, "it can be an http or https URL"),
-        ({"url": "https://jo:secret@mirror.example.org/x"}, "can be read by all"),
+        ({"url": "https://jo:secret@mirror.example.org/x"}, "all users can read the file"),
     ],
 )
 def test_a_repository_that_can_not_be_is_refused(repository, said):
@@ -400,7 +400,8 @@ def test_lists_that_could_not_be_read_are_told_where_they_matter():
     assert step["version"] == "5:27.4.0-1" and "the mirror does not answer" in it.warnings[0]
     assert changed(info, version="27.4")[0].warnings == [], "what is known is enough"
     with pytest.raises(
-        PlanError, match=r"'28', and 5:27.*don't tell what else can be had here: the mirror does not answer"
+        PlanError,
+        match=r"'28', and 5:27.*can't be read from the package lists of this host: the mirror does not answer",
     ):
         changed(info, version="28")
     moved = {"repository": {**OURS["repository"], "url": "https://mirror.example.org/docker/"}}
@@ -606,7 +607,7 @@ def test_units_of_others_are_not_taken_the_place_of():
         ({"archive": {}}, "needs docker_engine_archive"),
         ({"archive": {"source": "x", "checksum": "md5:1"}}, "SHA-256"),
         ({"archive": {"source": "https://jo:secret@mirror.example.org/x", "checksum": SHA}}, "password in it"),
-        ({"plugins": ["compose"]}, "can't be had from an archive"),
+        ({"plugins": ["compose"]}, "is not available from an archive"),
         ({"hold": "held"}, "about packages"),
         ({"upgrade": True}, "docker_engine_upgrade is about packages.*another docker_engine_archive"),
     ],

@@ -113,7 +113,7 @@ def test_a_copy_of_a_node_is_neither_changed_nor_removed_in_its_place(wish):
     seen = answer(node("m1", "manager"), node("m2", "manager"), node("m3", "manager"))
     hosts = {"m1": "manager", "m2": "manager", "w1": wish}
     error = refusal(hosts, seen, looks={"w1": local("active", id="n-m2")})
-    assert error.code == "copy" and "w1 says that it is the node n-m2, which is m2" in error.text()
+    assert error.code == "copy" and "w1 reports that it is the node n-m2, which is m2" in error.text()
     renamed = plan({"m1": "manager", "w1": wish}, seen, looks={"w1": local("active", id="n-m2")})
     assert renamed.changes, "nobody else is of that name any more"
 
