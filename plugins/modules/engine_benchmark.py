@@ -12,9 +12,9 @@ version_added: "0.1.0"
 author:
   - Dockyard contributors (@dockyard)
 description:
-  - Checks a host for the items of the sections 1 (host), 2 (daemon) and 3 (files of the daemon) of the CIS Docker
-    Benchmark, with the numbers of its versions 1.6 and 1.7, and reports the status of each. Titles and remedies are in
-    this collection's own words.
+  - Checks the items of the sections 1 (host), 2 (daemon) and 3 (files of the daemon) of the CIS Docker Benchmark, and
+    reports the status of each. The numbers are those of its versions 1.6 and 1.7. Titles and remedies are in this
+    collection's own words.
   - Images, containers and swarm (sections 4 to 7) are not checked.
   - Items that fail with the defaults of the role P(dockyard.machine.docker_engine#role) have a reason.
   - Changes nothing, and requires root.

@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[t.Callable[..., t.Any], str]] = {
     "a private key behind it": (lambda a, c, secret: armoured([*a, *secret]), "private key"),
     "partial lengths": (lambda a, c, secret: armoured([b"\xc6\xe8" + a[0][3:259] + b"\x10" + a[0][259:275]]), "length"),
     "garbage behind it": (lambda a, c, secret: armoured([*a, b"garbage"]), "not made of"),
-    "cut off": (lambda a, c, secret: armoured([b"".join(a)[:-9]]), "cut off"),
+    "cut off": (lambda a, c, secret: armoured([b"".join(a)[:-9]]), "incomplete"),
 }
 
 

@@ -265,7 +265,7 @@ def test_new_key_downgrade_and_an_archive_in_place_of_packages(
     assert installed(vendor, "docker-ce", "docker-ce-cli") == dict.fromkeys(ALL[:2], OLD)
     assert not vendor.out("apt-mark showhold")
     assert any(
-        "goes back" in warning
+        "is downgraded" in warning
         for warning in played.of(vendor).result("Read the state of the host and plan the changes")["warnings"]
     )
     for host in (vendor, hosts["island"]):

@@ -33,6 +33,7 @@ CHECKS = {
     "shellcheck": "grep -lIE '^#!.*(bash|sh)$' -r .ci tests/tools tests/beds | xargs shellcheck --external-sources",
     "yamllint": "{bin}/yamllint --strict .",
     "format": "{bin}/ruff format --check --quiet --diff .",
+    "words": "{bin}/python tests/tools/words.py",
     "ruff": "{bin}/ruff check --quiet --output-format concise .",
 }
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finds words of words.txt in what users read: docs, option descriptions, messages, task names and changelog fragments.
+In all but messages and task names, it finds sentences that are too long as well.
 
 words.py [ROOT]: prints each with its file and line, and the plain words to use instead.
 """
@@ -24,6 +25,8 @@ CODE = re.compile(r"`+[^`]*`+|\]\([^)]*\)|\b[A-Z]+\([^)]*\)|<!--.*?-->")
 DOCUMENTATION = ("DOCUMENTATION", "RETURN", "EXAMPLES")
 PROSE = ("description", "short_description", "details", "notes", "requirements")
 MESSAGES = ("msg", "fail_msg", "success_msg")
+# Words of a sentence at most. 25 are the aim, but an enumeration may have more.
+LONGEST = 35
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Text:
     line: int
     text: str
     names_a_task: bool = False
+    documents: bool = False
+
+    def long_sentences(self) -> list[str]:
+        sentences = re.split(r"(?<=[.!?:;])\s|\|", self.text) if self.documents else []
+        return [one.strip() for one in sentences if len(one.split()) > LONGEST]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +79,7 @@ def markdown(path: pathlib.Path) -> t.Iterator[Text]:
         fence = line.lstrip().startswith("```")
         ends = fence or not line.strip() or re.match(r"\s*([-*#|]|\d+\.)", line)
         if ends and collected:
-            yield Text(start, prose(" ".join(collected)))
+            yield Text(start, prose(" ".join(collected)), documents=True)
             collected = []
         if fence:
             fenced = not fenced
@@ -89,7 +97,7 @@ def described(value: t.Any, line: int) -> t.Iterator[Text]:
         for key, one in value.items():
             if key in PROSE:
                 texts = one if isinstance(one, list) else [one]
-                yield from (Text(line, prose(text)) for text in texts if isinstance(text, str))
+                yield from (Text(line, prose(text), documents=True) for text in texts if isinstance(text, str))
             if key not in ("default", "choices"):
                 yield from described(one, line)
             if key == "sample" and isinstance(one, str):
@@ -107,7 +115,7 @@ def python(path: pathlib.Path) -> t.Iterator[Text]:
                 skipped.add(id(node.value))
                 text = str(node.value.value)
                 if target.id == "EXAMPLES":
-                    yield from task_names(text.splitlines(), node.lineno)
+                    yield from task_names(text.splitlines(), node.lineno - 1)
                 else:
                     yield from described(yaml.safe_load(text), node.lineno)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -150,7 +158,7 @@ def tasks(path: pathlib.Path) -> t.Iterator[Text]:
 def fragment(path: pathlib.Path) -> t.Iterator[Text]:
     for entries in yaml.safe_load(path.read_text(encoding="utf-8")).values():
         for entry in [entries] if isinstance(entries, str) else entries:
-            yield Text(1, prose(entry))
+            yield Text(1, prose(entry), documents=True)
 
 
 def makefile(path: pathlib.Path) -> t.Iterator[Text]:
@@ -195,6 +203,9 @@ def findings(root: pathlib.Path) -> t.Iterator[str]:
                     for hit in word.hits(text):
                         place = f"{path.relative_to(root)}:{line_of(path, text, hit)}"
                         yield f'{place}: "{hit}": use plain words ({word.plain}): {text.text}'
+                for sentence in text.long_sentences():
+                    place = f"{path.relative_to(root)}:{line_of(path, text, sentence[:20])}"
+                    yield f"{place}: more than {LONGEST} words: split it, or make it a list: {sentence}"
 
 
 def main() -> int:

@@ -104,5 +104,5 @@ def test_a_failure_in_the_role_says_who_has_what_and_what_to_do(key, tmp_path):
         with pytest.raises(AnsibleActionFail, match=f"docker_engine_server_ca_key .*{said}") as caught:
             issue(key, told, **args)
         assert str(caught.value).startswith("web1 got no certificate: ")
-        assert "key stays" in str(caught.value) and str(caught.value).endswith("mend that and run again")
+        assert "key stays" in str(caught.value) and str(caught.value).endswith("fix that and run again")
         assert caught.value.__suppress_context__, "else ansible-core tells it twice"

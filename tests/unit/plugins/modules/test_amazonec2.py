@@ -220,9 +220,9 @@ def test_a_newer_image_is_no_change(ec2: Ec2Double, world: World) -> None:
         ({"open_to": ["192.0.2.7/24"]}, "open_to", "is not a valid network"),
         ({"ports": ["80"], "ports_open_to": ["all"]}, "ports_open_to", "is not a valid network"),
         ({"tags": {"dockyard:store": "mine"}}, "tags", "'dockyard:store' uses a reserved prefix"),
-        ({"public_address": False, "connect_by": "public"}, "connect_by", "the machine won't have"),
-        ({"connect_by": "ipv6"}, "connect_by", "the machine won't have"),
-        ({"subnets": ["subnet-nowhere"]}, "subnets", "finds none"),
+        ({"public_address": False, "connect_by": "public"}, "connect_by", "the machine will not have an address"),
+        ({"connect_by": "ipv6"}, "connect_by", "the machine will not have an address"),
+        ({"subnets": ["subnet-nowhere"]}, "subnets", "was not found in"),
         ({"vpc_id": "vpc-nowhere"}, "subnets", "was not found in vpc-nowhere"),
         (
             {"volumes": [{**VOLUME, "name": name, "device": "/dev/sdf"} for name in "ab"]},

@@ -121,13 +121,13 @@ def test_a_call_of_a_killed_run_may_still_be_on_its_way(world: World) -> None:
     sent = world.clock.now
     world.provider.watch = arrives
     world.clock.sleep(10)
-    with pytest.raises(MachineError, match="nothing tells") as caught:
+    with pytest.raises(MachineError, match="it is not known") as caught:
         world.run(public_address=True)
     assert world.provider.watch is None, "it arrived"
     (address,) = (one for one in world.provider.alive() if one.kind == "address")
     assert caught.value.code == "unproved" and address.id in caught.value.text()
     for verb in ("present", "absent"):
-        with pytest.raises(MachineError, match="nothing tells"):
+        with pytest.raises(MachineError, match="it is not known"):
             world.run(verb, public_address=True)
     assert world.calls("allocate_address") == 1 and world.calls("release_address") == 0, "a person is asked first"
     address.tags.clear()  # "it is mine"

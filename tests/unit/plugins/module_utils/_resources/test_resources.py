@@ -111,7 +111,7 @@ def test_a_name_that_is_taken_by_others(world: World) -> None:
     started = world.clock.now
     with pytest.raises(MachineError) as caught:
         world.run()
-    assert caught.value.code == "taken" and "not ours" in caught.value.text()
+    assert caught.value.code == "taken" and "is unmanaged" in caught.value.text()
     assert world.clock.now > started, "looked for past the lag before it is called foreign"
 
 
