@@ -257,7 +257,7 @@ def _explain_refusal(where: str, asked: list[str], said: str) -> MachineError:
         f"{where} refuses ssh_password. It was tried once",
         code="ssh_password",
         remedy="Nothing was changed there. Check ssh_user and ssh_password, whether the account is locked, and whether the "
-        "host's sshd lets this user in by password (for root: PermitRootLogin yes). Or give ssh_key",
+        "host's sshd accepts passwords for this user (for root: PermitRootLogin yes). Or give ssh_key",
     )
 
 

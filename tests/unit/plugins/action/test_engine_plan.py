@@ -371,7 +371,7 @@ def test_turns_that_can_not_be_are_refused_before_the_host_is_looked_at(tmp_path
         ),
         (
             {"client_proxies": {"ftp_proxy": "canary"}, "environment": {}},
-            "docker_engine_client_proxies has as ftp_proxy",
+            "docker_engine_client_proxies.ftp_proxy is not a valid proxy",
         ),
         ({"proxies": {"no_proxy": ["a"]}, "environment": {"no_proxy": "canary"}}, "NO_PROXY is asked for twice"),
     ],
