@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _environment_file
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _secrets as secrets
 from ansible_collections.dockyard.machine.plugins.module_utils._record import NO_TLS
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
@@ -260,7 +260,7 @@ def _proxy_variables(options: dict[str, t.Any]) -> list[str]:
         if problem:
             raise PlanError(problem)
     ours = secrets.variables(options["proxies"])
-    twice = {cfg.variable_key(name) for name in options["environment"]} & set(ours)
+    twice = {_environment_file.variable_key(name) for name in options["environment"]} & set(ours)
     if twice:
         raise PlanError(
             f"{', '.join(sorted(twice))} is asked for twice, by docker_engine_proxies and in docker_engine_environment: "

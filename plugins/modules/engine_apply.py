@@ -115,12 +115,24 @@ action:
 import contextlib
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _arguments,
+    _commands,
+    _config_file,
+    _daemon_json,
+    _environment_file,
+    _file_changes,
+    _files,
+    _owner,
+    _paths,
+    _server_key,
+    _state,
+    _systemd,
+    _waiting,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _client_proxies as clients
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_move as moving
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _disk_space as places
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _files as files
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _installation as source
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _leftovers as leftovers
@@ -130,6 +142,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine import _s
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service as service
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service_manager as manager
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _subordinate_ids as ids
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _units
 from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
@@ -145,7 +158,7 @@ class Apply:
         self.plan = plan
         self.params = params
         self.source = came_from or source.Source({}, 0)
-        self.files = files.Files()
+        self.files = _file_changes.Files()
         self.environment, self.client_proxies = secrets.secrets_of(params["secrets"])
         self.action: t.Optional[str] = plan.get("action")
         self.limit: float = params["start_timeout"]
@@ -162,16 +175,16 @@ class Apply:
         self.leave_to_arguments()
         self.was_active = _is_up(self.unit) or self.source.running
         self.note_start_by_others(self.unit)
-        before, owed = files.remembered(), files.owed()
+        before, owed = _state.remembered(), _state.owed()
         try:
             if self.action or self.plan.get("remember_first"):
                 # Should this run be cut off, the next one knows what the Engine still has to take over.
                 put = self.plan.get("remember", self.plan.get("config_set", {}))
-                files.remember({**before, **put, **self.without}, self.action, **self.plan.get("remember_first", {}))
+                _state.remember({**before, **put, **self.without}, self.action, **self.plan.get("remember_first", {}))
             self.make_room()
             self.place()
             self.settle()
-        except (host.HostError, OSError, ValueError) as error:
+        except (HostError, OSError, ValueError) as error:
             kept = self.acted is not None and bool(self.plan.get("live_restore_first"))
             begun = self.move if self.move and self.acted and not self.move.switched else None
             data_outcome = self.move_back(begun) if begun else ""
@@ -184,15 +197,15 @@ class Apply:
                 begun.start_again(0)
             # An Engine that was not started anew still owes what a run that was cut off has left to it.
             pending = owed if acted in (None, "reload") else None
-            with contextlib.suppress(host.HostError):
-                files.remember({**before, "live-restore": True} if kept else before, pending)
-            raise host.HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
+            with contextlib.suppress(HostError):
+                _state.remember({**before, "live-restore": True} if kept else before, pending)
+            raise HostError(f"The Engine of this host was not brought to its plan: {error}. {outcome}") from error
         if self.plan.get("remove_tls"):
-            for path in (cfg.KEY_PATH, cfg.CERTIFICATE_PATH, cfg.CA_PATH):
-                host.remove(path)
+            for path in (_paths.KEY_PATH, _paths.CERTIFICATE_PATH, _paths.CA_PATH):
+                _files.remove(path)
         # A plan that says what is ours as a whole, or one key of it (the role docker_swarm)
         ours = self.plan.get("remember", {**before, **self.plan.get("config_set", {})})
-        files.remember(ours, None, **self.plan.get("remember_then", {}))
+        _state.remember(ours, None, **self.plan.get("remember_then", {}))
         self.source.finish()
         if self.move:
             self.finish_move(self.move)
@@ -206,7 +219,7 @@ class Apply:
     def leave_to_arguments(self) -> None:
         """What was just installed may have live-restore as an argument, as Fedora's: with both, the Engine would not start."""
         installed = _units.about_units({"docker.service": self.unit})["docker.service"]
-        if "live-restore" in cfg.keys_of(installed["arguments"]):
+        if "live-restore" in _arguments.keys_of(installed["arguments"]):
             for part in ("config_set", "remember"):
                 self.plan.get(part, {}).pop("live-restore", None)
 
@@ -225,7 +238,7 @@ class Apply:
         try:
             service.stop_with_containers(self.limit)
             move.back()
-        except (host.HostError, OSError, ValueError) as error:
+        except (HostError, OSError, ValueError) as error:
             return f" The data was not brought back to {move.source}: {error}."
         return f" The data is in {move.source}."
 
@@ -237,11 +250,11 @@ class Apply:
         if plan.get("config_set") or plan.get("config_unset"):
             self.put_config({**plan["config_set"], **self.without}, plan["config_unset"])
         if plan.get("ca"):
-            put(cfg.CA_PATH, plan["ca"], cfg.CERTIFICATE_MODE, 0o700)
+            put(_paths.CA_PATH, plan["ca"], _paths.CERTIFICATE_MODE, 0o700)
         if self.params["certificate"]:
-            put(cfg.CERTIFICATE_PATH, self.params["certificate"], cfg.CERTIFICATE_MODE, 0o700)
+            put(_paths.CERTIFICATE_PATH, self.params["certificate"], _paths.CERTIFICATE_MODE, 0o700)
         if plan.get("environment"):
-            put(cfg.ENVIRONMENT_PATH, cfg.render_environment(self.environment) or None, 0o600)
+            put(_paths.ENVIRONMENT_PATH, _environment_file.render_environment(self.environment) or None, 0o600)
         for user, keys in plan.get("clients", {}).items():
             clients.put(user, {key: self.client_proxies[key] for key in keys["set"]}, keys["unset"])
         if "service" in plan:
@@ -254,10 +267,12 @@ class Apply:
             manager.here().enable(plan["enable"], self.limit)
 
     def place_units(self, unit: dict[str, t.Any]) -> None:
-        changed = files.open_and_close(self.plan.get("firewall"), self.limit)
+        changed = _file_changes.open_and_close(self.plan.get("firewall"), self.limit)
         it = manager.here()
         placed = (
-            self.place_rootless(unit) if host.OWNER else it.place(self.files.put, self.plan, self.unit, self.close_port)
+            self.place_rootless(unit)
+            if _owner.OWNER
+            else it.place(self.files.put, self.plan, self.unit, self.close_port)
         )
         if packages.lift_hold() or placed or changed:
             it.reread(self.limit)
@@ -280,19 +295,19 @@ class Apply:
 
     def place_rootless(self, unit: dict[str, t.Any]) -> bool:
         if not rootless.script():
-            raise host.HostError("dockerd-rootless.sh is not on this host, though what it comes with is installed")
-        if host.read(cfg.CONFIG_PATH) is None:
+            raise HostError("dockerd-rootless.sh is not on this host, though what it comes with is installed")
+        if _files.read(_paths.CONFIG_PATH) is None:
             # It is named in the command, so it has to be there.
-            self.files.put(files.config_path(), cfg.render_config({}))
+            self.files.put(_config_file.config_path(), _daemon_json.render_config({}))
         plan = self.plan["rootless"]
         text = rootless.unit(plan["user"], plan["port"], plan["listen"], unit["environment"], unit["controllers"])
         return self.files.put(isolation.ROOTLESS_UNIT, text)
 
     def put_config(self, keys: dict[str, t.Any], gone: list[str]) -> None:
-        old = host.read(cfg.CONFIG_PATH)
-        text = cfg.render_config(cfg.apply_changes(cfg.parse_config(old or ""), keys, gone))
-        files.validate(text)
-        self.files.put(files.config_path(), text, host.mode_of(cfg.CONFIG_PATH))
+        old = _files.read(_paths.CONFIG_PATH)
+        text = _daemon_json.render_config(_daemon_json.apply_changes(_daemon_json.parse_config(old or ""), keys, gone))
+        _config_file.validate(text)
+        self.files.put(_config_file.config_path(), text, _files.mode_of(_paths.CONFIG_PATH))
 
     def settle(self) -> None:
         """Let the Engine take it over, and look whether it did."""
@@ -310,7 +325,7 @@ class Apply:
         self.acted = action
         # Where a package has restarted the Engine, and there is nothing else for it to take over, that was it.
         if action != "restart" or self.files.changed or not self.source.renewed(self.unit):
-            service.act(action, self.limit, unit.get(host.STARTED) != "0")
+            service.act(action, self.limit, unit.get(_systemd.STARTED) != "0")
         if self.without:
             # The Engine has taken over what holds without these keys, so now they can go.
             self.put_config({}, list(self.without))
@@ -356,14 +371,14 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(**result)
     try:
-        with host.alone(LOCK, module.params["wait_timeout"]):
+        with _waiting.alone(LOCK, module.params["wait_timeout"]):
             if done:
-                files.remember(files.remembered(), files.owed(), after_restart=False)
+                _state.remember(_state.remembered(), _state.owed(), after_restart=False)
             else:
                 result.update(perform(module.params))
     except OSError as error:
         module.fail_json(msg=places.why(error, str(error.filename)) if error.filename else str(error))
-    except (host.HostError, ValueError) as error:
+    except (HostError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 
@@ -371,12 +386,12 @@ def main() -> None:
 def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """All parts of a plan; what the result says of them."""
     prepare, plan, result = params["prepare"], params["apply"], {}
-    leftovers.sweep(files.client_users())
+    leftovers.sweep(_state.client_users())
     if prepare.get("key"):
-        files.make_key()
-        result["public_key"] = host.public_key(cfg.KEY_PATH)
+        _server_key.make_key()
+        result["public_key"] = _server_key.public_key(_paths.KEY_PATH)
     if prepare.get("request"):
-        result["csr"] = files.make_request(prepare["request"])
+        result["csr"] = _server_key.make_request(prepare["request"])
     came_from = source.Source(params["install"], params["wait_timeout"])
     came_from.run()
     limit = params["start_timeout"]
@@ -386,12 +401,12 @@ def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
             rootless.prepare(plan["rootless"], limit)
         if plan:
             result.update(Apply(plan, params, came_from).run())
-    except (host.HostError, OSError, ValueError) as error:
+    except (HostError, OSError, ValueError) as error:
         if not left:
             raise
-        raise host.HostError(f"{error}{rootless.come_back(left, limit)}") from error
-    if host.OWNER and plan["rootless"]["context"] and host.which("docker"):
-        rootless.context(host.OWNER, limit)
+        raise HostError(f"{error}{rootless.come_back(left, limit)}") from error
+    if _owner.OWNER and plan["rootless"]["context"] and _commands.which("docker"):
+        rootless.context(_owner.OWNER, limit)
     return result
 
 

@@ -104,12 +104,21 @@ import pwd
 import stat
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _api,
+    _arguments,
+    _commands,
+    _files,
+    _owner,
+    _paths,
+    _systemd,
+    _unit_files,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _benchmark as benchmark
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _rootless as rootless
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _engine, _units
 from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
@@ -119,30 +128,30 @@ TLS_FILES = ("tlscacert", "tlscert", "tlskey")
 
 def look() -> benchmark.Seen:
     if openrc.runs():
-        raise host.HostError("This host has OpenRC, and the benchmark's items are about files and units of systemd")
-    host.belongs_to(host.owner_of(rootless.unit_user() or ""))  # a host has one Engine
-    units = host.show("docker.service", "docker.socket")
-    files = {name: _files(unit) for name, unit in units.items()}
+        raise HostError("This host has OpenRC, and the benchmark's items are about files and units of systemd")
+    _owner.belongs_to(_owner.owner_of(rootless.unit_user() or ""))  # a host has one Engine
+    units = _systemd.show("docker.service", "docker.socket")
+    files = {name: _unit_texts(unit) for name, unit in units.items()}
     arguments = _units.command_of(files.get("docker.service", []))["arguments"]
     configuration = _engine.about_config()
     if configuration["error"]:
-        raise host.HostError(
-            f"{cfg.CONFIG_PATH} is not a configuration that the Engine starts with ({configuration['error']}). Correct it, or "
+        raise HostError(
+            f"{_paths.CONFIG_PATH} is not a configuration that the Engine starts with ({configuration['error']}). Correct it, or "
             "remove it"
         )
     config = configuration["content"]
     settings = settings_of(config, arguments)
-    listening = [value for value, dummy in cfg.placed(files.get("docker.socket", []), "Socket", "ListenStream")]
-    hosts = [*cfg.host_arguments(arguments), *(config.get("hosts") or [])]
+    listening = [value for value, dummy in _unit_files.placed(files.get("docker.socket", []), "Socket", "ListenStream")]
+    hosts = [*_arguments.host_arguments(arguments), *(config.get("hosts") or [])]
     information = (
-        host.ask("/info", limit=30) if units.get("docker.service", {}).get("ActiveState") == "active" else None
+        _api.ask("/info", limit=30) if units.get("docker.service", {}).get("ActiveState") == "active" else None
     )
-    places = {name: host.which(name) or name for name in PROGRAMS}
+    places = {name: _commands.which(name) or name for name in PROGRAMS}
     places.update({name: unit.get("FragmentPath") or name for name, unit in units.items()})
     places.update({name: str(settings[name]) for name in TLS_FILES if name in settings})
     places["containerd.sock"] = "/run/containerd/containerd.sock"
     # With remapped users, the Engine itself names a folder of theirs that is below it.
-    default = (information or {}).get("DockerRootDir") if host.OWNER else None
+    default = (information or {}).get("DockerRootDir") if _owner.OWNER else None
     places["data-root"] = isolation.data_root(config, arguments, default or isolation.DATA_ROOT)
     return benchmark.Seen(
         settings=settings,
@@ -163,17 +172,17 @@ FIXED = (
 )
 
 
-def _files(unit: dict[str, str]) -> list[tuple[str, str]]:
+def _unit_texts(unit: dict[str, str]) -> list[tuple[str, str]]:
     paths = [unit.get("FragmentPath", ""), *unit.get("DropInPaths", "").split()]
-    return [(path, host.read(path) or "") for path in paths if path]
+    return [(path, _files.read(path) or "") for path in paths if path]
 
 
 def settings_of(config: dict[str, t.Any], arguments: list[str]) -> dict[str, t.Any]:
     """daemon.json with what the command line sets beside it."""
     found = dict(config)
-    for key, values in cfg.values_of(arguments).items():
+    for key, values in _arguments.values_of(arguments).items():
         last = {"": True, "true": True, "false": False}.get(values[-1], values[-1])
-        found.setdefault(key, values if key in cfg.LISTS else last)
+        found.setdefault(key, values if key in _arguments.LISTS else last)
     return found
 
 
@@ -213,11 +222,11 @@ def members_of(group: str) -> list[str]:
 
 def audit_rules() -> list[str] | None:
     """The rules that the kernel has, or, where it does not say, those that are to be loaded."""
-    if not host.which("auditctl"):
+    if not _commands.which("auditctl"):
         return None
-    status, out, dummy = host.run("auditctl", "-l", check=False)
+    status, out, dummy = _commands.run("auditctl", "-l", check=False)
     texts = (
-        [out] if status == 0 else [host.read(path) or "" for path in sorted(glob.glob("/etc/audit/rules.d/*.rules"))]
+        [out] if status == 0 else [_files.read(path) or "" for path in sorted(glob.glob("/etc/audit/rules.d/*.rules"))]
     )
     return [line.strip() for text in texts for line in text.splitlines() if line.strip().startswith("-")]
 
@@ -233,7 +242,7 @@ def main() -> None:
         module.fail_json(msg=f"accepted has {', '.join(unknown)}, which is not the number of a checked item")
     try:
         lines = benchmark.report(look(), module.params["accepted"])
-    except (host.HostError, OSError, ValueError) as error:
+    except (HostError, OSError, ValueError) as error:
         module.fail_json(msg=f"The host could not be looked at: {error}")
     states = (benchmark.PASS, benchmark.FAIL, benchmark.MANUAL, benchmark.NOT_APPLICABLE)
     module.exit_json(

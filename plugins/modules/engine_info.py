@@ -226,10 +226,11 @@ import time
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _client_proxies as clients
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _commands, _processes, _systemd, _waiting
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _disk_space as places
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _leftovers as leftovers
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _secrets as secrets
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import (
     _data,
     _engine,
@@ -250,10 +251,10 @@ def wait(question: t.Callable[[], t.Optional[str]], waited: list[str], end: floa
     pending = question()
     if pending:
         waited.append(pending)
-        host.until(lambda: not question(), max(0.0, end - time.monotonic()))
+        _waiting.until(lambda: not question(), max(0.0, end - time.monotonic()))
         pending = question()
     if pending:
-        raise host.HostError(
+        raise HostError(
             f"{pending}, and that did not end within {limit} s. "
             "Look at what it does, or set a longer docker_engine_wait_timeout"
         )
@@ -265,9 +266,9 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     waited: list[str] = []
     limit = params["wait_timeout"]
     end = time.monotonic() + limit
-    wait(host.cloud_init_pending, waited, end, limit)
-    if host.which("dockerd") is None:
-        wait(lambda: host.lock_holder(host.LOCKS), waited, end, limit)
+    wait(_waiting.cloud_init_pending, waited, end, limit)
+    if _commands.which("dockerd") is None:
+        wait(lambda: _processes.lock_holder(_processes.LOCKS), waited, end, limit)
     here = _system.about_host()
     user = (unit_user() or "") if params["as_it_is"] else params["rootless_user"]
     rootless = _rootless.about_rootless(user if here["systemd"] else "")
@@ -287,7 +288,7 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
     has_port = socket.get("active") == "active" and str(params["port"]) in (socket.get("own_drop_in") or "")
     # For an Engine without root, programs of many names listen.
     asks = params["port"] and not (has_port or user or rootless["unit_user"])
-    states = {units.get(name, {}).get("active") for name in host.UNITS}
+    states = {units.get(name, {}).get("active") for name in _systemd.UNITS}
     return {
         "host": here,
         "packages": _packages.about_packages(params, refresh),
@@ -309,7 +310,7 @@ def look(params: dict[str, t.Any], refresh: bool) -> dict[str, t.Any]:
         "firewalls": firewalls,
         "listener": _network.listener(params["port"], params["listen"]) if asks else None,
         "rootless": rootless,
-        "gpu": {"nvidia": host.which("nvidia-container-runtime")},
+        "gpu": {"nvidia": _commands.which("nvidia-container-runtime")},
         "groups": _system.about_users(params["users"]),
         "left_over": leftovers.find(memory["clients"]),
         "waited": waited,
@@ -347,7 +348,7 @@ def main() -> None:
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         module.fail_json(msg=f"This host can't be looked at: {what}. Put that right and run again; nothing was changed")
-    except (host.HostError, ValueError) as error:
+    except (HostError, ValueError) as error:
         module.fail_json(msg=str(error))
 
 

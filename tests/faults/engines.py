@@ -17,14 +17,21 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.action import machine_record
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _api,
+    _commands,
+    _daemon_json,
+    _file_changes,
     _files,
-    _host,
     _packages,
+    _paths,
     _service,
     _service_manager,
+    _systemd,
+    _unit_files,
+    _waiting,
 )
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._store import _ca
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import Wanted, make_plan
@@ -55,10 +62,10 @@ class Engine:
         self.key = _tls.new_key()
         self.files: dict[str, str] = {}
         files = world.store().ca_files()
-        self._place(cfg.CA_PATH, files["client-ca.pem"])
-        self._place(cfg.CERTIFICATE_PATH, self._issue(files, NAMES))
-        self._place(cfg.SERVICE_DROP_IN, t.cast(str, cfg.service_drop_in(COMMAND, True, False)))
-        self._place(cfg.SOCKET_DROP_IN, t.cast(str, cfg.socket_drop_in(2376)))
+        self._place(_paths.CA_PATH, files["client-ca.pem"])
+        self._place(_paths.CERTIFICATE_PATH, self._issue(files, NAMES))
+        self._place(_paths.SERVICE_DROP_IN, t.cast(str, _unit_files.service_drop_in(COMMAND, True, False)))
+        self._place(_paths.SOCKET_DROP_IN, t.cast(str, _unit_files.socket_drop_in(2376)))
         self.loaded: tuple[str, str] = ("", "")
         self._start()
         self.first = self.loaded
@@ -117,7 +124,7 @@ class Engine:
             if plan.changes:
                 params = {**APPLY, "certificate": certificate}
                 self._session("apply", lambda: engine_apply.Apply(plan.apply, params).run())
-        except (Failed, _host.HostError):
+        except (Failed, HostError):
             return
         action = object.__new__(machine_record.ActionModule)
         action._task = types.SimpleNamespace(check_mode=False)
@@ -137,7 +144,7 @@ class Engine:
 
     def _look(self) -> dict[str, t.Any]:
         unit = {"exists": True, "load": "loaded", "active": "active", "enabled": "enabled", "arguments": []}
-        state = cfg.parse_config(self.files.get(cfg.STATE_PATH, "{}"))
+        state = _daemon_json.parse_config(self.files.get(_paths.STATE_PATH, "{}"))
         everywhere = {"read_only": False, "files_left": 1000, "free": 1 << 40, "device": 1, "folder": "/"}
         return {
             "left_over": [],
@@ -149,14 +156,14 @@ class Engine:
             "places": _Everywhere({"/": everywhere}),
             "remembered": {"pending": state.get("pending"), "after_restart": False},
             "tls": {
-                "ca": self.files.get(cfg.CA_PATH),
-                "certificate": self.files.get(cfg.CERTIFICATE_PATH),
+                "ca": self.files.get(_paths.CA_PATH),
+                "certificate": self.files.get(_paths.CERTIFICATE_PATH),
                 "public_key": self.key,
                 "key_mode": "0600",
             },
             "units": {
-                "docker.service": {**unit, "own_drop_in": self.files[cfg.SERVICE_DROP_IN]},
-                "docker.socket": {**unit, "own_drop_in": self.files[cfg.SOCKET_DROP_IN]},
+                "docker.service": {**unit, "own_drop_in": self.files[_paths.SERVICE_DROP_IN]},
+                "docker.socket": {**unit, "own_drop_in": self.files[_paths.SOCKET_DROP_IN]},
             },
         }
 
@@ -165,15 +172,15 @@ class Engine:
     def _patch(self, patch: Patch) -> None:
         """In the place of what modules find on a host."""
         status = types.SimpleNamespace(st_mode=0o600, st_uid=0, st_gid=0)
-        patch.setattr(_files, "os", types.SimpleNamespace(**{**vars(os), "stat": lambda path: status}))
-        patch.setattr(_host, "read", self.files.get)
-        patch.setattr(_host, "write", self._write)
-        patch.setattr(_host, "remove", lambda path: self.files.pop(path, None) is not None)
-        patch.setattr(_host, "run", self._run)
-        patch.setattr(_host, "ask", lambda *_question: {"Version": "27.3", "ApiVersion": "1.47"})
-        patch.setattr(_host, "until", lambda question, *_limit, **_more: question())
+        patch.setattr(_file_changes, "os", types.SimpleNamespace(**{**vars(os), "stat": lambda path: status}))
+        patch.setattr(_files, "read", self.files.get)
+        patch.setattr(_files, "write", self._write)
+        patch.setattr(_files, "remove", lambda path: self.files.pop(path, None) is not None)
+        patch.setattr(_commands, "run", self._run)
+        patch.setattr(_api, "ask", lambda *_question: {"Version": "27.3", "ApiVersion": "1.47"})
+        patch.setattr(_waiting, "until", lambda question, *_limit, **_more: question())
         shown = {"ActiveState": "active", "ExecMainStartTimestampMonotonic": "5"}
-        patch.setattr(_host, "show", lambda *_units: {"docker.service": shown})
+        patch.setattr(_systemd, "show", lambda *_units: {"docker.service": shown})
         patch.setattr(_service_manager, "own_command", lambda _properties: COMMAND)
         patch.setattr(_service, "journal", lambda _since: "")
         patch.setattr(_service, "check_refusal", self._check_shown)
@@ -195,11 +202,11 @@ class Engine:
         return 0, "", ""
 
     def _start(self) -> None:
-        self.loaded = self.files[cfg.CERTIFICATE_PATH], self.files[cfg.CA_PATH]
+        self.loaded = self.files[_paths.CERTIFICATE_PATH], self.files[_paths.CA_PATH]
 
     def _check_shown(self, *asked: t.Any) -> None:
         if asked[-1] and self.loaded[0] != asked[-1]:
-            raise _host.HostError("The Engine shows another certificate")
+            raise HostError("The Engine shows another certificate")
 
 
 class _Everywhere(dict[str, t.Any]):

@@ -23,7 +23,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _clock, _lifecycle, _module, _process, _ssh, _tls
 from ansible_collections.dockyard.machine.plugins.module_utils import driver as contract
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import _prune, _survey
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests.faults import boundaries
@@ -162,7 +162,7 @@ class World:
         if boundary.kind == SSH:
             return self.hosts.fail(fault, effect)
         if boundary.kind == HOST:
-            raise _host.HostError(f"{boundary.name} failed")
+            raise HostError(f"{boundary.name} failed")
         raise NotImplementedError(f"{fault} of {boundary}")
 
     def program(self, line: list[str], limit: float | None = None, **settings: t.Any) -> t.Any:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from tests.mutants import mutant
 
 APPLY = "plugins/modules/engine_apply.py"
-CONFIG = "plugins/module_utils/_engine/_config.py"
+DAEMON_JSON = "plugins/module_utils/_engine/_daemon_json.py"
+FILES = "plugins/module_utils/_engine/_files.py"
+UNIT_FILES = "plugins/module_utils/_engine/_unit_files.py"
 GPU = "plugins/plugin_utils/_engine/_plan/_gpu.py"
-HOST = "plugins/module_utils/_engine/_host.py"
 PLAN_CONFIG = "plugins/plugin_utils/_engine/_plan/_config.py"
 UNITS = "plugins/module_utils/_engine/_look/_units.py"
 CLIENTS = "plugins/module_utils/_engine/_client_proxies.py"
@@ -18,7 +19,6 @@ ENVIRONMENT = "plugins/plugin_utils/_engine/_plan/_environment.py"
 KEYS = "plugins/plugin_utils/_engine/_plan/_keys.py"
 ACTION = "plugins/action/engine_plan.py"
 PLAN = "plugins/plugin_utils/_engine/_plan/_make_plan.py"
-CONFIG_TESTS = "unit/plugins/module_utils/_engine/test_config.py"
 INFO_TESTS = "unit/plugins/modules/test_engine_info.py"
 PLAN_TESTS = "unit/plugins/plugin_utils/_engine/test_plan.py"
 LOOK = "plugins/module_utils/_engine/_look/_engine.py"
@@ -40,13 +40,13 @@ MUTANTS = [
         "folders-of-users-are-followed",
         "The same with the folder of the Engine's key.",
         "unit/plugins/module_utils/_engine/test_symlinks.py::test_a_folder_that_is_a_users_link_is_not_written_to",
-        ("plugins/module_utils/_engine/_files.py", "    host.check_links(cfg.KEY_PATH)\n", ""),
+        ("plugins/module_utils/_engine/_server_key.py", "    _files.check_links(_paths.KEY_PATH)\n", ""),
     ),
     mutant(
         "links-that-lead-to-the-same-stay",
         "A unit that is a link can become another one at any time.",
         "unit/plugins/module_utils/_engine/test_symlinks.py::test_a_link_in_the_place_of_a_file_of_ours_is_replaced",
-        ("plugins/module_utils/_engine/_host.py", "if not os.path.islink(path) and read(path)", "if read(path)"),
+        (FILES, "if not os.path.islink(path) and read(path)", "if read(path)"),
     ),
     mutant(
         "left-over-files-stay",
@@ -96,19 +96,23 @@ MUTANTS = [
         "told-and-forgotten",
         "A run that is cut off leaves keys behind that no later run takes for its own.",
         TOLD,
-        (APPLY, "files.remember({**before, **put, **self.without}, self.action", "files.remember(before, self.action"),
+        (
+            APPLY,
+            "_state.remember({**before, **put, **self.without}, self.action",
+            "_state.remember(before, self.action",
+        ),
     ),
     mutant(
         "what-others-wrote-is-ours",
         "A key that an administrator has written goes when it leaves the role's variables.",
         "unit/plugins/plugin_utils/_engine/test_plan.py::test_what_others_wrote_is_theirs_though_it_is_asked_for",
-        (CONFIG, "elif key in remembered or current.get(key, ...) != value:", "else:"),
+        (DAEMON_JSON, "elif key in remembered or current.get(key, ...) != value:", "else:"),
     ),
     mutant(
         "argument-asked-for-twice",
         "A host of which the unit has --live-restore is refused, and told that its daemon.json is to blame.",
         "unit/plugins/plugin_utils/_engine/test_plan.py::test_live_restore_that_is_an_argument_is_left_there",
-        (PLAN_CONFIG, '{**config, **cfg.keys_of(info["units"]["docker.service"]["arguments"])}', "config"),
+        (PLAN_CONFIG, '{**config, **_arguments.keys_of(info["units"]["docker.service"]["arguments"])}', "config"),
     ),
     mutant(
         "runtime-of-others-dropped",
@@ -120,23 +124,23 @@ MUTANTS = [
         "private-file-made-readable",
         "A token in daemon.json, which its owner has made private, can be read by all users of the host.",
         "unit/plugins/module_utils/_engine/test_service.py::test_a_private_configuration_stays_private",
-        (HOST, "        return stat.S_IMODE(os.stat(path).st_mode)\n", "        return otherwise\n"),
+        (FILES, "        return stat.S_IMODE(os.stat(path).st_mode)\n", "        return otherwise\n"),
     ),
     mutant(
         "file-in-place-of-a-link",
         "Who keeps daemon.json elsewhere changes a file there that no Engine reads any more.",
         "unit/plugins/modules/test_engine_apply.py::test_a_configuration_that_is_kept_elsewhere_is_put_back_there",
         (
-            "plugins/module_utils/_engine/_files.py",
-            "    return place if os.path.isfile(place) or not os.path.lexists(place) else cfg.CONFIG_PATH\n",
-            "    return place if not os.path.lexists(place) else cfg.CONFIG_PATH\n",
+            "plugins/module_utils/_engine/_config_file.py",
+            "    return place if os.path.isfile(place) or not os.path.lexists(place) else _paths.CONFIG_PATH\n",
+            "    return place if not os.path.lexists(place) else _paths.CONFIG_PATH\n",
         ),
     ),
     mutant(
         "password-in-a-unit",
         "A proxy's password in somebody's unit is in the output of --diff.",
         "unit/plugins/modules/test_engine_info.py::test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes",
-        (UNITS, '"own_drop_in": cfg.masked(own)', '"own_drop_in": own'),
+        (UNITS, '"own_drop_in": _masking.masked(own)', '"own_drop_in": own'),
     ),
     mutant(
         "feature-reloaded",
@@ -198,13 +202,17 @@ MUTANTS = [
         "The Engine reads another file, and each run says that all is as it should be.",
         "unit/plugins/plugin_utils/_engine/test_plan_environment.py::"
         "test_a_configuration_in_another_file_than_the_roles_is_named",
-        (PLAN_CONFIG, "if posixpath.normpath(file or cfg.CONFIG_PATH) != cfg.CONFIG_PATH:", "if not file and file:"),
+        (
+            PLAN_CONFIG,
+            "if posixpath.normpath(file or _paths.CONFIG_PATH) != _paths.CONFIG_PATH:",
+            "if not file and file:",
+        ),
     ),
     mutant(
         "group-of-a-file-lost",
         "Who could read daemon.json by its group can't any more.",
         "unit/plugins/module_utils/_engine/test_files.py::test_the_group_of_a_configuration_stays",
-        ("plugins/module_utils/_engine/_host.py", "os.stat(path).st_gid)", "-1)"),
+        (FILES, "os.stat(path).st_gid)", "-1)"),
     ),
     mutant(
         "forgets-what-comes-after-a-restart",
@@ -232,14 +240,18 @@ MUTANTS = [
     mutant(
         "comment-in-a-command",
         "An argument that comes after a comment is not seen, and with TLS the Engine gets the comment for an argument.",
-        f"{CONFIG_TESTS}::test_a_comment_in_a_line_that_goes_on_is_no_part_of_it",
-        (CONFIG, 'if line.lstrip().startswith(("#", ";")):', 'if not begun and line.lstrip().startswith(("#", ";")):'),
+        "unit/plugins/module_utils/_engine/test_unit_files.py::test_a_comment_in_a_line_that_goes_on_is_no_part_of_it",
+        (
+            UNIT_FILES,
+            'if line.lstrip().startswith(("#", ";")):',
+            'if not begun and line.lstrip().startswith(("#", ";")):',
+        ),
     ),
     mutant(
         "variable-in-braces",
         "A key clashes with an argument that nobody has seen, and the Engine does not start.",
-        f"{CONFIG_TESTS}::test_variables_are_filled_in_as_systemd_does",
-        (CONFIG, '_INSIDE.sub(lambda name: environment.get(name[1], ""), word)', "word"),
+        "unit/plugins/module_utils/_engine/test_unit_files.py::test_variables_are_filled_in_as_systemd_does",
+        (UNIT_FILES, '_INSIDE.sub(lambda name: environment.get(name[1], ""), word)', "word"),
     ),
     mutant(
         "files-by-a-pattern",
@@ -251,14 +263,14 @@ MUTANTS = [
         "own-environment-is-others",
         "No variable of the role can be changed any more, since its own file is taken for another's.",
         f"{INFO_TESTS}::test_variables_in_braces_and_files_by_a_pattern_are_filled_in",
-        (UNITS, "if path != cfg.ENVIRONMENT_PATH:", "if path:"),
+        (UNITS, "if path != _paths.ENVIRONMENT_PATH:", "if path:"),
     ),
     mutant(
         "proxy-without-a-scheme",
         "A proxy's password gets into a file that all can read, and into differences.",
-        f"{CONFIG_TESTS}::test_a_proxy_s_password_is_masked_with_and_without_a_scheme",
+        "unit/plugins/module_utils/_engine/test_masking.py::test_a_proxy_s_password_is_masked_with_and_without_a_scheme",
         (
-            CONFIG,
+            "plugins/module_utils/_engine/_masking.py",
             'if key.endswith("-proxy") and isinstance(value, str):',
             'if key.endswith("_proxy") and isinstance(value, str):',
         ),
@@ -267,14 +279,14 @@ MUTANTS = [
         "replaced-for-good",
         "What others wrote is gone when the role's own value leaves its variables.",
         f"{PLAN_TESTS}::test_what_the_role_has_replaced_comes_back_when_it_leaves_the_variables",
-        (CONFIG, "found.update({key: former[key]} if key in former else {})", "pass"),
+        (DAEMON_JSON, "found.update({key: former[key]} if key in former else {})", "pass"),
     ),
     mutant(
         "ours-is-put-back",
         "A value of an earlier run comes back in place of what others had.",
         f"{PLAN_TESTS}::test_what_the_role_has_replaced_comes_back_when_it_leaves_the_variables",
         (
-            CONFIG,
+            DAEMON_JSON,
             "        if key in remembered and there == remembered[key]:\n",
             "        if key in remembered and there == own[key]:\n",
         ),
@@ -283,7 +295,7 @@ MUTANTS = [
         "mask-is-put-back",
         "A proxy's password is replaced by stars.",
         f"{PLAN_TESTS}::test_what_is_secret_or_has_rules_of_its_own_does_not_come_back",
-        (CONFIG, " and _MASK not in str(there):", ":"),
+        (DAEMON_JSON, " and _masking.MASK not in str(there):", ":"),
     ),
     mutant(
         "cut-off-and-replaced-for-good",
@@ -301,7 +313,7 @@ MUTANTS = [
         "listens-by-its-configuration",
         "The Engine listens where its configuration says, beside what access, firewall and certificates are about.",
         f"{PLAN_TESTS}::test_bad_input_is_named_before_anything_is_touched",
-        (PLAN, "        if key in cfg.OWN_KEYS:\n", "        if key in cfg.OWN_KEYS[1:]:\n"),
+        (PLAN, "        if key in _daemon_json.OWN_KEYS:\n", "        if key in _daemon_json.OWN_KEYS[1:]:\n"),
     ),
     mutant(
         "turns-not-looked-at",
@@ -312,8 +324,8 @@ MUTANTS = [
     mutant(
         "short-argument-unknown",
         "A key clashes with an argument by its short name, and the Engine does not start.",
-        f"{CONFIG_TESTS}::test_short_and_older_names_of_arguments_are_known",
-        (CONFIG, '    "-s": "storage-driver",\n', ""),
+        "unit/plugins/module_utils/_engine/test_arguments.py::test_short_and_older_names_of_arguments_are_known",
+        ("plugins/module_utils/_engine/_arguments.py", '    "-s": "storage-driver",\n', ""),
     ),
     mutant(
         "data-in-the-root",

@@ -27,8 +27,8 @@ MUTANTS = [
         CUT_OFF,
         (
             MANAGER,
-            'closed = put(cfg.SOCKET_DROP_IN, plan["socket"])',
-            'closed = put(cfg.SERVICE_DROP_IN, drop_in) | put(cfg.SOCKET_DROP_IN, plan["socket"])',
+            'closed = put(_paths.SOCKET_DROP_IN, plan["socket"])',
+            'closed = put(_paths.SERVICE_DROP_IN, drop_in) | put(_paths.SOCKET_DROP_IN, plan["socket"])',
         ),
     ),
     mutant(
@@ -37,8 +37,8 @@ MUTANTS = [
         CUT_OFF,
         (
             MANAGER,
-            'if unit["tls"]:\n            changed = put(cfg.SERVICE_DROP_IN, drop_in)',
-            'if unit["tls"]:\n            changed = put(cfg.SOCKET_DROP_IN, plan["socket"]) | put(cfg.SERVICE_DROP_IN, drop_in)',
+            'if unit["tls"]:\n            changed = put(_paths.SERVICE_DROP_IN, drop_in)',
+            'if unit["tls"]:\n            changed = put(_paths.SOCKET_DROP_IN, plan["socket"]) | put(_paths.SERVICE_DROP_IN, drop_in)',
         ),
     ),
     mutant(
@@ -57,7 +57,7 @@ MUTANTS = [
         "names-not-on-the-disk",
         "After a power cut the port's file can be there without the one of TLS, which was written before.",
         CUT_OFF,
-        ("plugins/module_utils/_engine/_host.py", "        raise\n    _sync(folder)", "        raise"),
+        ("plugins/module_utils/_engine/_files.py", "        raise\n    _sync(folder)", "        raise"),
     ),
     mutant(
         "containers-end-with-their-port",

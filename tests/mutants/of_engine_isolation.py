@@ -17,9 +17,9 @@ MUTANTS = [
     mutant(
         "folder-taken-from-its-user",
         "The Engine of a user does not come to its key any more, and ends by its next restart.",
-        "unit/plugins/module_utils/_engine/test_files.py::"
+        "unit/plugins/module_utils/_engine/test_server_key.py::"
         "test_the_folder_of_the_key_stays_open_to_a_user_whose_engine_it_is",
-        (HOST + "_files.py", "& 0o750", "& 0o700"),
+        (HOST + "_server_key.py", "& 0o750", "& 0o700"),
     ),
     mutant(
         "rootless-port-twice",
@@ -66,7 +66,7 @@ MUTANTS = [
         "engine-starts-with-no-data",
         "The host boots between the rename and the new configuration, and the Engine begins anew in the old place.",
         MOVE + "test_a_move_and_its_end",
-        (HOST + "_data_move.py", "host.write(HOLD, packages.HOLD, 0o644)", "host.read(HOLD)"),
+        (HOST + "_data_move.py", "_files.write(HOLD, packages.HOLD, 0o644)", "_files.read(HOLD)"),
     ),
     mutant(
         "volumes-are-looked-for-in-the-old-place",
@@ -94,7 +94,7 @@ MUTANTS = [
             "plugins/modules/engine_apply.py",
             "            self.move.check(self.limit)\n",
             "            self.move.check(self.limit)\n            if self.move.finish():\n"
-            "                raise host.HostError(self.move.source)\n",
+            "                raise HostError(self.move.source)\n",
         ),
     ),
     mutant(
@@ -180,6 +180,6 @@ MUTANTS = [
         "key-in-a-folder-of-the-user",
         "The user puts a link in the key's place, and root gives it a file of its own.",
         "unit/plugins/module_utils/_engine/test_rootless.py::test_private_files_are_their_owners_in_a_folder_that_is_roots",
-        (HOST + "_rootless.py", "os.chown(cfg.TLS_FOLDER, 0, gid)", "os.chown(cfg.TLS_FOLDER, uid, gid)"),
+        (HOST + "_rootless.py", "os.chown(_paths.TLS_FOLDER, 0, gid)", "os.chown(_paths.TLS_FOLDER, uid, gid)"),
     ),
 ]

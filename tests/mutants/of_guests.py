@@ -10,12 +10,12 @@ from tests.mutants import mutant
 TROUBLE = "plugins/module_utils/_engine/_known_problems.py"
 FAMILIES = "plugins/module_utils/_engine/_package_managers.py"
 LOOK = "plugins/module_utils/_engine/_look/_packages.py"
-HOST = "plugins/module_utils/_engine/_host.py"
+COMMANDS = "plugins/module_utils/_engine/_commands.py"
 VISIT = "plugins/plugin_utils/_engine/_look.py"
 GUEST = "plugins/plugin_utils/_engine/_plan/_guest.py"
 ON_TROUBLE = "unit/plugins/module_utils/_engine/test_known_problems.py"
 ON_PACKAGES = "unit/plugins/module_utils/_engine/test_packages.py"
-ON_HOST = "unit/plugins/module_utils/_engine/test_host.py"
+ON_HOST = "unit/plugins/module_utils/_engine/test_commands.py"
 ON_VISIT = "unit/plugins/plugin_utils/_engine/test_look.py"
 ON_GUEST = "unit/plugins/plugin_utils/_engine/test_plan_guest.py"
 
@@ -24,7 +24,7 @@ MUTANTS = [
         "programs-speak-the-host-s-language",
         "On a host in German no candidate is found, and trouble that passes is not known for it.",
         f"{ON_HOST}::test_programs_speak_english_whatever_the_host_speaks",
-        (HOST, 'LC_ALL="C", LANGUAGE="C", ', ""),
+        (COMMANDS, 'LC_ALL="C", LANGUAGE="C", ', ""),
     ),
     mutant(
         "python-not-waited-for",

@@ -18,13 +18,13 @@ MUTANTS = [
         "openrc-listens-without-tls",
         "Whoever reaches the port is root on the host.",
         HOST_TESTS + "test_the_engine_is_started_with_our_options_after_those_of_others",
-        (OPENRC, "(*words, *cfg.TLS_ARGUMENTS)", "words"),
+        (OPENRC, "(*words, *_arguments.TLS_ARGUMENTS)", "words"),
     ),
     mutant(
         "openrc-started-is-up",
         "An Engine that ends at once counts as one that runs, and nothing is put back.",
         HOST_TESTS + "test_a_service_is_active_once_its_engine_answers",
-        (OPENRC, 'if active == "active" and not host.ask("/version"):', 'if active == "none":'),
+        (OPENRC, 'if active == "active" and not _api.ask("/version"):', 'if active == "none":'),
     ),
     mutant(
         "openrc-promises-a-filter",

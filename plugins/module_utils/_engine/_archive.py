@@ -17,12 +17,12 @@ import shutil
 import tarfile
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _download
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive_layout as static
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _versions as versions
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._files import Files
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
+from .. import _download
+from . import _archive_layout as static
+from . import _commands, _files
+from . import _versions as versions
+from ._errors import HostError
+from ._file_changes import Files
 
 ARRIVED = "/var/lib/dockyard-archive-"  # and a checksum: where the controller puts what the host can't download
 # Where a user's shell finds the client: the first folder that can be written to
@@ -47,7 +47,7 @@ class Archive:
         if not os.path.isdir(folder):
             self._unpack(folder)
         try:
-            said = host.run(f"{folder}/dockerd", "--version")[1].strip()
+            said = _commands.run(f"{folder}/dockerd", "--version")[1].strip()
         except HostError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise HostError(
@@ -62,28 +62,28 @@ class Archive:
         try:
             grp.getgrnam("docker")
         except KeyError:
-            host.run("groupadd", "--system", "docker")
+            _commands.run("groupadd", "--system", "docker")
         self.enabled = static.enabled()
         self.done = True
         for path, text in static.UNIT_FILES.items():
             self.files.put(path, text, 0o644)
         _use(self.step["checksum"])
-        host.run("systemctl", "daemon-reload", limit=self.limit)
+        _commands.run("systemctl", "daemon-reload", limit=self.limit)
         # Its containers outlive it; the Engine's own turn comes with the rest of the plan.
-        host.run("systemctl", "restart", "containerd.service", limit=self.limit)
-        host.run("systemctl", "enable", "--quiet", *static.UNITS, limit=self.limit)
+        _commands.run("systemctl", "restart", "containerd.service", limit=self.limit)
+        _commands.run("systemctl", "enable", "--quiet", *static.UNITS, limit=self.limit)
 
     def go_back(self) -> str:
         if not self.done:
             return ""
-        host.run("systemctl", "stop", "containerd.service", limit=self.limit, check=False)
-        host.run("systemctl", "disable", "--quiet", *static.UNITS, limit=self.limit, check=False)
+        _commands.run("systemctl", "stop", "containerd.service", limit=self.limit, check=False)
+        _commands.run("systemctl", "disable", "--quiet", *static.UNITS, limit=self.limit, check=False)
         self.files.undo()
         _use(self.before)
-        host.run("systemctl", "daemon-reload", check=False)
+        _commands.run("systemctl", "daemon-reload", check=False)
         if self.enabled:
-            host.run("systemctl", "enable", "--quiet", *self.enabled, limit=self.limit, check=False)
-        host.run("systemctl", "start", "containerd.service", limit=self.limit, check=False)
+            _commands.run("systemctl", "enable", "--quiet", *self.enabled, limit=self.limit, check=False)
+        _commands.run("systemctl", "start", "containerd.service", limit=self.limit, check=False)
         if self.before:
             return "The former programs are back. "
         return f"The archive's programs are not used any more, and stay in {static.FOLDER}. "
@@ -115,7 +115,7 @@ class Archive:
             os.rename(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-            host.remove(arrived)
+            _files.remove(arrived)
 
 
 def _extract(archive: str, folder: str) -> None:
@@ -144,21 +144,21 @@ def _extract(archive: str, folder: str) -> None:
 def _use(checksum: str | None) -> None:
     """Let the link show to an archive's programs, or to none."""
     if checksum is None:
-        host.remove(static.CURRENT)
+        _files.remove(static.CURRENT)
     else:
         partial = static.CURRENT + ".new"
-        host.remove(partial)
+        _files.remove(partial)
         os.symlink(checksum, partial)
         os.rename(partial, static.CURRENT)
     for path in LINKS:
         if os.path.islink(path) and os.readlink(path) == f"{static.CURRENT}/docker":
             if checksum is None:
-                host.remove(path)
+                _files.remove(path)
             return
     if (
         checksum is None
         or not os.path.exists(f"{static.CURRENT}/docker")
-        or host.which("docker") != f"{static.CURRENT}/docker"
+        or _commands.which("docker") != f"{static.CURRENT}/docker"
     ):
         return
     for path in LINKS:
@@ -170,21 +170,23 @@ def _use(checksum: str | None) -> None:
 
 def take_away(limit: float) -> Files:
     """Our units and links, once another source takes their place. The programs stay until that has worked."""
-    host.run("systemctl", "stop", "docker.socket", "docker.service", "containerd.service", limit=limit, check=False)
-    host.run("systemctl", "disable", "--quiet", *static.UNITS, limit=limit, check=False)
+    _commands.run(
+        "systemctl", "stop", "docker.socket", "docker.service", "containerd.service", limit=limit, check=False
+    )
+    _commands.run("systemctl", "disable", "--quiet", *static.UNITS, limit=limit, check=False)
     files = Files()
     for path in static.UNIT_FILES:
         files.put(path, None)
     _use(None)
-    host.run("systemctl", "daemon-reload", limit=limit)
+    _commands.run("systemctl", "daemon-reload", limit=limit)
     return files
 
 
 def give_back(files: Files, checksum: str, limit: float) -> None:
     files.undo()
     _use(checksum)
-    host.run("systemctl", "daemon-reload", limit=limit)
-    host.run("systemctl", "enable", "--quiet", *static.UNITS, limit=limit, check=False)
+    _commands.run("systemctl", "daemon-reload", limit=limit)
+    _commands.run("systemctl", "enable", "--quiet", *static.UNITS, limit=limit, check=False)
 
 
 def clean(keep: str | None) -> None:

@@ -15,13 +15,13 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._config import HEADER
+from . import _commands, _files
+from ._paths import HEADER
 
 FOLDER = "/opt/dockyard/engine"
 CURRENT = FOLDER + "/current"
 
-_PATH = f"Environment=PATH={CURRENT}:{host.SYSTEM_PATH}\n"
+_PATH = f"Environment=PATH={CURRENT}:{_commands.SYSTEM_PATH}\n"
 _SERVICE = (
     "LimitNOFILE=infinity\nLimitNPROC=infinity\nLimitCORE=infinity\nTasksMax=infinity\nDelegate=yes\nKillMode=process\n"
 )
@@ -56,12 +56,12 @@ def current() -> str | None:
 
 def enabled() -> list[str]:
     """Units of these names, of an archive or of others, that come with a boot."""
-    return [name for name in UNITS if not host.run("systemctl", "is-enabled", "--quiet", name, check=False)[0]]
+    return [name for name in UNITS if not _commands.run("systemctl", "is-enabled", "--quiet", name, check=False)[0]]
 
 
 def about() -> dict[str, t.Any]:
     used = current()
     return {
         "static": used,
-        "static_units": bool(used) and all(host.read(path) == text for path, text in UNIT_FILES.items()),
+        "static_units": bool(used) and all(_files.read(path) == text for path, text in UNIT_FILES.items()),
     }

@@ -15,9 +15,9 @@ import json
 import os
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_root as data
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
+from . import _data_root as data
+from . import _files
+from ._errors import HostError
 
 
 @contextlib.contextmanager
@@ -77,12 +77,12 @@ def put(user: str, values: dict[str, str], gone: list[str]) -> None:
         merged = {**current, "proxies": proxies}
         if not proxies:
             del merged["proxies"]
-        host.write(path, json.dumps(merged, indent="\t") + "\n", 0o600, 0o700)
+        _files.write(path, json.dumps(merged, indent="\t") + "\n", 0o600, 0o700)
 
 
 def _read(path: str) -> tuple[dict[str, t.Any], str | None]:
     try:
-        content = json.loads(host.read(path) or "{}")
+        content = json.loads(_files.read(path) or "{}")
     except ValueError:
         return {}, "it is not valid JSON"
     return (content, None) if isinstance(content, dict) else ({}, "it is not a JSON object")

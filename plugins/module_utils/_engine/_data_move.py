@@ -18,11 +18,11 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _copy_tree as tree
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_root as data
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
+from . import _api, _commands, _files, _waiting
+from . import _copy_tree as tree
+from . import _data_root as data
+from . import _packages as packages
+from ._errors import HostError
 
 # Outlives a boot: an Engine that starts between the rename and its new configuration would begin with no data.
 HOLD = "/etc/systemd/system/docker.service.d/zz-dockyard-move.conf"
@@ -50,7 +50,7 @@ class Move:
 
     def _note(self, stage: str) -> None:
         self.state["stage"] = stage
-        host.write(data.JOURNAL, json.dumps(self.state) + "\n", 0o600, 0o700)
+        _files.write(data.JOURNAL, json.dumps(self.state) + "\n", 0o600, 0o700)
 
     def begin(self, active: bool) -> bool:
         """While the Engine still runs, if it does: who will have to run afterwards. Whether it ran when all this began."""
@@ -64,7 +64,7 @@ class Move:
             elif not self.state.get("rename") and not self.abandoned:
                 # The Engine may have run on the old data since, as after a boot: the copy is compared anew.
                 self.back()
-            running = host.ask("/containers/json", limit=30) if active else None
+            running = _api.ask("/containers/json", limit=30) if active else None
             if running is not None:
                 # A swarm's tasks are its managers' to start.
                 ids = [container["Id"] for container in running if _TASK not in (container.get("Labels") or {})]
@@ -87,7 +87,7 @@ class Move:
             found = {os.path.relpath(path, self.source): data.inventory(path) for path in data.roots(self.source)}
             self.state.update(inventory=found, rename=data.by_rename(self.source, self.target))
             if self.state["rename"]:
-                host.write(HOLD, packages.HOLD, 0o644)
+                _files.write(HOLD, packages.HOLD, 0o644)
             else:
                 self._copy()
             self._note("placing")
@@ -121,12 +121,12 @@ class Move:
 
     def release(self) -> None:
         """The configuration says where the data is, so the Engine may start."""
-        if host.remove(HOLD):
-            host.run("systemctl", "daemon-reload", check=False)
+        if _files.remove(HOLD):
+            _commands.run("systemctl", "daemon-reload", check=False)
 
     def check(self, limit: float) -> None:
         """Warns of containers that do not run again though they did; HostError if the Engine lacks anything that was there."""
-        about = host.ask("/info", 30)
+        about = _api.ask("/info", 30)
         if not about:
             raise HostError("The Engine runs but does not answer on its own socket")
         driver, root = about.get("Driver"), os.path.realpath(about.get("DockerRootDir", self.target))
@@ -139,9 +139,9 @@ class Move:
         if self.switched and self.state["stage"] == "removing":
             return  # it had all of it when that began
         seen = {
-            "images": {f"{driver}/{image['Id'].split(':')[-1]}" for image in host.ask("/images/json?all=1", 60) or []},
-            "containers": {container["Id"] for container in host.ask("/containers/json?all=1", 60) or []},
-            "volumes": {volume["Name"] for volume in (host.ask("/volumes", 60) or {}).get("Volumes") or []},
+            "images": {f"{driver}/{image['Id'].split(':')[-1]}" for image in _api.ask("/images/json?all=1", 60) or []},
+            "containers": {container["Id"] for container in _api.ask("/containers/json?all=1", 60) or []},
+            "volumes": {volume["Name"] for volume in (_api.ask("/volumes", 60) or {}).get("Volumes") or []},
         }
         lost = [
             f"{kind[:-1]} {name.split('/')[-1][:20]}"
@@ -165,17 +165,17 @@ class Move:
 
     def start_again(self, limit: float) -> list[str]:
         """Those that ran: the ones with a restart policy began with the Engine, the others do now. Who does not run then."""
-        there = {container["Id"] for container in host.ask("/containers/json?all=1", 30) or []}
+        there = {container["Id"] for container in _api.ask("/containers/json?all=1", 30) or []}
         wanted = [container for container in self.state["running"] if container in there]
         # An Engine that ran has been left to its owner since, who may have stopped some.
         for container in [] if self.runs_there else wanted:
-            host.ask(f"/containers/{container}/start", limit=60, method="POST")
+            _api.ask(f"/containers/{container}/start", limit=60, method="POST")
 
         def idle() -> list[str]:
-            running = {container["Id"] for container in host.ask("/containers/json", 30) or []}
+            running = {container["Id"] for container in _api.ask("/containers/json", 30) or []}
             return [container[:12] for container in wanted if container not in running]
 
-        host.until(lambda: not idle(), limit)
+        _waiting.until(lambda: not idle(), limit)
         return idle()
 
     def finish(self) -> str | None:
@@ -194,7 +194,7 @@ class Move:
                         f"{', '.join(left[:3])}. No Engine needs it: remove it yourself"
                     )
         # What could not be removed this time is no reason for each later run to try, and to fail.
-        host.remove(data.JOURNAL)
+        _files.remove(data.JOURNAL)
         return kept
 
     def back(self) -> None:
@@ -226,7 +226,7 @@ class Move:
 def _unmount(root: str) -> None:
     """What an Engine that ended badly has left of its own."""
     if data.self_mounted(root):
-        host.run("umount", root)
+        _commands.run("umount", root)
 
 
 def _empty(folder: str) -> list[str]:

@@ -12,7 +12,7 @@ import re
 import stat
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from . import _files
 
 JOURNAL = "/var/lib/dockyard/move.json"
 PARTIAL = ".dockyard-moving"  # in the new place, so that it is on its file system even where that is a mount point
@@ -31,7 +31,7 @@ class Mount(t.NamedTuple):
 def _mounts(text: str | None = None) -> dict[str, Mount]:
     """What is mounted, by number."""
     found = {}
-    for line in ((host.read("/proc/self/mountinfo") if text is None else text) or "").splitlines():
+    for line in ((_files.read("/proc/self/mountinfo") if text is None else text) or "").splitlines():
         words = [re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), word) for word in line.split()[:5]]
         found[words[0]] = Mount(*words[1:5])
     return found
@@ -105,7 +105,7 @@ def settle_paths(root: str, old: str, new: str) -> None:
             about = _json(file)
             moved = _moved(about, old.rstrip("/") + "/", new.rstrip("/") + "/")
             if moved != about:
-                host.write(file, json.dumps(moved, separators=(",", ":")), stat.S_IMODE(os.stat(file).st_mode))
+                _files.write(file, json.dumps(moved, separators=(",", ":")), stat.S_IMODE(os.stat(file).st_mode))
 
 
 def _moved(about: dict[str, t.Any], old: str, new: str) -> dict[str, t.Any]:
@@ -142,7 +142,7 @@ def _folders(path: str) -> list[str]:
 
 def _json(path: str) -> dict[str, t.Any]:
     try:
-        content = json.loads(host.read(path) or "{}")
+        content = json.loads(_files.read(path) or "{}")
     except ValueError:
         content = {}
     return content if isinstance(content, dict) else {}

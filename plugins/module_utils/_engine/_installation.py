@@ -12,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive as archive
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _known_problems as trouble
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service as service
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service_manager as manager
+from . import _archive as archive
+from . import _commands, _systemd
+from . import _known_problems as trouble
+from . import _packages as packages
+from . import _service as service
+from . import _service_manager as manager
+from ._errors import HostError
 
 
 class Source:
@@ -39,9 +40,9 @@ class Source:
     def run(self) -> None:
         if not self.steps:
             return
-        there = host.which("dockerd") is not None
+        there = _commands.which("dockerd") is not None
         if self.running:
-            self.started = manager.here().state().get(host.STARTED, "")
+            self.started = manager.here().state().get(_systemd.STARTED, "")
         if self.new:
             trouble.persistently(self.new.unpack, self.limit)  # what can fail, before anything is taken away
         if self.live_restore:
@@ -49,15 +50,15 @@ class Source:
         try:
             for step in self.steps:
                 step.run()
-        except (host.HostError, OSError) as error:
+        except (HostError, OSError) as error:
             told = self.go_back()
             # One that was stopped, its owner must be able to start; one that is half installed nobody should.
             if (self.running or there) and (packages.lift_hold() or told):
                 manager.here().reread(check=False)
                 if self.running:
-                    with contextlib.suppress(host.HostError):
+                    with contextlib.suppress(HostError):
                         manager.here().start(self.limit)
-            raise host.HostError(f"{error} {told}".strip()) from None
+            raise HostError(f"{error} {told}".strip()) from None
 
     def go_back(self) -> str:
         """What was there before is there again; as sentences, of which there are none if nothing had changed."""
@@ -70,4 +71,4 @@ class Source:
 
     def renewed(self, unit: t.Mapping[str, str]) -> bool:
         """Whether the package has restarted the Engine itself."""
-        return self.running and unit.get("ActiveState") == "active" and unit.get(host.STARTED, "") != self.started
+        return self.running and unit.get("ActiveState") == "active" and unit.get(_systemd.STARTED, "") != self.started

@@ -13,8 +13,9 @@ import os
 import re
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._config import HEADER, values_of
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import SYSTEM_PATH
+from ._arguments import values_of
+from ._commands import SYSTEM_PATH
+from ._paths import HEADER
 
 DATA_ROOT = "/var/lib/docker"
 # Storage drivers that keep layers in subvolumes, data sets or devices, which a copy of files does not bring along

@@ -13,9 +13,9 @@ import re
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _disk_space as places
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
+from . import _disk_space as places
+from . import _files, _processes
+from ._errors import HostError
 
 # What an output does not say, by its name in a sentence: from the output
 Facts = t.Mapping[str, t.Callable[[str], str]]
@@ -190,7 +190,7 @@ def _read_only(text: str) -> str:
 
 
 def _name_servers(text: str) -> str:
-    lines = (host.read("/etc/resolv.conf") or "").splitlines()
+    lines = (_files.read("/etc/resolv.conf") or "").splitlines()
     return ", ".join(line.split()[1] for line in lines if line.startswith("nameserver ")) or "none"
 
 
@@ -199,5 +199,5 @@ FACTS: Facts = {
     "read_only": _read_only,
     "name_servers": _name_servers,
     "clock": lambda text: time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-    "lock": lambda text: host.lock_holder(host.LOCKS) or "see below; or it has let go of the lock by now",
+    "lock": lambda text: _processes.lock_holder(_processes.LOCKS) or "see below; or it has let go of the lock by now",
 }

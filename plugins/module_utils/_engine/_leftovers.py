@@ -14,12 +14,11 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _client_proxies as clients
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._package_managers import FAMILIES
+from . import _client_proxies as clients
+from . import _files, _paths
+from . import _isolation as isolation
+from . import _openrc as openrc
+from ._package_managers import FAMILIES
 
 # As host.write and downloads name them
 _NAME = re.compile(r"\.dockyard-[a-z0-9_]{8}")
@@ -31,7 +30,7 @@ def folders() -> list[str]:
     """Where the role writes, but for homes of users."""
     repositories = [family.repository for family in FAMILIES.values() if family.repository]
     files = [
-        *(cfg.CONFIG_PATH, cfg.KEY_PATH, cfg.STATE_PATH, cfg.SERVICE_DROP_IN, cfg.SOCKET_DROP_IN),
+        *(_paths.CONFIG_PATH, _paths.KEY_PATH, _paths.STATE_PATH, _paths.SERVICE_DROP_IN, _paths.SOCKET_DROP_IN),
         *(isolation.ROOTLESS_UNIT, openrc.SETTINGS, "/etc/subuid", "/var/lib/archive", "/etc/systemd/system/unit"),
         *glob.glob("/etc/systemd/system/user@*.service.d/*.conf"),
         *(path for one in repositories for path in (one.source_path, one.key_path)),
@@ -52,7 +51,7 @@ def sweep(users: t.Iterable[str]) -> None:
 
 
 def _each(users: t.Iterable[str], remove: bool = False) -> t.Iterator[tuple[str, float]]:
-    exact = (f"{cfg.CONFIG_PATH}{_CHECK}", f"{cfg.KEY_PATH}{_NEW_KEY}")
+    exact = (f"{_paths.CONFIG_PATH}{_CHECK}", f"{_paths.KEY_PATH}{_NEW_KEY}")
     for folder in folders():
         yield from _in(folder, exact, remove)
     for user in sorted({"root", *users}):
@@ -70,4 +69,4 @@ def _in(folder: str, exact: t.Sequence[str], remove: bool) -> t.Iterator[tuple[s
             if stat.S_ISREG(about.st_mode):
                 yield path, about.st_mtime
                 if remove:
-                    host.remove(path)
+                    _files.remove(path)

@@ -16,9 +16,17 @@ import re
 import shlex
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
+from . import (
+    _api,
+    _arguments,
+    _commands,
+    _files,
+    _paths,
+    _systemd,
+    _unit_files,
+    _waiting,
+)
+from ._errors import HostError
 
 Put = t.Callable[..., bool]  # of Files: puts a file in place, and knows how it was
 Close = t.Callable[[], None]  # stops the Engine, once the files have no port of ours any more
@@ -37,7 +45,7 @@ _END = "# END dockyard.machine.docker_engine"
 _BLOCK = re.compile(rf"^{re.escape(_BEGIN)}\n.*?^{re.escape(_END)}\n?", re.M | re.S)
 _OPTIONS = re.compile(r'^DOCKER_OPTS="\$\{DOCKER_OPTS:-\} (.*)"$', re.M)
 # Only root may read it, and others may ask for the service's state.
-_ENVIRONMENT = f"if [ -r {cfg.ENVIRONMENT_PATH} ]; then set -a; . {cfg.ENVIRONMENT_PATH}; set +a; fi"
+_ENVIRONMENT = f"if [ -r {_paths.ENVIRONMENT_PATH} ]; then set -a; . {_paths.ENVIRONMENT_PATH}; set +a; fi"
 # What a script of the Engine, or OpenRC, takes as its own setting
 _MEANT_FOR_SCRIPTS = ("DOCKERD_BINARY", "IFS", *map("DOCKER_{}".format, ("OPTS", "LOGFILE", "ERRFILE", "OUTFILE")))
 _MEANT_FOR_SCRIPTS += ("DOCKER_PIDFILE", "DOCKER_ULIMIT", "DOCKER_RETRY")
@@ -62,12 +70,12 @@ def block(
         # The shell that starts the Engine reads them once more.
         lines.append(
             'DOCKER_OPTS="${DOCKER_OPTS:-} '
-            + " ".join(shlex.quote(word) for word in (*words, *cfg.TLS_ARGUMENTS))
+            + " ".join(shlex.quote(word) for word in (*words, *_arguments.TLS_ARGUMENTS))
             + '"'
         )
     if environment:
         lines.append(_ENVIRONMENT)
-    return "\n".join([_BEGIN, *cfg.controllers_line(controllers), *lines, _END]) + "\n" if lines else None
+    return "\n".join([_BEGIN, *_unit_files.controllers_line(controllers), *lines, _END]) + "\n" if lines else None
 
 
 def block_of(text: str) -> str | None:
@@ -88,7 +96,7 @@ def effective(ours: str | None) -> list[str]:
 
 def listening(ours: str | None) -> list[str]:
     """Address and port of each place where our block lets the Engine listen for TLS."""
-    hosts = cfg.host_arguments(shlex.split(_options_of(ours)))
+    hosts = _arguments.host_arguments(shlex.split(_options_of(ours)))
     return [one.partition("//")[2] for one in hosts if one.startswith("tcp://")]
 
 
@@ -121,13 +129,13 @@ _ASK = (
 
 
 def settings() -> Settings:
-    status, out, err = host.run(
+    status, out, err = _commands.run(
         "sh", "-c", _ASK, "sh", SETTINGS, LOG, environment={"RC_SVCNAME": SERVICE, "DOCKER_OPTS": ""}, check=False
     )
     found = out.split("\0")
     if status or len(found) < 3:
-        raise HostError(f"{SETTINGS} can't be read by a shell: {host.tail(err) or f'it ended with {status}'}")
-    there = block_of(host.read(SETTINGS) or "")
+        raise HostError(f"{SETTINGS} can't be read by a shell: {_commands.tail(err) or f'it ended with {status}'}")
+    there = block_of(_files.read(SETTINGS) or "")
     ours = _options_of(there)
     if there and ours not in found[0]:
         # A line behind it sets other options in their place: of the block, nothing but its comments has an effect.
@@ -138,7 +146,7 @@ def settings() -> Settings:
 
 def usable() -> bool:
     """Whether the service is one that takes our options: Alpine's, or one like it."""
-    script = host.read(SCRIPT) or ""
+    script = _files.read(SCRIPT) or ""
     return "openrc-run" in script.partition("\n")[0] and "DOCKER_OPTS" in script
 
 
@@ -156,8 +164,8 @@ def enabled() -> bool:
 
 def process() -> tuple[int, str]:
     """The Engine's process and when it began, or zeros."""
-    pid = (host.read("/run/docker.pid") or host.read("/var/run/docker.pid") or "").strip()
-    words = (host.read(f"/proc/{pid}/stat") or "").rpartition(")")[2].split() if pid.isdigit() else []
+    pid = (_files.read("/run/docker.pid") or _files.read("/var/run/docker.pid") or "").strip()
+    words = (_files.read(f"/proc/{pid}/stat") or "").rpartition(")")[2].split() if pid.isdigit() else []
     return (int(pid), words[19]) if len(words) > 19 else (0, "0")
 
 
@@ -173,9 +181,9 @@ class OpenRC:
     def state(self) -> dict[str, str]:
         """By systemd's names. A service is started before its Engine is up, so that counts as on its way."""
         if not os.path.exists(SCRIPT):
-            return {"LoadState": "not-found", "ActiveState": "inactive", host.STARTED: "0"}
-        active = _STATES.get(host.run("rc-service", SERVICE, "status", check=False)[0], "inactive")
-        if active == "active" and not host.ask("/version"):
+            return {"LoadState": "not-found", "ActiveState": "inactive", _systemd.STARTED: "0"}
+        active = _STATES.get(_commands.run("rc-service", SERVICE, "status", check=False)[0], "inactive")
+        if active == "active" and not _api.ask("/version"):
             active = "activating"
         pid, began = process()
         return {
@@ -183,7 +191,7 @@ class OpenRC:
             "ActiveState": active,
             "SubState": "running" if pid else "dead",
             "MainPID": str(pid),
-            host.STARTED: began,
+            _systemd.STARTED: began,
         }
 
     def start(self, limit: float) -> None:
@@ -205,7 +213,7 @@ class OpenRC:
         """The settings are read with each call."""
 
     def enable(self, dummy_units: t.Sequence[str], limit: float) -> None:
-        host.run("rc-update", "add", SERVICE, RUNLEVEL, limit=limit)
+        _commands.run("rc-update", "add", SERVICE, RUNLEVEL, limit=limit)
 
     def place(
         self, put: Put, plan: t.Mapping[str, t.Any], dummy_state: t.Mapping[str, str], dummy_close: Close
@@ -213,7 +221,7 @@ class OpenRC:
         """The port and its TLS are in one file, so that neither exists without the other."""
         if not os.path.exists(SCRIPT):
             raise HostError(f"There is no {SCRIPT} on this host, though what it comes with is installed")
-        old = host.read(SETTINGS)
+        old = _files.read(SETTINGS)
         text = with_block(old or "", plan["options"])
         mode = os.stat(SETTINGS).st_mode & 0o7777 if old is not None else 0o644
         return put(SETTINGS, text if text or old is not None else None, mode)
@@ -254,13 +262,13 @@ class OpenRC:
             state = self.state()["ActiveState"]
             return "" if state == "activating" else state
 
-        state = host.until(settled, limit)
+        state = _waiting.until(settled, limit)
         if state != "active":
             what = f"and its service is {state} now" if state else f"and it did not answer within {limit:.0f} s"
             raise HostError(f"The Engine was started by 'rc-service {SERVICE} {verb}', {what}")
 
     def _tell(self, verb: str, limit: float, check: bool = True) -> None:
-        host.run("rc-service", "--nocolor", SERVICE, verb, limit=limit, check=check)
+        _commands.run("rc-service", "--nocolor", SERVICE, verb, limit=limit, check=check)
 
 
 def _length(path: str) -> int:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _versions
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._config import HEADER
+from . import _versions
+from ._paths import HEADER
 
 
 class Installed(t.NamedTuple):

@@ -13,21 +13,21 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive as archive
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive_layout as static
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _known_problems as trouble
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _repository as repository
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service_manager as manager
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _versions as versions
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._files import Files
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._package_managers import (
+from . import _archive as archive
+from . import _archive_layout as static
+from . import _commands, _files
+from . import _known_problems as trouble
+from . import _repository as repository
+from . import _service_manager as manager
+from . import _versions as versions
+from ._errors import HostError
+from ._file_changes import Files
+from ._package_managers import (
     FAMILIES,
     command,
     variables,
 )
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._service_manager import HOLDS
+from ._service_manager import HOLDS
 
 HOLD = "[Unit]\nConditionPathExists=/run/dockyard-engine-may-start\n"
 
@@ -80,7 +80,7 @@ class Installation:
     def installed(self, names: t.Sequence[str]) -> dict[str, str]:
         if not names:
             return {}
-        text = host.run(*self.family.query, *names, check=False)[1]
+        text = _commands.run(*self.family.query, *names, check=False)[1]
         return {name: version for name, version in self.family.installed(text).versions.items() if name in names}
 
     def go_back(self) -> str:
@@ -112,7 +112,7 @@ class Installation:
             back = self._bring_back(former, [name for name in self.before if name not in now])
             if self.enabled:
                 # Packages of RPM disable their units when they go.
-                host.run("systemctl", "enable", "--quiet", *self.enabled, limit=self.limit, check=False)
+                _commands.run("systemctl", "enable", "--quiet", *self.enabled, limit=self.limit, check=False)
             # To install a package ends its hold, and then the next upgrade would bring what has just failed.
             self._hold([name for name in self.step["hold"] if name in self.before])
         except HostError as error:
@@ -184,7 +184,9 @@ class Installation:
         if not names:
             return {}
         words, said = command(self.family.listing, self.limit), variables(self.family, self.limit)
-        return self.family.available(host.run(*words, *names, limit=self.limit + 600, environment=said, check=False)[1])
+        return self.family.available(
+            _commands.run(*words, *names, limit=self.limit + 600, environment=said, check=False)[1]
+        )
 
     def _changing(self, older: t.Sequence[str]) -> tuple[str, ...]:
         """How packages are installed that may be there, and held."""
@@ -250,23 +252,23 @@ class Installation:
 
     def _tell(self, words: t.Sequence[str], *more: str) -> None:
         told, said = (*command(words, self.limit), *more), variables(self.family, self.limit)
-        status, out, err = host.run(*told, limit=self.limit + 1800, environment=said, check=False)
+        status, out, err = _commands.run(*told, limit=self.limit + 1800, environment=said, check=False)
         if status:
             verb = next((word for word in words[::-1] if word.isalpha()), words[1])
-            raise HostError(f"{words[0]} {verb} ended with {status}: {host.tail(err or out)}")
+            raise HostError(f"{words[0]} {verb} ended with {status}: {_commands.tail(err or out)}")
 
 
 def hold() -> None:
     """Let the units not start, once systemd has read it."""
     for path in HOLDS if manager.here().holds else ():
-        host.write(path, HOLD, 0o644)
+        _files.write(path, HOLD, 0o644)
 
 
 def lift_hold() -> bool:
     """Let the units start again; True if they were held."""
     lifted = False
     for path in HOLDS:
-        lifted = host.remove(path) or lifted
+        lifted = _files.remove(path) or lifted
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(path))
     return lifted

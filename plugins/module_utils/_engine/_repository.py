@@ -12,12 +12,11 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _download
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openpgp
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._files import Files
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._package_managers import (
+from .. import _download
+from . import _commands, _openpgp
+from ._errors import HostError
+from ._file_changes import Files
+from ._package_managers import (
     Family,
     Repository,
     command,
@@ -73,10 +72,10 @@ def _key(step: t.Mapping[str, t.Any]) -> str:
 def _read(step: t.Mapping[str, t.Any], family: Family, places: Repository, limit: float) -> str:
     """What is wrong with the repository, or nothing."""
     if places.trust:
-        host.run(*places.trust, places.key_path, limit=limit)
+        _commands.run(*places.trust, places.key_path, limit=limit)
     # Behind the verb, where all of them take options.
     words = command(family.refresh, limit) + [word.format(component=step["component"]) for word in places.only]
-    status, out, err = host.run(*words, limit=limit + 600, check=False, environment=variables(family, limit))
+    status, out, err = _commands.run(*words, limit=limit + 600, check=False, environment=variables(family, limit))
     lines = [line.strip() for line in (out + "\n" + err).splitlines() if line.startswith(("E:", "W:", "Err:"))]
     if status or any(word in line for line in lines for word in _REFUSED):
         return " ".join(lines[-6:]) or err.strip() or out.strip()

@@ -15,19 +15,21 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service_manager as manager
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._files import (
-    Files,
-    config_path,
-    remember,
-    remembered,
-    write_config,
+from . import (
+    _api,
+    _daemon_json,
+    _files,
+    _masking,
+    _paths,
+    _waiting,
 )
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _network
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._packages import hold, lift_hold
+from . import _service_manager as manager
+from ._config_file import config_path, write_config
+from ._errors import HostError
+from ._file_changes import Files
+from ._look import _network
+from ._packages import hold, lift_hold
+from ._state import remember, remembered
 
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
@@ -53,23 +55,23 @@ def reload_engine(live_restore: bool, limit: float) -> None:
     since, mark = time.time(), manager.here().mark()
     manager.here().reload(limit)
     if live_restore:
-        if not host.until(lambda: (host.ask("/info") or {}).get("LiveRestoreEnabled"), 15):
+        if not _waiting.until(lambda: (_api.ask("/info") or {}).get("LiveRestoreEnabled"), 15):
             raise HostError("The Engine did not take over live-restore: " + " | ".join(log_lines(mark)))
         return
 
     def outcome() -> str | None:
         # It says so in an event; in its log only where the log's level allows it.
-        if host.ask(f"/events?since={since:.3f}&until={time.time():.3f}&filters={_RELOADS}"):
+        if _api.ask(f"/events?since={since:.3f}&until={time.time():.3f}&filters={_RELOADS}"):
             return "done"
         return "failed" if any(words in journal(mark) for words in _REFUSALS) else None
 
-    if host.until(outcome, 30) != "done":
+    if _waiting.until(outcome, 30) != "done":
         raise HostError("The Engine did not take over its configuration: " + " | ".join(log_lines(mark)))
 
 
 def live_restore(limit: float) -> None:
     """Let a running Engine know that its containers outlive it, before anything ends it."""
-    config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
+    config = _daemon_json.parse_config(_files.read(_paths.CONFIG_PATH) or "")
     if config.get("live-restore") is not True:
         write_config({**config, "live-restore": True})
         remember({**remembered(), "live-restore": True}, None)
@@ -98,20 +100,20 @@ def stop_with_containers(limit: float) -> None:
 
     Until the hold is lifted, nobody starts it again by a question to its socket.
     """
-    about = host.ask("/info", limit=30) or {}
+    about = _api.ask("/info", limit=30) or {}
     if about.get("LiveRestoreEnabled") and about.get("ContainersRunning"):
         # They would outlive it. In the file it is for a moment only.
-        text = host.read(cfg.CONFIG_PATH)
-        write_config({**cfg.parse_config(text or ""), "live-restore": False})
+        text = _files.read(_paths.CONFIG_PATH)
+        write_config({**_daemon_json.parse_config(text or ""), "live-restore": False})
         try:
             manager.here().reload(limit)
-            if not host.until(lambda: not (host.ask("/info") or {}).get("LiveRestoreEnabled", True), 15):
+            if not _waiting.until(lambda: not (_api.ask("/info") or {}).get("LiveRestoreEnabled", True), 15):
                 raise HostError("The Engine's containers would outlive it, since live-restore can't be switched off")
         finally:
             if text is None:
-                host.remove(config_path())
+                _files.remove(config_path())
             else:
-                host.write(config_path(), text, host.mode_of(cfg.CONFIG_PATH))
+                _files.write(config_path(), text, _files.mode_of(_paths.CONFIG_PATH))
     hold()
     manager.here().reread(limit)
     manager.here().stop(limit)
@@ -127,7 +129,7 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
     files.undo()
     if keep_live_restore:
         # The containers outlived the old Engine by it: a start without it would end them.
-        config = cfg.parse_config(host.read(cfg.CONFIG_PATH) or "")
+        config = _daemon_json.parse_config(_files.read(_paths.CONFIG_PATH) or "")
         write_config({**config, "live-restore": True})
     if lift_hold() or files.changed:
         it.reread(check=False)
@@ -158,7 +160,7 @@ def put_back(files: Files, acted: str | None, was_active: bool, keep_live_restor
 
 def _runs() -> bool:
     """Whether the Engine runs on, if too slow to answer: one that took a reload amiss may have ended, and start again."""
-    host.until(lambda: host.ask("/version"), 2)
+    _waiting.until(lambda: _api.ask("/version"), 2)
     return manager.here().state().get("SubState", "").startswith(("running", "reload"))
 
 
@@ -174,11 +176,11 @@ def log_lines(since: t.Any) -> list[str]:
         for line in lines
         if any(word in line for word in _TELLING) and not line.startswith(("docker.service:", "Failed to start"))
     ]
-    return [cfg.masked(line) for line in (telling or lines)[-4:]]
+    return [_masking.masked(line) for line in (telling or lines)[-4:]]
 
 
 def version(limit: float) -> dict[str, t.Any]:
-    answer = host.until(lambda: host.ask("/version"), limit)
+    answer = _waiting.until(lambda: _api.ask("/version"), limit)
     if not answer:
         raise HostError("The Engine runs but does not answer on its own socket")
     return answer
@@ -196,7 +198,7 @@ def _is_here(address: str) -> bool:
     That it can be bound to would not say so: where keepalived runs, a host may do that with each other's.
     """
     asked = ipaddress.ip_address(address)
-    own = [*_network.ipv4_addresses(), *_network.ipv6_addresses(host.read("/proc/net/if_inet6") or "")]
+    own = [*_network.ipv4_addresses(), *_network.ipv6_addresses(_files.read("/proc/net/if_inet6") or "")]
     return asked.is_unspecified or asked.is_loopback or asked in {ipaddress.ip_address(one) for _name, one in own}
 
 

@@ -14,23 +14,29 @@ import contextlib
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._openrc import Close, Put
+from . import (
+    _commands,
+    _files,
+    _owner,
+    _paths,
+    _systemd,
+    _unit_files,
+)
+from . import _openrc as openrc
+from ._errors import HostError
+from ._openrc import Close, Put
 
 # While these are there, a start of the units does nothing: so the Engine starts once, when all is in place,
 # and not in the middle of the package's installation. They are in /run, so a reboot ends it in any case.
-HOLDS = tuple(f"/run/systemd/system/{unit}.d/zz-dockyard-hold.conf" for unit in host.UNITS)
+HOLDS = tuple(f"/run/systemd/system/{unit}.d/zz-dockyard-hold.conf" for unit in _systemd.UNITS)
 
 
 def own_command(properties: t.Mapping[str, str]) -> str | None:
     """The command of docker.service, of which the properties are, without our drop-in."""
     paths = [properties.get("FragmentPath", ""), *properties.get("DropInPaths", "").split()]
-    ours = (cfg.SERVICE_DROP_IN, *HOLDS)
-    commands = cfg.assigned(
-        [host.read(path) or "" for path in paths if path and path not in ours], "Service", "ExecStart"
+    ours = (_paths.SERVICE_DROP_IN, *HOLDS)
+    commands = _unit_files.assigned(
+        [_files.read(path) or "" for path in paths if path and path not in ours], "Service", "ExecStart"
     )
     return commands[-1] if commands else None
 
@@ -42,39 +48,39 @@ class Systemd:
 
     def state(self) -> dict[str, str]:
         """The service's properties."""
-        return host.show(*host.UNITS).get("docker.service", {})
+        return _systemd.show(*_systemd.UNITS).get("docker.service", {})
 
     def start(self, limit: float) -> None:
-        host.systemctl("start", *host.UNITS, limit=limit)
+        _systemd.systemctl("start", *_systemd.UNITS, limit=limit)
 
     def restart(self, limit: float) -> None:
         """The Engine, while the socket stays."""
-        host.systemctl("restart", "docker.service", limit=limit)
+        _systemd.systemctl("restart", "docker.service", limit=limit)
 
     def stop(self, limit: float, check: bool = True) -> None:
         """The socket first: a call that comes in between would start the Engine again."""
-        host.systemctl("stop", *host.UNITS, limit=limit, check=check)
+        _systemd.systemctl("stop", *_systemd.UNITS, limit=limit, check=check)
 
     def reload(self, limit: float, check: bool = True) -> None:
         """Let the Engine read its configuration again."""
-        host.systemctl("reload", "docker.service", limit=limit, check=check)
+        _systemd.systemctl("reload", "docker.service", limit=limit, check=check)
 
     def forget(self) -> None:
         """Forget former starts, which count towards the unit's limit."""
-        host.systemctl("reset-failed", *host.UNITS, check=False)
+        _systemd.systemctl("reset-failed", *_systemd.UNITS, check=False)
 
     def reread(self, limit: float = 60, check: bool = True) -> None:
         """Take over what was written for the manager."""
-        host.run("systemctl", "daemon-reload", limit=limit, check=check)
-        if host.OWNER:
-            host.systemctl("daemon-reload", limit=limit, check=check)
+        _commands.run("systemctl", "daemon-reload", limit=limit, check=check)
+        if _owner.OWNER:
+            _systemd.systemctl("daemon-reload", limit=limit, check=check)
 
     def enable(self, units: t.Sequence[str], limit: float) -> None:
         """Let the Engine come with a boot."""
-        if host.OWNER:
+        if _owner.OWNER:
             # For all users' managers, and the unit's condition is its user: nothing is written into anybody's folders.
             units = ("--global", "docker.service")
-        host.run("systemctl", "enable", "--quiet", *units, limit=limit)
+        _commands.run("systemctl", "enable", "--quiet", *units, limit=limit)
 
     def place(self, put: Put, plan: t.Mapping[str, t.Any], state: t.Mapping[str, str], close: Close) -> bool:
         """Our settings of the service. True if that changed anything.
@@ -86,14 +92,14 @@ class Systemd:
         command = own_command(state)
         if command is None:
             raise HostError("There is no docker.service on this host")
-        drop_in = cfg.service_drop_in(command, unit["tls"], unit["environment"])
+        drop_in = _unit_files.service_drop_in(command, unit["tls"], unit["environment"])
         if unit["tls"]:
-            changed = put(cfg.SERVICE_DROP_IN, drop_in)
-            return put(cfg.SOCKET_DROP_IN, plan["socket"]) or changed
-        closed = put(cfg.SOCKET_DROP_IN, plan["socket"])
+            changed = put(_paths.SERVICE_DROP_IN, drop_in)
+            return put(_paths.SOCKET_DROP_IN, plan["socket"]) or changed
+        closed = put(_paths.SOCKET_DROP_IN, plan["socket"])
         if closed:
             close()
-        return put(cfg.SERVICE_DROP_IN, drop_in) or closed
+        return put(_paths.SERVICE_DROP_IN, drop_in) or closed
 
     def mark(self) -> float:
         """Where the log ends now."""
@@ -103,13 +109,13 @@ class Systemd:
         """What the Engine has said since."""
         with contextlib.suppress(HostError):
             # What it has just said may be on its way into the journal yet, where the host has much else to do.
-            host.run("journalctl", "--sync", check=False)
+            _commands.run("journalctl", "--sync", check=False)
             mine = (
-                (f"_UID={host.OWNER.uid}", "_SYSTEMD_USER_UNIT=docker.service")
-                if host.OWNER
+                (f"_UID={_owner.OWNER.uid}", "_SYSTEMD_USER_UNIT=docker.service")
+                if _owner.OWNER
                 else ("-u", "docker.service", "-u", "docker.socket")
             )
-            return host.run(
+            return _commands.run(
                 *("journalctl", *mine, "--since", f"@{mark:.3f}", "-o", "cat", "--no-pager", "-n", "200"),
                 check=False,
             )[1]

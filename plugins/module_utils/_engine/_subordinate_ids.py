@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
+from . import _commands, _files
+from . import _isolation as isolation
 
 FILES = ("/etc/subuid", "/etc/subgid")
 
@@ -47,13 +47,13 @@ def group_of(user: str) -> str | None:
 
 def about(name: str, path: str, exists: t.Callable[[str], bool]) -> dict[str, t.Any]:
     """Whether there is such a user or group, and whether it has ids for containers."""
-    ranges = isolation.ranges(host.read(path) or "", name)
+    ranges = isolation.ranges(_files.read(path) or "", name)
     return {"name": name, "exists": exists(name), "ranges": sum(length for dummy, length in ranges) >= isolation.RANGE}
 
 
 def join(user: str, group: str) -> None:
     """Into a group. Alpine has usermod only by a package of its own, and addgroup for the same."""
-    host.run(*(("usermod", "-aG", group, user) if host.which("usermod") else ("addgroup", user, group)))
+    _commands.run(*(("usermod", "-aG", group, user) if _commands.which("usermod") else ("addgroup", user, group)))
 
 
 def provide(user: str, group: str, login: bool = False) -> None:
@@ -64,11 +64,11 @@ def provide(user: str, group: str, login: bool = False) -> None:
             if login
             else ("--system", "--no-create-home", "--shell", "/bin/false")
         )
-        host.run("useradd", *how, *(("--gid", group) if group_exists(group) else ("--user-group",)), user)
-    start = isolation.free_range([host.read(path) or "" for path in FILES])
+        _commands.run("useradd", *how, *(("--gid", group) if group_exists(group) else ("--user-group",)), user)
+    start = isolation.free_range([_files.read(path) or "" for path in FILES])
     for path, name, exists in ((FILES[0], user, user_exists), (FILES[1], group, group_exists)):
         if not about(name, path, exists)["ranges"]:
-            text = host.read(path) or ""
+            text = _files.read(path) or ""
             if text and not text.endswith("\n"):
                 text += "\n"
-            host.write(path, f"{text}{name}:{start}:{isolation.RANGE}\n", 0o644)
+            _files.write(path, f"{text}{name}:{start}:{isolation.RANGE}\n", 0o644)

@@ -15,7 +15,7 @@ import typing as t
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _known_problems as trouble
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import PlanError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._action import HostAction, malformed
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _copy_tree as tree
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_root as data
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
+from .. import _copy_tree as tree
+from .. import _data_root as data
+from .. import _isolation as isolation
 
 
 def about_data(

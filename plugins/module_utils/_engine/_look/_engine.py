@@ -14,22 +14,33 @@ import stat
 import struct
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive_layout as static
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_root as data
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _symlinks
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._look._units import DOWN
+from .. import (
+    _api,
+    _commands,
+    _daemon_json,
+    _environment_file,
+    _files,
+    _masking,
+    _owner,
+    _paths,
+    _processes,
+    _server_key,
+    _symlinks,
+    _systemd,
+)
+from .. import _archive_layout as static
+from .. import _data_root as data
+from ._units import DOWN
 
 
 def about_engine(active: bool, root: str) -> dict[str, t.Any]:
     found: dict[str, t.Any] = {
-        "program": host.which("dockerd"),
+        "program": _commands.which("dockerd"),
         "running": False,
         **static.about(),
     }
-    version = host.ask("/version") if active else None
-    information = host.ask("/info", limit=30) if version else None
+    version = _api.ask("/version") if active else None
+    information = _api.ask("/info", limit=30) if version else None
     if version and information:
         swarm = information.get("Swarm") or {}
         found.update(
@@ -57,7 +68,7 @@ def another(systemd: bool) -> str | None:
 
     A link there is podman's, or somebody's own, and leads to a socket that stays.
     """
-    path = host.OWN_SOCKETS[0]
+    path = _owner.OWN_SOCKETS[0]
     if os.path.islink(path):
         return None
     listener = None
@@ -65,19 +76,23 @@ def another(systemd: bool) -> str | None:
         stream.settimeout(10)
         stream.connect(path)
         pid = struct.unpack("3i", stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        listener = host.process(pid)
+        listener = _processes.process(pid)
     # The units may have come up since they were looked at: those of a new machine do so by themselves after a while.
-    units = host.show(*host.UNITS) if listener and systemd else {}
+    units = _systemd.show(*_systemd.UNITS) if listener and systemd else {}
     return listener if {unit.get("ActiveState") for unit in units.values()} <= DOWN else None
 
 
 def about_config() -> dict[str, t.Any]:
-    link = _symlinks.untrusted(cfg.CONFIG_PATH)
+    link = _symlinks.untrusted(_paths.CONFIG_PATH)
     if link:
         return {"exists": True, "content": {}, "error": link}
     try:
-        text = host.read(cfg.CONFIG_PATH)
-        return {"exists": text is not None, "content": cfg.masked(cfg.parse_config(text or "")), "error": None}
+        text = _files.read(_paths.CONFIG_PATH)
+        return {
+            "exists": text is not None,
+            "content": _masking.masked(_daemon_json.parse_config(text or "")),
+            "error": None,
+        }
     except IsADirectoryError:  # what Docker makes of a file to be mounted that is not there
         return {"exists": True, "content": {}, "error": "it is a folder"}
     except ValueError as error:
@@ -86,12 +101,12 @@ def about_config() -> dict[str, t.Any]:
 
 def about_tls() -> dict[str, t.Any]:
     public, mode = None, None
-    if os.path.exists(cfg.KEY_PATH):
-        mode = f"{stat.S_IMODE(os.stat(cfg.KEY_PATH).st_mode):04o}"
-        public = host.public_key(cfg.KEY_PATH)
+    if os.path.exists(_paths.KEY_PATH):
+        mode = f"{stat.S_IMODE(os.stat(_paths.KEY_PATH).st_mode):04o}"
+        public = _server_key.public_key(_paths.KEY_PATH)
     return {
-        "ca": host.read(cfg.CA_PATH),
-        "certificate": host.read(cfg.CERTIFICATE_PATH),
+        "ca": _files.read(_paths.CA_PATH),
+        "certificate": _files.read(_paths.CERTIFICATE_PATH),
         "public_key": public,
         "key_mode": mode,
     }
@@ -99,10 +114,10 @@ def about_tls() -> dict[str, t.Any]:
 
 def about_environment(wanted: dict[str, str], others: dict[str, tuple[str, str]]) -> dict[str, t.Any]:
     """Whether the file is as wanted, and what others set that it would replace. Never a value."""
-    text = host.read(cfg.ENVIRONMENT_PATH)
-    private = text is None or stat.S_IMODE(os.stat(cfg.ENVIRONMENT_PATH).st_mode) == 0o600
-    cfg.render_environment(wanted)  # says what can't be in such a file
-    found = cfg.parse_environment(text or "")
+    text = _files.read(_paths.ENVIRONMENT_PATH)
+    private = text is None or stat.S_IMODE(os.stat(_paths.ENVIRONMENT_PATH).st_mode) == 0o600
+    _environment_file.render_environment(wanted)  # says what can't be in such a file
+    found = _environment_file.parse_environment(text or "")
     return {
         "names": sorted(found),
         # Their order makes no difference, and so no restart
@@ -111,14 +126,14 @@ def about_environment(wanted: dict[str, str], others: dict[str, tuple[str, str]]
             {"name": name, "path": path, "same": value == wanted[ours]}
             for name, (value, path) in sorted(others.items())
             for ours in wanted
-            if cfg.variable_key(name) == cfg.variable_key(ours)
+            if _environment_file.variable_key(name) == _environment_file.variable_key(ours)
         ],
     }
 
 
 def about_memory() -> dict[str, t.Any]:
     try:
-        content = json.loads(host.read(cfg.STATE_PATH) or "{}")
+        content = json.loads(_files.read(_paths.STATE_PATH) or "{}")
     except ValueError:
         content = {}
     return {

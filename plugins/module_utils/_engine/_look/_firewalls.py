@@ -14,9 +14,9 @@ import socket
 import sys
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _firewall_rules as firewall
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from .. import _commands, _files, _paths
+from .. import _firewall_rules as firewall
+from .._errors import HostError
 
 REFUSED = 42
 # systemd starts a unit also if it can't put up the unit's filter. So one is started that may not send anything, and tries.
@@ -44,7 +44,7 @@ def about_firewalls(units: dict[str, dict[str, str]], filters: bool) -> dict[str
     ``filters``: whether it matters if systemd can filter.
     """
     found = {name: look(units) for name, look in LOOKS.items()}
-    own = host.read(cfg.SOCKET_DROP_IN)
+    own = _files.read(_paths.SOCKET_DROP_IN)
     at_work = [name for name in ("ufw", "firewalld") if (found[name] or {}).get("active")]
     if found["iptables"] is None and own is None and not at_work:
         # Rules that nothing here would bring back are of interest before the port is opened, and not in each run.
@@ -54,14 +54,14 @@ def about_firewalls(units: dict[str, dict[str, str]], filters: bool) -> dict[str
 
 
 def _ufw(_units: dict[str, dict[str, str]]) -> dict[str, t.Any] | None:
-    settings = host.read("/etc/ufw/ufw.conf")
+    settings = _files.read("/etc/ufw/ufw.conf")
     if settings is None:
         return None
-    defaults = host.read("/etc/default/ufw") or ""
+    defaults = _files.read("/etc/default/ufw") or ""
     return {
         "active": bool(re.search(r"^ENABLED=[\"']?yes", settings, re.M)),
         "ipv6": bool(re.search(r"^IPV6=[\"']?yes", defaults, re.M)),
-        "rules": firewall.ufw_rules("\n".join(host.read(f"/etc/ufw/{name}") or "" for name in firewall.UFW_FILES)),
+        "rules": firewall.ufw_rules("\n".join(_files.read(f"/etc/ufw/{name}") or "" for name in firewall.UFW_FILES)),
     }
 
 
@@ -72,27 +72,27 @@ def _firewalld(units: dict[str, dict[str, str]]) -> dict[str, t.Any] | None:
     return {
         "active": unit.get("ActiveState") == "active",
         "policies": os.path.isdir("/usr/lib/firewalld/policies"),
-        "policy": host.read(firewall.FIREWALLD_POLICY),
+        "policy": _files.read(firewall.FIREWALLD_POLICY),
     }
 
 
 def _nftables(units: dict[str, dict[str, str]]) -> dict[str, t.Any] | None:
     unit = units.get("nftables.service", {})
-    program = host.which("nft")
+    program = _commands.which("nft")
     if unit.get("LoadState") != "loaded" or not program:
         return None
     active = unit.get("ActiveState") == "active"
     ruleset: list[dict[str, t.Any]] = []
     if active:
         try:
-            ruleset = json.loads(host.run(program, "-j", "list", "ruleset")[1])["nftables"]
+            ruleset = json.loads(_commands.run(program, "-j", "list", "ruleset")[1])["nftables"]
         except (ValueError, KeyError):
-            raise host.HostError(f"{program} does not say which rules there are") from None
+            raise HostError(f"{program} does not say which rules there are") from None
     return {
         "active": active,
         "program": program,
-        "table": host.read(firewall.NFT_FILE),
-        "drop_in": host.read(firewall.NFT_DROP_IN),
+        "table": _files.read(firewall.NFT_FILE),
+        "drop_in": _files.read(firewall.NFT_DROP_IN),
         "chains": firewall.nft_chains(ruleset, _native(ruleset)),
     }
 
@@ -105,22 +105,26 @@ def _native(ruleset: list[dict[str, t.Any]]) -> list[str]:
 
 
 def _readable(name: str) -> bool:
-    program = host.which(name)
-    return program is None or "is incompatible" not in host.run(program, "-w", "-S", "INPUT", check=False)[2]
+    program = _commands.which(name)
+    return program is None or "is incompatible" not in _commands.run(program, "-w", "-S", "INPUT", check=False)[2]
 
 
 def _iptables(units: dict[str, dict[str, str]]) -> dict[str, t.Any] | None:
     """Rules of iptables, where a service brings them back after a boot: there ours can come back with them."""
     active = [name for name in firewall.IPT_UNITS if units.get(name, {}).get("ActiveState") == "active"]
-    files = {name: host.read(path) for name, path in firewall.IPT_FILES.items()}
-    drop_ins = {unit: host.read(firewall.ipt_drop_in(unit)) for unit in firewall.IPT_UNITS}
+    files = {name: _files.read(path) for name, path in firewall.IPT_FILES.items()}
+    drop_ins = {unit: _files.read(firewall.ipt_drop_in(unit)) for unit in firewall.IPT_UNITS}
     if not active and not any([*files.values(), *drop_ins.values()]):
         return None
     families = {}
     for name, text in files.items():
-        program = host.which(name)
+        program = _commands.which(name)
         if program and (name == "iptables" or os.path.exists("/proc/net/if_inet6")):
-            families[name] = {"program": program, "file": text, **firewall.ipt_rules(host.run(program, "-w", "-S")[1])}
+            families[name] = {
+                "program": program,
+                "file": text,
+                **firewall.ipt_rules(_commands.run(program, "-w", "-S")[1]),
+            }
     return {
         "active": bool(active),
         "families": families,
@@ -129,10 +133,10 @@ def _iptables(units: dict[str, dict[str, str]]) -> dict[str, t.Any] | None:
 
 
 def _rules_by_hand() -> dict[str, t.Any] | None:
-    program = host.which("iptables")
+    program = _commands.which("iptables")
     if not program:
         return None
-    status, listed, dummy = host.run(program, "-w", "-S", "INPUT", check=False)
+    status, listed, dummy = _commands.run(program, "-w", "-S", "INPUT", check=False)
     closed = firewall.ipt_closed(listed) if status == 0 else None
     return None if closed is None else {"active": False, "families": {}, "drop_ins": {}, "closed_but_for": closed}
 
@@ -143,11 +147,11 @@ def _systemd_filters(drop_in: str, ask: bool) -> bool:
         return False
     if "IPAddressDeny=" in drop_in:
         return True  # it was asked before that was written
-    if not ask or not host.which("systemd-run"):
+    if not ask or not _commands.which("systemd-run"):
         return False
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
         here.sendto(b"", ("127.0.0.1", 9))  # without a filter it must be let through, else the answer means nothing
-        return host.run(*TRIAL, check=False)[0] == REFUSED
+        return _commands.run(*TRIAL, check=False)[0] == REFUSED
     return False
 
 

@@ -14,7 +14,7 @@ import socket
 import struct
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from .. import _files, _processes
 
 # Loopback, link-local, and IPv6's abandoned site-local range, which QEMU's router still hands out, some time after boot
 NO_NAMES = ("127.", "169.254.", "::1", "fe8", "fe9", "fea", "feb", "fec", "fed", "fee", "fef")
@@ -31,8 +31,8 @@ def own_addresses() -> list[str]:
 
     Others are left out: bridges of containers come and go, and each would ask for a certificate.
     """
-    outward = outward_interfaces(host.read("/proc/net/route") or "", host.read("/proc/net/ipv6_route") or "")
-    found = ipv4_addresses() + ipv6_addresses(host.read("/proc/net/if_inet6") or "")
+    outward = outward_interfaces(_files.read("/proc/net/route") or "", _files.read("/proc/net/ipv6_route") or "")
+    found = ipv4_addresses() + ipv6_addresses(_files.read("/proc/net/if_inet6") or "")
     return [address for name, address in found if name in outward and not address.startswith(NO_NAMES)]
 
 
@@ -94,13 +94,13 @@ def _process_on(port: int) -> str | None:
     """A process that listens on a port, with its unit."""
     listening = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for words in map(str.split, (host.read(table) or "").splitlines()[1:]):
+        for words in map(str.split, (_files.read(table) or "").splitlines()[1:]):
             if words[3] == "0A" and int(words[1].rsplit(":", 1)[1], 16) == port:
                 listening.add(f"socket:[{words[9]}]")
     for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
         with contextlib.suppress(OSError):
             if any(os.readlink(f"/proc/{pid}/fd/{one}") in listening for one in os.listdir(f"/proc/{pid}/fd")):
-                return None if pid == "1" or host.program(int(pid)) == "dockerd" else host.process(int(pid))
+                return None if pid == "1" or _processes.program(int(pid)) == "dockerd" else _processes.process(int(pid))
     return None
 
 
@@ -108,8 +108,8 @@ def controller() -> str | None:
     """The address that this run comes from by SSH. sudo takes it out of the environment, so the parents are asked."""
     said, process = os.environ.get("SSH_CONNECTION"), os.getppid()
     while not said and process > 1:
-        variables = (host.read(f"/proc/{process}/environ") or "").split("\0")
+        variables = (_files.read(f"/proc/{process}/environ") or "").split("\0")
         said = next((line.split("=", 1)[1] for line in variables if line.startswith("SSH_CONNECTION=")), None)
-        about = (host.read(f"/proc/{process}/stat") or "").rsplit(")", 1)[-1].split()
+        about = (_files.read(f"/proc/{process}/stat") or "").rsplit(")", 1)[-1].split()
         process = int(about[1]) if len(about) > 1 else 0
     return said.split()[0] if said and said.strip() else None

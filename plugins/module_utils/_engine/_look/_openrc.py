@@ -11,22 +11,28 @@ import re
 import shlex
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _units
+from .. import (
+    _environment_file,
+    _files,
+    _masking,
+    _systemd,
+    _waiting,
+)
+from .. import _openrc as openrc
+from .._errors import HostError
+from . import _units
 
 
 def units(waited: list[str]) -> dict[str, t.Any]:
     """Once no start or stop of the Engine is under way. A unit for a socket there is none, so it is as the service is."""
     it = openrc.OpenRC()
     state = it.state()
-    if host.on_its_way(state):
+    if _systemd.on_its_way(state):
         waited.append("The Engine is being started or stopped")
-        host.until(lambda: not host.on_its_way(it.state()), _units.START_LIMIT)
+        _waiting.until(lambda: not _systemd.on_its_way(it.state()), _units.START_LIMIT)
         state = it.state()
     settings = openrc.settings()
-    arguments = cfg.masked_words(_words(settings.options))
+    arguments = _masking.masked_words(_words(settings.options))
     service = {
         "exists": state["LoadState"] != "not-found",
         "load": state["LoadState"],
@@ -48,7 +54,7 @@ def _words(options: str) -> list[str]:
     try:
         return shlex.split(options)
     except ValueError as error:
-        raise host.HostError(f"DOCKER_OPTS in {openrc.SETTINGS} can't be read: {error}") from None
+        raise HostError(f"DOCKER_OPTS in {openrc.SETTINGS} can't be read: {error}") from None
 
 
 def others_variables() -> dict[str, tuple[str, str]]:
@@ -56,7 +62,9 @@ def others_variables() -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for path in (openrc.SETTINGS, openrc.PROXIES):
         if os.path.isfile(path):
-            text = openrc.with_block(host.read(path) or "", None)
+            text = openrc.with_block(_files.read(path) or "", None)
             exports = re.findall(r"^[ \t]*export[ \t]+(\w+=.*)$", text, re.M)
-            found.update((name, (value, path)) for name, value in cfg.parse_environment("\n".join(exports)).items())
+            found.update(
+                (name, (value, path)) for name, value in _environment_file.parse_environment("\n".join(exports)).items()
+            )
     return found

@@ -15,11 +15,9 @@ import re
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openpgp
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _versions as versions
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._package_managers import (
+from .. import _commands, _files, _masking, _openpgp
+from .. import _versions as versions
+from .._package_managers import (
     FAMILIES,
     Family,
     command,
@@ -41,14 +39,14 @@ NO_LISTS = ("lock", "expired_repos.json", ".gpgkeyschecked.yum")  # beside them,
 
 
 def manager() -> str | None:
-    return next((name for name, family in FAMILIES.items() if host.which(family.program)), None)
+    return next((name for name, family in FAMILIES.items() if _commands.which(family.program)), None)
 
 
 def ask(family: Family, limit: float, words: t.Iterable[str], *names: str) -> tuple[str, str]:
     """What a package manager prints, and all it says if it fails, as it does if it knows none of the names."""
     # The limit is for what others do meanwhile; a slow host may take its time besides.
     told, said = (*command(words, limit), *names), variables(family, limit)
-    status, out, err = host.run(*told, limit=limit + 600, environment=said, check=False)
+    status, out, err = _commands.run(*told, limit=limit + 600, environment=said, check=False)
     # dnf makecache says the cause on the one, and what came of it on the other.
     return out, f"{out}\n{err}" if status else ""
 
@@ -58,9 +56,9 @@ def explained(said: str) -> str:
     if not said.strip():
         return ""
     # Only now: to load it takes its time.
-    from ansible_collections.dockyard.machine.plugins.module_utils._engine import _known_problems as trouble
+    from .. import _known_problems as trouble
 
-    return cfg.masked(trouble.explained(host.tail(said)))
+    return _masking.masked(trouble.explained(_commands.tail(said)))
 
 
 def lists_age(family: Family) -> int | None:
@@ -120,7 +118,7 @@ def about_repository(family: Family) -> dict[str, t.Any] | None:
     if family.repository is None:
         return None
     places = family.repository
-    key = host.read(places.key_path)
+    key = _files.read(places.key_path)
     try:
         fingerprints = _openpgp.fingerprints(key) if key else []
         if key and key != _openpgp.only(key, fingerprints):
@@ -129,9 +127,9 @@ def about_repository(family: Family) -> dict[str, t.Any] | None:
         fingerprints = []
     others = {}
     for path in [*sorted(glob.glob(places.folder + "/*")), "/etc/apt/sources.list"]:
-        text = host.read(path) or "" if path != places.source_path and os.path.isfile(path) else ""
+        text = _files.read(path) or "" if path != places.source_path and os.path.isfile(path) else ""
         text = re.sub("#.*", "", text)
         if "docker" in text:
             others[path] = [entry.rstrip("/") for entry in re.findall(places.entries, text, re.MULTILINE)]
     digest = hashlib.sha256(key.encode()).hexdigest() if key else None
-    return {"source": host.read(places.source_path), "key": digest, "fingerprints": fingerprints, "others": others}
+    return {"source": _files.read(places.source_path), "key": digest, "fingerprints": fingerprints, "others": others}

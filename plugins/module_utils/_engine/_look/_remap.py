@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_root as data
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _subordinate_ids as ids
+from .. import _data_root as data
+from .. import _files
+from .. import _isolation as isolation
+from .. import _subordinate_ids as ids
 
 
 def about_remap(wanted: str, content: dict[str, t.Any], root: str) -> dict[str, t.Any]:
     current = content.get("userns-remap") or ""
-    found: dict[str, t.Any] = {"possible": (host.read("/proc/sys/user/max_user_namespaces") or "0").strip() != "0"}
+    found: dict[str, t.Any] = {"possible": (_files.read("/proc/sys/user/max_user_namespaces") or "0").strip() != "0"}
     if wanted:
         user, group = isolation.remapped(wanted)
         found["user"] = ids.about(user, ids.FILES[0], ids.user_exists)
@@ -35,6 +35,6 @@ def _root_of(remap: str, root: str) -> str:
         return root
     user, group = isolation.remapped(remap)
     found = [
-        isolation.ranges(host.read(path) or "", name) for path, name in ((ids.FILES[0], user), (ids.FILES[1], group))
+        isolation.ranges(_files.read(path) or "", name) for path, name in ((ids.FILES[0], user), (ids.FILES[1], group))
     ]
     return os.path.join(root, ".".join(str(ranges[0][0]) for ranges in found)) if all(found) else root

@@ -11,23 +11,23 @@ import json
 import os
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _rootless as rootless
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _subordinate_ids as ids
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _units
+from .. import _api, _commands, _files, _owner, _systemd
+from .. import _isolation as isolation
+from .. import _rootless as rootless
+from .. import _subordinate_ids as ids
+from . import _units
 
 
 def about_rootless(wanted: str) -> dict[str, t.Any]:
     """Before all else that is read, since it says whose Engine that will be."""
     found: dict[str, t.Any] = {"unit_user": rootless.unit_user()}
-    other = host.owner_of(found["unit_user"]) if found["unit_user"] not in (None, wanted) else None
+    other = _owner.owner_of(found["unit_user"]) if found["unit_user"] not in (None, wanted) else None
     found["other"] = _running_of(other) if other else 0
-    owner = host.owner_of(wanted) if wanted else None
+    owner = _owner.owner_of(wanted) if wanted else None
     found.update(owned=rootless.owned(owner), lingers=True, data_root=isolation.DATA_ROOT)
     if not wanted:
         return found
-    system = host.show("docker.service", "docker.socket", *_units.FIREWALLS)
+    system = _systemd.show("docker.service", "docker.socket", *_units.FIREWALLS)
     walls = {name: system.pop(name) for name in _units.FIREWALLS if name in system}
     home = owner.home if owner else f"/home/{wanted}"
     group = ids.group_of(wanted) or wanted
@@ -39,7 +39,7 @@ def about_rootless(wanted: str) -> dict[str, t.Any]:
         lingers=os.path.exists(f"/var/lib/systemd/linger/{wanted}") and bool(owner and rootless.manager_runs(owner)),
         delegated=owner is not None and _is(*isolation.delegation(owner.uid)),
         script=rootless.script(),
-        unit=host.read(isolation.ROOTLESS_UNIT),
+        unit=_files.read(isolation.ROOTLESS_UNIT),
         own_unit=os.path.exists(f"{home}/.config/systemd/user/docker.service"),
         context=_context(owner),
         tun=os.path.exists("/dev/net/tun"),
@@ -53,7 +53,7 @@ def about_rootless(wanted: str) -> dict[str, t.Any]:
         },
     )
     if owner and found["lingers"]:
-        host.belongs_to(owner)
+        _owner.belongs_to(owner)
     return found
 
 
@@ -82,36 +82,36 @@ def units(seen: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _is(path: str, text: str) -> bool:
-    return host.read(path) == text
+    return _files.read(path) == text
 
 
 def _running(shown: dict[str, dict[str, str]]) -> int | None:
     """How many containers run with the Engine of these units; None if it hangs."""
     if shown.get("docker.service", {}).get("ActiveState") != "active":
         return 0
-    return (host.ask("/info", 30) or {}).get("ContainersRunning")
+    return (_api.ask("/info", 30) or {}).get("ContainersRunning")
 
 
-def _running_of(owner: host.Owner) -> int | None:
+def _running_of(owner: _owner.Owner) -> int | None:
     """How many run with another user's."""
     if not rootless.manager_runs(owner):
         return 0
-    host.belongs_to(owner)
+    _owner.belongs_to(owner)
     try:
-        return _running(host.show("docker.service"))
+        return _running(_systemd.show("docker.service"))
     finally:
-        host.belongs_to(None)
+        _owner.belongs_to(None)
 
 
-def _context(owner: host.Owner | None) -> bool | None:
+def _context(owner: _owner.Owner | None) -> bool | None:
     """Whether that user's clients know where to go; None where there is no client."""
-    if not host.which("docker"):
+    if not _commands.which("docker"):
         return None
     content: t.Any = {}
     path = f"{owner.home}/.docker/config.json" if owner else ""
     if os.path.isfile(path):  # the user's to make, so it could be a pipe that never ends
         with contextlib.suppress(ValueError, OSError):
-            content = json.loads(host.read(path) or "{}")
+            content = json.loads(_files.read(path) or "{}")
     return isinstance(content, dict) and content.get("currentContext") not in (None, "", "default")
 
 
@@ -121,6 +121,6 @@ def _namespaces() -> str | None:
         ("/proc/sys/user/max_user_namespaces", "0"),
         ("/proc/sys/kernel/unprivileged_userns_clone", "0"),
     ):
-        if (host.read(path) or "").strip() == forbidden:
+        if (_files.read(path) or "").strip() == forbidden:
             return path
     return None

@@ -11,14 +11,15 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _network
+from .. import _commands, _environment_file, _files
+from .. import _openrc as openrc
+from . import _network
 
 
 def operating_system() -> dict[str, str]:
-    found = cfg.parse_environment(host.read("/etc/os-release") or host.read("/usr/lib/os-release") or "")
+    found = _environment_file.parse_environment(
+        _files.read("/etc/os-release") or _files.read("/usr/lib/os-release") or ""
+    )
     return {
         "id": found.get("ID", ""),
         "like": found.get("ID_LIKE", ""),
@@ -42,8 +43,8 @@ def about_host() -> dict[str, t.Any]:
         "systemd": os.path.isdir("/run/systemd/system"),
         "openrc": openrc.runs(),
         "cgroup": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
-        "apparmor": (host.read("/sys/module/apparmor/parameters/enabled") or "").startswith("Y"),
-        "iptables": host.which("iptables"),
+        "apparmor": (_files.read("/sys/module/apparmor/parameters/enabled") or "").startswith("Y"),
+        "iptables": _commands.which("iptables"),
     }
 
 

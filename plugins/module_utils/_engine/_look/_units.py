@@ -11,9 +11,16 @@ import os
 import shlex
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _firewall_rules as firewall
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from .. import (
+    _environment_file,
+    _files,
+    _masking,
+    _paths,
+    _systemd,
+    _unit_files,
+    _waiting,
+)
+from .. import _firewall_rules as firewall
 
 OURS = ("docker.service", "docker.socket", "containerd.service")
 # Of ufw, its configuration says whether it is active.
@@ -29,12 +36,12 @@ def settled(waited: list[str]) -> dict[str, dict[str, str]]:
     """
 
     def look() -> dict[str, dict[str, str]]:
-        return host.show(*OURS, *FIREWALLS)
+        return _systemd.show(*OURS, *FIREWALLS)
 
     shown = look()
-    if host.on_its_way(shown.get("docker.service", {})):
+    if _systemd.on_its_way(shown.get("docker.service", {})):
         waited.append("The Engine is being started or stopped")
-        host.until(lambda: not host.on_its_way(look().get("docker.service", {})), START_LIMIT)
+        _waiting.until(lambda: not _systemd.on_its_way(look().get("docker.service", {})), START_LIMIT)
         shown = look()
     return shown
 
@@ -44,11 +51,11 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
     for name, properties in shown.items():
         if name not in OURS:
             continue
-        ours = {"docker.service": cfg.SERVICE_DROP_IN, "docker.socket": cfg.SOCKET_DROP_IN}.get(name)
+        ours = {"docker.service": _paths.SERVICE_DROP_IN, "docker.socket": _paths.SOCKET_DROP_IN}.get(name)
         drop_ins = [path for path in properties.get("DropInPaths", "").split() if path != ours]
         fragment = properties.get("FragmentPath", "")
-        files = [(path, host.read(path) or "") for path in [fragment, *drop_ins] if path]
-        own = host.read(ours) if ours else None
+        files = [(path, _files.read(path) or "") for path in [fragment, *drop_ins] if path]
+        own = _files.read(ours) if ours else None
         about = {
             "exists": properties.get("LoadState") == "loaded",
             "load": properties.get("LoadState"),
@@ -57,7 +64,7 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
             "pid": int(properties.get("MainPID") or 0),
             "fragment": fragment,
             "drop_ins": drop_ins,
-            "own_drop_in": cfg.masked(own),
+            "own_drop_in": _masking.masked(own),
         }
         if name == "docker.service":
             about.update(command_of(files, own or ""))
@@ -67,17 +74,17 @@ def about_units(shown: dict[str, dict[str, str]]) -> dict[str, t.Any]:
 
 def command_of(files: list[tuple[str, str]], own: str = "") -> dict[str, t.Any]:
     """The service's own command (without our drop-in), with its variables filled in, and where each argument stands."""
-    commands = cfg.placed(files, "Service", "ExecStart")
+    commands = _unit_files.placed(files, "Service", "ExecStart")
     command, place = commands[-1] if commands else ("", "")
     variables = variables_of(files)
-    words = cfg.filled(command, {name: value for name, (value, dummy) in variables.items()})
-    arguments = cfg.masked_words([word for word, dummy in words])
+    words = _unit_files.filled(command, {name: value for name, (value, dummy) in variables.items()})
+    arguments = _masking.masked_words([word for word, dummy in words])
     places = {arguments[number]: variables[name][1] for number, (dummy, name) in enumerate(words) if name in variables}
-    ours = os.path.basename(cfg.SERVICE_DROP_IN)
+    ours = os.path.basename(_paths.SERVICE_DROP_IN)
     # In what is shown, commands that differ by a password alone are the same.
-    outdated = any(not line.startswith(command) for line in cfg.assigned([own], "Service", "ExecStart"))
+    outdated = any(not line.startswith(command) for line in _unit_files.assigned([own], "Service", "ExecStart"))
     return {
-        "exec_start": cfg.masked(command) or None,
+        "exec_start": _masking.masked(command) or None,
         "outdated": outdated,
         "arguments": arguments,
         "places": {word: places.get(word, place) for word in arguments},
@@ -86,7 +93,7 @@ def command_of(files: list[tuple[str, str]], own: str = "") -> dict[str, t.Any]:
             for path, text in files
             if path.endswith(".conf")
             and os.path.basename(path) > ours
-            and any(what == "ExecStart" for dummy, what, value in cfg.directives(text))
+            and any(what == "ExecStart" for dummy, what, value in _unit_files.directives(text))
         ],
     }
 
@@ -94,18 +101,19 @@ def command_of(files: list[tuple[str, str]], own: str = "") -> dict[str, t.Any]:
 def variables_of(files: list[tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """The service's environment variables without ours, each with the file that sets it. Their values can be secret."""
     found: dict[str, tuple[str, str]] = {}
-    for line, path in cfg.placed(files, "Service", "Environment"):
+    for line, path in _unit_files.placed(files, "Service", "Environment"):
         try:
             words = shlex.split(line)
         except ValueError:
             words = line.split()
         found.update((name, (value, path)) for name, dummy, value in (word.partition("=") for word in words))
-    for name, _dummy in cfg.placed(files, "Service", "EnvironmentFile"):
+    for name, _dummy in _unit_files.placed(files, "Service", "EnvironmentFile"):
         pattern = name.lstrip("-")
         for path in sorted(filter(os.path.isfile, glob.glob(pattern))) or [pattern]:
-            if path != cfg.ENVIRONMENT_PATH:
+            if path != _paths.ENVIRONMENT_PATH:
                 found.update(
-                    (key, (value, path)) for key, value in cfg.parse_environment(host.read(path) or "").items()
+                    (key, (value, path))
+                    for key, value in _environment_file.parse_environment(_files.read(path) or "").items()
                 )
     return found
 
@@ -114,4 +122,4 @@ def others_variables(shown: dict[str, dict[str, str]]) -> dict[str, tuple[str, s
     """What others than the role have set in the Engine's environment."""
     properties = shown.get("docker.service", {})
     paths = [properties.get("FragmentPath", ""), *properties.get("DropInPaths", "").split()]
-    return variables_of([(path, host.read(path) or "") for path in paths if path and path != cfg.SERVICE_DROP_IN])
+    return variables_of([(path, _files.read(path) or "") for path in paths if path and path != _paths.SERVICE_DROP_IN])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _paths, _unit_files
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _firewall
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import (
     Plan,
@@ -59,8 +59,8 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     if wanted.access != "tls":
         plan.apply["socket"] = None
         if seen is not None:
-            plan.differ(cfg.SOCKET_DROP_IN, seen, None)
-            plan.act("cycle", f"remove {cfg.SOCKET_DROP_IN}")
+            plan.differ(_paths.SOCKET_DROP_IN, seen, None)
+            plan.act("cycle", f"remove {_paths.SOCKET_DROP_IN}")
         _firewall.plan_firewalls(plan, None, info["firewalls"])
         return
     sources = sources_of(wanted, info)
@@ -74,13 +74,13 @@ def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
         allowed = _normal([*map(_network, own), *map(_network, sources.networks)])
     # Without root, or systemd, there is no unit for a socket.
     alone = wanted.rootless_user or with_openrc(info)
-    after = None if alone else cfg.socket_drop_in(wanted.port, wanted.listen, allowed, sources.controllers)
+    after = None if alone else _unit_files.socket_drop_in(wanted.port, wanted.listen, allowed, sources.controllers)
     plan.apply.update(socket=after, listen=wanted.listen)
     if after != seen:
-        plan.differ(cfg.SOCKET_DROP_IN, seen, after)
+        plan.differ(_paths.SOCKET_DROP_IN, seen, after)
         # Who is let in needs no new socket: systemd takes that over when it reads its units again.
-        only_filter = cfg.listening(after) == cfg.listening(seen)
-        plan.act(None if only_filter else "cycle", f"write {cfg.SOCKET_DROP_IN}")
+        only_filter = _unit_files.listening(after) == _unit_files.listening(seen)
+        plan.act(None if only_filter else "cycle", f"write {_paths.SOCKET_DROP_IN}")
     _firewall.plan_firewalls(plan, opening, info["firewalls"])
     plan.access = {"allow": [ALL] if sources.networks is None else sources.networks, "enforced_by": enforcing}
     _warn(plan, wanted, info, sources, enforcing)
@@ -99,7 +99,7 @@ def sources_of(wanted: Wanted, info: dict[str, t.Any]) -> Sources:
     if CONTROLLER in wanted.allow:
         place = "docker.service" if with_openrc(info) else "docker.socket"
         ours = info["rootless"]["unit"] if wanted.rootless_user else info["units"][place]["own_drop_in"]
-        controllers = cfg.controllers_of(ours)
+        controllers = _unit_files.controllers_of(ours)
         seen = _controller(info["host"]["controller"])
         unknown = seen is None and not controllers
         if seen is not None and not seen.is_loopback and str(seen) not in controllers:

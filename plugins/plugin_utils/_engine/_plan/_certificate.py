@@ -10,7 +10,7 @@ import datetime
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _paths
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import Plan, Wanted
 
@@ -23,18 +23,18 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
         there = any((seen["ca"], seen["certificate"], seen["key_mode"]))
         plan.apply["remove_tls"] = there and info["remembered"]["tls"] and not _used_by_others(info)
         if plan.apply["remove_tls"]:
-            plan.changes.append(f"remove {cfg.TLS_FOLDER}")
+            plan.changes.append(f"remove {_paths.TLS_FOLDER}")
         return
     if seen["key_mode"] is None or seen["public_key"] is None:
         plan.prepare["key"] = True
-        plan.changes.append(f"make a private key, {cfg.KEY_PATH}")
-    elif seen["key_mode"] != f"{cfg.KEY_MODE:04o}":
+        plan.changes.append(f"make a private key, {_paths.KEY_PATH}")
+    elif seen["key_mode"] != f"{_paths.KEY_MODE:04o}":
         plan.prepare["key"] = True
-        plan.changes.append(f"make {cfg.KEY_PATH} private: its mode is {seen['key_mode']}")
+        plan.changes.append(f"make {_paths.KEY_PATH} private: its mode is {seen['key_mode']}")
     if not _tls.same_certificates(seen["ca"] or "", wanted.client_ca):
         plan.apply["ca"] = wanted.client_ca
-        plan.differ(cfg.CA_PATH, seen["ca"], wanted.client_ca)
-        plan.act("restart", f"write {cfg.CA_PATH}, the client CA")
+        plan.differ(_paths.CA_PATH, seen["ca"], wanted.client_ca)
+        plan.act("restart", f"write {_paths.CA_PATH}, the client CA")
     plan.trust_id = _tls.trust_id(wanted.server_ca, wanted.client_ca)
     reason = _certificate_reason(wanted, seen, now)
     if not reason and wanted.rotate == "certificates":
@@ -56,7 +56,7 @@ def plan_tls(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datetime.d
 def _used_by_others(info: dict[str, t.Any]) -> bool:
     """Whether the Engine is told by others than the role to use files of this folder, which it would not start without."""
     texts = [*map(str, info["config"]["content"].values()), *info["units"]["docker.service"]["arguments"]]
-    return any(cfg.TLS_FOLDER + "/" in text for text in texts)
+    return any(_paths.TLS_FOLDER + "/" in text for text in texts)
 
 
 def _described(certificate: str | None) -> dict[str, t.Any] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _daemon_json
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import Plan, PlanError, Wanted
 
@@ -20,7 +20,7 @@ def plan_data(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """After the configuration, which says where the data will be looked for."""
     seen = info["data"]
     source, journal = seen["root"], seen["journal"]
-    merged = cfg.apply_changes(
+    merged = _daemon_json.apply_changes(
         info["config"]["content"], plan.apply.get("config_set", {}), plan.apply.get("config_unset", [])
     )
     target = isolation.data_root(merged, info["units"]["docker.service"]["arguments"], seen["default"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _arguments, _daemon_json, _paths
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import Plan, PlanError, Wanted
 
 
@@ -24,8 +24,8 @@ def plan_environment(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None
     plan.apply["environment"] = not seen["matches"]
     if not seen["matches"]:
         # Values are secrets, so the difference has names only.
-        plan.differ(cfg.ENVIRONMENT_PATH, seen["names"], wanted.environment)
-        plan.act("restart", f"{cfg.ENVIRONMENT_PATH}: set {', '.join(wanted.environment) or 'nothing'}")
+        plan.differ(_paths.ENVIRONMENT_PATH, seen["names"], wanted.environment)
+        plan.act("restart", f"{_paths.ENVIRONMENT_PATH}: set {', '.join(wanted.environment) or 'nothing'}")
 
 
 def _check_proxies(wanted: Wanted, info: dict[str, t.Any]) -> None:
@@ -34,11 +34,11 @@ def _check_proxies(wanted: Wanted, info: dict[str, t.Any]) -> None:
         return
     arguments = info["units"]["docker.service"]["arguments"]
     said = {
-        **dict.fromkeys(cfg.entries(info["config"]["content"], "proxies"), cfg.CONFIG_PATH),
-        **cfg.keys_of(arguments),
+        **dict.fromkeys(_daemon_json.entries(info["config"]["content"], "proxies"), _paths.CONFIG_PATH),
+        **_arguments.keys_of(arguments),
     }
     for key in ("http-proxy", "https-proxy", "no-proxy"):
-        for source in (said, dict.fromkeys(cfg.entries(wanted.config, "proxies"), "docker_engine_config")):
+        for source in (said, dict.fromkeys(_daemon_json.entries(wanted.config, "proxies"), "docker_engine_config")):
             if key in source:
                 raise PlanError(
                     f"docker_engine_proxies gives the Engine its proxies, but '{key}' is in {source[key]} too, which "

@@ -16,7 +16,7 @@ import shlex
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _firewall_rules as look
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._config import HEADER
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._paths import HEADER
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _ufw_rules
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import Plan, PlanError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _daemon_json
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import PlanError, Wanted
 
 NAME = "nvidia"
@@ -26,7 +26,10 @@ def config_of(wanted: Wanted, info: dict[str, t.Any]) -> dict[str, t.Any]:
     runtime = {"path": program, "runtimeArgs": []} if program and wanted.gpu != "none" else None
     config = _with(wanted.config, info, "runtimes", NAME, runtime)
     config = _with(config, info, "features", "cdi", True if wanted.gpu == "cdi" else None)
-    features = {**cfg.entries(info["config"]["content"], "features"), **cfg.entries(config, "features")}
+    features = {
+        **_daemon_json.entries(info["config"]["content"], "features"),
+        **_daemon_json.entries(config, "features"),
+    }
     if wanted.gpu == "cdi" and not features.get("cdi"):
         raise PlanError(
             "docker_engine_gpu is 'cdi', but 'cdi' in 'features' of the Engine's configuration is off: take it out"
@@ -36,9 +39,9 @@ def config_of(wanted: Wanted, info: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _with(config: dict[str, t.Any], info: dict[str, t.Any], key: str, name: str, value: t.Any) -> dict[str, t.Any]:
     """The configuration with an entry in an object of it, beside entries of others; None takes ours out."""
-    asked = cfg.entries(config, key)
-    there = cfg.entries(info["config"]["content"], key)
-    ours = cfg.entries(info["remembered"]["config"], key)
+    asked = _daemon_json.entries(config, key)
+    there = _daemon_json.entries(info["config"]["content"], key)
+    ours = _daemon_json.entries(info["remembered"]["config"], key)
     others = {entry: about for entry, about in there.items() if ours.get(entry, ...) != about}
     if not asked and others == there and (value is None or name in others):
         return config  # nothing is asked for, and nothing of ours has to go

@@ -16,7 +16,7 @@ import datetime
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _daemon_json, _masking, _paths
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import (
     _access,
     _certificate,
@@ -100,12 +100,12 @@ def _check_wanted(wanted: Wanted) -> None:
     if not 1 <= wanted.port <= 65535:
         raise PlanError(f"docker_engine_port is {wanted.port}; it can be 1 to 65535")
     for key in wanted.config:
-        if key in cfg.OWN_KEYS:
+        if key in _daemon_json.OWN_KEYS:
             raise PlanError(
                 f"docker_engine_config has the key '{key}', but how the Engine listens is set by docker_engine_access, "
                 "docker_engine_listen, docker_engine_port and docker_engine_allow"
             )
-    if cfg.masked(wanted.config) != wanted.config:
+    if _masking.masked(wanted.config) != wanted.config:
         raise PlanError(
             "docker_engine_config has a URL or a proxy with a password. daemon.json is readable and shown in differences: "
             "proxies with passwords belong in docker_engine_proxies"
@@ -130,6 +130,6 @@ def _check_host(info: dict[str, t.Any]) -> None:
         )
     if info["config"]["error"]:
         raise PlanError(
-            f"{cfg.CONFIG_PATH} on the host is not valid: {info['config']['error']}. Correct or remove it first; "
+            f"{_paths.CONFIG_PATH} on the host is not valid: {info['config']['error']}. Correct or remove it first; "
             "it is not overwritten"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _arguments, _paths
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _access, _packages
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import (
@@ -65,10 +65,10 @@ def _check_addresses(wanted: Wanted, info: dict[str, t.Any]) -> None:
     configured = info["config"]["content"].get("hosts") or []
     if configured and wanted.access == "tls":
         raise PlanError(
-            f"{cfg.CONFIG_PATH} has 'hosts', and with OpenRC docker_engine_access 'tls' puts the addresses into the options of "
+            f"{_paths.CONFIG_PATH} has 'hosts', and with OpenRC docker_engine_access 'tls' puts the addresses into the options of "
             "the service: the Engine would not start with both. Take it out of the file"
         )
-    hosts = [*cfg.host_arguments(info["units"]["docker.service"]["arguments"]), *configured]
+    hosts = [*_arguments.host_arguments(info["units"]["docker.service"]["arguments"]), *configured]
     if hosts and wanted.access != "tls" and not set(hosts) & set(openrc.OWN_SOCKETS):
         raise PlanError(
             f"The Engine of this host listens on {', '.join(hosts)} alone, and the role uses its own socket: make it "
@@ -83,7 +83,7 @@ def plan_settings(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     ours = openrc.block(
         wanted.port if tls else None,
         wanted.listen,
-        cfg.host_arguments(service["arguments"]),
+        _arguments.host_arguments(service["arguments"]),
         _access.sources_of(wanted, info).controllers if tls else [],
         environment,
     )

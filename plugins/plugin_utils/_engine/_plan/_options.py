@@ -16,7 +16,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _masking
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import PlanError
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
@@ -191,7 +191,7 @@ def config_of(options: t.Mapping[str, t.Any], config: t.Mapping[str, t.Any]) -> 
         try:
             merged[option.key] = option.value(value)
         except ValueError as error:
-            raise PlanError(f"docker_engine_{name} is {cfg.masked(value)!r}: {error}") from None
+            raise PlanError(f"docker_engine_{name} is {_masking.masked(value)!r}: {error}") from None
     return merged
 
 

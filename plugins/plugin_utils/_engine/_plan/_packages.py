@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _owner
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _versions as versions
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._config import HEADER
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look._packages import LISTS_FRESH
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._package_managers import FAMILIES, Family
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._paths import HEADER
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _archive, _repository, _systems
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import (
     Plan,
@@ -80,7 +80,7 @@ def source_of(wanted: Wanted, info: dict[str, t.Any]) -> str:
 def plan_packages(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     if info["engine"]["another"]:
         raise PlanError(
-            f"Another Engine than that of docker.service listens on {host.OWN_SOCKETS[0]} of this host: "
+            f"Another Engine than that of docker.service listens on {_owner.OWN_SOCKETS[0]} of this host: "
             f"{info['engine']['another']}. docker.service would replace that socket, and the other Engine's containers could not be "
             "reached any more. Stop it, and disable it (that of a snap: 'snap stop --disable docker')"
         )

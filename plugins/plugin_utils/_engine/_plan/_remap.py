@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _daemon_json
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import Plan, PlanError, Wanted
 
 KEY = "userns-remap"
@@ -21,7 +21,7 @@ KEY = "userns-remap"
 def plan_remap(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """After the configuration, which has the key."""
     current = info["config"]["content"]
-    merged = cfg.apply_changes(current, plan.apply.get("config_set", {}), plan.apply.get("config_unset", []))
+    merged = _daemon_json.apply_changes(current, plan.apply.get("config_set", {}), plan.apply.get("config_unset", []))
     asked = merged.get(KEY) or ""
     seen = info["remap"]
     if asked and asked == wanted.config.get(KEY):

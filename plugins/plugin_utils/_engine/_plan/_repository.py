@@ -10,8 +10,8 @@ import hashlib
 import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openpgp
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._config import HEADER
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._package_managers import FAMILIES
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._paths import HEADER
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _systems
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import Plan, PlanError, Wanted
 

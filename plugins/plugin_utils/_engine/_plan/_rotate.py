@@ -10,9 +10,9 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _paths, _unit_files
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _certificate, _service
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import Plan, Wanted, with_openrc
 
@@ -33,11 +33,11 @@ def plan_rotation(plan: Plan, wanted: Wanted, info: dict[str, t.Any], now: datet
 
 def _of_root(info: dict[str, t.Any]) -> dict[str, t.Any]:
     service, sock = info["units"]["docker.service"]["own_drop_in"], info["units"]["docker.socket"]["own_drop_in"]
-    listening = cfg.assigned([sock or ""], "Socket", "ListenStream")
+    listening = _unit_files.assigned([sock or ""], "Socket", "ListenStream")
     listening = openrc.listening(service) if with_openrc(info) else listening
     places = [one.rpartition(":") for one in listening]
     return {
-        "service": {"tls": True, "environment": cfg.ENVIRONMENT_PATH in (service or "")},
+        "service": {"tls": True, "environment": _paths.ENVIRONMENT_PATH in (service or "")},
         "socket": sock,
         "port": int(places[-1][2]) if places else None,
         "listen": [address.strip("[]") for address, _colon, _port in places if address],
@@ -52,8 +52,8 @@ def _of_user(user: str, info: dict[str, t.Any]) -> dict[str, t.Any]:
     return {
         "service": {
             "tls": True,
-            "environment": cfg.ENVIRONMENT_PATH in unit,
-            "controllers": cfg.controllers_of(unit),
+            "environment": _paths.ENVIRONMENT_PATH in unit,
+            "controllers": _unit_files.controllers_of(unit),
         },
         "rootless": {"user": user, "port": port, "listen": listen, **off},
         "own_files": True,

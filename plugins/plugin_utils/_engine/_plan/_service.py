@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _arguments
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import (
     ACTIONS,
     Plan,
@@ -97,7 +97,10 @@ def _check_answers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
 
 def _keep_containers(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """A restart of the Engine must not be one of its containers."""
-    engine, argument = info["engine"], cfg.keys_of(info["units"]["docker.service"]["arguments"]).get("live-restore")
+    engine, argument = (
+        info["engine"],
+        _arguments.keys_of(info["units"]["docker.service"]["arguments"]).get("live-restore"),
+    )
     if plan.stops:
         plan.apply["stop_containers"] = True
     if plan.action not in ("restart", "cycle") or not engine.get("containers_running"):

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _commands
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def ran(monkeypatch):
             if part in line and answer:
                 said = answer.pop(0)
                 if said:
-                    raise host.HostError(said)
+                    raise HostError(said)
         return 0, "", ""
 
-    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(_commands, "run", run)
     return commands, answers

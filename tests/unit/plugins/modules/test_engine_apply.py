@@ -8,17 +8,27 @@ import errno
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _api,
+    _commands,
+    _config_file,
+    _daemon_json,
+    _files,
+    _paths,
+    _state,
+    _systemd,
+    _unit_files,
+    _waiting,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _copy_tree as tree
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_root as data
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _files as files
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _installation as source
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 
 PARAMS = {"start_timeout": 10, "certificate": None, "port": None, "secrets": "{}"}
-PLAN = {"action": "start", "service": {"tls": True, "environment": False}, "socket": cfg.socket_drop_in(2376)}
+PLAN = {"action": "start", "service": {"tls": True, "environment": False}, "socket": _unit_files.socket_drop_in(2376)}
 
 
 @pytest.fixture
@@ -35,11 +45,11 @@ def ran(tmp_path, monkeypatch):
             unit["ActiveState"] = "inactive"
         return 0, "", ""
 
-    monkeypatch.setattr(host, "run", run)
-    monkeypatch.setattr(host, "show", lambda *units: {"docker.service": dict(unit)})
-    monkeypatch.setattr(host, "ask", lambda question: {"Version": "20.10", "ApiVersion": "1.41"})
+    monkeypatch.setattr(_commands, "run", run)
+    monkeypatch.setattr(_systemd, "show", lambda *units: {"docker.service": dict(unit)})
+    monkeypatch.setattr(_api, "ask", lambda question: {"Version": "20.10", "ApiVersion": "1.41"})
     for name in ("STATE_PATH", "SERVICE_DROP_IN", "SOCKET_DROP_IN"):
-        monkeypatch.setattr(cfg, name, str(tmp_path / name))
+        monkeypatch.setattr(_paths, name, str(tmp_path / name))
     hold = tmp_path / "run" / "docker.service.d" / "hold.conf"
     hold.parent.mkdir(parents=True)
     hold.write_text("")
@@ -52,9 +62,9 @@ def test_a_held_engine_is_started_once_by_two_commands(ran):
     unit.update(ActiveState="inactive", ExecMainStartTimestampMonotonic="0")
     assert engine_apply.Apply(PLAN, PARAMS).run() == {"version": "20.10", "api_version": "1.41"}
     assert commands == ["systemctl daemon-reload", "systemctl start docker.socket docker.service"]
-    drop_in = host.read(cfg.SERVICE_DROP_IN)
+    drop_in = _files.read(_paths.SERVICE_DROP_IN)
     assert drop_in and "ExecStart=/usr/sbin/dockerd -H fd:// --tlsverify" in drop_in
-    assert not host.remove(packages.HOLDS[0])
+    assert not _files.remove(packages.HOLDS[0])
 
 
 @pytest.mark.parametrize("state", ["active", "activating"])
@@ -79,12 +89,12 @@ def test_an_engine_that_someone_starts_while_files_are_put_in_place_gets_them_ne
     monkeypatch.setattr(engine_apply.Apply, "place", overtaken)
     engine_apply.Apply(PLAN, PARAMS).run()
     assert [line.split()[1] for line in commands] == ["daemon-reload", "stop", "reset-failed", "start"]
-    host.systemctl("stop", *host.UNITS)
+    _systemd.systemctl("stop", *_systemd.UNITS)
     commands.clear()
-    monkeypatch.setattr(host, "ask", lambda question: None)
-    monkeypatch.setattr(host, "until", lambda question, *more: question())
-    with pytest.raises(host.HostError, match="the Engine is not started"):
-        engine_apply.Apply({**PLAN, "socket": cfg.socket_drop_in(2377)}, PARAMS).run()
+    monkeypatch.setattr(_api, "ask", lambda question: None)
+    monkeypatch.setattr(_waiting, "until", lambda question, *more: question())
+    with pytest.raises(HostError, match="the Engine is not started"):
+        engine_apply.Apply({**PLAN, "socket": _unit_files.socket_drop_in(2377)}, PARAMS).run()
     assert commands[-1].startswith("systemctl stop")
 
 
@@ -101,9 +111,9 @@ def test_an_engine_that_is_coming_up_by_itself_is_waited_for(ran, state):
 def test_an_engine_that_was_coming_up_is_not_left_stopped(ran, monkeypatch, state):
     commands, unit = ran
     unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
-    monkeypatch.setattr(host, "ask", lambda question: None)
-    monkeypatch.setattr(host, "until", lambda question, *more: question())
-    with pytest.raises(host.HostError, match="The former configuration is back, and the Engine runs with it"):
+    monkeypatch.setattr(_api, "ask", lambda question: None)
+    monkeypatch.setattr(_waiting, "until", lambda question, *more: question())
+    with pytest.raises(HostError, match="The former configuration is back, and the Engine runs with it"):
         engine_apply.Apply(PLAN, PARAMS).run()
     assert commands[-1] == "systemctl start docker.socket docker.service"
 
@@ -113,25 +123,25 @@ def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(r
     unit.update(ActiveState="active")
     path = tmp_path / "daemon.json"
     path.write_text('{"labels": ["a=b"], "debug": true, "mtu": 1400}')
-    monkeypatch.setattr(cfg, "CONFIG_PATH", str(path))
+    monkeypatch.setattr(_paths, "CONFIG_PATH", str(path))
     told = []
 
     def ask(question):
         if question.startswith("/events"):
-            told.append((cfg.parse_config(path.read_text()), files.remembered()))
+            told.append((_daemon_json.parse_config(path.read_text()), _state.remembered()))
             return {"Action": "reload"}
         return {"Version": "20.10", "ApiVersion": "1.41"}
 
-    monkeypatch.setattr(host, "ask", ask)
-    monkeypatch.setattr(files, "validate", lambda text: None)
-    files.remember({"labels": ["a=b"], "debug": True}, None)
+    monkeypatch.setattr(_api, "ask", ask)
+    monkeypatch.setattr(_config_file, "validate", lambda text: None)
+    _state.remember({"labels": ["a=b"], "debug": True}, None)
     plan = {**PLAN, "action": "reload", "config_set": {}, "config_unset": ["labels", "debug"]}
     plan.update(config_without={"labels": [], "debug": False}, remember={})
     engine_apply.Apply(plan, PARAMS).run()
     without = {"labels": [], "debug": False}
     interrupted = "a run that is cut off here has to know that these are ours"
     assert told[0] == ({"mtu": 1400, **without}, without), interrupted
-    assert cfg.parse_config(path.read_text()) == {"mtu": 1400} and files.remembered() == {}
+    assert _daemon_json.parse_config(path.read_text()) == {"mtu": 1400} and _state.remembered() == {}
     path.write_text('{"mtu": 1400}')
     plan.update(config_set={"debug": True}, config_unset=[], config_without={}, remember={"debug": True})
     engine_apply.Apply(plan, PARAMS).run()
@@ -147,11 +157,11 @@ def test_live_restore_that_a_package_brings_as_an_argument_is_left_there(ran, tm
     options.write_text('OPTIONS="--selinux-enabled --live-restore"\n')
     fragment = tmp_path / "docker.service"
     fragment.write_text(f"[Service]\nEnvironmentFile=-{options}\nExecStart=/usr/bin/dockerd -H fd:// $OPTIONS\n")
-    monkeypatch.setattr(cfg, "CONFIG_PATH", str(path))
-    monkeypatch.setattr(files, "validate", lambda text: None)
+    monkeypatch.setattr(_paths, "CONFIG_PATH", str(path))
+    monkeypatch.setattr(_config_file, "validate", lambda text: None)
     keys = {"live-restore": True, "mtu": 1400}
     engine_apply.Apply({**PLAN, "config_set": keys, "config_unset": [], "remember": dict(keys)}, PARAMS).run()
-    assert cfg.parse_config(path.read_text()) == {"mtu": 1400} and files.remembered() == {"mtu": 1400}
+    assert _daemon_json.parse_config(path.read_text()) == {"mtu": 1400} and _state.remembered() == {"mtu": 1400}
 
 
 RESTART = {**PLAN, "action": "restart", "config_set": {"live-restore": True}, "config_unset": []}
@@ -163,10 +173,10 @@ def live_restore_off(ran, tmp_path, monkeypatch):
     commands, unit = ran
     unit.update(ActiveState="active", SubState="running")
     answers = {"/version": {"Version": "20.10"}, "/info": {"LiveRestoreEnabled": False}}
-    monkeypatch.setattr(cfg, "CONFIG_PATH", str(tmp_path / "daemon.json"))
-    monkeypatch.setattr(files, "validate", lambda text: None)
-    monkeypatch.setattr(host, "ask", lambda question, *more: answers.get(question))
-    monkeypatch.setattr(host, "until", lambda question, *more: question())
+    monkeypatch.setattr(_paths, "CONFIG_PATH", str(tmp_path / "daemon.json"))
+    monkeypatch.setattr(_config_file, "validate", lambda text: None)
+    monkeypatch.setattr(_api, "ask", lambda question, *more: answers.get(question))
+    monkeypatch.setattr(_waiting, "until", lambda question, *more: question())
     return commands, answers
 
 
@@ -181,15 +191,15 @@ def test_live_restore_comes_before_the_restart(live_restore_off):
 def test_an_engine_that_does_not_take_over_live_restore_is_not_restarted(live_restore_off, answers_at_all):
     """Its containers would go with it, and nobody has allowed that."""
     commands, answers = live_restore_off
-    files.remember({}, "restart")
+    _state.remember({}, "restart")
     if not answers_at_all:
         answers.clear()
-    with pytest.raises(host.HostError, match="did not take over live-restore"):
+    with pytest.raises(HostError, match="did not take over live-restore"):
         engine_apply.Apply({**RESTART, "live_restore_first": True}, PARAMS).run()
     told = [line for line in commands if line.startswith("systemctl") and line.endswith("docker.service")]
     assert {line.split()[1] for line in told} <= {"reload", "reset-failed"}
-    assert cfg.parse_config(host.read(cfg.CONFIG_PATH) or "") == {"live-restore": True}
-    assert files.owed() == "restart", "an earlier run was cut off, and the Engine still does not know its files"
+    assert _daemon_json.parse_config(_files.read(_paths.CONFIG_PATH) or "") == {"live-restore": True}
+    assert _state.owed() == "restart", "an earlier run was cut off, and the Engine still does not know its files"
 
 
 def test_once_moved_data_is_checked_nothing_goes_back(ran, tmp_path, monkeypatch):
@@ -199,10 +209,10 @@ def test_once_moved_data_is_checked_nothing_goes_back(ran, tmp_path, monkeypatch
     source, target, config = tmp_path / "docker", tmp_path / "new", tmp_path / "daemon.json"
     for name in ("volumes/store", "image"):
         (source / name).mkdir(parents=True)
-    monkeypatch.setattr(cfg, "CONFIG_PATH", str(config))
+    monkeypatch.setattr(_paths, "CONFIG_PATH", str(config))
     monkeypatch.setattr(data, "JOURNAL", str(tmp_path / "move.json"))
     monkeypatch.setattr(data, "by_rename", lambda source, target: False)
-    monkeypatch.setattr(files, "validate", lambda text: None)
+    monkeypatch.setattr(_config_file, "validate", lambda text: None)
 
     def ask(question, *more, **options):
         return {
@@ -215,15 +225,15 @@ def test_once_moved_data_is_checked_nothing_goes_back(ran, tmp_path, monkeypatch
         if path.startswith(str(source)):
             raise OSError(errno.EROFS, "Read-only file system", path)
 
-    monkeypatch.setattr(host, "ask", ask)
+    monkeypatch.setattr(_api, "ask", ask)
     monkeypatch.setattr(tree, "clear", clear)
     plan = {**PLAN, "action": "restart", "stop_containers": True}
     plan.update(config_set={"data-root": str(target)}, config_unset=[])
     plan["move"] = {"from": str(source), "to": str(target), "keep": False, "switched": False, "abandon": False}
     result = engine_apply.Apply(plan, PARAMS).run()
     assert result["old_data"] == str(source) and "Read-only file system" in result["warnings"][0]
-    assert cfg.parse_config(config.read_text())["data-root"] == str(target)
-    assert files.owed() is None and data.journal() is None
+    assert _daemon_json.parse_config(config.read_text())["data-root"] == str(target)
+    assert _state.owed() is None and data.journal() is None
     assert [line.split()[1] for line in commands].count("stop") == 1
 
 
@@ -235,15 +245,15 @@ def test_a_run_that_fails_before_it_acts_leaves_what_an_interrupted_one_owes(ran
 
     def fail(self, *more):
         self.acted = "restart" if fails == "settle" else None
-        raise host.HostError("the configuration is not valid")
+        raise HostError("the configuration is not valid")
 
     monkeypatch.setattr(engine_apply.Apply, fails, fail)
-    files.remember({"mtu": 1400}, "restart")
+    _state.remember({"mtu": 1400}, "restart")
     plan = {**PLAN, "action": "restart", "remember": {"mtu": 1400}}
     plan.update({"config_set": {"dns": ["no"]}, "config_unset": []} if fails == "put_config" else {})
-    with pytest.raises(host.HostError, match="left alone" if left else "The former configuration is back"):
+    with pytest.raises(HostError, match="left alone" if left else "The former configuration is back"):
         engine_apply.Apply(plan, PARAMS).run()
-    assert files.owed() == left and files.remembered() == {"mtu": 1400}
+    assert _state.owed() == left and _state.remembered() == {"mtu": 1400}
 
 
 def test_a_configuration_that_is_kept_elsewhere_is_put_back_there(ran, tmp_path, monkeypatch):
@@ -252,20 +262,20 @@ def test_a_configuration_that_is_kept_elsewhere_is_put_back_there(ran, tmp_path,
     kept, link = tmp_path / "kept.json", tmp_path / "daemon.json"
     kept.write_text('{"mtu": 1400}')
     link.symlink_to(kept)
-    monkeypatch.setattr(cfg, "CONFIG_PATH", str(link))
-    monkeypatch.setattr(files, "validate", lambda text: None)
+    monkeypatch.setattr(_paths, "CONFIG_PATH", str(link))
+    monkeypatch.setattr(_config_file, "validate", lambda text: None)
     seen = []
 
     def fail(self):
         seen.append((link.is_symlink(), kept.read_text()))
         self.acted = "restart"
-        raise host.HostError("it did not start")
+        raise HostError("it did not start")
 
     monkeypatch.setattr(engine_apply.Apply, "settle", fail)
     plan = {**PLAN, "action": "restart", "config_set": {"debug": True}, "config_unset": []}
-    with pytest.raises(host.HostError, match="The former configuration is back"):
+    with pytest.raises(HostError, match="The former configuration is back"):
         engine_apply.Apply(plan, PARAMS).run()
-    assert seen == [(True, cfg.render_config({"mtu": 1400, "debug": True}))]
+    assert seen == [(True, _daemon_json.render_config({"mtu": 1400, "debug": True}))]
     assert link.is_symlink() and kept.read_text() == '{"mtu": 1400}'
 
 
@@ -275,14 +285,12 @@ def test_a_run_that_can_not_even_be_noted_leaves_the_engine_as_it_was(ran, monke
     unit.update(ActiveState="inactive")
 
     def write(path, *more):
-        raise host.HostError(f"{path} can't be written: No space left on device")
+        raise HostError(f"{path} can't be written: No space left on device")
 
-    monkeypatch.setattr(host, "write", write)
+    monkeypatch.setattr(_files, "write", write)
     came_from = source.Source({"running": True}, 10)
     monkeypatch.setattr(came_from, "go_back", lambda: "The former packages are back. ")
-    with pytest.raises(
-        host.HostError, match=r"was not brought to its plan: .*No space.*former packages are back.*runs"
-    ):
+    with pytest.raises(HostError, match=r"was not brought to its plan: .*No space.*former packages are back.*runs"):
         engine_apply.Apply({**PLAN, "action": "cycle"}, PARAMS, came_from).run()
-    assert not host.remove(packages.HOLDS[0]), "its owner could not start it"
+    assert not _files.remove(packages.HOLDS[0]), "its owner could not start it"
     assert commands[-1] == "systemctl start docker.socket docker.service"

@@ -14,9 +14,21 @@ import time
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _api,
+    _commands,
+    _environment_file,
+    _files,
+    _owner,
+    _paths,
+    _processes,
+    _server_key,
+    _systemd,
+    _unit_files,
+    _waiting,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _package_managers as families
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import (
     _engine,
     _firewalls,
@@ -70,8 +82,8 @@ def test_what_is_held_is_asked_where_it_matters(monkeypatch, asked, matters):
     def run(*command, **more):
         return 0, next((text for word, text in answers.items() if word in command), ""), ""
 
-    monkeypatch.setattr(host, "run", run)
-    monkeypatch.setattr(host, "which", lambda name: name if name == "dnf" else None)
+    monkeypatch.setattr(_commands, "run", run)
+    monkeypatch.setattr(_commands, "which", lambda name: name if name == "dnf" else None)
     params = {"version": "", "upgrade": False, "holds": False, "source": "auto", "wait_timeout": 300, **asked}
     seen = _packages.about_packages(params, refresh=False)
     assert seen["installed"] == {"docker-ce": "0:28.0.1-1"}
@@ -82,9 +94,9 @@ def test_why_it_is_not_known_what_is_held(monkeypatch):
     """Of RHEL's dnf, what locks packages is a plugin."""
     said = "No such command: versionlock. Please use /usr/bin/dnf --help"
     monkeypatch.setattr(
-        host, "run", lambda *command, **more: (1, "", said) if "versionlock" in command else (0, "", "")
+        _commands, "run", lambda *command, **more: (1, "", said) if "versionlock" in command else (0, "", "")
     )
-    monkeypatch.setattr(host, "which", lambda name: name if name == "dnf" else None)
+    monkeypatch.setattr(_commands, "which", lambda name: name if name == "dnf" else None)
     params = {"version": "", "upgrade": False, "holds": True, "source": "auto", "wait_timeout": 300}
     error = _packages.about_packages(params, refresh=False)["held_error"]
     assert "dnf install 'dnf-command(versionlock)'" in error and error.endswith(said)
@@ -101,8 +113,8 @@ def test_why_package_lists_could_not_be_read(monkeypatch, verb):
             return 4, "", "http://jo:canary@mirror.example.org: Could not resolve host: mirror.example.org"
         return 0, "docker\t0:27.3-1\tii \n" if "rpm" in command else "", ""
 
-    monkeypatch.setattr(host, "run", run)
-    monkeypatch.setattr(host, "which", lambda name: name if name == "zypper" else None)
+    monkeypatch.setattr(_commands, "run", run)
+    monkeypatch.setattr(_commands, "which", lambda name: name if name == "zypper" else None)
     monkeypatch.setattr(_packages, "lists_age", lambda family: 7200)
     params = {"version": "", "upgrade": True, "holds": False, "source": "auto", "wait_timeout": 42}
     seen = _packages.about_packages(params, refresh=True)
@@ -139,7 +151,7 @@ def test_command_is_that_of_others_with_variables_filled_in(tmp_path):
 
 def test_variables_in_braces_and_files_by_a_pattern_are_filled_in(tmp_path, monkeypatch):
     """The role's own file may match such a pattern, and is no file of others."""
-    monkeypatch.setattr(cfg, "ENVIRONMENT_PATH", str(tmp_path / "dockyard.env"))
+    monkeypatch.setattr(_paths, "ENVIRONMENT_PATH", str(tmp_path / "dockyard.env"))
     for name, text in (("b.env", "OPTS=--mtu=1300"), ("a.env", "OPTS=no\nLEVEL=warn"), ("dockyard.env", "LEVEL=no")):
         (tmp_path / name).write_text(text + "\n")
     (tmp_path / "folder.env").mkdir()
@@ -153,20 +165,20 @@ def test_variables_in_braces_and_files_by_a_pattern_are_filled_in(tmp_path, monk
 @pytest.mark.parametrize("option", ["--https-proxy=http://", "--https-proxy=", "--https-proxy ", "--https-proxy  "])
 def test_a_password_in_a_command_is_not_shown_but_seen_when_it_changes(tmp_path, monkeypatch, option):
     unit, own = tmp_path / "docker.service", tmp_path / "zz-dockyard.conf"
-    monkeypatch.setattr(cfg, "SERVICE_DROP_IN", str(own))
+    monkeypatch.setattr(_paths, "SERVICE_DROP_IN", str(own))
     command = "/usr/sbin/dockerd -H fd:// " + option + "jo:canary{}@p:3128"
-    own.write_text(cfg.service_drop_in(command.format(1), True, False))
+    own.write_text(_unit_files.service_drop_in(command.format(1), True, False))
     for number, outdated in ((1, False), (2, True)):
         unit.write_text(f"[Service]\nExecStart={command.format(number)}\n")
         shown = {"docker.service": {"FragmentPath": str(unit), "DropInPaths": str(own)}}
         found = _units.about_units(shown)["docker.service"]
         assert "canary" not in str(found) and found["outdated"] is outdated
-        assert found["own_drop_in"] == cfg.service_drop_in(found["exec_start"], True, False)
+        assert found["own_drop_in"] == _unit_files.service_drop_in(found["exec_start"], True, False)
 
 
 def test_a_configuration_that_is_a_folder_is_told_as_others_that_are_not_valid(tmp_path, monkeypatch):
     """Docker makes one, where a container is to have a file that is not there."""
-    monkeypatch.setattr(cfg, "CONFIG_PATH", str(tmp_path))
+    monkeypatch.setattr(_paths, "CONFIG_PATH", str(tmp_path))
     assert _engine.about_config() == {"exists": True, "content": {}, "error": "it is a folder"}
 
 
@@ -185,7 +197,7 @@ def test_what_can_not_be_read_is_told(monkeypatch, error, said):
             pass
 
         def fail_json(self, msg):
-            raise host.HostError(msg)
+            raise HostError(msg)
 
     def look(*more):
         raise error
@@ -193,7 +205,7 @@ def test_what_can_not_be_read_is_told(monkeypatch, error, said):
     monkeypatch.setattr(engine_info, "QuietModule", Module)
     monkeypatch.setattr(engine_info, "look", look)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(host.HostError, match=said):
+    with pytest.raises(HostError, match=said):
         engine_info.main()
 
 
@@ -224,8 +236,8 @@ def test_variables_of_others_and_where_they_stand(tmp_path):
 
 def test_environment_is_compared_by_value_and_never_told(tmp_path, monkeypatch):
     path = tmp_path / "dockyard.env"
-    monkeypatch.setattr(cfg, "ENVIRONMENT_PATH", str(path))
-    host.write(str(path), cfg.render_environment({"A": 1, "HTTPS_PROXY": "http://jo:pw@p"}), 0o600)
+    monkeypatch.setattr(_paths, "ENVIRONMENT_PATH", str(path))
+    _files.write(str(path), _environment_file.render_environment({"A": 1, "HTTPS_PROXY": "http://jo:pw@p"}), 0o600)
     others = {"https_proxy": ("http://other:pw@p", "/x.conf"), "A": ("1", "/y.conf"), "Z": ("pw", "/z.conf")}
     found = _engine.about_environment({"HTTPS_PROXY": "http://jo:pw@p", "A": "1"}, others)
     assert found["matches"], "another order of the same variables needs no restart"
@@ -245,7 +257,7 @@ def test_no_unit_no_command():
 
 def test_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
     path = tmp_path / "engine.json"
-    monkeypatch.setattr(cfg, "STATE_PATH", str(path))
+    monkeypatch.setattr(_paths, "STATE_PATH", str(path))
     empty = {"config": {}, "former": {}, "clients": {}, "pending": None, "tls": False, "after_restart": False}
     assert _engine.about_memory() == empty
     path.write_text("{")
@@ -258,24 +270,24 @@ def test_public_key_is_worked_out_from_the_key(tmp_path, monkeypatch):
     path = tmp_path / "key.pem"
     subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-b", "256", "-m", "PEM", "-N", "", "-f", str(path)], check=True)
     os.unlink(f"{path}.pub")  # ssh-keygen would read that instead
-    by_all = host.public_key(str(path))
+    by_all = _server_key.public_key(str(path))
     assert by_all and by_all.startswith("-----BEGIN PUBLIC KEY-----")
-    which = host.which
-    monkeypatch.setattr(host, "which", lambda name: None if name == "openssl" else which(name))
-    assert host.public_key(str(path)) == by_all, "ssh-keygen says the same as openssl"
+    which = _commands.which
+    monkeypatch.setattr(_commands, "which", lambda name: None if name == "openssl" else which(name))
+    assert _server_key.public_key(str(path)) == by_all, "ssh-keygen says the same as openssl"
     path.write_text("no key")
-    assert host.public_key(str(path)) is None
+    assert _server_key.public_key(str(path)) is None
 
 
 def test_lock_holder_is_read_without_locking(tmp_path):
     import fcntl
 
     path = tmp_path / "lock"
-    assert host.lock_holder([str(path)]) is None
+    assert _processes.lock_holder([str(path)]) is None
     with open(path, "w", encoding="ascii") as stream:
-        assert host.lock_holder([str(path)]) is None
+        assert _processes.lock_holder([str(path)]) is None
         fcntl.lockf(stream, fcntl.LOCK_EX)
-        said = host.lock_holder([str(path)])
+        said = _processes.lock_holder([str(path)])
         assert said and f"{path} is held by process {os.getpid()}" in said
 
 
@@ -290,30 +302,30 @@ def test_lock_holder_is_read_without_locking(tmp_path):
 )
 def test_cloud_init_is_waited_for_only_if_something_comes_of_it(monkeypatch, unit, pending):
     """Who masks or disables its units leaves all else of it as if it had still to begin."""
-    monkeypatch.setattr(host.os.path, "isdir", lambda path: True)
-    monkeypatch.setattr(host.os.path, "exists", lambda path: False)
-    monkeypatch.setattr(host, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(host, "read", lambda path: None)
-    monkeypatch.setattr(host, "show", lambda name: {name: unit})
-    assert (host.cloud_init_pending() == "cloud-init is in its stage (not started)") is pending
+    monkeypatch.setattr(_waiting.os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(_waiting.os.path, "exists", lambda path: False)
+    monkeypatch.setattr(_commands, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(_files, "read", lambda path: None)
+    monkeypatch.setattr(_systemd, "show", lambda name: {name: unit})
+    assert (_waiting.cloud_init_pending() == "cloud-init is in its stage (not started)") is pending
 
 
 def test_files_are_whole_private_and_written_once(tmp_path):
     path = tmp_path / "new" / "file"
-    assert host.write(str(path), "one", 0o600, 0o700) is True
-    assert host.write(str(path), "one", 0o600) is False
-    assert host.write(str(path), "one", 0o644) is True
+    assert _files.write(str(path), "one", 0o600, 0o700) is True
+    assert _files.write(str(path), "one", 0o600) is False
+    assert _files.write(str(path), "one", 0o644) is True
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o644, 0o700)
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
 
 
 def test_a_command_that_fails_shows_its_last_words():
-    with pytest.raises(host.HostError, match="ended with 3: why"):
-        host.run("sh", "-c", "echo why >&2; exit 3")
-    with pytest.raises(host.HostError, match="is not installed"):
-        host.run("/nonexistent/program")
-    with pytest.raises(host.HostError, match="did not end within"):
-        host.run("sleep", "5", limit=0.1)
+    with pytest.raises(HostError, match="ended with 3: why"):
+        _commands.run("sh", "-c", "echo why >&2; exit 3")
+    with pytest.raises(HostError, match="is not installed"):
+        _commands.run("/nonexistent/program")
+    with pytest.raises(HostError, match="did not end within"):
+        _commands.run("sleep", "5", limit=0.1)
 
 
 @pytest.mark.parametrize(
@@ -327,7 +339,7 @@ def test_a_command_that_fails_shows_its_last_words():
 )
 def test_the_engine_is_asked_on_its_own_socket(tmp_path, monkeypatch, said, understood):
     path = str(tmp_path / "docker.sock")
-    monkeypatch.setattr(host, "SOCKETS", (str(tmp_path / "none"), path))
+    monkeypatch.setattr(_owner, "SOCKETS", (str(tmp_path / "none"), path))
     asked = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind(path)
@@ -341,15 +353,15 @@ def test_the_engine_is_asked_on_its_own_socket(tmp_path, monkeypatch, said, unde
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert host.ask("/version") == understood
+        assert _api.ask("/version") == understood
         thread.join(10)
     assert asked[0].startswith(b"GET /version HTTP/1.0\r\n")
-    assert host.ask("/version") is None, "nobody listens"
+    assert _api.ask("/version") is None, "nobody listens"
 
 
 def test_an_engine_that_hangs_is_none_that_runs(tmp_path, monkeypatch):
     """It may still say its version, and not what it runs."""
-    monkeypatch.setattr(host, "ask", lambda question, limit=10: {"Version": "27.3"} if question == "/version" else None)
+    monkeypatch.setattr(_api, "ask", lambda question, limit=10: {"Version": "27.3"} if question == "/version" else None)
     found = _engine.about_engine(True, str(tmp_path))
     assert not found["running"] and "containers_running" not in found
 
@@ -368,12 +380,12 @@ def test_a_node_of_a_swarm_is_known_as_such_while_its_engine_does_not_answer(tmp
     ("address", "asked"), [("127.0.0.1", []), ("127.0.0.1", ["192.0.2.7", "127.0.0.1"]), ("::1", ["::1"])]
 )
 def test_who_has_the_port_is_told(address, asked, monkeypatch):
-    name = (host.read(f"/proc/{os.getpid()}/comm") or "").strip()
+    name = (_files.read(f"/proc/{os.getpid()}/comm") or "").strip()
     with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) as server:
         port = server.getsockname()[1]
         assert (_network.listener(port, asked) or "").startswith(f"process {os.getpid()} ({name}")
         assert _network.listener(port, ["127.0.0.2"]) is None
-        monkeypatch.setattr(host, "program", lambda pid: "dockerd")
+        monkeypatch.setattr(_processes, "program", lambda pid: "dockerd")
         assert _network.listener(port, asked) is None, "what the Engine itself listens on is found elsewhere"
     monkeypatch.undo()
     assert _network.listener(port, asked) is None
@@ -381,27 +393,27 @@ def test_who_has_the_port_is_told(address, asked, monkeypatch):
 
 def test_who_listens_in_the_engines_place_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a socket's path has at most 107 characters
-    monkeypatch.setattr(host, "OWN_SOCKETS", ("docker.sock", "docker.sock"))
+    monkeypatch.setattr(_owner, "OWN_SOCKETS", ("docker.sock", "docker.sock"))
     assert _engine.another(False) is None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind("docker.sock")
         assert _engine.another(False) is None, "a socket that is left over"
         server.listen()
         groups = f"/proc/{os.getpid()}/cgroup"
-        read = host.read
+        read = _files.read
         monkeypatch.setattr(
-            host, "read", lambda name: "0::/system.slice/snap.x.service\n" if name == groups else read(name)
+            _files, "read", lambda name: "0::/system.slice/snap.x.service\n" if name == groups else read(name)
         )
         name = (read(f"/proc/{os.getpid()}/comm") or "").strip()
         assert _engine.another(False) == f"process {os.getpid()} ({name}, snap.x.service)"
         units = {"docker.socket": {"ActiveState": "inactive"}, "docker.service": {"ActiveState": "failed"}}
-        monkeypatch.setattr(host, "show", lambda *names: {name: units[name] for name in names})
+        monkeypatch.setattr(_systemd, "show", lambda *names: {name: units[name] for name in names})
         assert _engine.another(True)
         for state in ("active", "activating"):
             units["docker.socket"]["ActiveState"] = state
             assert _engine.another(True) is None, "it is the Engine itself, which came up during this look"
         os.symlink("docker.sock", "link")
-        monkeypatch.setattr(host, "OWN_SOCKETS", ("link", "link"))
+        monkeypatch.setattr(_owner, "OWN_SOCKETS", ("link", "link"))
         assert _engine.another(False) is None, "podman's"
 
 
@@ -432,7 +444,7 @@ fe80000000000000505400fffe123456 03 40 20 80     eth1
 
 def test_only_lasting_addresses_are_names_of_the_host(monkeypatch):
     files = {"/proc/net/route": ROUTES, "/proc/net/ipv6_route": ROUTES6, "/proc/net/if_inet6": ADDRESSES6}
-    monkeypatch.setattr(host, "read", files.get)
+    monkeypatch.setattr(_files, "read", files.get)
     here = [("lo", "127.0.0.1"), ("eth0", "192.0.2.7"), ("eth0", "192.0.2.8"), ("eth0", "169.254.1.1")]
     monkeypatch.setattr(_network, "ipv4_addresses", lambda: [*here, ("br-1", "172.17.0.1"), ("down0", "192.0.2.9")])
     assert _network.own_addresses() == ["192.0.2.7", "192.0.2.8", "2001:db8::7"]
@@ -453,7 +465,7 @@ def test_the_controller_is_found_though_sudo_hides_it(monkeypatch):
         f"/proc/{os.getppid()}/stat": f"{os.getppid()} (sudo (x) y) S 70 1 1",
         "/proc/70/environ": "HOME=/home/jo\0SSH_CONNECTION=2001:db8::1 40720 2001:db8::7 22\0",
     }
-    monkeypatch.setattr(host, "read", files.get)
+    monkeypatch.setattr(_files, "read", files.get)
     assert _network.controller() == "2001:db8::1"
     del files["/proc/70/environ"]
     files["/proc/70/stat"] = "70 (sshd) S 1 1 1"
@@ -461,9 +473,9 @@ def test_the_controller_is_found_though_sudo_hides_it(monkeypatch):
 
 
 def test_firewalls_that_are_not_there_are_not_looked_at(monkeypatch):
-    monkeypatch.setattr(host, "read", lambda path: None)
-    monkeypatch.setattr(host, "run", lambda *command: pytest.fail(str(command)))
-    monkeypatch.setattr(host, "which", lambda name: None)
+    monkeypatch.setattr(_files, "read", lambda path: None)
+    monkeypatch.setattr(_commands, "run", lambda *command: pytest.fail(str(command)))
+    monkeypatch.setattr(_commands, "which", lambda name: None)
     assert _firewalls.about_firewalls({}, False) == {"systemd": {"active": False}}
     masked = {"nftables.service": {"LoadState": "masked"}, "firewalld.service": {"LoadState": "not-found"}}
     assert _firewalls.about_firewalls(masked, False) == {"systemd": {"active": False}}
@@ -484,9 +496,9 @@ def look_at(monkeypatch, units, files=None, said=SAID):
         asked.append(" ".join(command))
         return (0, said, "")
 
-    monkeypatch.setattr(host, "read", (files or {}).get)
-    monkeypatch.setattr(host, "run", run)
-    monkeypatch.setattr(host, "which", lambda name: f"/sbin/{name}" if "tables" in name else None)
+    monkeypatch.setattr(_files, "read", (files or {}).get)
+    monkeypatch.setattr(_commands, "run", run)
+    monkeypatch.setattr(_commands, "which", lambda name: f"/sbin/{name}" if "tables" in name else None)
     return _firewalls.about_firewalls(units, False), asked
 
 
@@ -502,7 +514,7 @@ def test_iptables_is_asked_where_a_service_keeps_its_rules_and_else_only_once(mo
     found, asked = look_at(monkeypatch, {}, said="-P INPUT ACCEPT\n")
     assert "iptables" not in found
     # ufw's are ufw's, and once the port is open nobody has to be told
-    for path, text in (("/etc/ufw/ufw.conf", "ENABLED=yes"), (cfg.SOCKET_DROP_IN, "[Socket]")):
+    for path, text in (("/etc/ufw/ufw.conf", "ENABLED=yes"), (_paths.SOCKET_DROP_IN, "[Socket]")):
         found, asked = look_at(monkeypatch, {}, {path: text})
         assert asked == [] and "iptables" not in found, path
 
@@ -521,7 +533,7 @@ def test_iptables_is_asked_where_a_service_keeps_its_rules_and_else_only_once(mo
 def test_systemd_s_filter_is_tried_once_where_it_matters(monkeypatch, cgroup, drop_in, ask, status, filters, tried):
     asked = []
     monkeypatch.setattr(_firewalls.os.path, "exists", lambda path: cgroup == 2)
-    monkeypatch.setattr(host, "which", lambda name: f"/bin/{name}")
-    monkeypatch.setattr(host, "run", lambda *command, check: asked.append(command) or (status, "", ""))
+    monkeypatch.setattr(_commands, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(_commands, "run", lambda *command, check: asked.append(command) or (status, "", ""))
     assert _firewalls._systemd_filters(drop_in, ask) is filters
     assert bool(asked) is tried

@@ -19,11 +19,20 @@ import typing as t
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _api,
+    _arguments,
+    _commands,
+    _files,
+    _paths,
+    _systemd,
+    _unit_files,
+    _waiting,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.modules import engine_apply
 from tests.faults.filesystem import Survives
 from tests.unit.plugins.plugin_utils._engine.test_plan import COMMAND, done, plan
@@ -62,18 +71,18 @@ class Machine:
         unit.parent.mkdir()
         unit.write_text(f"[Service]\nExecStart={COMMAND}\n")
         (folder / "etc").mkdir()
-        self.paths = {name: f"{folder}/etc/{name}.d/zz-dockyard.conf" for name in host.UNITS}
-        patch.setattr(cfg, "SERVICE_DROP_IN", self.paths["docker.service"])
-        patch.setattr(cfg, "SOCKET_DROP_IN", self.paths["docker.socket"])
+        self.paths = {name: f"{folder}/etc/{name}.d/zz-dockyard.conf" for name in _systemd.UNITS}
+        patch.setattr(_paths, "SERVICE_DROP_IN", self.paths["docker.service"])
+        patch.setattr(_paths, "SOCKET_DROP_IN", self.paths["docker.socket"])
         for name in ("STATE_PATH", "CONFIG_PATH", "ENVIRONMENT_PATH", "CA_PATH", "KEY_PATH", "CERTIFICATE_PATH"):
-            patch.setattr(cfg, name, f"{folder}/etc/{name}")
+            patch.setattr(_paths, name, f"{folder}/etc/{name}")
         patch.setattr(packages, "HOLDS", ())
-        patch.setattr(host, "run", self.run)
-        patch.setattr(host, "ask", self.ask)
-        patch.setattr(host, "until", lambda question, *more: question())
-        patch.setattr(host, "show", lambda *units: {"docker.service": {
+        patch.setattr(_commands, "run", self.run)
+        patch.setattr(_api, "ask", self.ask)
+        patch.setattr(_waiting, "until", lambda question, *more: question())
+        patch.setattr(_systemd, "show", lambda *units: {"docker.service": {
             "Id": "docker.service", "FragmentPath": str(unit), "ActiveState": "active" if self.active else "inactive",
-            "SubState": "running", host.STARTED: "5",
+            "SubState": "running", _systemd.STARTED: "5",
         }})  # fmt: skip
         self.disk: Survives | None = None
         self.watch(patch)
@@ -82,7 +91,7 @@ class Machine:
     def begin(self, service: str | None, socket: str | None) -> None:
         for name, text in (("docker.service", service), ("docker.socket", socket)):
             if text is not None:
-                host.write(self.paths[name], text, 0o644)
+                _files.write(self.paths[name], text, 0o644)
         self.loaded = self.socket = self.engine = self.files()
         self.disk = Survives(self.folder)
 
@@ -120,9 +129,9 @@ class Machine:
     def files(self, state: t.Mapping[str, bytes | None] | None = None) -> Units:
         """What systemd would read now, or at a boot from that disk."""
         texts = []
-        for name in host.UNITS:
+        for name in _systemd.UNITS:
             if state is None:
-                texts.append(host.read(self.paths[name]) or "")
+                texts.append(_files.read(self.paths[name]) or "")
             else:
                 texts.append((state.get(os.path.relpath(self.paths[name], self.folder)) or b"").decode())
         socket, service = texts
@@ -131,7 +140,7 @@ class Machine:
     def run(self, *command: str, **more: t.Any) -> tuple[int, str, str]:
         verb = command[1] if command[0] == "systemctl" else ""
         if verb == self.fails:
-            raise host.HostError(f"{verb} failed")
+            raise HostError(f"{verb} failed")
         if verb == "daemon-reload":
             self.loaded = self.files()
         elif verb == "stop":
@@ -169,8 +178,8 @@ class Machine:
     def look(self) -> dict[str, t.Any]:
         """As engine_info sees it."""
         info = done(containers=1)
-        info["units"]["docker.service"]["own_drop_in"] = host.read(self.paths["docker.service"])
-        info["units"]["docker.socket"]["own_drop_in"] = host.read(self.paths["docker.socket"])
+        info["units"]["docker.service"]["own_drop_in"] = _files.read(self.paths["docker.service"])
+        info["units"]["docker.socket"]["own_drop_in"] = _files.read(self.paths["docker.socket"])
         for one in info["units"].values():
             one["active"] = "active" if self.active else "inactive"
         return info
@@ -196,8 +205,8 @@ def drop_ins(wish: str) -> tuple[str | None, str | None]:
     tls = given["access"] == "tls"
     port = given.get("port", 2376) if tls else None
     return (
-        cfg.service_drop_in(COMMAND, tls, bool(given.get("environment"))),
-        cfg.socket_drop_in(port, given.get("listen", [])),
+        _unit_files.service_drop_in(COMMAND, tls, bool(given.get("environment"))),
+        _unit_files.socket_drop_in(port, given.get("listen", [])),
     )
 
 
@@ -209,21 +218,21 @@ def test_wherever_a_change_of_access_is_cut_off_the_port_asks_for_a_certificate(
     machine.fails = trouble
     try:
         machine.bring_to(after)
-    except host.HostError:
+    except HostError:
         assert trouble
         machine.fails = ""
         machine.bring_to(after)
     assert machine.steps
     service, socket = drop_ins(after)
-    assert host.read(cfg.SERVICE_DROP_IN) == service
-    assert cfg.listening(host.read(cfg.SOCKET_DROP_IN)) == cfg.listening(socket)
+    assert _files.read(_paths.SERVICE_DROP_IN) == service
+    assert _unit_files.listening(_files.read(_paths.SOCKET_DROP_IN)) == _unit_files.listening(socket)
     assert machine.active and machine.socket == machine.engine == machine.files()
 
 
 @pytest.mark.parametrize("after", WISHES)
 def test_a_port_that_an_earlier_release_has_left_open_is_closed(machine, after):
     """Its TLS is gone, since that release removed it first and was cut off."""
-    machine.begin(None, cfg.socket_drop_in(2376))
+    machine.begin(None, _unit_files.socket_drop_in(2376))
     machine.check = lambda step: None
     machine.bring_to(after)
     assert machine.engine.tls or not machine.engine.ports
@@ -244,6 +253,6 @@ def test_containers_outlive_the_engine_that_is_stopped_to_close_its_port(machine
 @pytest.mark.parametrize("port", [2376, None])
 def test_where_the_engine_listens_by_itself_one_file_has_both(port):
     """With OpenRC, and without root: it is replaced by one rename."""
-    unit = isolation.rootless_unit("user", "/usr/bin/x", cfg.TLS_ARGUMENTS if port else (), port, [], None)
+    unit = isolation.rootless_unit("user", "/usr/bin/x", _arguments.TLS_ARGUMENTS if port else (), port, [], None)
     for text in (openrc.block(port, environment=True) or "", unit):
         assert ("tcp://" in text) == ("--tlsverify" in text) == bool(port)

@@ -14,9 +14,9 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _download
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive as archive
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive_layout as static
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _installation as source
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _known_problems as trouble
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 
 URL = "http://mirror.example.org/docker.tgz"
 DOCKERD = "#!/bin/sh\necho 'Docker version 27.3.1, build abc'\n"
@@ -87,7 +87,7 @@ def test_an_archive_is_unpacked_once_the_mirror_has_it(mirror, tmp_path):
 )
 def test_what_is_no_archive_of_the_engine_for_this_host_is_refused_at_once(mirror, tmp_path, content, more, told):
     asked, dummy, plan = mirror
-    with pytest.raises(host.HostError, match=told):
+    with pytest.raises(HostError, match=told):
         plan(content, **more).run()
     assert asked == [URL]
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], "something is left behind"

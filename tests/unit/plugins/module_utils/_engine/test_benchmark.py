@@ -8,12 +8,12 @@ import pathlib
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _api, _owner, _paths, _systemd
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _benchmark as benchmark
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _isolation as isolation
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _rootless as rootless
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.modules import engine_benchmark
 
 DOCS = pathlib.Path(benchmark.__file__).parents[3] / "docs" / "engine_access.md"
@@ -154,11 +154,11 @@ def test_values_that_are_words_of_their_own_count_as_well():
 def units(tmp_path, monkeypatch):
     """An Engine whose units are files of the test."""
     unit = tmp_path / "docker.service"
-    monkeypatch.setattr(host, "OWNER", None)
-    monkeypatch.setattr(host, "SOCKETS", host.OWN_SOCKETS)
+    monkeypatch.setattr(_owner, "OWNER", None)
+    monkeypatch.setattr(_owner, "SOCKETS", _owner.OWN_SOCKETS)
     monkeypatch.setattr(openrc, "runs", lambda: False)
-    monkeypatch.setattr(host, "ask", lambda question, limit=10: None)
-    monkeypatch.setattr(host, "show", lambda *names: {"docker.service": {"FragmentPath": str(unit)}})
+    monkeypatch.setattr(_api, "ask", lambda question, limit=10: None)
+    monkeypatch.setattr(_systemd, "show", lambda *names: {"docker.service": {"FragmentPath": str(unit)}})
     monkeypatch.setattr(isolation, "ROOTLESS_UNIT", str(tmp_path / "none"))
     return unit
 
@@ -190,9 +190,9 @@ def test_with_remapped_users_the_data_are_where_they_were_configured(units, tmp_
     root.symlink_to(mounted)
     units.write_text(f"[Service]\nExecStart=/usr/bin/dockerd -H fd:// --data-root {root}\n")
     about = {"FragmentPath": str(units), "ActiveState": "active"}
-    monkeypatch.setattr(host, "show", lambda *names: {"docker.service": about})
+    monkeypatch.setattr(_systemd, "show", lambda *names: {"docker.service": about})
     information = {"DockerRootDir": f"{mounted}/100000.100000", "SecurityOptions": ["name=userns"]}
-    monkeypatch.setattr(host, "ask", lambda question, limit=10: information)
+    monkeypatch.setattr(_api, "ask", lambda question, limit=10: information)
     monkeypatch.setattr(engine_benchmark, "audit_rules", lambda: [f"-w {root} -p rwxa -k docker"])
     monkeypatch.setattr(engine_benchmark.os.path, "ismount", lambda path: path == str(mounted))
     status = {line["id"]: line["status"] for line in benchmark.report(engine_benchmark.look())}
@@ -203,16 +203,16 @@ def test_with_remapped_users_the_data_are_where_they_were_configured(units, tmp_
 def test_a_configuration_that_cant_be_read_is_told(units, tmp_path, monkeypatch, content, said):
     path = tmp_path / "daemon.json"
     path.write_text(content) if content else path.mkdir()
-    monkeypatch.setattr(cfg, "CONFIG_PATH", str(path))
+    monkeypatch.setattr(_paths, "CONFIG_PATH", str(path))
     units.write_text("[Service]\nExecStart=/usr/bin/dockerd -H fd://\n")
-    with pytest.raises(host.HostError, match=f"{path} .*{said}.* remove it"):
+    with pytest.raises(HostError, match=f"{path} .*{said}.* remove it"):
         engine_benchmark.look()
 
 
 def test_an_engine_without_root_is_the_one_that_is_looked_at(units, monkeypatch):
-    jo = host.Owner("jo", 1001, 1001, "/home/jo")
-    monkeypatch.setattr(host, "owner_of", lambda name: jo if name == "jo" else None)
+    jo = _owner.Owner("jo", 1001, 1001, "/home/jo")
+    monkeypatch.setattr(_owner, "owner_of", lambda name: jo if name == "jo" else None)
     units.write_text(rootless.unit("jo", 2376, [], False, program="/x/dockerd-rootless.sh"))
     monkeypatch.setattr(isolation, "ROOTLESS_UNIT", str(units))
     found = engine_benchmark.look()
-    assert jo == host.OWNER and found.listens and found.settings["tlsverify"] is True
+    assert jo == _owner.OWNER and found.listens and found.settings["tlsverify"] is True

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _client_proxies as clients
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _secrets as secrets
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._host import HostError
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 
 WANTED = {"httpProxy": "http://jo:pw@proxy:3128", "noProxy": "localhost"}
 

@@ -10,10 +10,11 @@ import os
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _api, _commands
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _copy_tree as tree
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_move as moving
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _data_root as data
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 
 
 class Engine:
@@ -39,8 +40,8 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch):
     it = Engine()
-    monkeypatch.setattr(host, "ask", it.ask)
-    monkeypatch.setattr(host, "run", lambda *command, **more: (0, "", ""))
+    monkeypatch.setattr(_api, "ask", it.ask)
+    monkeypatch.setattr(_commands, "run", lambda *command, **more: (0, "", ""))
     return it
 
 
@@ -139,7 +140,7 @@ def test_what_the_engine_lacks_is_named_and_all_goes_back(places, way, engine):
     it.forth()
     engine.root = str(target)
     tree.clear(str(target / "volumes" / "store"))
-    with pytest.raises(host.HostError, match="does not have volume store"):
+    with pytest.raises(HostError, match="does not have volume store"):
         it.check(1)
     it.back()
     assert volume_of(source) == f"{source}/volumes/store/_data"
@@ -163,7 +164,7 @@ def test_links_are_followed_as_the_engine_does(places, way, engine, tmp_path, li
     assert move(named).state["stage"] == "placed", "a run that was cut off is known by the names"
     lost = target / "volumes" / "store"
     lost.rename(tmp_path / "away")
-    with pytest.raises(host.HostError, match="does not have volume store"):
+    with pytest.raises(HostError, match="does not have volume store"):
         it.check(1)
     (tmp_path / "away").rename(lost)
     it.check(1)
@@ -246,7 +247,7 @@ def test_the_data_of_an_engine_that_runs_elsewhere_is_not_removed(places, engine
     engine.root = str(source)
     again.begin(True)
     again.forth()
-    with pytest.raises(host.HostError, match=f"runs on the data in {source}, and not in {target}"):
+    with pytest.raises(HostError, match=f"runs on the data in {source}, and not in {target}"):
         again.check(1)
 
 
@@ -316,7 +317,7 @@ def test_nothing_goes_back_to_data_that_is_being_removed(places, engine, monkeyp
     source, target = places
     it = copied(places, engine, monkeypatch)
     it._note("removing")
-    with pytest.raises(host.HostError, match=f"all of it is in {target}"):
+    with pytest.raises(HostError, match=f"all of it is in {target}"):
         it.back()
     assert (target / "volumes").exists() and not (target / data.PARTIAL).exists()
     # An Engine that someone has put back there all the same may have written since
@@ -348,7 +349,7 @@ def test_room_is_looked_at_again_once_all_is_stopped(places, monkeypatch):
     monkeypatch.setattr(data, "room", lambda folder: (0, 0))
     it = move(places)
     it.begin(True)
-    with pytest.raises(host.HostError, match="0 MiB free"):
+    with pytest.raises(HostError, match="0 MiB free"):
         it.forth()
 
 
@@ -356,5 +357,5 @@ def test_what_is_still_mounted_stops_it(places, monkeypatch):
     monkeypatch.setattr(data, "mounts_below", lambda folder: [f"{folder}/overlay2/1/merged"])
     it = move(places)
     it.begin(True)
-    with pytest.raises(host.HostError, match="still mounted"):
+    with pytest.raises(HostError, match="still mounted"):
         it.forth()

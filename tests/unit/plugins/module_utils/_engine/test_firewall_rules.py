@@ -8,8 +8,8 @@ import json
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _commands
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _firewall_rules as firewall
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _firewalls
 
 UFW = """\
@@ -105,7 +105,7 @@ def test_a_chain_that_iptables_can_not_read_is_the_ruleset_s_own(monkeypatch, sa
         "/sbin/iptables": (1 if said else 0, "", said),
         "/sbin/ip6tables": (0, "-P INPUT ACCEPT", ""),
     }
-    monkeypatch.setattr(host, "which", lambda name: f"/sbin/{name}")
-    monkeypatch.setattr(host, "run", lambda program, *words, **more: answers[program])
+    monkeypatch.setattr(_commands, "which", lambda name: f"/sbin/{name}")
+    monkeypatch.setattr(_commands, "run", lambda program, *words, **more: answers[program])
     seen = _firewalls._nftables({"nftables.service": {"LoadState": "loaded", "ActiveState": "active"}})
     assert seen["chains"] == ({"ip filter INPUT": [[4, "dockyard.machine:abc"]]} if native else {})

@@ -16,10 +16,11 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _download
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive as archives
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _archive_layout as static
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _commands, _files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _repository as repository
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._files import Files
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._file_changes import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _packages as look
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._package_managers import FAMILIES
 from tests.unit.plugins.module_utils._engine.test_openpgp import ED25519, PINNED, RSA
@@ -51,7 +52,7 @@ def told(monkeypatch):
                 return answer.pop(0)
         return 0, "", ""
 
-    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(_commands, "run", run)
     return commands, answers
 
 
@@ -64,7 +65,7 @@ def step(**more):
 def test_key_and_source_are_in_place_and_read(apt, told):
     files = Files()
     repository.set_up(step(), apt, files, 10)
-    assert host.read(apt.repository.key_path) == ED25519 and host.read(apt.repository.source_path) == "Types: deb\n"
+    assert _files.read(apt.repository.key_path) == ED25519 and _files.read(apt.repository.source_path) == "Types: deb\n"
     assert " update -o " in told[0][-1] and told[0][-1].endswith("Dir::Etc::sourceparts=-")
 
 
@@ -79,7 +80,7 @@ def test_files_with_the_same_repository_go_where_that_is_planned_and_come_back_a
     theirs.write_text("deb https://x bookworm stable\n")
     told[1]["update"] = [REFUSALS[1]]
     files = Files()
-    with pytest.raises(host.HostError, match="was not accepted"):
+    with pytest.raises(HostError, match="was not accepted"):
         repository.set_up(step(others=[str(theirs)]), apt, files, 10)
     files.undo()
     assert theirs.read_text() == "deb https://x bookworm stable\n"
@@ -116,7 +117,7 @@ def test_files_with_the_same_repository_go_where_that_is_planned_and_come_back_a
 def test_entries_of_others_are_told_by_file(family, files, seen, tmp_path):
     it = here(family, tmp_path)
     it = it._replace(repository=it.repository._replace(folder=str(tmp_path)))
-    host.write(it.repository.source_path, "Types: deb\nURIs: https://mirror.example.org/docker\n", 0o644)
+    _files.write(it.repository.source_path, "Types: deb\nURIs: https://mirror.example.org/docker\n", 0o644)
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     found = look.about_repository(it)["others"]
@@ -141,7 +142,7 @@ def test_this_repository_alone_is_read(tmp_path, told, family, told_to):
 
 def test_a_lock_of_others_is_waited_for_when_the_repository_is_read(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(host, "run", lambda *command, **more: said.append(more.get("environment")) or (0, "", ""))
+    monkeypatch.setattr(_commands, "run", lambda *command, **more: said.append(more.get("environment")) or (0, "", ""))
     repository.set_up(step(), here("zypper", tmp_path), Files(), 42)
     assert said[-1] == {"ZYPP_LOCK_TIMEOUT": "42"}
 
@@ -149,7 +150,7 @@ def test_a_lock_of_others_is_waited_for_when_the_repository_is_read(tmp_path, mo
 def test_a_key_that_is_not_pinned_is_put_nowhere(apt, told, monkeypatch):
     for key in (RSA, ED25519 + RSA, "https://mirror.example.org/gpg"):
         monkeypatch.setattr(_download, "fetch", lambda url: RSA)
-        with pytest.raises(host.HostError, match="not the key that is pinned"):
+        with pytest.raises(HostError, match="not the key that is pinned"):
             repository.set_up(step(key=key), apt, Files(), 10)
     assert not os.path.exists(apt.repository.key_path) and not told[0]
 
@@ -163,7 +164,7 @@ def test_a_key_file_with_more_in_it_is_not_taken_for_the_pinned_key(apt):
         (ED25519 + "more", []),
         ("nothing", []),
     ):
-        host.write(path, text, 0o644)
+        _files.write(path, text, 0o644)
         assert look.about_repository(apt)["fingerprints"] == seen
 
 
@@ -178,18 +179,18 @@ REFUSALS = (
 def test_a_signature_of_another_is_refused(apt, told, said):
     told[1]["update"] = [said]
     files = Files()
-    with pytest.raises(host.HostError, match="was not accepted"):
+    with pytest.raises(HostError, match="was not accepted"):
         repository.set_up(step(), apt, files, 10)
     files.undo()
     assert not os.path.exists(apt.repository.key_path) and not os.path.exists(apt.repository.source_path)
 
 
 def test_a_key_that_lives_longer_now_is_fetched_anew(apt, told, monkeypatch):
-    host.write(apt.repository.key_path, "of old", 0o644)
+    _files.write(apt.repository.key_path, "of old", 0o644)
     monkeypatch.setattr(_download, "fetch", lambda url: ED25519)
     told[1]["update"] = [(100, "", "E: EXPKEYSIG")]
     repository.set_up(step(key="https://mirror.example.org/gpg", renew=False), apt, Files(), 10)
-    assert host.read(apt.repository.key_path) == ED25519
+    assert _files.read(apt.repository.key_path) == ED25519
 
 
 def test_https_needs_authorities(monkeypatch):
@@ -231,7 +232,7 @@ def test_what_someone_has_held_is_changed_by_no_dependency_either(told):
 
 
 def test_a_version_that_the_repository_does_not_have(told):
-    with pytest.raises(host.HostError, match=r"'26'.*5:27\.4\.0-1, 5:27\.3\.1-1.*Nothing was installed"):
+    with pytest.raises(HostError, match=r"'26'.*5:27\.4\.0-1, 5:27\.3\.1-1.*Nothing was installed"):
         installation(told, version="26").run()
     assert not [line for line in told[0] if " install " in line]
 
@@ -332,7 +333,7 @@ def test_what_is_locked_stays_so_where_nothing_is_installed(told):
 def test_what_was_locked_before_is_locked_after_a_failure(told):
     told[1]["install"] = [(1, "", "Error: no"), (1, "", "Error: no")]
     it = rpms(told, held=["docker-ce"], release=["docker-ce"], held_too=True)
-    with pytest.raises(host.HostError, match="Error: no"):
+    with pytest.raises(HostError, match="Error: no"):
         it.run()
     told[1]["rpm"] = [(0, RPMS["rpm"], "")]
     assert it.go_back() == "" and told[0][-1].endswith("versionlock add docker-ce")
@@ -427,7 +428,7 @@ def test_nothing_is_removed_before_all_that_replaces_it_was_fetched(told, tmp_pa
     it = installation(told, "docker.io\t20.10\tii \n", remove=["docker.io"])
     told[1]["--download-only"] = [(100, "", "E: 403 Forbidden")]
     told[0].clear()
-    with pytest.raises(host.HostError, match="403"):
+    with pytest.raises(HostError, match="403"):
         it.run()
     assert not [line for line in told[0] if "--remove docker.io" in line]
 
@@ -514,7 +515,7 @@ def test_the_archive_of_before_is_kept_until_the_new_one_runs(opt, told):
 )
 def test_an_archive_that_is_not_what_was_asked_for(opt, told, more, said):
     it, digest = archive(opt, told, **more)
-    with pytest.raises(host.HostError, match=said):
+    with pytest.raises(HostError, match=said):
         it.unpack()
     assert not (opt / "engine" / digest).exists() and not it.go_back()
 
@@ -522,8 +523,6 @@ def test_an_archive_that_is_not_what_was_asked_for(opt, told, more, said):
 def test_an_archive_of_another_architecture_says_so(opt):
     """The programs of pack() are none that a kernel runs."""
     it, digest = archive(opt, ([], {}))
-    with pytest.raises(
-        host.HostError, match=f"don't run on this host, which is {os.uname().machine}: .*Exec format error"
-    ):
+    with pytest.raises(HostError, match=f"don't run on this host, which is {os.uname().machine}: .*Exec format error"):
         it.unpack()
     assert not (opt / "engine" / digest).exists() and not it.go_back()

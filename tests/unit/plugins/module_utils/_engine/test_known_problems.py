@@ -9,8 +9,9 @@ import errno
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _disk_space as places
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _files, _processes, _waiting
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _known_problems as trouble
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 
 RESOLVING = "E: Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease  Temporary failure resolving 'deb.debian.org'"
 URL = "http://deb.debian.org/debian/pool/main/d/docker.io/docker.io_20.10.24_amd64.deb"
@@ -97,7 +98,9 @@ SAID |= {
 
 @pytest.fixture(autouse=True)
 def holder(monkeypatch):
-    monkeypatch.setattr(host, "lock_holder", lambda paths: "/var/lib/dpkg/lock-frontend is held by process 7 (apt-get)")
+    monkeypatch.setattr(
+        _processes, "lock_holder", lambda paths: "/var/lib/dpkg/lock-frontend is held by process 7 (apt-get)"
+    )
 
 
 @pytest.mark.parametrize("said", SAID)
@@ -151,14 +154,14 @@ def fails(*said):
 
     def work():
         if answers:
-            raise host.HostError(answers.pop(0) if len(answers) > 1 else answers[0])
+            raise HostError(answers.pop(0) if len(answers) > 1 else answers[0])
 
     return work
 
 
 def test_what_may_pass_is_tried_again_ever_more_slowly_until_the_limit(clock):
     with pytest.raises(
-        host.HostError, match=r"^Tried 10 times in 60 s \(docker_engine_wait_timeout\). This host can't resolve"
+        HostError, match=r"^Tried 10 times in 60 s \(docker_engine_wait_timeout\). This host can't resolve"
     ):
         trouble.persistently(fails(RESOLVING), 60)
     assert clock.now == 60 and clock.pauses == sorted(clock.pauses[:-1]) + clock.pauses[-1:]
@@ -169,7 +172,7 @@ def test_it_ends_with_success_once_the_trouble_has_passed(clock):
 
     def work():
         if said:
-            raise host.HostError(said.pop())
+            raise HostError(said.pop())
 
     trouble.persistently(work, 60)
     assert clock.pauses == [1.0, 1.5]
@@ -184,7 +187,7 @@ def test_it_ends_with_success_once_the_trouble_has_passed(clock):
     ],
 )
 def test_what_does_not_pass_by_itself_fails_at_once(clock, said, told):
-    with pytest.raises(host.HostError, match=told):
+    with pytest.raises(HostError, match=told):
         trouble.persistently(fails(said), 60)
     assert clock.pauses == []
 
@@ -195,7 +198,7 @@ def test_a_download_that_fails_is_tried_again(clock, known):
 
     def work():
         if said:
-            raise host.HostError(said.pop())
+            raise HostError(said.pop())
 
     trouble.persistently(work, 60)
     assert len(clock.pauses) == 2
@@ -222,16 +225,16 @@ def test_a_file_that_can_not_be_written_says_why(tmp_path, monkeypatch):
     def full(*arguments, **more):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(host.tempfile, "mkstemp", full)
+    monkeypatch.setattr(_files.tempfile, "mkstemp", full)
     path = tmp_path / "daemon.json"
-    with pytest.raises(host.HostError, match=f"{path} can't be written: No space left on device .* free"):
-        host.write(str(path), "{}", 0o644)
+    with pytest.raises(HostError, match=f"{path} can't be written: No space left on device .* free"):
+        _files.write(str(path), "{}", 0o644)
 
 
 def test_one_run_waits_for_another(tmp_path):
     path = str(tmp_path / "lock")
-    refused = pytest.raises(host.HostError, match="Another run of the role docker_engine")
-    with host.alone(path, 1), refused, host.alone(path, 0.1):
+    refused = pytest.raises(HostError, match="Another run of the role docker_engine")
+    with _waiting.alone(path, 1), refused, _waiting.alone(path, 0.1):
         pass
-    with host.alone(path, 0.1):
+    with _waiting.alone(path, 0.1):
         pass

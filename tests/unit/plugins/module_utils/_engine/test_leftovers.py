@@ -11,8 +11,7 @@ import time
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _client_proxies as clients
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _files, _paths
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _leftovers as leftovers
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _package_managers as families
 from tests.unit.plugins.plugin_utils._engine.test_plan import done, plan
@@ -21,7 +20,7 @@ from tests.unit.plugins.plugin_utils._engine.test_plan import done, plan
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     for name in ("CONFIG_PATH", "KEY_PATH", "STATE_PATH", "SERVICE_DROP_IN", "SOCKET_DROP_IN"):
-        monkeypatch.setattr(cfg, name, str(tmp_path / name.lower() / "file"))
+        monkeypatch.setattr(_paths, name, str(tmp_path / name.lower() / "file"))
         (tmp_path / name.lower()).mkdir()
     monkeypatch.setattr(leftovers, "FAMILIES", {})
 
@@ -45,7 +44,7 @@ def killed(place, folder, monkeypatch):
         patch.setattr(os, "rename", die)
         patch.setattr(os, "unlink", lambda path: None)
         with pytest.raises(KeyboardInterrupt):
-            host.write(str(place / folder / "file"), "secret", 0o600)
+            _files.write(str(place / folder / "file"), "secret", 0o600)
 
 
 def test_what_a_killed_run_has_left_is_found_and_removed(place, monkeypatch):

@@ -12,16 +12,23 @@ import subprocess
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _api,
+    _arguments,
+    _commands,
+    _environment_file,
+    _paths,
+    _unit_files,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openrc as openrc
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service as service
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service_manager as manager
-from ansible_collections.dockyard.machine.plugins.module_utils._engine._files import Files
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._file_changes import Files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _openrc as look
 
-TLS = list(cfg.TLS_ARGUMENTS)
+TLS = list(_arguments.TLS_ARGUMENTS)
 # Alpine's is that of busybox.
 SHELLS = [("sh",), *([("busybox", "sh")] if shutil.which("busybox") else [])]
 
@@ -88,10 +95,10 @@ def test_a_socket_that_others_name_is_not_named_twice():
 def test_the_environment_is_exported_as_systemd_reads_it_and_stays_private(tmp_path, monkeypatch):
     variables = {"HTTP_PROXY": "http://jo:p$w`\"\\'@proxy:1", "A": "x y"}
     path = tmp_path / "dockyard.env"
-    ours = openrc.block(None, environment=True).replace(cfg.ENVIRONMENT_PATH, str(path))
+    ours = openrc.block(None, environment=True).replace(_paths.ENVIRONMENT_PATH, str(path))
     assert "DOCKER_OPTS" not in ours and "jo" not in ours
     script = ours + 'B=1; exec env -u _ sh -c \'printf "%s\\n" "$HTTP_PROXY" "$A" "${B:-none}"\''
-    path.write_text(cfg.render_environment(variables))
+    path.write_text(_environment_file.render_environment(variables))
     for shell in SHELLS:
         assert out_of(shell, script).splitlines() == [variables["HTTP_PROXY"], "x y", "none"]
     path.unlink()
@@ -104,7 +111,7 @@ def test_nothing_to_say_is_no_block():
     assert openrc.block(None) is None and openrc.effective(None) == []
     first, second = (openrc.block(2376, controllers=[one]) for one in ("192.0.2.1", "192.0.2.2"))
     assert first != second and openrc.effective(first) == openrc.effective(second)
-    assert cfg.controllers_of(second) == ["192.0.2.2"]
+    assert _unit_files.controllers_of(second) == ["192.0.2.2"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +136,7 @@ def test_options_of_others_are_told_without_ours(places):
     (places / "settings").unlink()
     assert openrc.settings() == ("", (str(places / "log"),), None)
     (places / "settings").write_text("if\n")
-    with pytest.raises(host.HostError, match="can't be read by a shell"):
+    with pytest.raises(HostError, match="can't be read by a shell"):
         openrc.settings()
 
 
@@ -140,7 +147,7 @@ def test_a_line_behind_ours_that_takes_its_options_away_is_seen(places):
     path.write_text(ours + 'DOCKER_OPTS="--log-level=warn"\n')
     seen = openrc.settings()
     assert seen.options == "--log-level=warn"
-    assert openrc.effective(seen.block) == [] and cfg.controllers_of(seen.block) == ["192.0.2.1"]
+    assert openrc.effective(seen.block) == [] and _unit_files.controllers_of(seen.block) == ["192.0.2.1"]
     path.write_text(openrc.with_block(path.read_text(), ours))
     assert openrc.settings() == ("--log-level=warn", (str(places / "log"),), ours)
 
@@ -163,7 +170,7 @@ def service_is(ran, places, monkeypatch):
     """A service that goes from one exit code of its status to the next, and an Engine that answers or not."""
     commands, dummy = ran
     about = {"states": [0], "answers": True}
-    before = host.run
+    before = _commands.run
 
     def run(*command, **more):
         before(*command, **more)
@@ -172,8 +179,8 @@ def service_is(ran, places, monkeypatch):
             return (states.pop(0) if len(states) > 1 else states[0]), "", ""
         return 0, "\0\0\0" if command[0] == "sh" else "", ""
 
-    monkeypatch.setattr(host, "run", run)
-    monkeypatch.setattr(host, "ask", lambda *question: {"Version": "26"} if about["answers"] else None)
+    monkeypatch.setattr(_commands, "run", run)
+    monkeypatch.setattr(_api, "ask", lambda *question: {"Version": "26"} if about["answers"] else None)
     monkeypatch.setattr(openrc, "runs", lambda: True)
     return commands, about
 
@@ -224,11 +231,11 @@ def test_a_service_that_can_t_be_stopped_is_started_anew_if_its_engine_has_ended
     def fail_to_stop(self, verb, limit, check=True):
         tell(self, verb, limit, check)
         if verb == "restart":
-            raise host.HostError("docker failed to stop")
+            raise HostError("docker failed to stop")
 
     monkeypatch.setattr(openrc.OpenRC, "_tell", fail_to_stop)
     if pid:
-        with pytest.raises(host.HostError, match="failed to stop"):
+        with pytest.raises(HostError, match="failed to stop"):
             openrc.OpenRC().restart(5)
     else:
         openrc.OpenRC().restart(5)
@@ -250,12 +257,12 @@ def test_an_engine_that_does_not_come_up_is_told_by_its_own_last_words(service_i
 
     monkeypatch.setattr(openrc.OpenRC, "_tell", start)
     about["answers"] = False
-    with pytest.raises(host.HostError) as caught:
+    with pytest.raises(HostError) as caught:
         service.act("start", 5)
     assert str(caught.value) == "failed to start daemon: no such driver http://********@c"
     log.unlink()
     monkeypatch.setattr(openrc.OpenRC, "_tell", tell)
-    with pytest.raises(host.HostError, match="its service is inactive now"):
+    with pytest.raises(HostError, match="its service is inactive now"):
         service.act("start", 5)
 
 
@@ -275,7 +282,7 @@ def test_settings_of_others_stay_and_so_does_their_mode(places):
     it.place((files := Files()).put, {"options": openrc.block(2376)}, {}, list)
     it.place(files.put, {"options": None}, {}, list)
     (places / "script").unlink()
-    with pytest.raises(host.HostError, match="There is no"):
+    with pytest.raises(HostError, match="There is no"):
         it.place(files.put, {"options": None}, {}, list)
 
 

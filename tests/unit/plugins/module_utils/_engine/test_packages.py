@@ -8,10 +8,16 @@ import pathlib
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import (
+    _commands,
+    _files,
+    _paths,
+    _processes,
+    _systemd,
+)
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _installation as source
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _packages as packages
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def test_install_without_recommends_under_a_hold(ran, holds):
     install(optional=["docker-cli"])
     assert [line.split()[-1] for line in commands] == ["docker.io", "update", "docker-cli", "docker.io"]
     assert "--no-install-recommends" in commands[-1] and "DPkg::Lock::Timeout=10" in commands[-1]
-    assert all(host.read(path) for path in holds)
+    assert all(_files.read(path) for path in holds)
     assert packages.lift_hold() and not packages.lift_hold()
 
 
@@ -47,10 +53,10 @@ def test_install_without_recommends_under_a_hold(ran, holds):
 def test_an_engine_that_was_stopped_can_be_started_after_a_failure(ran, holds, monkeypatch, there):
     commands, answers = ran
     answers[" install "] = ["no candidate", "no candidate"]
-    monkeypatch.setattr(host, "which", lambda name: there)
-    with pytest.raises(host.HostError, match="no candidate"):
+    monkeypatch.setattr(_commands, "which", lambda name: there)
+    with pytest.raises(HostError, match="no candidate"):
         source.Source({"packages": step()}, 10).run()
-    assert [host.read(path) is None for path in holds] == [there is not None] * 2, "what is half installed stays held"
+    assert [_files.read(path) is None for path in holds] == [there is not None] * 2, "what is half installed stays held"
     assert ("systemctl daemon-reload" in commands) is (there is not None)
     assert not [line for line in commands if line.startswith("systemctl start")]
 
@@ -59,7 +65,7 @@ def test_the_baked_images_hold_is_the_one_that_is_lifted():
     files = pathlib.Path(__file__).parents[5] / "roles" / "machine_image" / "files" / "guest" / "usr" / "lib"
     init = (files / "dockyard" / "init").read_text(encoding="utf-8")
     assert f"printf '{packages.HOLD}'".replace("\n", "\\n") in init
-    assert f"for unit in {' '.join(host.UNITS)};" in init
+    assert f"for unit in {' '.join(_systemd.UNITS)};" in init
     for path in packages.HOLDS:
         assert (
             path.replace("/run/systemd/system", "$units").replace(path.split("/")[-2].removesuffix(".d"), "$unit")
@@ -67,7 +73,7 @@ def test_the_baked_images_hold_is_the_one_that_is_lifted():
         )
         assert path in (files / "systemd" / "system" / "dockyard-engine-release.service").read_text(encoding="utf-8")
     prepare = (files / "dockyard" / "prepare-engine").read_text(encoding="utf-8")
-    assert f"folder={cfg.TLS_FOLDER}\n" in prepare and cfg.KEY_PATH == cfg.TLS_FOLDER + "/key.pem"
+    assert f"folder={_paths.TLS_FOLDER}\n" in prepare and _paths.KEY_PATH == _paths.TLS_FOLDER + "/key.pem"
 
 
 def test_old_lists_are_read_again_when_a_package_is_gone(ran, holds):
@@ -88,7 +94,7 @@ def test_all_that_a_cut_off_installation_asks_for_is_done_once(ran, holds):
     commands, answers = ran
     again = "E: Unmet dependencies. Try 'apt --fix-broken install' with no packages (or specify a solution)."
     answers["Timeout=10 install "] = ["you must manually run 'dpkg --configure -a'", again, again]
-    with pytest.raises(host.HostError, match="Unmet dependencies"):
+    with pytest.raises(HostError, match="Unmet dependencies"):
         install()
     mends = [line for line in commands if "--configure -a" in line or "--fix-broken" in line]
     assert len(mends) == 2 and "--no-remove" in mends[1]
@@ -98,14 +104,14 @@ def test_what_update_said_is_told_when_the_installation_fails(ran, holds):
     dummy, answers = ran
     answers[" update"] = ["mirror unreachable"]
     answers[" install "] = ["no candidate"]
-    with pytest.raises(host.HostError, match="mirror unreachable\nno candidate"):
+    with pytest.raises(HostError, match="mirror unreachable\nno candidate"):
         install()
 
 
 def test_a_lock_on_the_lists_is_waited_for(ran, holds, monkeypatch):
     dummy, answers = ran
     answers[" update"] = ["E: Could not get lock /var/lib/apt/lists/lock"]
-    monkeypatch.setattr(host, "lock_holder", lambda paths: None)
+    monkeypatch.setattr(_processes, "lock_holder", lambda paths: None)
     install()
 
 

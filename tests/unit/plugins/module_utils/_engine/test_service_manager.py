@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _commands
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _service_manager as manager
 
 
@@ -22,5 +22,5 @@ def test_what_the_engine_has_just_said_is_in_its_journal_before_that_is_read(mon
             return (0 if synced else 1), "", ""
         return 0, "\n".join(written), ""
 
-    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(_commands, "run", run)
     assert manager.Systemd().log(0.0).split() == (["Starting", "level=fatal"] if synced else ["Starting"])

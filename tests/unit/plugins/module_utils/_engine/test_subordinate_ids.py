@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _commands
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _subordinate_ids as ids
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _remap
 
@@ -20,7 +20,7 @@ def files(tmp_path, monkeypatch):
 
 def test_a_user_is_made_once_with_ids_of_its_own(files, monkeypatch):
     commands = []
-    monkeypatch.setattr(host, "run", lambda *command, **more: commands.append(command))
+    monkeypatch.setattr(_commands, "run", lambda *command, **more: commands.append(command))
     files[0].write_text("jo:100000:65536")
     for number in (1, 2):
         ids.provide("nobody-yet", "nobody-yet")

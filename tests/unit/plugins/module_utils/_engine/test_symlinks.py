@@ -10,11 +10,10 @@ import os
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _files as files
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _host as host
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config_file, _files, _paths, _server_key
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _rootless as rootless
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _symlinks as links
+from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._look import _engine
 
 SOMEBODY = 65534
@@ -46,10 +45,10 @@ def place(tmp_path, monkeypatch, owners):
         (tmp_path / name).mkdir()
     owners.add(str(tmp_path / "home"))
     (tmp_path / "root" / "secret.json").write_text('{"auths": "secret"}')
-    monkeypatch.setattr(cfg, "CONFIG_PATH", str(tmp_path / "etc" / "daemon.json"))
-    monkeypatch.setattr(cfg, "TLS_FOLDER", str(tmp_path / "etc" / "tls"))
-    monkeypatch.setattr(cfg, "KEY_PATH", str(tmp_path / "etc" / "tls" / "key.pem"))
-    monkeypatch.setattr(cfg, "ENVIRONMENT_PATH", str(tmp_path / "etc" / "dockyard.env"))
+    monkeypatch.setattr(_paths, "CONFIG_PATH", str(tmp_path / "etc" / "daemon.json"))
+    monkeypatch.setattr(_paths, "TLS_FOLDER", str(tmp_path / "etc" / "tls"))
+    monkeypatch.setattr(_paths, "KEY_PATH", str(tmp_path / "etc" / "tls" / "key.pem"))
+    monkeypatch.setattr(_paths, "ENVIRONMENT_PATH", str(tmp_path / "etc" / "dockyard.env"))
     return tmp_path
 
 
@@ -73,8 +72,8 @@ def test_a_link_that_a_user_can_change_is_neither_followed_nor_read(place, owner
         config.symlink_to("../home/config.json")
     look = _engine.about_config()
     assert "others than root can change" in look["error"] and look["content"] == {}
-    for write in (lambda: files.write_config({"debug": True}), files.config_path):
-        with pytest.raises(host.HostError, match="others than root can change"):
+    for write in (lambda: _config_file.write_config({"debug": True}), _config_file.config_path):
+        with pytest.raises(HostError, match="others than root can change"):
             write()
     assert kept(place)
 
@@ -87,19 +86,19 @@ def test_a_link_that_root_has_made_is_followed(place, chain):
         (place / "etc" / "other").symlink_to("../srv")
     config.symlink_to("other/docker.json" if chain else target)
     assert links.untrusted(str(config)) is None and _engine.about_config()["content"] == {"mtu": 1400}
-    assert files.write_config({"debug": True}) and config.is_symlink() and "debug" in target.read_text()
+    assert _config_file.write_config({"debug": True}) and config.is_symlink() and "debug" in target.read_text()
 
 
 def test_a_folder_that_is_a_users_link_is_not_written_to(place, owners):
     owners.add(str(place / "etc"))
     (place / "etc" / "tls").symlink_to(place / "root")
     for write in (
-        lambda: host.write(cfg.KEY_PATH, "key", 0o400),
-        files.make_key,
+        lambda: _files.write(_paths.KEY_PATH, "key", 0o400),
+        _server_key.make_key,
         rootless.own_files,
-        lambda: files.make_request(["web"]) or host.write(f"{cfg.TLS_FOLDER}/x", "", 0o600),
+        lambda: _server_key.make_request(["web"]) or _files.write(f"{_paths.TLS_FOLDER}/x", "", 0o600),
     ):
-        with pytest.raises(host.HostError, match="others than root can change"):
+        with pytest.raises(HostError, match="others than root can change"):
             write()
     assert kept(place)
 
@@ -110,23 +109,23 @@ def test_a_link_in_the_place_of_a_file_of_ours_is_replaced(place):
     target.write_text("wanted")
     target.chmod(0o644)
     path.symlink_to(target)
-    assert host.write(str(path), "wanted", 0o644) and not path.is_symlink() and path.read_text() == "wanted"
+    assert _files.write(str(path), "wanted", 0o644) and not path.is_symlink() and path.read_text() == "wanted"
 
 
 def test_the_owner_of_a_file_behind_a_link_stays(place, monkeypatch):
     changed = []
     monkeypatch.setattr(os, "chown", lambda path, *ids, follow_symlinks=True: changed.append((path, follow_symlinks)))
     rootless.own_files()
-    assert changed and not any(follows for path, follows in changed if path != cfg.TLS_FOLDER)
+    assert changed and not any(follows for path, follows in changed if path != _paths.TLS_FOLDER)
 
 
 def test_links_in_a_circle_are_no_way(place):
     (place / "etc" / "daemon.json").symlink_to("daemon.json")
-    assert links.untrusted(cfg.CONFIG_PATH) is None
+    assert links.untrusted(_paths.CONFIG_PATH) is None
 
 
 def test_with_the_rights_of_a_user_links_are_the_users_own(place, owners, monkeypatch):
     owners.add(str(place / "etc"))
     (place / "etc" / "daemon.json").symlink_to(place / "home")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert links.untrusted(cfg.CONFIG_PATH) is None
+    assert links.untrusted(_paths.CONFIG_PATH) is None

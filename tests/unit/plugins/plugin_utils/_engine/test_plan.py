@@ -10,7 +10,7 @@ import datetime
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _daemon_json, _paths, _unit_files
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _disk_space as places
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _keys
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import (
@@ -88,8 +88,8 @@ def done(containers=0):
     info["units"] = {
         "docker.service": unit(
             **up, exec_start=COMMAND, arguments=COMMAND.split(), later_drop_ins=[],
-        ) | {"own_drop_in": cfg.service_drop_in(COMMAND, True, False)},
-        "docker.socket": unit(**up, listen=["/run/docker.sock"]) | {"own_drop_in": cfg.socket_drop_in(2376, [], ["192.0.2.1", "192.0.2.7"], ["192.0.2.1"])},
+        ) | {"own_drop_in": _unit_files.service_drop_in(COMMAND, True, False)},
+        "docker.socket": unit(**up, listen=["/run/docker.sock"]) | {"own_drop_in": _unit_files.socket_drop_in(2376, [], ["192.0.2.1", "192.0.2.7"], ["192.0.2.1"])},
     }  # fmt: skip
     public = _public(key)
     info["tls"] = {
@@ -168,9 +168,9 @@ def test_tls_files_of_others_stay(access, told):
     for name in ("docker.service", "docker.socket"):
         info["units"][name]["own_drop_in"] = None
     if told == "configuration":
-        info["config"]["content"].update(tlsverify=True, tlscacert=cfg.CA_PATH, tlskey=cfg.KEY_PATH)
+        info["config"]["content"].update(tlsverify=True, tlscacert=_paths.CA_PATH, tlskey=_paths.KEY_PATH)
     else:
-        info["units"]["docker.service"]["arguments"] += ["--tlsverify", "--tlscacert", cfg.CA_PATH]
+        info["units"]["docker.service"]["arguments"] += ["--tlsverify", "--tlscacert", _paths.CA_PATH]
     it = plan(info, access=access)
     assert it.changes == [] and not it.apply["remove_tls"]
 
@@ -299,7 +299,7 @@ def by_argument(argument, running=True, containers=2):
     info["config"]["content"], info["remembered"]["config"] = {}, {}
     command = f"{COMMAND} {argument}"
     info["units"]["docker.service"].update(exec_start=command, arguments=command.split())
-    info["units"]["docker.service"]["own_drop_in"] = cfg.service_drop_in(command, True, False)
+    info["units"]["docker.service"]["own_drop_in"] = _unit_files.service_drop_in(command, True, False)
     info["engine"]["live_restore"] = running
     return info
 
@@ -335,7 +335,7 @@ def after(it, info):
     """What the next look sees where that plan was done."""
     before = info["config"]["content"]
     if "config_set" in it.apply:
-        info["config"]["content"] = cfg.apply_changes(before, it.apply["config_set"], it.apply["config_unset"])
+        info["config"]["content"] = _daemon_json.apply_changes(before, it.apply["config_set"], it.apply["config_unset"])
     info["remembered"].update(config=it.apply["remember"], **it.apply["remember_then"])
     return info
 
@@ -388,7 +388,7 @@ def test_what_the_role_has_replaced_is_known_after_a_run_that_was_cut_off(cut, b
         info, wish = after(plan(info, **wish), info), {}
     it = plan(info, **wish)
     if cut == "after it":
-        info["config"]["content"] = cfg.apply_changes(
+        info["config"]["content"] = _daemon_json.apply_changes(
             info["config"]["content"], it.apply["config_set"], it.apply["config_unset"]
         )
     info["remembered"]["config"] = {**info["remembered"]["config"], **it.apply["remember"]}
@@ -428,7 +428,7 @@ def test_that_only_what_is_ours_has_changed_is_remembered():
 
 @pytest.mark.parametrize("gpu", ["auto", "cdi"])
 def test_null_is_as_good_as_nothing(gpu):
-    for key in {*_keys.KEYS} - {*cfg.OWN_KEYS, "containerd"}:
+    for key in {*_keys.KEYS} - {*_daemon_json.OWN_KEYS, "containerd"}:
         info = done()
         info["engine"]["version"] = "29.7"
         info["gpu"]["nvidia"] = "/usr/bin/nvidia-container-runtime"
@@ -541,7 +541,7 @@ SERVICE = ("units", "docker.service")
     ("info", "more", "said"),
     [
         (done(), {"port": 0}, "docker_engine_port is 0"),
-        *((fresh(), {"config": {key: []}, "access": "local"}, f"the key '{key}'") for key in cfg.OWN_KEYS),
+        *((fresh(), {"config": {key: []}, "access": "local"}, f"the key '{key}'") for key in _daemon_json.OWN_KEYS),
         (done(), {"config": {"proxies": {"https-proxy": "http://a:b@c"}}}, "docker_engine_proxies"),
         (done(), {"config": {"proxies": {"https-proxy": "a:b@c:3128"}}}, "docker_engine_proxies"),
         (done(), {"config": {"https-proxy": "a:b@c:3128"}}, "docker_engine_proxies"),
@@ -591,7 +591,7 @@ def test_values_of_the_environment_are_in_no_difference():
     info["environment"].update(names=["A"], matches=False)
     it = plan(info, environment=["A", "HTTPS_PROXY"])
     assert it.action == "restart"
-    assert any(part["after_header"] == cfg.ENVIRONMENT_PATH for part in it.diff)
+    assert any(part["after_header"] == _paths.ENVIRONMENT_PATH for part in it.diff)
 
 
 def test_a_command_that_has_another_password_now_is_taken_over():
@@ -667,7 +667,8 @@ def test_both_cas_and_the_certificate_are_rotated_and_nothing_else():
     assert it.apply["socket"] == units["docker.socket"]["own_drop_in"] and it.apply["port"] == 2376
     service = it.apply["service"]
     assert (
-        cfg.service_drop_in(COMMAND, service["tls"], service["environment"]) == units["docker.service"]["own_drop_in"]
+        _unit_files.service_drop_in(COMMAND, service["tls"], service["environment"])
+        == units["docker.service"]["own_drop_in"]
     )
     info["engine"]["live_restore"] = False
     with pytest.raises(PlanError, match="docker_engine_interrupt"):

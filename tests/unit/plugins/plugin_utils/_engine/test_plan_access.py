@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils._engine import _config as cfg
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _firewall_rules as look
+from ansible_collections.dockyard.machine.plugins.module_utils._engine import _unit_files
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _access, _firewall
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import PlanError, Wanted
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._plan import Plan
@@ -34,7 +34,7 @@ def plan(info, changes=(), **wanted):
 
 
 def allowed(it):
-    return cfg.assigned([it.apply["socket"]], "Socket", "IPAddressAllow")
+    return _unit_files.assigned([it.apply["socket"]], "Socket", "IPAddressAllow")
 
 
 # -- who
@@ -56,7 +56,7 @@ def test_controllers_don_t_take_each_other_s_place():
         assert plan(host(controller=controller, drop_in=drop_in)).changes == []
     for number in range(3, 20):
         drop_in = plan(host(controller=f"192.0.2.{number}", drop_in=drop_in)).apply["socket"]
-    assert cfg.controllers_of(drop_in) == [f"192.0.2.{number}" for number in range(19, 11, -1)]
+    assert _unit_files.controllers_of(drop_in) == [f"192.0.2.{number}" for number in range(19, 11, -1)]
     assert allowed(plan(host(drop_in=drop_in), allow=["10.0.0.0/8"])) == ["localhost 10.0.0.0/8"]
 
 
@@ -134,7 +134,10 @@ def test_bad_input_is_named(wanted, said):
 
 def test_given_addresses_are_listened_on_and_may_ask_themselves():
     it = plan(host(), listen=["10.0.0.5", "2001:db8::5"])
-    assert cfg.assigned([it.apply["socket"]], "Socket", "ListenStream") == ["10.0.0.5:2376", "[2001:db8::5]:2376"]
+    assert _unit_files.assigned([it.apply["socket"]], "Socket", "ListenStream") == [
+        "10.0.0.5:2376",
+        "[2001:db8::5]:2376",
+    ]
     assert allowed(it) == [f"localhost 10.0.0.5 {CONTROLLER} 2001:db8::5"]
     assert it.action == "cycle" and it.apply["listen"] == ["10.0.0.5", "2001:db8::5"]
     assert allowed(plan(host(), listen=["0.0.0.0", "::"])) == [f"localhost {CONTROLLER}"]
