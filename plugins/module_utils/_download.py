@@ -11,6 +11,8 @@ import os
 import tempfile
 import typing as t
 
+from . import _durable
+
 TIMEOUT = 60  # seconds without a byte
 
 
@@ -43,7 +45,7 @@ def fetch_file(url: str, path: str, sha256: str) -> None:
             for block in blocks(url):
                 out.write(block)
         check(partial, sha256, url)
-        os.rename(partial, path)
+        _durable.place(partial, path)
     except OSError as error:
         raise DownloadError(f"{url} could not be written to {folder}: {error.strerror}") from None
     finally:

@@ -1,28 +1,44 @@
 # Copyright: (c) 2026, Dockyard contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are whole or not there, also after a crash."""
+"""Files that are whole or not there, also after a crash: the only place that writes files in two steps.
+
+Runs on the controller and, on Python 3.8, on hosts.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import re
-import shutil
-import time
 import typing as t
 
-TEMPORARY = re.compile(r".+\.new(\.pub|\.[0-9]+)?|\.(store|digest)\.json\.[0-9a-f-]{36}")  # what is not yet whole
-LEFT = 600.0  # seconds: a write takes less by far, so that what is older was left by a run that was killed
+# Some file systems can't sync the names in a folder, such as those of shared folders
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
-def write_file(path: str, text: str | bytes, replace: bool = True, durable: bool = True, mode: int = 0o600) -> None:
-    """Write a private file: under a temporary name first, renamed when it is safe on disk."""
+def write_file(
+    path: str,
+    text: str | bytes,
+    replace: bool = True,
+    durable: bool = True,
+    mode: int = 0o600,
+    temporary: str = "",
+    prepare: t.Callable[[int], None] | None = None,
+) -> None:
+    """Write a file, private by default: under a temporary name first, renamed when it is safe on disk.
+
+    ``temporary``: the temporary name, for folders in which others may create files. A file of that name is not opened.
+    ``prepare`` sets owner and mode, of the open file before it has any content.
+    """
     data = text.encode() if isinstance(text, str) else text
-    temporary = f"{path}.new.{os.getpid()}" if replace else path
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL), mode)
+    exclusive = bool(temporary) or not replace
+    temporary = temporary or (f"{path}.new.{os.getpid()}" if replace else path)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | (os.O_EXCL if exclusive else os.O_TRUNC), mode)
     try:
         try:
+            if prepare:
+                prepare(descriptor)
             written = 0
             while written < len(data):
                 written += os.write(descriptor, data[written:])
@@ -64,39 +80,6 @@ def write_files(folder: str, texts: dict[str, str]) -> bool:
     return bool(ready)
 
 
-def read_texts(folder: str, but: t.Container[str] = ()) -> dict[str, str]:
-    """What is in a folder and those below it: path from there -> text. Without files of these names, and half written ones."""
-    texts = {}
-    for parent, _folders, files in os.walk(folder):
-        for file in files:
-            if not TEMPORARY.fullmatch(file) and file not in but:
-                path = os.path.join(parent, file)
-                with open(path, encoding="utf-8") as stream:
-                    texts[os.path.relpath(path, folder)] = stream.read()
-    return texts
-
-
-def sweep(folder: str, deep: bool = False) -> None:
-    """Remove half-written files that killed runs have left in a folder, and with ``deep`` in those below it."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        for entry in list(os.scandir(folder)):
-            if entry.is_dir(follow_symlinks=False):
-                if deep:
-                    sweep(entry.path, deep)
-            elif TEMPORARY.fullmatch(entry.name):
-                with contextlib.suppress(FileNotFoundError):
-                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT:
-                        os.unlink(entry.path)
-
-
-def remove_tree(path: str) -> None:
-    """Remove a folder with all that is in it; of a symbolic link, the link alone."""
-    if os.path.islink(path) or not os.path.isdir(path):
-        os.unlink(path)
-    else:
-        shutil.rmtree(path)
-
-
 def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
@@ -105,18 +88,25 @@ def _read(path: str) -> bytes | None:
         return None
 
 
-def make_folder(path: str) -> None:
-    """Make a folder with mode 0700, durably, if it isn't there."""
+def make_folder(path: str, mode: int = 0o700) -> None:
+    """Make a folder and those above it, durably, if it isn't there."""
     if os.path.isdir(path or "."):
         return
     parent = os.path.dirname(path)
-    make_folder(parent)  # one by one: each name has to be on the disk, not the first one alone
+    make_folder(parent, mode)  # one by one: each name has to be on the disk, not the first one alone
     try:
-        os.mkdir(path, mode=0o700)
+        os.mkdir(path, mode=mode)
     except FileExistsError:
         if not os.path.isdir(path):
             raise
     sync(parent or ".")
+
+
+def place(temporary: str, path: str) -> None:
+    """Rename a finished file into place, durably."""
+    sync(temporary)
+    os.rename(temporary, path)
+    sync(os.path.dirname(path))
 
 
 def sync(path: str) -> None:
@@ -124,5 +114,8 @@ def sync(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(descriptor)

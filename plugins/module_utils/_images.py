@@ -12,6 +12,7 @@ import os
 import typing as t
 
 from ._download import DownloadError, blocks, cache_folder
+from ._durable import place, sync
 from ._errors import BadOption, MachineError
 
 BAKED = "default"
@@ -83,7 +84,7 @@ def fetch(image: dict[str, t.Any]) -> None:
             for block in blocks(url):
                 target.write(block)
             target.flush()
-            os.fsync(target.fileno())
+            sync(part)
         except (DownloadError, OSError) as error:
             raise MachineError(f"image: {error}", code="download", remedy="Run again") from error
         try:
@@ -92,7 +93,7 @@ def fetch(image: dict[str, t.Any]) -> None:
             os.unlink(part)
             raise
         os.chmod(part, 0o644)
-        os.rename(part, disk)
+        place(part, disk)
 
 
 def _compare(path: str, checksum: str, image: str) -> None:

@@ -21,7 +21,7 @@ import tempfile
 import typing as t
 
 from . import _process
-from ._durable import sync
+from ._durable import sync, write_file
 from ._errors import BadOption, MachineError
 
 QMP_LIMIT = 10  # seconds for an answer of a QEMU that accepted the connection
@@ -114,21 +114,6 @@ def controller() -> str:
 # Files
 
 
-def write(path: str, data: str | bytes) -> None:
-    """A file that only we may read and that is whole or not there."""
-    temporary = f"{path}.new"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data.encode() if isinstance(data, str) else data)
-    place(temporary, path)
-
-
-def place(temporary: str, path: str) -> None:
-    """Rename into place, durably."""
-    sync(temporary)
-    os.rename(temporary, path)
-    sync(os.path.dirname(path))
-
-
 def remove(folder: str) -> None:
     """A folder and all that is in it, durably."""
     shutil.rmtree(folder)
@@ -204,7 +189,7 @@ def accelerator(architecture: str, cache: str) -> str:
             known = {}
         if key not in known:
             known[key] = name if _works(qemu, architecture, name) else "tcg"
-            write(path, json.dumps(known, indent=1))
+            write_file(path, json.dumps(known, indent=1))
         return str(known[key])
 
 

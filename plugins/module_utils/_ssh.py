@@ -19,11 +19,11 @@ import re
 import shutil
 import socket
 import tempfile
-import time
 import typing as t
 
 from . import _pin, _process
-from ._durable import sync
+from ._clock import Clock
+from ._durable import place
 from ._errors import BadOption, MachineError
 from ._pin import private_key
 from ._record import Record
@@ -43,9 +43,7 @@ def make_key(path: str, comment: str) -> str:
         _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", temporary])
         for suffix in (".pub", ""):
             os.chmod(temporary + suffix, 0o600)
-            sync(temporary + suffix)
-            os.rename(temporary + suffix, path + suffix)
-        sync(os.path.dirname(path))
+            place(temporary + suffix, path + suffix)
     return read_public_key(path)
 
 
@@ -243,20 +241,19 @@ class Host:
 
 def wait_until_up(host: Host, limit: float, patient: bool) -> None:
     """Until the SSH server greets and lets us in. ``patient``: the user may still be in the making (cloud-init)."""
-    deadline = time.monotonic() + limit
+    clock = Clock()
+    deadline = clock.monotonic() + limit
     # The greeting first, by short looks: a forwarded port accepts long before the machine behind it answers.
-    direct = host.is_direct()
-    while direct and time.monotonic() < deadline and not _greets(host.address, host.port):
-        time.sleep(0.2)
-    while True:
+    if host.is_direct():
+        clock.until(lambda: _greets(host.address, host.port), limit, 0.2, 0.2)
+    for _left in clock.poll(max(deadline - clock.monotonic(), 0), 1, 1):
         try:
             host.log_in()
             return
         except MachineError as error:
             again = patient if isinstance(error, Refused) else isinstance(error, Unreachable)
-            if not again or time.monotonic() >= deadline:
+            if not again or clock.monotonic() >= deadline:
                 raise
-        time.sleep(1)
 
 
 def _greets(address: str, port: int) -> bool:

@@ -145,7 +145,7 @@ import shutil
 import tarfile
 import tempfile
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _process
+from ansible_collections.dockyard.machine.plugins.module_utils import _durable, _process
 from ansible_collections.dockyard.machine.plugins.module_utils._download import cache_folder
 from ansible_collections.dockyard.machine.plugins.module_utils._quiet import QuietModule
 
@@ -253,11 +253,7 @@ def package_versions(status):
 def sync_folder(path):
     """Make what is in the folder, and its names, durable."""
     for name in [*os.listdir(path), "."]:
-        handle = os.open(os.path.join(path, name), os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _durable.sync(os.path.join(path, name))
 
 
 def passed_on(descriptor):

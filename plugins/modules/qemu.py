@@ -126,7 +126,7 @@ import ipaddress
 import json
 import os
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _download, _images, _qemu, driver
+from ansible_collections.dockyard.machine.plugins.module_utils import _download, _durable, _images, _qemu, driver
 
 GIB = 1 << 30
 PICKED = range(22200, 32000)  # below the ports that systems hand out by themselves
@@ -185,21 +185,23 @@ class VM(driver.Machine):
         os.makedirs(it.folder, mode=0o700, exist_ok=True)
         disk = f"{it.folder}/disk.qcow2"
         _qemu.image_tool("create", "-q", "-f", "qcow2", "-F", form, "-b", image["disk"], f"{disk}.new", f"{size}G")
-        _qemu.place(f"{disk}.new", disk)
+        _durable.place(f"{disk}.new", disk)
         if image["channel"] == "smbios":
             told = {"user": it.request["ssh_user"], "authorized_keys": it.request["public_key"] + "\n"}
             told.update(hostname=it.machine, host_key=it.request["host_key"])
             for name, value in told.items():
-                _qemu.write(f"{it.first_boot}/dockyard.{name}", _qemu.credential(f"dockyard.{name}", value))
+                _durable.write_file(f"{it.first_boot}/dockyard.{name}", _qemu.credential(f"dockyard.{name}", value))
         else:
             meta_data = json.dumps({"instance-id": it.name, "local-hostname": it.machine})
-            _qemu.write(f"{it.first_boot}/seed.iso", _qemu.seed_iso(it.request["user_data"], meta_data))
+            _durable.write_file(f"{it.first_boot}/seed.iso", _qemu.seed_iso(it.request["user_data"], meta_data))
         self.define(it)
         return it.name
 
     def define(self, it):
         definition = {key: value for key, value in it.request.items() if key not in SECRETS}
-        _qemu.write(f"{it.folder}/vm.json", json.dumps({**definition, "name": it.name}, indent=1, sort_keys=True))
+        _durable.write_file(
+            f"{it.folder}/vm.json", json.dumps({**definition, "name": it.name}, indent=1, sort_keys=True)
+        )
 
     def adjust(self, it):
         size = it.request["disk_size"]

@@ -13,6 +13,7 @@ FIREWALL = PLAN + "_firewall.py"
 CERTIFICATE = PLAN + "_certificate.py"
 ACTION = "plugins/action/engine_plan.py"
 AUTHORITY = "plugins/plugin_utils/_ca/_authority.py"
+DURABLE = "plugins/module_utils/_durable.py"
 FIREWALLS = "plugins/module_utils/_engine/_look/_firewalls.py"
 NETWORK = "plugins/module_utils/_engine/_look/_network.py"
 MANAGER = "plugins/module_utils/_engine/_service_manager.py"
@@ -57,7 +58,7 @@ MUTANTS = [
         "names-not-on-the-disk",
         "After a power cut the port's file can be there without the one of TLS, which was written before.",
         CUT_OFF,
-        ("plugins/module_utils/_engine/_files.py", "        raise\n    _sync(folder)", "        raise"),
+        (DURABLE, "        raise\n    if durable:\n        sync(os.path.dirname(path))\n", "        raise\n"),
     ),
     mutant(
         "containers-end-with-their-port",

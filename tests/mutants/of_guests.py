@@ -48,7 +48,7 @@ MUTANTS = [
         "trouble-that-passes-not-waited-for",
         "A mirror that is out for seconds fails the run.",
         f"{ON_TROUBLE}::test_it_ends_with_success_once_the_trouble_has_passed",
-        (TROUBLE, "            if left <= 0:\n", "            if left <= limit:\n"),
+        (TROUBLE, "clock.monotonic() >= end", "clock.monotonic() < end"),
     ),
     mutant(
         "cut-off-installation-not-finished",

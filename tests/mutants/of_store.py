@@ -19,7 +19,8 @@ PLACES = "unit/plugins/module_utils/_store/test_places.py"
 S3 = "plugins/module_utils/_store/_s3.py"
 SSH = "plugins/module_utils/_ssh.py"
 STORE = "unit/plugins/module_utils/_store/test_store.py"
-WHOLE = f"{STORE}::test_a_file_is_whole_or_not_there"
+WRITER = "unit/plugins/module_utils/test_durable.py"
+WHOLE = f"{WRITER}::test_a_file_is_whole_or_not_there"
 
 MUTANTS = [
     mutant(
@@ -45,6 +46,58 @@ MUTANTS = [
             "            if durable:\n                os.fsync(descriptor)\n",
         ),
         (DURABLE, "        if replace:\n            os.rename(temporary, path)\n    except", "    except"),
+    ),
+    mutant(
+        "temporary-file-is-opened",
+        "On a host, a user who guesses a temporary name chooses the file that root writes to.",
+        f"{WRITER}::test_a_file_of_a_host_is_not_written_through_a_link",
+        (DURABLE, "exclusive = bool(temporary) or not replace", "exclusive = not replace"),
+    ),
+    mutant(
+        "mode-after-the-content",
+        "A file for a group or for all has content while its mode and group are not yet right.",
+        f"{WRITER}::test_mode_and_group_are_right_before_there_is_content",
+        (
+            DURABLE,
+            "            if prepare:\n                prepare(descriptor)\n            written = 0",
+            "            written = 0",
+        ),
+        (
+            DURABLE,
+            "            if durable:\n                os.fsync(descriptor)\n",
+            "            if prepare:\n                prepare(descriptor)\n"
+            "            if durable:\n                os.fsync(descriptor)\n",
+        ),
+    ),
+    mutant(
+        "disk-that-fails-passed-over",
+        "A record counts as saved on a disk that has refused to write it.",
+        f"{WRITER}::test_only_what_a_file_system_can_not_do_is_passed_over",
+        (DURABLE, "        if error.errno not in _NO_SYNC:\n            raise\n", "        pass\n"),
+    ),
+    mutant(
+        "shared-folder-refused",
+        "Nothing can be written on a file system that can't sync the names in a folder.",
+        f"{WRITER}::test_only_what_a_file_system_can_not_do_is_passed_over",
+        (DURABLE, "(errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)", "(errno.ENOSYS,)"),
+    ),
+    mutant(
+        "second-writer",
+        "A key is renamed into place without a word to the disk, as each writer of its own may forget it.",
+        f"{WRITER}::test_one_place_writes_in_two_steps_and_one_waits",
+        (SSH, "place(temporary + suffix, path + suffix)", "os.rename(temporary + suffix, path + suffix)"),
+    ),
+    mutant(
+        "wait-longer-than-the-limit",
+        "A wait goes on after its limit, for as long as the question before has taken.",
+        "unit/plugins/module_utils/test_clock.py::test_a_wait_ends_with_its_limit",
+        ("plugins/module_utils/_clock.py", "max(deadline - self.monotonic(), 0.01)", "max(left, 0.01)"),
+    ),
+    mutant(
+        "slow-question-asked-after-the-limit",
+        "A question that takes long is asked once more when the limit is over.",
+        "unit/plugins/module_utils/test_clock.py::test_a_wait_ends_with_its_limit",
+        ("plugins/module_utils/_clock.py", "if answer or self.monotonic() >= deadline:", "if answer:"),
     ),
     mutant(
         "folders-above-not-synced",
@@ -152,7 +205,7 @@ MUTANTS = [
         "key-not-synced",
         "After a power cut the machine runs, and nobody can log in.",
         "cells thing create power-cut",
-        (SSH, "            sync(temporary + suffix)\n", ""),
+        (SSH, "place(temporary + suffix, path + suffix)", "os.rename(temporary + suffix, path + suffix)"),
     ),
     mutant(
         "modes-not-checked",
@@ -222,7 +275,11 @@ MUTANTS = [
         "linked-folder-blocks-its-name",
         "A machine whose folder is a link can't be removed, and its name can't be used again.",
         f"{STORE}::test_the_name_of_a_machine_whose_folder_is_a_link_is_free_again",
-        (DURABLE, "    if os.path.islink(path) or not os.path.isdir(path):\n", "    if not os.path.isdir(path):\n"),
+        (
+            "plugins/module_utils/_store/_folders.py",
+            "    if os.path.islink(path) or not os.path.isdir(path):\n",
+            "    if not os.path.isdir(path):\n",
+        ),
     ),
     mutant(
         "store-that-goes-with-the-job",

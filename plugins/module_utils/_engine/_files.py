@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
-import tempfile
 
+from .. import _durable
 from . import _disk_space, _symlinks
 from ._errors import HostError
 
@@ -54,25 +53,19 @@ def check_links(path: str) -> None:
 def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        _make_folder(folder)
+        _durable.make_folder(folder, 0o777)
         os.chmod(folder, folder_mode)
-    handle, partial = tempfile.mkstemp(prefix=".dockyard-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            if mode & 0o070 and os.path.isfile(path) and not os.path.islink(path):
-                # Who comes to it by its group still does. A user may not give it to any group.
-                with contextlib.suppress(PermissionError):
-                    os.fchown(stream.fileno(), -1, os.stat(path).st_gid)
-            os.fchmod(stream.fileno(), mode)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(partial, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
-        raise
-    _sync(folder)
+
+    def prepare(descriptor: int) -> None:
+        if mode & 0o070 and os.path.isfile(path) and not os.path.islink(path):
+            # Who comes to it by its group still does. A user may not give it to any group.
+            with contextlib.suppress(PermissionError):
+                os.fchown(descriptor, -1, os.stat(path).st_gid)
+        os.fchmod(descriptor, mode)
+
+    # Nobody can guess the name, and _leftovers finds it
+    temporary = os.path.join(folder, f".dockyard-{os.urandom(4).hex()}")
+    _durable.write_file(path, content, temporary=temporary, prepare=prepare)
 
 
 def remove(path: str) -> bool:
@@ -80,28 +73,5 @@ def remove(path: str) -> bool:
         os.unlink(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    _sync(os.path.dirname(path))
+    _durable.sync(os.path.dirname(path))
     return True
-
-
-def _make_folder(path: str) -> None:
-    """With those above it, each of them on the disk."""
-    if os.path.isdir(path):
-        return
-    _make_folder(os.path.dirname(path))
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path)
-    _sync(os.path.dirname(path))
-
-
-def _sync(folder: str) -> None:
-    """The names in a folder are on the disk before the next step: after a power cut no later step counts without this."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some file systems, such as those of shared folders, can't.
-        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-    finally:
-        os.close(descriptor)

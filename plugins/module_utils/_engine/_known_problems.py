@@ -13,6 +13,7 @@ import re
 import time
 import typing as t
 
+from .. import _clock
 from . import _disk_space as places
 from . import _files, _processes
 from ._errors import HostError
@@ -151,23 +152,20 @@ def explained(text: str, facts: Facts | None = None) -> str:
 
 def persistently(work: t.Callable[[], None], limit: float, longest: float = 15.0, facts: Facts | None = None) -> None:
     """Do what meets trouble that may pass, again and ever more slowly, until it works or the limit is over."""
-    end, pause, tries = time.monotonic() + limit, 1.0, 0
-    while True:
-        tries += 1
+    clock = _clock.Clock()
+    end = clock.monotonic() + limit
+    for tries, _left in enumerate(clock.poll(limit, 1.0, longest), 1):
         try:
             work()
+            return
         except HostError as error:
-            known, left = found(str(error)), end - time.monotonic()
+            known = found(str(error))
             if not known or not known[0].passes:
                 raise HostError(explained(str(error), facts)) from None
-            if left <= 0:
+            if clock.monotonic() >= end:
                 raise HostError(
                     f"Tried {tries} times in {limit:.0f} s (docker_engine_wait_timeout). {explained(str(error), facts)}"
                 ) from None
-            time.sleep(min(pause, left))
-            pause = min(pause * 1.5, longest)
-        else:
-            return
 
 
 # -- what an output does not say, read on the host only when it is told

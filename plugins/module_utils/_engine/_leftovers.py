@@ -20,7 +20,7 @@ from . import _isolation as isolation
 from . import _openrc as openrc
 from ._package_managers import FAMILIES
 
-# As host.write and downloads name them
+# As _files.write and downloads name them
 _NAME = re.compile(r"\.dockyard-[a-z0-9_]{8}")
 _CHECK, _NEW_KEY = ".dockyard-check", ".new"
 _AT_WORK = 60  # seconds; a younger one can be that of a run which goes on

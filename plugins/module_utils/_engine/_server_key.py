@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 
+from .. import _durable
 from . import (
     _commands,
     _files,
@@ -41,7 +42,7 @@ def make_key() -> None:
         else:
             raise HostError("Neither openssl nor ssh-keygen is on the host: one of them is needed to make the key")
         os.chmod(partial, _paths.KEY_MODE)
-        os.rename(partial, _paths.KEY_PATH)
+        _durable.place(partial, _paths.KEY_PATH)
     finally:
         os.umask(before)
         _files.remove(partial)

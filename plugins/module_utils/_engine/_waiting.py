@@ -10,9 +10,9 @@ import contextlib
 import fcntl
 import json
 import os
-import time
 import typing as t
 
+from .. import _clock
 from . import (
     _commands,
     _files,
@@ -20,18 +20,7 @@ from . import (
 )
 from ._errors import HostError
 
-
-def until(question: t.Callable[[], t.Any], limit: float, first: float = 0.05, longest: float = 2.0) -> t.Any:
-    """The first true answer, or the last false one after the limit; asked ever more slowly."""
-    end = time.monotonic() + limit
-    pause = first
-    while True:
-        answer = question()
-        left = end - time.monotonic()
-        if answer or left <= 0:
-            return answer
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.5, longest)
+until = _clock.Clock().until
 
 
 @contextlib.contextmanager

@@ -20,11 +20,11 @@ import json
 import os
 import shutil
 import socket
-import time
 import typing as t
 import uuid
 
-from .._durable import make_folder, read_texts, remove_tree, sweep, sync, write_file
+from .._clock import Clock
+from .._durable import make_folder, sync, write_file
 from .._errors import MachineError
 from .._record import Record, observed_from_json
 from .._times import now
@@ -32,6 +32,7 @@ from . import _modes, _names
 from ._base import Lock
 from ._digest import DIGEST, PRIVATE
 from ._file_ca import FileCA
+from ._folders import read_texts, remove_tree, sweep
 
 REMOVED = ".removed-"  # what a machine's folder begins with while it is being removed
 
@@ -44,27 +45,25 @@ class FileLock:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def acquire(self, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        pause = 0.05
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    holder = self._holder()
-                    self.release()
-                    raise MachineError(
-                        f"{self.name.lstrip('.')} is being worked on by {holder}; waited {timeout:g} s for it",
-                        code="locked",
-                        remedy="Wait until that run is over, or raise lock_timeout",
-                    ) from None
-                time.sleep(pause)
-                pause = min(pause * 1.5, 1.0)
+        if not Clock().until(self._taken, timeout, most=1.0):
+            holder = self._holder()
+            self.release()
+            raise MachineError(
+                f"{self.name.lstrip('.')} is being worked on by {holder}; waited {timeout:g} s for it",
+                code="locked",
+                remedy="Wait until that run is over, or raise lock_timeout",
+            )
         me = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now()})
         with contextlib.suppress(OSError):  # who holds it is only for people: a full disk must not stop us here
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, me.encode(), 0)
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def release(self) -> None:
         if self._file >= 0:

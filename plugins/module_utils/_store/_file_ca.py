@@ -11,9 +11,10 @@ import re
 import shutil
 import typing as t
 
-from .._durable import make_folder, read_texts, sync, write_file, write_files
+from .._durable import make_folder, sync, write_file, write_files
 from . import _ca, _modes, _names
 from ._base import CA_LOCK, PAIR, Store
+from ._folders import read_texts
 
 CA_FOLDER = re.compile(r"ca(?:-([1-9][0-9]*))?")
 

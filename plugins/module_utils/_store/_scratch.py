@@ -18,10 +18,11 @@ import time
 import typing as t
 
 from .. import _pin
-from .._durable import make_folder, read_texts, write_file
+from .._durable import make_folder, write_file
 from .._errors import MachineError
 from .._record import Record
 from ._base import DERIVED
+from ._folders import read_texts
 
 PREFIX = "dockyard-"
 OWNER = ".owner"  # held by the process whose folder it is: the kernel lets it go with the process

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-import time
 import typing as t
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _clock
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _known_problems as trouble
 from ansible_collections.dockyard.machine.plugins.module_utils._engine._errors import HostError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import PlanError
@@ -82,8 +82,9 @@ class Visit:
 
     def _reached(self, call: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         """What a call has to say once the host answers."""
-        end = time.monotonic() + self.connect_timeout
-        while True:
+        clock = _clock.Clock()
+        end = clock.monotonic() + self.connect_timeout
+        for _left in clock.poll(self.connect_timeout, PAUSE, PAUSE):
             try:
                 return call()
             except AnsibleAuthenticationFailure:
@@ -94,7 +95,7 @@ class Visit:
                     raise self._error({"msg": said}) from error
                 if _HOST_KEY in said:
                     raise PlanError(self._wrong_key(" ".join(said.split()).rstrip("."))) from error
-                if time.monotonic() >= end:
+                if clock.monotonic() >= end:
                     raise PlanError(
                         f"This host did not answer to SSH within {self.connect_timeout} s (docker_engine_connect_timeout): "
                         f"{said}. {self._done} was touched. Look whether it runs, and at address, port and network"
@@ -103,7 +104,7 @@ class Visit:
                 raise self._error({"msg": str(error)}) from error
             with contextlib.suppress(AnsibleError):
                 self.action._connection.reset()
-            time.sleep(PAUSE)
+        raise AssertionError("the last round returns or raises")
 
     def _wrong_key(self, said: str) -> str:
         id = str(self.task_vars.get("machine_id") or "")

@@ -14,7 +14,6 @@ import itertools
 import os
 import pathlib
 import re
-import tempfile
 import typing as t
 
 import pytest
@@ -97,7 +96,7 @@ class Machine:
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
         """Each change of a name is a step, and the model of the disk hears of it."""
-        rename, unlink, mkdir, fsync, make = os.rename, os.unlink, os.mkdir, os.fsync, tempfile.mkstemp
+        rename, unlink, mkdir, fsync, opened = os.rename, os.unlink, os.mkdir, os.fsync, os.open
 
         def after(done: t.Callable[..., t.Any], told: str) -> t.Callable[..., t.Any]:
             def step(*paths: t.Any, **more: t.Any) -> t.Any:
@@ -114,17 +113,17 @@ class Machine:
             if self.disk:
                 self.disk.synced(os.readlink(f"/proc/self/fd/{descriptor}"))
 
-        def made(*more: t.Any, **names: t.Any) -> tuple[int, str]:
-            handle, path = make(*more, **names)
-            if self.disk:
+        def made(path: t.Any, flags: int, *more: t.Any, **names: t.Any) -> int:
+            descriptor = opened(path, flags, *more, **names)
+            if self.disk and flags & os.O_CREAT:
                 self.disk.made(path)
-            return handle, path
+            return descriptor
 
         patch.setattr(os, "rename", after(rename, "moved"))
         patch.setattr(os, "unlink", after(unlink, "removed"))
         patch.setattr(os, "mkdir", after(mkdir, "made"))
         patch.setattr(os, "fsync", synced)
-        patch.setattr(tempfile, "mkstemp", made)
+        patch.setattr(os, "open", made)
 
     def files(self, state: t.Mapping[str, bytes | None] | None = None) -> Units:
         """What systemd would read now, or at a boot from that disk."""
@@ -195,7 +194,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    monkeypatch.setattr(engine_apply.files, "validate", lambda text: None)
+    monkeypatch.setattr(engine_apply._config_file, "validate", lambda text: None)
     monkeypatch.setattr(engine_apply.service, "check_refusal", lambda *given: None)
     return Machine(tmp_path, monkeypatch)
 

@@ -19,7 +19,7 @@ import typing as t
 import pycdlib
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _images, _qemu, driver
+from ansible_collections.dockyard.machine.plugins.module_utils import _durable, _images, _qemu, driver
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._plan import Recipe
 from ansible_collections.dockyard.machine.plugins.modules import qemu
@@ -331,8 +331,8 @@ def test_another_command_may_not(tmp_path: pathlib.Path) -> None:
 
 
 def test_write_is_private_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
-    _qemu.write(str(tmp_path / "a"), "x")
-    _qemu.write(str(tmp_path / "a"), b"y")
+    _durable.write_file(str(tmp_path / "a"), "x")
+    _durable.write_file(str(tmp_path / "a"), b"y")
     assert (tmp_path / "a").read_bytes() == b"y"
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / "a.new").exists()

@@ -8,6 +8,7 @@ import errno
 
 import pytest
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _clock, _durable
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _disk_space as places
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _files, _processes, _waiting
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _known_problems as trouble
@@ -146,6 +147,7 @@ def clock(monkeypatch):
     it = Clock()
     monkeypatch.setattr(trouble.time, "monotonic", it.monotonic)
     monkeypatch.setattr(trouble.time, "sleep", it.sleep)
+    monkeypatch.setattr(_clock.Clock, "jittered", lambda self, seconds: seconds)
     return it
 
 
@@ -225,7 +227,7 @@ def test_a_file_that_can_not_be_written_says_why(tmp_path, monkeypatch):
     def full(*arguments, **more):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_files.tempfile, "mkstemp", full)
+    monkeypatch.setattr(_durable.os, "open", full)
     path = tmp_path / "daemon.json"
     with pytest.raises(HostError, match=f"{path} can't be written: No space left on device .* free"):
         _files.write(str(path), "{}", 0o644)

@@ -16,7 +16,7 @@ import threading
 
 import pytest
 
-from ansible_collections.dockyard.machine.plugins.module_utils import _durable, _store, _tls
+from ansible_collections.dockyard.machine.plugins.module_utils import _store, _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore, _ca
@@ -279,34 +279,6 @@ def test_a_record_of_another_name(store: FileStore) -> None:
     with pytest.raises(MachineError) as caught:
         store.read("web2")
     assert caught.value.code == "damaged_record" and "web1" in caught.value.message
-
-
-# Files
-
-
-def test_a_file_is_whole_or_not_there(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    _durable.write_file(str(path), "old")
-    order: list[str] = []
-    fsync, rename = os.fsync, os.rename
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (order.append("fsync"), fsync(descriptor))[1])
-    monkeypatch.setattr(os, "rename", lambda *names: (order.append("rename"), rename(*names))[1])
-    _durable.write_file(str(path), "new")
-    assert order == ["fsync", "rename", "fsync"], "the data before the name, then the folder"
-    assert path.read_text() == "new" and stat.S_IMODE(path.stat().st_mode) == 0o600
-
-    def failing(*names: str) -> None:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(os, "rename", failing)
-    with pytest.raises(OSError, match="Input/output"):
-        _durable.write_file(str(path), "newer")
-    assert path.read_text() == "new" and os.listdir(tmp_path) == ["file"]
-
-
-def test_a_folder_is_made_durable_with_all_above_it(tmp_path: pathlib.Path) -> None:
-    _durable.make_folder(str(tmp_path / "a" / "b" / "c"))
-    assert stat.S_IMODE((tmp_path / "a" / "b" / "c").stat().st_mode) == 0o700
 
 
 # Where it is

@@ -11,6 +11,7 @@ import types
 import pytest
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
+from ansible_collections.dockyard.machine.plugins.module_utils import _clock
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine import _look
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import PlanError
 
@@ -58,8 +59,8 @@ def clock(monkeypatch):
     """Time that passes only while it is slept."""
     now = [0.0]
     fake = types.SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds))
-    monkeypatch.setattr(_look, "time", fake)
-    monkeypatch.setattr(_look.trouble, "time", fake)
+    monkeypatch.setattr(_clock, "time", fake)
+    monkeypatch.setattr(_clock.Clock, "jittered", lambda self, seconds: seconds)
     return now
 
 
