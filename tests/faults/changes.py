@@ -22,6 +22,7 @@ CORE = (
             "_access",
             "_clock",
             "_contract",
+            "_durable",
             "_errors",
             "_host_key",
             "_host_vars",
