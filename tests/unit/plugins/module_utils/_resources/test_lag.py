@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _module
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle import Lifecycle, Wish
+from ansible_collections.dockyard.machine.plugins.module_utils._lifecycle._task import Task
 from ansible_collections.dockyard.machine.plugins.module_utils._proof import token_of
 from ansible_collections.dockyard.machine.plugins.module_utils._store._objects import ObjectStore
 from tests.doubles.objects import Memory
@@ -52,7 +53,7 @@ class World:
         self.provider = Provider(self.clock, read_lag=LAG, list_lag=LAG)
         self.driver = driver_for(self.provider)
         self.memory = Memory(self.clock)
-        monkeypatch.setattr(Lifecycle, "_observe", lambda self, record: None)
+        monkeypatch.setattr(Task, "observe", lambda self, record: None)
 
     def run(self, verb: str = "present", ahead: float = 0.0, **options: t.Any) -> bool:
         clock = Ahead(self.clock, ahead)
