@@ -14,7 +14,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm import _se
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._make_plan import (
     Local,
     Plan,
-    Seen,
+    SwarmView,
     Wish,
     make_plan,
 )
@@ -48,7 +48,7 @@ class ActionModule(ControllerAction):
         silent = [host for host, look in given["looks"].items() if look.get("unreachable")]
         plan = make_plan(
             {host: _wish(host, said) for host, said in given["hosts"].items()},
-            Seen(
+            SwarmView(
                 answers=given["answers"],
                 looks={host: Local.of(look["engine"]) for host, look in given["looks"].items() if "engine" in look},
                 silent=silent,

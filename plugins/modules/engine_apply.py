@@ -149,7 +149,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._quiet import Qui
 LOCK = "/run/dockyard-engine.lock"
 
 
-class Apply:
+class PlanRunner:
     """One run of the apply part of a plan."""
 
     def __init__(
@@ -400,7 +400,7 @@ def perform(params: dict[str, t.Any]) -> dict[str, t.Any]:
         if plan.get("rootless"):
             rootless.prepare(plan["rootless"], limit)
         if plan:
-            result.update(Apply(plan, params, came_from).run())
+            result.update(PlanRunner(plan, params, came_from).run())
     except (HostError, OSError, ValueError) as error:
         if not left:
             raise

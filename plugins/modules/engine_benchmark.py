@@ -126,7 +126,7 @@ PROGRAMS = ("dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v1
 TLS_FILES = ("tlscacert", "tlscert", "tlskey")
 
 
-def look() -> benchmark.Seen:
+def look() -> benchmark.HostReport:
     if openrc.runs():
         raise HostError("This host has OpenRC, and the benchmark's items are about files and units of systemd")
     _owner.belongs_to(_owner.owner_of(rootless.unit_user() or ""))  # a host has one Engine
@@ -153,7 +153,7 @@ def look() -> benchmark.Seen:
     # With remapped users, the Engine itself names a folder of theirs that is below it.
     default = (information or {}).get("DockerRootDir") if _owner.OWNER else None
     places["data-root"] = isolation.data_root(config, arguments, default or isolation.DATA_ROOT)
-    return benchmark.Seen(
+    return benchmark.HostReport(
         settings=settings,
         info=information or {},
         listens=any(not one.startswith(("/", "@")) for one in listening)

@@ -123,7 +123,7 @@ class Engine:
             certificate = self._issue(files, plan.certificate["names"]) if plan.certificate else None
             if plan.changes:
                 params = {**APPLY, "certificate": certificate}
-                self._session("apply", lambda: engine_apply.Apply(plan.apply, params).run())
+                self._session("apply", lambda: engine_apply.PlanRunner(plan.apply, params).run())
         except (Failed, HostError):
             return
         action = object.__new__(machine_record.ActionModule)

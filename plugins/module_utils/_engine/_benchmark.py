@@ -16,7 +16,7 @@ PASS, FAIL, MANUAL, NOT_APPLICABLE = "pass", "fail", "manual", "not_applicable"
 
 if t.TYPE_CHECKING:
     Outcome = tuple[str, str]  # status, and what was found
-    Check = t.Callable[["Seen"], Outcome]
+    Check = t.Callable[["HostReport"], Outcome]
 
 
 @dataclasses.dataclass
@@ -26,7 +26,7 @@ class File:
 
 
 @dataclasses.dataclass
-class Seen:
+class HostReport:
     """What engine_benchmark has read on the host."""
 
     settings: dict[str, t.Any]  # daemon.json and the arguments, by the keys of daemon.json
@@ -55,7 +55,7 @@ class Item(t.NamedTuple):
 
 
 def audited(name: str) -> Check:
-    def check(seen: Seen) -> Outcome:
+    def check(seen: HostReport) -> Outcome:
         path = seen.path(name)
         if path not in seen.files:
             return NOT_APPLICABLE, f"{path} is not there"
@@ -71,7 +71,7 @@ def audited(name: str) -> Check:
 
 
 def owned(name: str, owner: str = "root:root") -> Check:
-    def check(seen: Seen) -> Outcome:
+    def check(seen: HostReport) -> Outcome:
         found = _files(seen, name)
         wrong = [f"{path} is {file.owner}'s" for path, file in found if file.owner != owner]
         return _judged(found, wrong, name)
@@ -80,14 +80,14 @@ def owned(name: str, owner: str = "root:root") -> Check:
 
 
 def limited(name: str, mode: int) -> Check:
-    def check(seen: Seen) -> Outcome:
+    def check(seen: HostReport) -> Outcome:
         found = _files(seen, name)
         return _judged(found, [f"{path} is {file.mode:04o}" for path, file in found if file.mode & ~mode], name)
 
     return check
 
 
-def _files(seen: Seen, name: str) -> list[tuple[str, File]]:
+def _files(seen: HostReport, name: str) -> list[tuple[str, File]]:
     """The file, or with a star those below the folder."""
     path = seen.path(name)
     if path.endswith("*"):
@@ -102,7 +102,7 @@ def _judged(found: list[tuple[str, File]], wrong: list[str], name: str) -> Outco
 
 
 def setting(key: str, good: t.Callable[[t.Any], bool]) -> Check:
-    def check(seen: Seen) -> Outcome:
+    def check(seen: HostReport) -> Outcome:
         value = seen.settings.get(key)
         return PASS if good(value) else FAIL, f"{key} is {'not set' if value is None else value}"
 
@@ -112,7 +112,7 @@ def setting(key: str, good: t.Callable[[t.Any], bool]) -> Check:
 def option(name: str) -> Check:
     """A security option that the running Engine reports."""
 
-    def check(seen: Seen) -> Outcome:
+    def check(seen: HostReport) -> Outcome:
         options = seen.info.get("SecurityOptions") or []
         found = any(f"name={name}" in str(one).split(",") for one in options)
         return PASS if found else FAIL, f"{name} is {'on' if found else 'off'}"
@@ -123,12 +123,12 @@ def option(name: str) -> Check:
 # -- checks of their own
 
 
-def _own_file_system(seen: Seen) -> Outcome:
+def _own_file_system(seen: HostReport) -> Outcome:
     root = seen.path("data-root")
     return (PASS if seen.own_file_system else FAIL), f"{root} is {'' if seen.own_file_system else 'not '}a mount point"
 
 
-def _members(seen: Seen) -> Outcome:
+def _members(seen: HostReport) -> Outcome:
     return (MANUAL, "the group docker has " + ", ".join(seen.members)) if seen.members else (PASS, "nobody but root")
 
 
@@ -136,7 +136,7 @@ def _by_hand(what: str) -> Check:
     return lambda seen: (MANUAL, str(seen.info.get(what) or "to be judged by a person"))
 
 
-def _tls(seen: Seen) -> Outcome:
+def _tls(seen: HostReport) -> Outcome:
     if not seen.listens:
         return NOT_APPLICABLE, "the Engine does not listen on a port"
     return (
@@ -144,14 +144,14 @@ def _tls(seen: Seen) -> Outcome:
     )
 
 
-def _live_restore(seen: Seen) -> Outcome:
+def _live_restore(seen: HostReport) -> Outcome:
     if (seen.info.get("Swarm") or {}).get("LocalNodeState", "inactive") != "inactive":
         return NOT_APPLICABLE, "nodes of a swarm can't have it"
     on = bool(seen.info.get("LiveRestoreEnabled"))
     return PASS if on else FAIL, f"live-restore is {'on' if on else 'off'}"
 
 
-def _log_level(seen: Seen) -> Outcome:
+def _log_level(seen: HostReport) -> Outcome:
     if seen.settings.get("debug") is True:
         return FAIL, "debug is on, whatever log-level says"
     return setting("log-level", lambda v: v in (None, "info"))(seen)
@@ -160,17 +160,17 @@ def _log_level(seen: Seen) -> Outcome:
 _SILENT = (MANUAL, "the Engine does not answer: start it, and look again")
 
 
-def _storage(seen: Seen) -> Outcome:
+def _storage(seen: HostReport) -> Outcome:
     driver = seen.info.get("Driver")
     return (FAIL if driver == "aufs" else PASS, f"the storage driver is {driver}") if seen.info else _SILENT
 
 
-def _seccomp(seen: Seen) -> Outcome:
+def _seccomp(seen: HostReport) -> Outcome:
     options = [str(one) for one in seen.info.get("SecurityOptions") or [] if "name=seccomp" in str(one)]
     return (PASS, options[0]) if options and "unconfined" not in options[0] else (FAIL, "no seccomp profile")
 
 
-def _experimental(seen: Seen) -> Outcome:
+def _experimental(seen: HostReport) -> Outcome:
     on = bool(seen.info.get("ExperimentalBuild"))
     return (FAIL if on else PASS, f"experimental features are {'on' if on else 'off'}") if seen.info else _SILENT
 
@@ -307,7 +307,7 @@ ITEMS = (
 )
 
 
-def report(seen: Seen, accepted: t.Iterable[str] = ()) -> list[dict[str, t.Any]]:
+def report(seen: HostReport, accepted: t.Iterable[str] = ()) -> list[dict[str, t.Any]]:
     """Each item with its status, what was found, and, where it fails, what helps."""
     agreed, lines = set(accepted), []
     for item in ITEMS:

@@ -94,7 +94,7 @@ def make_way_back(plan: dict[str, t.Any], limit: float) -> str:
     return " The system-wide Engine runs again."
 
 
-class Left(t.NamedTuple):
+class StoppedRootless(t.NamedTuple):
     """An Engine without root that had to make way."""
 
     user: str
@@ -102,13 +102,13 @@ class Left(t.NamedTuple):
     ran: bool
 
 
-def leave(user: str, limit: float) -> Left:
+def leave(user: str, limit: float) -> StoppedRootless:
     """Stop an Engine without root that is no longer wanted, or is another user's now. Its data stays."""
     owner, ran = _owner.owner_of(user), False
     if owner and manager_runs(owner):
         ran = owner.run("systemctl", "--user", "is-active", "--quiet", "docker.service", check=False)[0] == 0
         owner.run("systemctl", "--user", "stop", "docker.service", limit=limit)
-    left = Left(user, _files.read(isolation.ROOTLESS_UNIT) or "", ran)
+    left = StoppedRootless(user, _files.read(isolation.ROOTLESS_UNIT) or "", ran)
     _commands.run("systemctl", "--global", "disable", "--quiet", "docker.service", limit=limit, check=False)
     _files.remove(isolation.ROOTLESS_UNIT)
     if owner and manager_runs(owner):
@@ -116,7 +116,7 @@ def leave(user: str, limit: float) -> Left:
     return left
 
 
-def come_back(left: Left, limit: float) -> str:
+def come_back(left: StoppedRootless, limit: float) -> str:
     """That Engine as before, where the one in its place did not come up; what came of it as a sentence."""
     owner = _owner.owner_of(left.user)
     if not owner or not left.unit:

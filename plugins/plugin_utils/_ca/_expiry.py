@@ -114,7 +114,7 @@ def _iso(moment: datetime.datetime) -> str:
 # -- as much of X.509 as that takes
 
 
-class _Seen(t.NamedTuple):
+class _Validity(t.NamedTuple):
     issuer: bytes
     subject: bytes
     start: datetime.datetime
@@ -134,7 +134,7 @@ def _first_to_end(kind: str, bundle: str) -> End:
     return End(kind, first.start, first.end)
 
 
-def _seen(der: bytes) -> _Seen:
+def _seen(der: bytes) -> _Validity:
     _tag, certificate, _rest = _part(der)
     _tag, signed, _rest = _part(certificate)
     parts: list[tuple[int, bytes]] = []
@@ -146,7 +146,7 @@ def _seen(der: bytes) -> _Seen:
     _serial, _algorithm, issuer, validity, subject = (content for _tag, content in parts[:5])
     tag, start, rest = _part(validity)
     last_tag, end, _rest = _part(rest)
-    return _Seen(issuer, subject, _time(tag, start), _time(last_tag, end))
+    return _Validity(issuer, subject, _time(tag, start), _time(last_tag, end))
 
 
 def _part(data: bytes) -> tuple[int, bytes, bytes]:

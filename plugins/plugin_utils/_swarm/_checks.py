@@ -23,7 +23,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._plan impo
     STATES,
     TOKENS,
     Plan,
-    Seen,
+    SwarmView,
     Wish,
 )
 
@@ -59,7 +59,7 @@ def check_hosts(
     wishes: dict[str, Wish],
     nodes: dict[str, Node | None],
     cluster: Cluster | None,
-    seen: Seen,
+    seen: SwarmView,
     may_end: bool,
 ) -> None:
     """Hosts that are in a state in which nothing may be decided for them."""
@@ -114,7 +114,7 @@ def check_hosts(
     _refuse_to_adopt(wishes, nodes, cluster)
 
 
-def refuse_without_kept(plan: Plan, wishes: dict[str, Wish], seen: Seen) -> None:
+def refuse_without_kept(plan: Plan, wishes: dict[str, Wish], seen: SwarmView) -> None:
     """Hosts that are there to tell of the swarm, and don't: a new one would be a second one."""
     kept = [host for host, wish in wishes.items() if wish.state == "kept"]
     new = [
@@ -173,7 +173,7 @@ def _refuse_to_adopt(wishes: dict[str, Wish], nodes: dict[str, Node | None], clu
         )
 
 
-def _refuse_foreign(host: str, look: Local, wish: Wish, cluster: Cluster | None, seen: Seen) -> None:
+def _refuse_foreign(host: str, look: Local, wish: Wish, cluster: Cluster | None, seen: SwarmView) -> None:
     """A host that is in a swarm which isn't the one that is talked to."""
     managers = ", ".join(look.managers) or "itself alone"
     if cluster:

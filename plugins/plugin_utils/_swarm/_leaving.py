@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._look import DRAINED, Cluster, Local, Node
-from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._plan import Leaving
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._plan import LeavingSteps
 
 
 def majority(managers: int) -> int:
@@ -53,7 +53,7 @@ def plan_leaving(
     may_end: bool,
     joining: t.Collection[str],
     taken: bool,
-) -> Leaving:
+) -> LeavingSteps:
     """Steps for the hosts that are to be out of the swarm.
 
     ``staying``: ids of other hosts' nodes. ``may_end``: also if no manager answers, or only dead nodes of no host are left.
@@ -70,12 +70,12 @@ def plan_leaving(
                 "docker_swarm_may_end",
             )
         # All that is there goes: a swarm ends with its last node.
-        return Leaving(leave=stuck, dissolve=True)
+        return LeavingSteps(leave=stuck, dissolve=True)
     ready = [host for host, node in members.items() if node.ready]
     ids = {node.id for node in members.values()}
     left = [node for node in cluster.nodes if node.id not in ids]
     if members and not joining and (not left or may_end and not any(node.ready or node.id in staying for node in left)):
-        return Leaving(leave=ready, dissolve=True)
+        return LeavingSteps(leave=ready, dissolve=True)
     if cluster.manager in members and not taken:
         raise MachineError(
             f"No manager that stays could be asked, only {cluster.manager}, which is to leave",
@@ -83,7 +83,7 @@ def plan_leaving(
             remedy="Put a manager that stays into the play, with docker_swarm_state 'kept', or let another host be one. If the "
             "whole swarm is to end, also for nodes that are down, let their hosts leave, too, or set docker_swarm_may_end",
         )
-    return Leaving(
+    return LeavingSteps(
         drain=[{"host": host, "id": members[host].id, "was": _was(members[host])} for host in ready],
         leave=ready,
         remove=[node.id for node in members.values()],

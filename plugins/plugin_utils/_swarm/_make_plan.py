@@ -24,14 +24,14 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._look impo
     Node,
     cluster_of,
 )
-from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._plan import Plan, Seen, Wish
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._plan import Plan, SwarmView, Wish
 
 Nodes = dict[str, t.Optional[Node]]
 
 
 def make_plan(
     wishes: dict[str, Wish],
-    seen: Seen,
+    seen: SwarmView,
     settings: dict[str, t.Any] | None = None,
     rotate: t.Sequence[str] = (),
     may_end: bool = False,
@@ -166,7 +166,7 @@ def _stale(wishes: dict[str, Wish], nodes: Nodes, cluster: Cluster) -> list[Node
     ]
 
 
-def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen, settings: dict[str, t.Any]) -> None:
+def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: SwarmView, settings: dict[str, t.Any]) -> None:
     """A new swarm, made by one host only, and only if no other swarm can be there."""
     managers = [host for host, wish in wanted.items() if wish.role == "manager"]
     if not wanted or plan.unlock or any(not seen.looks[host].inactive for host in wanted if host in seen.looks):
@@ -191,7 +191,7 @@ def _plan_init(plan: Plan, wanted: dict[str, Wish], seen: Seen, settings: dict[s
     plan.after[plan.init] = "manager"
 
 
-def _plan_joins(plan: Plan, wanted: dict[str, Wish], seen: Seen) -> None:
+def _plan_joins(plan: Plan, wanted: dict[str, Wish], seen: SwarmView) -> None:
     for host, wish in wanted.items():
         look = seen.looks.get(host)
         if look and look.inactive and host != plan.init:
@@ -214,7 +214,7 @@ def _plan_settings(plan: Plan, cluster: Cluster, settings: dict[str, t.Any], rot
     plan.changes += [f"make a new token for {kind}s" for kind in rotate]
 
 
-def _plan_key(plan: Plan, nodes: Nodes, cluster: Cluster, seen: Seen) -> None:
+def _plan_key(plan: Plan, nodes: Nodes, cluster: Cluster, seen: SwarmView) -> None:
     """Hand on the key of a swarm that locks its managers, until somebody has it: a run can be cut short before."""
     locks = plan.settings.get("autolock_managers", cluster.locks)
     noted = cluster.locks and any(KEY in node.labels for node in cluster.nodes)
@@ -248,4 +248,4 @@ def _warn(plan: Plan, wanted: dict[str, Wish], nodes: Nodes, stale: list[Node], 
         )
 
 
-__all__ = ["Local", "Plan", "Seen", "Wish", "make_plan"]
+__all__ = ["Local", "Plan", "SwarmView", "Wish", "make_plan"]

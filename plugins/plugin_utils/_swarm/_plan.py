@@ -27,7 +27,7 @@ class Wish:
 
 
 @dataclasses.dataclass
-class Leaving:
+class LeavingSteps:
     """Steps by which hosts get out of the swarm, in this order."""
 
     drain: list[dict[str, str]] = dataclasses.field(default_factory=list)  # host, id, and how available it was
@@ -53,7 +53,7 @@ class Plan:
     nodes: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)  # arguments of docker_node
     settings: dict[str, t.Any] = dataclasses.field(default_factory=dict)  # arguments of docker_swarm
     hand_on: str = ""  # the node that notes that the key which unlocks managers was handed on
-    leaving: Leaving = dataclasses.field(default_factory=Leaving)
+    leaving: LeavingSteps = dataclasses.field(default_factory=LeavingSteps)
     before: dict[str, str] = dataclasses.field(default_factory=dict)
     after: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -65,7 +65,7 @@ class Plan:
 
 
 @dataclasses.dataclass
-class Seen:
+class SwarmView:
     """All that a plan is made from, beside the wishes."""
 
     answers: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)

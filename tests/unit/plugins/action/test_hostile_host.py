@@ -212,7 +212,7 @@ def test_no_manager_s_answer_makes_the_swarm_s_plan_anything_but_a_plan_or_an_er
         for value in VALUES:
             result = liar.run(cls, json.dumps(changed(answer, at, value)), monkeypatch, **arguments)
             with contextlib.suppress(MachineError):
-                seen = _make_plan.Seen(answers=[{**result, "item": "web1"}])
+                seen = _make_plan.SwarmView(answers=[{**result, "item": "web1"}])
                 _make_plan.make_plan(wishes, seen, {"node_cert_expiry": 8, "labels": {"x": "y"}})
 
 

@@ -60,7 +60,7 @@ def ran(tmp_path, monkeypatch):
 def test_a_held_engine_is_started_once_by_two_commands(ran):
     commands, unit = ran
     unit.update(ActiveState="inactive", ExecMainStartTimestampMonotonic="0")
-    assert engine_apply.Apply(PLAN, PARAMS).run() == {"version": "20.10", "api_version": "1.41"}
+    assert engine_apply.PlanRunner(PLAN, PARAMS).run() == {"version": "20.10", "api_version": "1.41"}
     assert commands == ["systemctl daemon-reload", "systemctl start docker.socket docker.service"]
     drop_in = _files.read(_paths.SERVICE_DROP_IN)
     assert drop_in and "ExecStart=/usr/sbin/dockerd -H fd:// --tlsverify" in drop_in
@@ -71,7 +71,7 @@ def test_a_held_engine_is_started_once_by_two_commands(ran):
 def test_an_engine_that_someone_started_since_the_look_gets_its_tls_nevertheless(ran, state):
     commands, unit = ran
     unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
-    engine_apply.Apply(PLAN, PARAMS).run()
+    engine_apply.PlanRunner(PLAN, PARAMS).run()
     assert [line.split()[1] for line in commands] == ["daemon-reload", "stop", "reset-failed", "start"]
 
 
@@ -80,21 +80,21 @@ def test_an_engine_that_someone_starts_while_files_are_put_in_place_gets_them_ne
     """The timer of a machine image does, once no role has come for a while."""
     commands, unit = ran
     unit.update(ActiveState="inactive", ExecMainStartTimestampMonotonic="0")
-    place = engine_apply.Apply.place
+    place = engine_apply.PlanRunner.place
 
     def overtaken(self):
         place(self)
         unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
 
-    monkeypatch.setattr(engine_apply.Apply, "place", overtaken)
-    engine_apply.Apply(PLAN, PARAMS).run()
+    monkeypatch.setattr(engine_apply.PlanRunner, "place", overtaken)
+    engine_apply.PlanRunner(PLAN, PARAMS).run()
     assert [line.split()[1] for line in commands] == ["daemon-reload", "stop", "reset-failed", "start"]
     _systemd.systemctl("stop", *_systemd.UNITS)
     commands.clear()
     monkeypatch.setattr(_api, "ask", lambda question: None)
     monkeypatch.setattr(_waiting, "until", lambda question, *more: question())
     with pytest.raises(HostError, match="the Engine is not started"):
-        engine_apply.Apply({**PLAN, "socket": _unit_files.socket_drop_in(2377)}, PARAMS).run()
+        engine_apply.PlanRunner({**PLAN, "socket": _unit_files.socket_drop_in(2377)}, PARAMS).run()
     assert commands[-1].startswith("systemctl stop")
 
 
@@ -103,7 +103,7 @@ def test_an_engine_that_is_coming_up_by_itself_is_waited_for(ran, state):
     """If there is nothing for it to take over."""
     commands, unit = ran
     unit.update(ActiveState=state, ExecMainStartTimestampMonotonic="5")
-    engine_apply.Apply({**PLAN, "nothing_new": True}, PARAMS).run()
+    engine_apply.PlanRunner({**PLAN, "nothing_new": True}, PARAMS).run()
     assert [line.split()[1] for line in commands] == ["daemon-reload", "reset-failed", "start"]
 
 
@@ -114,7 +114,7 @@ def test_an_engine_that_was_coming_up_is_not_left_stopped(ran, monkeypatch, stat
     monkeypatch.setattr(_api, "ask", lambda question: None)
     monkeypatch.setattr(_waiting, "until", lambda question, *more: question())
     with pytest.raises(HostError, match="The former configuration is back, and the Engine runs with it"):
-        engine_apply.Apply(PLAN, PARAMS).run()
+        engine_apply.PlanRunner(PLAN, PARAMS).run()
     assert commands[-1] == "systemctl start docker.socket docker.service"
 
 
@@ -137,14 +137,14 @@ def test_the_engine_is_told_what_holds_without_a_key_before_it_leaves_the_file(r
     _state.remember({"labels": ["a=b"], "debug": True}, None)
     plan = {**PLAN, "action": "reload", "config_set": {}, "config_unset": ["labels", "debug"]}
     plan.update(config_without={"labels": [], "debug": False}, remember={})
-    engine_apply.Apply(plan, PARAMS).run()
+    engine_apply.PlanRunner(plan, PARAMS).run()
     without = {"labels": [], "debug": False}
     interrupted = "a run that is cut off here has to know that these are ours"
     assert told[0] == ({"mtu": 1400, **without}, without), interrupted
     assert _daemon_json.parse_config(path.read_text()) == {"mtu": 1400} and _state.remembered() == {}
     path.write_text('{"mtu": 1400}')
     plan.update(config_set={"debug": True}, config_unset=[], config_without={}, remember={"debug": True})
-    engine_apply.Apply(plan, PARAMS).run()
+    engine_apply.PlanRunner(plan, PARAMS).run()
     assert told[1] == ({"mtu": 1400, "debug": True}, {"debug": True}), interrupted
     assert [line.split()[1] for line in commands].count("reload") == 2 and "restart" not in " ".join(commands)
 
@@ -160,7 +160,7 @@ def test_live_restore_that_a_package_brings_as_an_argument_is_left_there(ran, tm
     monkeypatch.setattr(_paths, "CONFIG_PATH", str(path))
     monkeypatch.setattr(_config_file, "validate", lambda text: None)
     keys = {"live-restore": True, "mtu": 1400}
-    engine_apply.Apply({**PLAN, "config_set": keys, "config_unset": [], "remember": dict(keys)}, PARAMS).run()
+    engine_apply.PlanRunner({**PLAN, "config_set": keys, "config_unset": [], "remember": dict(keys)}, PARAMS).run()
     assert _daemon_json.parse_config(path.read_text()) == {"mtu": 1400} and _state.remembered() == {"mtu": 1400}
 
 
@@ -183,7 +183,7 @@ def live_restore_off(ran, tmp_path, monkeypatch):
 def test_live_restore_comes_before_the_restart(live_restore_off):
     commands, answers = live_restore_off
     answers["/info"] = {"LiveRestoreEnabled": True}
-    engine_apply.Apply({**RESTART, "live_restore_first": True}, PARAMS).run()
+    engine_apply.PlanRunner({**RESTART, "live_restore_first": True}, PARAMS).run()
     assert [line.split()[1] for line in commands] == ["daemon-reload", "reload", "reset-failed", "restart"]
 
 
@@ -195,7 +195,7 @@ def test_an_engine_that_does_not_take_over_live_restore_is_not_restarted(live_re
     if not answers_at_all:
         answers.clear()
     with pytest.raises(HostError, match="did not take over live-restore"):
-        engine_apply.Apply({**RESTART, "live_restore_first": True}, PARAMS).run()
+        engine_apply.PlanRunner({**RESTART, "live_restore_first": True}, PARAMS).run()
     told = [line for line in commands if line.startswith("systemctl") and line.endswith("docker.service")]
     assert {line.split()[1] for line in told} <= {"reload", "reset-failed"}
     assert _daemon_json.parse_config(_files.read(_paths.CONFIG_PATH) or "") == {"live-restore": True}
@@ -230,7 +230,7 @@ def test_once_moved_data_is_checked_nothing_goes_back(ran, tmp_path, monkeypatch
     plan = {**PLAN, "action": "restart", "stop_containers": True}
     plan.update(config_set={"data-root": str(target)}, config_unset=[])
     plan["move"] = {"from": str(source), "to": str(target), "keep": False, "switched": False, "abandon": False}
-    result = engine_apply.Apply(plan, PARAMS).run()
+    result = engine_apply.PlanRunner(plan, PARAMS).run()
     assert result["old_data"] == str(source) and "Read-only file system" in result["warnings"][0]
     assert _daemon_json.parse_config(config.read_text())["data-root"] == str(target)
     assert _state.owed() is None and data.journal() is None
@@ -247,12 +247,12 @@ def test_a_run_that_fails_before_it_acts_leaves_what_an_interrupted_one_owes(ran
         self.acted = "restart" if fails == "settle" else None
         raise HostError("the configuration is not valid")
 
-    monkeypatch.setattr(engine_apply.Apply, fails, fail)
+    monkeypatch.setattr(engine_apply.PlanRunner, fails, fail)
     _state.remember({"mtu": 1400}, "restart")
     plan = {**PLAN, "action": "restart", "remember": {"mtu": 1400}}
     plan.update({"config_set": {"dns": ["no"]}, "config_unset": []} if fails == "put_config" else {})
     with pytest.raises(HostError, match="left alone" if left else "The former configuration is back"):
-        engine_apply.Apply(plan, PARAMS).run()
+        engine_apply.PlanRunner(plan, PARAMS).run()
     assert _state.owed() == left and _state.remembered() == {"mtu": 1400}
 
 
@@ -271,10 +271,10 @@ def test_a_configuration_that_is_kept_elsewhere_is_put_back_there(ran, tmp_path,
         self.acted = "restart"
         raise HostError("it did not start")
 
-    monkeypatch.setattr(engine_apply.Apply, "settle", fail)
+    monkeypatch.setattr(engine_apply.PlanRunner, "settle", fail)
     plan = {**PLAN, "action": "restart", "config_set": {"debug": True}, "config_unset": []}
     with pytest.raises(HostError, match="The former configuration is back"):
-        engine_apply.Apply(plan, PARAMS).run()
+        engine_apply.PlanRunner(plan, PARAMS).run()
     assert seen == [(True, _daemon_json.render_config({"mtu": 1400, "debug": True}))]
     assert link.is_symlink() and kept.read_text() == '{"mtu": 1400}'
 
@@ -291,6 +291,6 @@ def test_a_run_that_can_not_even_be_noted_leaves_the_engine_as_it_was(ran, monke
     came_from = source.Source({"running": True}, 10)
     monkeypatch.setattr(came_from, "go_back", lambda: "The former packages are back. ")
     with pytest.raises(HostError, match=r"was not brought to its plan: .*No space.*former packages are back.*runs"):
-        engine_apply.Apply({**PLAN, "action": "cycle"}, PARAMS, came_from).run()
+        engine_apply.PlanRunner({**PLAN, "action": "cycle"}, PARAMS, came_from).run()
     assert not _files.remove(packages.HOLDS[0]), "its owner could not start it"
     assert commands[-1] == "systemctl start docker.socket docker.service"

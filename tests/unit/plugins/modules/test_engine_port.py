@@ -189,7 +189,7 @@ class Machine:
         it.apply.pop("users", None)
         it.apply.pop("own_files", None)
         it.apply.pop("firewall", None)
-        engine_apply.Apply(it.apply, PARAMS).run()
+        engine_apply.PlanRunner(it.apply, PARAMS).run()
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_containers_outlive_the_engine_that_is_stopped_to_close_its_port(machine
     monkeypatch.setattr(engine_apply.service, "reload_engine", lambda *given: told.append(machine.active))
     it = plan(machine.look(), access="local")
     it.apply.update(live_restore_first=True, remove_tls=False, own_files=False, firewall=None)
-    engine_apply.Apply(it.apply, PARAMS).run()
+    engine_apply.PlanRunner(it.apply, PARAMS).run()
     assert told == [True]
 
 

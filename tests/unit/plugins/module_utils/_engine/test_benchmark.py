@@ -26,7 +26,7 @@ NUMBERS = (
 
 
 def seen(**more):
-    return benchmark.Seen(
+    return benchmark.HostReport(
         **{
             "settings": {}, "info": {}, "listens": False, "places": {}, "files": {}, "audit": None, "members": [],
             "own_file_system": False, **more,

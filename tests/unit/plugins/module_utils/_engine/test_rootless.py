@@ -92,7 +92,7 @@ def test_a_users_engine_comes_back_where_the_one_in_its_place_does_not_start(ran
     monkeypatch.setattr(rootless, "own_files", lambda: owners.append(_owner.OWNER))
     monkeypatch.setattr(rootless, "manager_runs", lambda owner: True)
     monkeypatch.setattr(_owner, "owner_of", lambda name: JO)
-    monkeypatch.setattr(engine_apply.Apply, "run", lambda self: refuse())
+    monkeypatch.setattr(engine_apply.PlanRunner, "run", lambda self: refuse())
     text = rootless.unit("jo", 2376, [], False, program="/x/dockerd-rootless.sh")
     _files.write(isolation.ROOTLESS_UNIT, text, 0o644)
 

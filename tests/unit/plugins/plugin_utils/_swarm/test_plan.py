@@ -8,7 +8,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
-from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._make_plan import Local, Seen, Wish, make_plan
+from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._make_plan import (
+    Local,
+    SwarmView,
+    Wish,
+    make_plan,
+)
 
 
 def node(host, role="worker", state="ready", reachable=True, availability="active", name="", **labels):
@@ -45,7 +50,7 @@ def wishes(**roles):
 
 
 def plan(hosts, *answers, looks=None, settings=None, rotate=(), may_end=False, **seen):
-    return make_plan(wishes(**hosts), Seen(list(answers), looks or {}, **seen), settings, rotate, may_end)
+    return make_plan(wishes(**hosts), SwarmView(list(answers), looks or {}, **seen), settings, rotate, may_end)
 
 
 def refusal(*args, **more):
