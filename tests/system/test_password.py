@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import pathlib
+import threading
 import typing as t
 
 import pytest
 
 from tests.beds.hosts import Host
 from tests.faults.processes import Controller, until
+from tests.system._harness import Ansible
 
 GENERIC = "dockyard.machine.generic"
-PASSWORD = "hunter2 'Ж\" $HOME"
+PASSWORD = "canary-of-a-password 'Ж\" $HOME"
+CANARY = "canary-of-a-password"
 USER, HOME = "carla", "/home/carla"
 FILE = f"{HOME}/.ssh/authorized_keys"
 SSHD = "/etc/ssh/sshd_config.d/aaa.conf"
@@ -81,8 +86,66 @@ def test_one_login_lets_the_key_in(controller: Controller, host: Host) -> None:
     assert lines(host) == [f"{key} dockyard.machine web1"], "the host stays as it is"
 
 
+def test_no_output_file_or_process_has_it(ansible: Ansible, store: pathlib.Path, host: Host) -> None:
+    """The playbook, a vault and a jump host, with all that -vvv prints. The Engine is not what this is about."""
+    key = f"-i {host.key} -o UserKnownHostsFile={host.known_hosts} -o IdentitiesOnly=yes"
+    (ansible.folder / "config").write_text(
+        f"Host bastion\nHostName {host.address}\nUser {host.user}\nIdentityFile {host.key}\nIdentitiesOnly yes\n"
+        f"UserKnownHostsFile {host.known_hosts}\n"
+    )
+    role = {"driver": "generic", "options": {"address": "127.0.0.1"}, "ssh_user": USER, "host_key": host.host_key}
+    roles = {
+        "jump": {**role, "ssh_password": "{{ secret }}", "ssh_args": f"-F {ansible.folder}/config -J bastion"},
+        "proxy": {**role, "ssh_password": "{{ secret }}"},
+    }
+    roles["proxy"]["ssh_args"] = f"-o 'ProxyCommand=ssh {key} -W %h:%p {host.user}@{host.address}'"
+    (ansible.folder / "secrets.yml").write_text(json.dumps({"secret": PASSWORD}))
+    (ansible.folder / "vault").write_text("vault's password")
+    vault = ("--vault-password-file", str(ansible.folder / "vault"))
+    ansible.command("ansible-vault", "encrypt", *vault, "secrets.yml").ok()
+    variables = {"machine_fleet": {"id": "lab", "roles": roles}, "machine_store": str(store)}
+    arguments = ("-vvv", "--diff", "-e", f"@{ansible.folder}/secrets.yml", *vault)
+    # It ends where the user is to become root
+    with Watch() as watch:
+        run = ansible.playbook("create_hosts", variables, *arguments)
+    assert "can't become root on this host" in str(run) and watch.looks > 20 and not watch.shown
+    assert len(lines(host)) == 2, "one key of each"
+    files = [*ansible.folder.rglob("*"), *store.parent.rglob("*")]
+    assert store / "machines" / "lab-jump-0" / "machine.json" in files
+    assert not [path for path in files if path.is_file() and CANARY.encode() in path.read_bytes()]
+    assert CANARY not in str(run) + run.stdout + run.stderr
+
+
+class Watch(threading.Thread):
+    """Looks for the password in arguments and environments of all processes."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.looks, self.shown, self.over = 0, set(), threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.2):
+            self.looks += 1
+            for process in os.listdir("/proc"):
+                for name in ("cmdline", "environ"):
+                    with contextlib.suppress(OSError):
+                        text = pathlib.Path("/proc", process, name).read_bytes()
+                        self.shown |= {text} if CANARY.encode() in text else set()
+
+    def __enter__(self) -> Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.over.set()
+        self.join()
+
+
+@pytest.mark.long
 def test_a_key_of_the_users(controller: Controller, host: Host) -> None:
-    """It is added once, below what is there; comments and unfinished lines stay what they are."""
+    """It is added once, below what is there; comments and unfinished lines stay what they are. SELinux is told."""
+    host.ssh("printf '#!/bin/sh\\necho \"$@\" >> /tmp/restored; exit 1' > /usr/sbin/restorecon; rm -f /tmp/restored")
+    host.ssh("chmod 755 /usr/sbin/restorecon")
     public = " ".join(host.key.with_suffix(".pub").read_text().split()[:2])
     host.ssh(f"install -d -o {USER} -m 777 {HOME}/.ssh; printf '#{public}\\nssh-rsa AAAA other' > {FILE}")
     host.ssh(f"chown {USER} {FILE}; chmod 666 {FILE}")
@@ -90,12 +153,14 @@ def test_a_key_of_the_users(controller: Controller, host: Host) -> None:
     wanted = [f"#{public}", "ssh-rsa AAAA other", f"{public} dockyard.machine web1"]
     assert lines(host) == wanted
     assert host.out(f"stat -c %a {HOME}/.ssh {FILE}").split() == ["755", "644"]
+    assert host.out("cat /tmp/restored; rm /usr/sbin/restorecon") == f"{HOME}/.ssh {FILE}"
     assert controller.records()["web1"]["ssh"]["key"] == str(host.key)
     before = len(attempts(host))
     assert controller.run(**how(host, ssh_key=str(host.key)), name="web2")["changed"], "the key is there"
     assert lines(host) == wanted and len(attempts(host)) == before
 
 
+@pytest.mark.long
 def test_a_wrong_password_is_tried_once(controller: Controller, host: Host) -> None:
     before = len(attempts(host))
     failure = controller.fail(**how(host, ssh_password="wrong " + PASSWORD))
@@ -106,12 +171,14 @@ def test_a_wrong_password_is_tried_once(controller: Controller, host: Host) -> N
     assert not controller.records() and not (controller.store / "machines" / "web1").exists()
 
 
+@pytest.mark.long
 def test_a_password_that_has_expired(controller: Controller, host: Host) -> None:
     host.ssh(f"chage -d 0 {USER}")
     failure = controller.fail(**how(host))
     assert failure["error"]["code"] == "password_expired" and "ssh_password" in failure["error"]["remedy"]
 
 
+@pytest.mark.long
 def test_a_server_without_passwords(controller: Controller, host: Host) -> None:
     host.ssh(f"echo PasswordAuthentication no > {SSHD}; systemctl reload ssh")
     before = len(attempts(host))
@@ -120,6 +187,7 @@ def test_a_server_without_passwords(controller: Controller, host: Host) -> None:
     assert "publickey" in failure["msg"] and len(attempts(host)) == before
 
 
+@pytest.mark.long
 def test_a_server_that_asks_questions(controller: Controller, host: Host) -> None:
     host.ssh(f"printf 'PasswordAuthentication no\\nKbdInteractiveAuthentication yes\\n' > {SSHD}; systemctl reload ssh")
     assert controller.run(**how(host))["changed"] and len(lines(host)) == 1
@@ -127,6 +195,7 @@ def test_a_server_that_asks_questions(controller: Controller, host: Host) -> Non
     assert controller.fail(**how(host), name="web2")["error"]["code"] == "password_expired"
 
 
+@pytest.mark.long
 def test_a_host_with_another_key_gets_no_password(controller: Controller, host: Host, tmp_path: pathlib.Path) -> None:
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJDeI6yPi3EJWzbMN3XeJyfCuoBvkXy0sbxC+Zkgv4as"
     before = len(attempts(host))
@@ -136,6 +205,7 @@ def test_a_host_with_another_key_gets_no_password(controller: Controller, host: 
     assert controller.records()["web1"]["ssh"]["policy"] == "given"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -156,17 +226,32 @@ def test_what_others_have_made_is_not_followed(controller: Controller, host: Hos
     assert host.out("cat /etc/passwd /root/.ssh/authorized_keys") == before
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_and_run_again(controller: Controller, host: Host) -> None:
-    """Killed when the key is added and the record does not know it yet: the next run needs no password."""
-    task = controller.start(**how(host))
-    until(lambda: host.ssh(f"test -s {FILE}", check=False).returncode == 0, "the key is added")
-    task.kill()
-    before = len(attempts(host))
-    assert controller.run(**how(host, ssh_password="wrong"))["changed"] or controller.records()["web1"]
-    assert len(lines(host)) == 1 and len(attempts(host)) == before
-    assert controller.records()["web1"]["status"] == "made"
+    """Also when the key is added and the machine is not recorded as made: the next run needs no password then."""
+    store = controller.store
+    moments: list[t.Callable[[], t.Any]] = [
+        lambda: (store / "machines" / "web1" / "id_ed25519").exists(),
+        lambda: attempts(host)[before:],
+        lambda: (store / "machines" / "web1" / "machine.json").exists(),
+        lambda: host.ssh(f"test -s {FILE}", check=False).returncode == 0,
+        lambda: (store / "machines" / "web1" / "cert.pem").exists(),
+    ]
+    for moment in moments:
+        host.ssh(f"rm -rf {HOME}/.ssh")
+        before = len(attempts(host))
+        task = controller.start(**how(host))
+        until(moment, "that moment")
+        task.kill()
+        added = host.ssh(f"test -s {FILE}", check=False).returncode == 0
+        used = len(attempts(host))
+        controller.run(**how(host, ssh_password="wrong" if added else PASSWORD))
+        assert len(lines(host)) == 1 and len(attempts(host)) == used + (not added)
+        assert controller.records()["web1"]["status"] == "made"
+        controller.run(GENERIC, state="absent")
 
 
+@pytest.mark.long
 def test_an_added_key_that_the_server_does_not_accept(controller: Controller, host: Host) -> None:
     host.ssh(f"echo 'AuthorizedKeysFile /etc/ssh/keys/%u' > {SSHD}; cp -r /home/debian/.ssh/authorized_keys /tmp/keys")
     host.ssh("install -d /etc/ssh/keys; cp /tmp/keys /etc/ssh/keys/debian; cp /tmp/keys /etc/ssh/keys/root")
