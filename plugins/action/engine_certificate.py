@@ -11,7 +11,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._store_ca import server_ca_of
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import plain
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
 
@@ -20,10 +22,11 @@ SPEC: dict[str, t.Any] = {
     "csr": {"type": "str"},
     "names": {"type": "list", "elements": "str", "required": True},
     "life": {"type": "str", "default": "365d"},
-    "server_ca_cert": {"type": "str", "required": True},
+    "server_ca_cert": {"type": "str"},
     "server_ca_key": {"type": "str", "no_log": True},
     "server_ca_command": {"type": "list", "elements": "str", "default": []},
     "server_ca_timeout": {"type": "int", "default": 60},
+    "server_ca_store": {"type": "path"},
 }
 # Where its options are variables, by which messages name them
 _ROLE = "dockyard.machine.docker_engine"
@@ -51,6 +54,8 @@ class ActionModule(ActionBase):
                 if _tls.public_key_sha256(arguments["csr"]) != _tls.public_key_sha256(arguments["public_key"]):
                     raise _tls.TlsError("The signing request is for another key than the host has")
                 request = dataclasses.replace(request, public_key=arguments["csr"])
+            if not arguments["server_ca_cert"]:
+                arguments.update(server_ca_of(arguments["server_ca_store"], arguments["server_ca_key"]))
             options = {_PREFIX + name: value for name, value in arguments.items()} if in_role else arguments
             option = _PREFIX + "server_ca" if in_role else "server_ca"
             authority = _authority.open_authority(self._loader, option, options)
@@ -65,9 +70,9 @@ class ActionModule(ActionBase):
                 }
             certificate = authority.issue(request)
             look = _tls.inspect(certificate)
-        except (_tls.TlsError, AnsibleActionFail) as error:
+        except (_tls.TlsError, AnsibleActionFail, MachineError) as error:
             host = told.get("inventory_hostname") or ", ".join(arguments["names"][:1]) or "The host"
-            said = str(error).rstrip(".")
+            said = (error.text() if isinstance(error, MachineError) else str(error)).rstrip(".")
             left = ". Its key stays on it, and its Engine is unchanged: fix that and run again" if in_role else ""
             raise AnsibleActionFail(f"{host} got no certificate: {said}{left}") from None  # else it is told twice
         # Nothing changes by issuing it: it is not in place yet.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import os
 import typing as t
 import urllib.parse
 
@@ -16,8 +17,11 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _environment_file
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _secrets as secrets
+from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import NO_TLS
+from ansible_collections.dockyard.machine.plugins.module_utils._store import VARIABLE
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
+from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._store_ca import StoreCA
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine import _sources as _sources
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import (
     find_file,
@@ -26,7 +30,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action i
     read_certificates,
 )
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._look import Visit
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._access import ALL
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._access import ALL, docker_host
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._certificate import of_any_host
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import (
     Plan,
@@ -42,6 +46,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._role_var
 )
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._action import HostAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 SPEC: dict[str, t.Any] = {"wanted": {"type": "dict", "no_log": True}}
 # Files of the controller, which the plan wants the content of
@@ -71,23 +76,92 @@ class ActionModule(HostAction):
             if asked_for and not user and self._connection.transport != "local":
                 user = visit.login()
             info = plain(visit.look(_asked(options, user)))
-            _keep_life(wanted, options["certificate_life"], info["tls"]["certificate"])
-            others = self._name(wanted, names, options["tls_san"], info, variables)
             if self._connection.transport == "local":
                 # An SSH session there is that of whoever started Ansible, not one between controller and host.
                 info["host"]["controller"] = None
-            plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
-            plan.warnings += others
-            if plan.certificate:
-                self._rehearse(wanted, plan, options)
+            ca = self._store_ca(wanted, options, info, variables)
+            plan = self._plan(wanted, options, names, info, variables, ca)
+            if ca and not self._task.check_mode:
+                missing = ca.is_missing
+                ca.create()  # only now that nothing stands in the way of the host
+                plan = self._plan(wanted, options, names, info, variables, ca) if missing else plan
             _sources.fetch(plan, options["download"] == "controller", self._task.check_mode)
         except (PlanError, _tls.TlsError) as error:
             return {"failed": True, "msg": str(error)}
+        except MachineError as error:
+            return {"failed": True, "msg": error.text()}
         result = self._result(wanted, plan, info, options["access"]) | {
             "hooks": {when: file for when, file in hooks.items() if when in plan.hooks}
         }
         result["changed"] = result["changed"] or visit.python_installed
+        self._tell_clients(result, wanted, names[0], ca)
         return result
+
+    def _store_ca(
+        self, wanted: Wanted, options: dict[str, t.Any], info: dict[str, t.Any], variables: dict[str, t.Any]
+    ) -> StoreCA | None:
+        """The CAs of the store, for a host with TLS that is given no others."""
+        if wanted.access != "tls" or wanted.server_ca or wanted.client_ca or _tls.missing_library():
+            return None
+        said = options["store"] or self._templar.template(variables.get("machine_store") or "")
+        ca = StoreCA(open_store(str(said)))
+        for option in ("server_ca_key", "server_ca_command"):
+            # Of a CA that was given to the store, the store has no key.
+            if options[option] and (ca.is_missing or ca.options()["server_ca_key"]):
+                raise PlanError(
+                    f"docker_engine_{option} needs docker_engine_server_ca_cert: the certificate of that CA. "
+                    f"Or leave it out: then the CAs of the store {ca.store.where} are used"
+                )
+        there = info["tls"]["ca"]
+        if there and not said and not os.environ.get(VARIABLE) and not ca.is_of(there):
+            raise PlanError(
+                f"The Engine of this host accepts the clients of another CA than that of the store {ca.store.where}, "
+                "which nothing names: they would lose their access. Set docker_engine_store to the store of that CA, or "
+                "docker_engine_server_ca_cert and docker_engine_client_ca_cert to the CAs. To replace the CA, set "
+                f"docker_engine_store to {ca.store.where}"
+            )
+        return ca
+
+    def _plan(
+        self,
+        wanted: Wanted,
+        options: dict[str, t.Any],
+        names: list[str],
+        info: dict[str, t.Any],
+        variables: dict[str, t.Any],
+        ca: StoreCA | None,
+    ) -> Plan:
+        if ca:
+            of_store = ca.options()
+            options = {**options, **of_store, "server_ca_key": of_store["server_ca_key"] or options["server_ca_key"]}
+            wanted.server_ca, wanted.client_ca = options["server_ca_cert"], options["client_ca_cert"]
+            wanted.signed_here = bool(options["server_ca_key"])
+        _keep_life(wanted, options["certificate_life"], info["tls"]["certificate"])
+        others = self._name(wanted, names, options["tls_san"], info, variables)
+        plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
+        plan.warnings += others
+        if plan.certificate:
+            self._rehearse(wanted, plan, options)
+        if ca and not ca.files:
+            plan.changes.insert(0, f"create the CAs of the store {ca.store.where}")
+            for part in plan.diff:
+                part["after"] = part["after"].replace(
+                    wanted.client_ca, f"the client CA of the store {ca.store.where}\n"
+                )
+        return plan
+
+    def _tell_clients(self, result: Result, wanted: Wanted, address: str, ca: StoreCA | None) -> None:
+        """How a Docker client reaches the Engine, as far as it is known here."""
+        engine = result["engine"]
+        engine["docker_host"] = docker_host(wanted, address) if wanted.access == "tls" and not wanted.rotate else None
+        engine["docker_cert_path"] = ca.client_folder if ca else None
+        result["client"] = {"store": ca.store.where if ca else "", "message": []}
+        if ca:
+            if engine["docker_host"]:
+                result["client"]["message"] = ca.message(engine["docker_host"], self._task.check_mode)
+            result["changed"] = result["changed"] or (ca.would_change() if self._task.check_mode else ca.changed)
+            if ca.warnings:
+                result["warnings"] = [*result.get("warnings", ()), *ca.warnings]
 
     def _known(self, variables: dict[str, t.Any]) -> tuple[str, list[str]]:
         """Who logs in, empty where no variable says so; names and addresses for the certificate, besides what the host reports."""

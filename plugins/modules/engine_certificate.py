@@ -58,8 +58,8 @@ options:
     default: 365d
   server_ca_cert:
     description: Certificate of the server CA, as path or content. The CA that signs comes first, then its issuers.
+      Without it, the server CA of O(server_ca_store) signs.
     type: str
-    required: true
   server_ca_key:
     description: Key of the server CA, as path or content. It may be encrypted with Ansible Vault.
     type: str
@@ -75,6 +75,12 @@ options:
     description: Timeout of the command in seconds.
     type: int
     default: 60
+  server_ca_store:
+    description:
+      - The store whose server CA signs if O(server_ca_cert) is not given, a folder or C(s3://bucket/prefix).
+      - If it does not contain the CA's key, O(server_ca_key) is required.
+      - By default the value of the environment variable E(DOCKYARD_STORE), else C(~/.dockyard).
+    type: path
 """
 
 EXAMPLES = r"""

@@ -95,6 +95,12 @@ apply:
   description: What M(dockyard.machine.engine_apply) does after that.
   returned: success
   type: dict
+client:
+  description:
+    - How a Docker client reaches the Engine, where the CAs of the store are used, in C(message).
+    - C(store) is that store, or empty.
+  returned: success
+  type: dict
 engine:
   description:
     - The state of the Engine, with its source and the allowed clients as decided for this host.

@@ -243,11 +243,20 @@ class Store(Digests):
     def give_client_pair(self, name: str) -> bool:
         """Make the machine's folder a DOCKER_CERT_PATH."""
 
+    @property
+    @abc.abstractmethod
+    def client(self) -> str:
+        """The folder with the client's pair for hosts that are no machines: a DOCKER_CERT_PATH, after give_client()."""
+
+    @abc.abstractmethod
+    def give_client(self) -> bool:
+        """Make that folder."""
+
     def give_client_pairs(self, names: t.Iterable[str]) -> bool:
-        """Let none of these machines' folders hold another CA's pair than is in use now."""
+        """Let none of these machines' folders, nor the client's own, hold another CA's pair than is in use now."""
         # Where there is no folder, there is no such machine any more, or nothing that this run has brought.
         given = [self.give_client_pair(name) for name in names if os.path.isdir(self.folder(name))]
-        return any(given)
+        return (os.path.isdir(self.client) and self.give_client()) or any(given)
 
     # store.json
 

@@ -97,6 +97,18 @@ class FileCA(Store):
             self._rename_ca(files, self._path("ca"))
 
     def give_client_pair(self, name: str) -> bool:
+        return self._give_pair(self.folder(name))
+
+    @property
+    def client(self) -> str:
+        return self._path("client")
+
+    def give_client(self) -> bool:
+        with self.explained():
+            make_folder(self.client)
+        return self._give_pair(self.client)
+
+    def _give_pair(self, folder: str) -> bool:
         files = self.ca_files()
         with self.explained():
-            return bool(files) and write_files(self.folder(name), {new: files[old] for new, old in PAIR.items()})
+            return bool(files) and write_files(folder, {new: files[old] for new, old in PAIR.items()})

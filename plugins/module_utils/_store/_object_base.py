@@ -14,7 +14,7 @@ from . import _ca, _names
 from ._base import PAIR, Store
 from ._digest import DIGEST
 from ._lease import Conflict, Objects, StoredObject, nonce, write
-from ._scratch import CA, Scratch, explained
+from ._scratch import CA, CLIENT, Scratch, explained
 
 
 class ObjectBase(Store):
@@ -166,6 +166,13 @@ class ObjectBase(Store):
             except Conflict:
                 continue  # another run was faster: what it has made is what is changed
             return True
+
+    @property
+    def client(self) -> str:
+        return self._scratch.folder(CLIENT)
+
+    def give_client(self) -> bool:
+        return self.give_client_pair(CLIENT)
 
     def give_client_pair(self, name: str) -> bool:
         files = self.ca_files()

@@ -23,6 +23,7 @@ from ._issuing import (
     new_ca,
     new_request,
     same_certificates,
+    share_certificates,
     trust_id,
 )
 from ._keys import (
@@ -83,5 +84,6 @@ __all__ = [
     "public_key",
     "public_key_sha256",
     "same_certificates",
+    "share_certificates",
     "trust_id",
 ]

@@ -91,6 +91,15 @@ def same_certificates(one_pem: str, other_pem: str) -> bool:
         return False
 
 
+def share_certificates(one_pem: str, other_pem: str) -> bool:
+    """Whether two bundles have a certificate in common."""
+    need_library()
+    try:
+        return bool(fingerprints_of(one_pem) & fingerprints_of(other_pem))
+    except TlsError:
+        return False
+
+
 def fingerprints_of(bundle_pem: str) -> set[str]:
     return {one.fingerprint(hashes.SHA256()).hex() for one in load_certificates(bundle_pem, "The CA certificate")}
 

@@ -53,6 +53,13 @@ def check_port(wanted: Wanted, info: dict[str, t.Any]) -> None:
         )
 
 
+def docker_host(wanted: Wanted, address: str) -> str:
+    """The Engine's URL for clients that know the host by this address."""
+    named, on_all = _named(wanted)
+    host = address if on_all or address in named else named[0]
+    return f"tcp://{f'[{host}]' if ':' in host else host}:{wanted.port}"
+
+
 def plan_access(plan: Plan, wanted: Wanted, info: dict[str, t.Any]) -> None:
     """The drop-in of docker.socket, and the firewalls."""
     seen = info["units"]["docker.socket"]["own_drop_in"]

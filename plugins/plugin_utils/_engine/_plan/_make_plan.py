@@ -119,7 +119,7 @@ def _check_wanted(wanted: Wanted) -> None:
             if not value:
                 raise PlanError(
                     f"docker_engine_access is 'tls', which needs docker_engine_{option}: the path or the content of a "
-                    "CA certificate on the controller. Without one, use docker_engine_access 'ssh' or 'local'"
+                    "CA certificate on the controller. Give both CAs, or neither: then those of the store are used"
                 )
 
 

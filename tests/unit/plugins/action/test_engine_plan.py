@@ -78,7 +78,9 @@ def test_what_the_role_returns_is_documented(check_mode, mocker):
     action._task = mocker.Mock(check_mode=check_mode)
     info = {"tls": {"certificate": None}, "engine": {}, "waited": []}
     planned = action._result(Wanted(access="tls"), Plan(changes=["install it"], action="start"), info, "ssh")
+    action._tell_clients(planned, Wanted(access="tls"), "192.0.2.7", None)
     result = planned["engine"]
+    assert (result["docker_host"], result["docker_cert_path"]) == ("tcp://192.0.2.7:2376", None)
     assert (planned["changed"], planned["check_mode"]) == (check_mode, check_mode)
     assert (result["changed"], result["access"]) == (False, "ssh")
     readme = (ROLE / "README.md").read_text().partition("Afterwards `docker_engine_result` has ")[2]
