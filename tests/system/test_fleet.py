@@ -134,7 +134,7 @@ def test_one_wrong_machine_stops_all_before_anything_is_touched(playbook, fleet,
     ("extra", "parts"),
     [
         ({"machine_names": "a", "machine_driver": "nope"}, ["driver: 'nope' is not installed", "generic, none, qemu"]),
-        ({"machine_names": "a"}, ["machine_driver", "needed to create a"]),
+        ({"machine_names": "a"}, ["machine_driver: a driver is required to create a"]),
         ({"machine_names": "A", "machine_driver": "none"}, ["name: 'A'", "Use a-z"]),
         ({"machine_names": "a", "machine_driver": "none"}, ["url: required to create a"]),
         (

@@ -274,8 +274,14 @@ def test_a_damaged_record_is_listed_and_named(ansible, shop, source):
         ({"group_by": ["colour"]}, ["group_by: 'colour'", "There are driver, state, role, fleet and label_KEY"]),
         ({"filter": "state =="}, ["filter: 'state =='", "is not a valid JMESPath expression"]),
         ({"filter": "abs(name)"}, ["filter: 'abs(name)' fails for build", "Fix the expression"]),
-        ({"filtre": "x"}, ["filtre is no option", "filter, group_by, groups"]),
-        ({"running_required": True}, ["running_required: True", "Use filter: state == 'running'"]),
+        ({"filtre": "x"}, ["filtre: not an option of this plugin", "filter, group_by, groups"]),
+        (
+            {"running_required": True},
+            [
+                "running_required: this is an option of community.docker's plugin (True)",
+                "Use filter: state == 'running'",
+            ],
+        ),
         ({"live_timeout": "soon"}, ["live_timeout", "soon"]),
         ({"strict": True, "compose": {"x": "nothing.there"}}, ["Could not set x for host build"]),
         ({"store": "gs://bucket"}, ["store: 'gs://bucket'", "Give a folder, or s3://bucket/prefix"]),
