@@ -38,7 +38,7 @@ REMOVED = ".removed-"  # what a machine's folder begins with while it is being r
 
 
 class FileLock:
-    """Held by the process that makes the calls. The kernel lets it go with the process."""
+    """Held by the process that makes the calls. The kernel releases it when that process exits."""
 
     def __init__(self, path: str, name: str) -> None:
         self.name = name

@@ -200,7 +200,7 @@ class ObjectStore(ObjectBase):
         self._demand(lock, name, f"What is kept of {name} was to be removed without its lock")
         if kept and garbage:
             # Before the record, by which the next run finds what a killed one has left; named by nothing any more. Without
-            # its keys a record can only be removed: a machine that is made by it has others than it names.
+            # its keys a record can only be removed: a machine created from it would have other keys than it names.
             if kept.record.status != BEING_REMOVED:
                 kept.record.status, kept.record.revision = BEING_REMOVED, kept.record.revision + 1
             self._commit(kept.record, None, [])

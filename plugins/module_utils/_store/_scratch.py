@@ -25,7 +25,7 @@ from ._base import DERIVED
 from ._folders import read_texts
 
 PREFIX = "dockyard-"
-OWNER = ".owner"  # held by the process whose folder it is: the kernel lets it go with the process
+OWNER = ".owner"  # locked by the process whose folder it is: the kernel releases it when the process exits
 LEFT = 86400.0  # seconds after which the folder of a run that is not seen here any more is taken for left
 CA, CLIENT = ".ca", ".client"  # no machine's name begins with a dot
 
