@@ -17,9 +17,8 @@ import urllib.parse
 from tests.beds import image
 from tests.beds._base import locked, run, until
 from tests.beds._engine import GATEWAY
-from tests.beds.hosts import Host
+from tests.beds.hosts import ENGINE, Host
 
-ENGINE = ("docker.io",)
 CONTAINER = "keep"
 
 # Whether a module waits: it is a Python that reads its program from a pipe, and that sleeps.

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from tests.beds._base import run
 from tests.beds.engine import container_pid, docker, engine_pid, start_container
+from tests.beds.hosts import ENGINE
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 
@@ -23,7 +24,7 @@ DAEMON_JSON = "/etc/docker/daemon.json"
 @pytest.fixture(scope="module")
 def engine_host(bed, play):
     """A host on which the role has run."""
-    host = bed.host()
+    host = bed.host(packages=ENGINE)
     play(host)
     yield host
     bed.remove(host)

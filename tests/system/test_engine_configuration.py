@@ -22,6 +22,7 @@ import pytest
 from tests.beds import image
 from tests.beds._base import run, until
 from tests.beds.engine import Player, engine_pid
+from tests.beds.hosts import ENGINE
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 BASE = {
@@ -52,8 +53,8 @@ def play(tmp_path_factory, collections):
     return Player(tmp_path_factory.mktemp("play"), collections, BASE)
 
 
-def made(bed, **more):
-    it = bed.host(**more)
+def made(bed):
+    it = bed.host(packages=ENGINE)
     it.ssh("mount -o remount,rw,bind /proc/sys")  # for IPv6, where the Engine has to switch it on
     return it
 
@@ -245,7 +246,7 @@ def test_configuration_hooks_are_run_around_a_restart_only(host, play, container
 def test_configuration_that_one_host_refuses_goes_on_to_no_other_in_turn(bed, play, tmp_path):
     """Whose turn is first is Ansible's to say, so what one refuses all would."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        hosts = list(pool.map(lambda number: made(bed, packages=("docker.io",)), range(3)))
+        hosts = list(pool.map(lambda number: made(bed), range(3)))
     hooks = {}
     for when in ("before", "after"):
         path = tmp_path / f"{when}.yml"

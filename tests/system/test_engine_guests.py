@@ -18,8 +18,8 @@ import typing as t
 import pytest
 
 from tests.beds.engine import Authority, Played, Player, docker
-from tests.beds.guests import CONTAINER, ENGINE, GUESTS, LATE, Mirror, made, sources
-from tests.beds.hosts import Bed, Host
+from tests.beds.guests import CONTAINER, GUESTS, LATE, Mirror, made, sources
+from tests.beds.hosts import ENGINE, Bed, Host
 
 # What a run says at once that may not wait, in check mode
 IMPATIENT = {

@@ -18,7 +18,7 @@ import pytest
 
 from tests.beds import image
 from tests.beds._base import until
-from tests.beds.hosts import Host
+from tests.beds.hosts import ENGINE, Host
 from tests.system._harness import Ansible
 from tests.system._swarm import KEY, SETTINGS, TOKEN, Role, nodes, swarm_of
 
@@ -26,7 +26,7 @@ from tests.system._swarm import KEY, SETTINGS, TOKEN, Role, nodes, swarm_of
 @pytest.fixture(scope="module")
 def hosts(bed: t.Any) -> t.Iterator[list[Host]]:
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        made = [future.result() for future in [pool.submit(bed.host) for _number in range(2)]]
+        made = [future.result() for future in [pool.submit(bed.host, packages=ENGINE) for _number in range(2)]]
     yield made
     for host in made:
         bed.remove(host)
