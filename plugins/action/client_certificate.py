@@ -12,7 +12,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils import _from_vari
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority, _expiry
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._client_folder import CA, CERT, ClientFolder
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import read_certificates, read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import read_certificates, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 from ansible_collections.dockyard.machine.plugins.plugin_utils._unsafe import unsafe
 

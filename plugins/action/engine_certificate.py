@@ -14,8 +14,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _tls
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._store_ca import server_ca_of
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import plain
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
+from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import plain
 
 SPEC: dict[str, t.Any] = {
     "public_key": {"type": "str", "required": True, "no_log": False},

@@ -23,12 +23,6 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store import VAR
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._store_ca import StoreCA
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine import _sources as _sources
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import (
-    find_file,
-    goes_on_alone,
-    plain,
-    read_certificates,
-)
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._look import Visit
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._access import ALL, docker_host
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._certificate import of_any_host
@@ -46,6 +40,11 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._role_var
 )
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._action import HostAction, Result
+from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import (
+    find_file,
+    plain,
+    read_certificates,
+)
 from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 SPEC: dict[str, t.Any] = {"wanted": {"type": "dict", "no_log": True}}
@@ -190,7 +189,7 @@ class ActionModule(HostAction):
         )
 
     def _check_turns(self, hooks: dict[str, str], options: dict[str, t.Any]) -> None:
-        alone = goes_on_alone(self._task) if hooks and options["one_at_a_time"] else ""
+        alone = _goes_on_alone(self._task) if hooks and options["one_at_a_time"] else ""
         if alone:
             raise PlanError(
                 f"docker_engine_one_at_a_time is set, and by the play's strategy {alone!r} hosts don't wait for each other: give "
@@ -396,3 +395,9 @@ def _words(given: t.Any) -> list[str]:
         return [word for one in given for word in _words(one)]
     words = [] if given is None else [word.strip() for word in str(given).split(",")]
     return [urllib.parse.urlsplit(word).hostname or "" if "://" in word else word for word in words]
+
+
+def _goes_on_alone(task: t.Any) -> str:
+    """The play's strategy, if its hosts don't wait for each other by it."""
+    strategy = str(task.get_play().strategy)
+    return strategy if strategy.endswith(("free", "host_pinned")) else ""

@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption
 from ansible_collections.dockyard.machine.plugins.plugin_utils._action import ControllerAction, Result
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import find_file, plain
+from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import find_file, plain
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm import _settings
 from ansible_collections.dockyard.machine.plugins.plugin_utils._swarm._make_plan import (
     Local,

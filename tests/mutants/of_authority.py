@@ -16,7 +16,7 @@ CHAIN = "plugins/plugin_utils/_ca/_chain.py"
 COMMAND = "plugins/plugin_utils/_ca/_signing_command.py"
 EXPIRY = "plugins/plugin_utils/_ca/_expiry.py"
 FOLDER = "plugins/plugin_utils/_ca/_client_folder.py"
-READING = "plugins/plugin_utils/_engine/_action.py"
+READING = "plugins/plugin_utils/_option_values.py"
 GIVEN = "plugins/plugin_utils/_ca/_given_ca.py"
 RUN = "plugins/plugin_utils/_fleet/_rotation.py"
 STORE_CA = "plugins/action/store_ca.py"
@@ -27,7 +27,7 @@ OF_ENGINE = "unit/plugins/action/test_engine_certificate.py"
 OF_EXPIRY = "unit/plugins/plugin_utils/_ca/test_expiry.py"
 OF_GIVEN = "unit/plugins/plugin_utils/_ca/test_given_ca.py"
 OF_TLS = "unit/plugins/module_utils/_tls/test_tls.py"
-OF_READING = "unit/plugins/plugin_utils/_engine/test_action.py"
+OF_READING = "unit/plugins/plugin_utils/test_option_values.py"
 
 MUTANTS = [
     # A CA that is given

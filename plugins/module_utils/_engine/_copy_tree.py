@@ -18,34 +18,7 @@ import shutil
 import stat
 import typing as t
 
-
-def size(folder: str) -> tuple[int, int]:
-    """Bytes on disk and number of entries; a file with several names counts once."""
-    total, entries, seen = 0, 0, set()
-    folders = [folder]
-    while folders:
-        for entry in _entries(folders.pop()):
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # gone in the meantime
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-            elif status.st_nlink > 1:
-                if (status.st_dev, status.st_ino) in seen:
-                    continue
-                seen.add((status.st_dev, status.st_ino))
-            total += status.st_blocks * 512
-            entries += 1
-    return total, entries
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as found:
-            return list(found)
-    except FileNotFoundError:
-        return []  # a container's, which has gone in the meantime
+from ._data_root import entries_of
 
 
 def copy(source: str, target: str) -> None:
@@ -59,9 +32,9 @@ def copy(source: str, target: str) -> None:
             clear(there)
             os.mkdir(there, 0o700)
         done.append((here, there))
-        entries = _entries(here)
+        entries = entries_of(here)
         names = {entry.name for entry in entries}
-        for entry in _entries(there):
+        for entry in entries_of(there):
             if entry.name not in names:
                 clear(entry.path)
         for entry in entries:

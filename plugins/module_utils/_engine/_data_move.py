@@ -97,7 +97,7 @@ class Move:
 
     def _copy(self) -> None:
         os.makedirs(self.partial, mode=0o700, exist_ok=True)
-        needed, free = tree.size(self.source)[0] - tree.size(self.partial)[0], data.room(self.target)[0]
+        needed, free = data.size(self.source)[0] - data.size(self.partial)[0], data.room(self.target)[0]
         if needed > free:
             raise HostError(
                 f"The data needs {needed >> 20} MiB more, and at {self.target} there are {free >> 20} MiB free"

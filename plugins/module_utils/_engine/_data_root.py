@@ -189,5 +189,34 @@ def room(folder: str) -> tuple[int, int]:
     return about.f_bavail * about.f_frsize, about.f_favail if about.f_files else 0
 
 
+def size(folder: str) -> tuple[int, int]:
+    """Bytes on disk and number of entries; a file with several names counts once."""
+    total, entries, seen = 0, 0, set()
+    folders = [folder]
+    while folders:
+        for entry in entries_of(folders.pop()):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # gone in the meantime
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif status.st_nlink > 1:
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+            total += status.st_blocks * 512
+            entries += 1
+    return total, entries
+
+
+def entries_of(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except FileNotFoundError:
+        return []  # a container's, which has gone in the meantime
+
+
 def journal() -> dict[str, t.Any] | None:
     return _json(JOURNAL) or None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the Engine's data is, as text and data.
+"""The data-root, ranges of ids, and the unit of an Engine without root, as text and data.
 
 Pure functions, used on the controller for the plan and on the host for applying it. Runs on Python 3.8.
 """

@@ -24,7 +24,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._times import sec
 from ansible_collections.dockyard.machine.plugins.module_utils._tls import TlsError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _chain, _signing_command, _signing_request
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._signing_request import Request
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import (
+from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import (
     find_file,
     read_certificates,
     read_pem,

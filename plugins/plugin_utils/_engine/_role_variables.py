@@ -14,9 +14,9 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import plain
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import PlanError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._from_variables import without
+from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import plain
 
 PREFIX = "docker_engine_"
 # What can be wanted is told once, by the role; here it is read, so that values have their types.

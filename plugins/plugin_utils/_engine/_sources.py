@@ -15,9 +15,9 @@ from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _download
 from ansible_collections.dockyard.machine.plugins.module_utils._engine import _openpgp
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import find_file, read_pem
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._make_plan import Plan, PlanError
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._repository import is_url
+from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import find_file, read_pem
 
 
 def repository(loader: DataLoader, given: dict[str, t.Any]) -> dict[str, t.Any]:

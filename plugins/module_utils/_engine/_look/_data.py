@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .. import _copy_tree as tree
 from .. import _data_root as data
 from .. import _isolation as isolation
 
@@ -41,8 +40,8 @@ def about_data(
         drivers=sorted(set(os.listdir(source)) & set(isolation.UNMOVABLE)),
     )
     if not found["rename"]:
-        size, entries = tree.size(source)
-        done, done_entries = tree.size(os.path.join(place, data.PARTIAL))
+        size, entries = data.size(source)
+        done, done_entries = data.size(os.path.join(place, data.PARTIAL))
         free, free_entries = data.room(place)
         found.update(size=size, entries=entries, done=done, done_entries=done_entries)
         found.update(free=free, free_entries=free_entries)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the engine actions share: PEM given as content or as a path on the controller, the play's strategy, and plain values."""
+"""Values of options: PEM given as content or as a path on the controller, other files, and plain values."""
 
 from __future__ import annotations
 
@@ -58,12 +58,6 @@ def find_file(loader: DataLoader, value: str) -> str:
     path = os.path.expanduser(value)
     beside = loader.path_dwim(path)
     return str(beside if os.path.exists(beside) else os.path.abspath(path))
-
-
-def goes_on_alone(task: t.Any) -> str:
-    """The play's strategy, if its hosts don't wait for each other by it."""
-    strategy = str(task.get_play().strategy)
-    return strategy if strategy.endswith(("free", "host_pinned")) else ""
 
 
 def plain(value: t.Any) -> t.Any:

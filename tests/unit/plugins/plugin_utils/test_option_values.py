@@ -14,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._action import plain, read_certificates, read_pem
+from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import plain, read_certificates, read_pem
 
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
