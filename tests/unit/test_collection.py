@@ -136,3 +136,14 @@ def test_the_variables_of_playbooks_are_documented() -> None:
 def test_the_table_of_drivers_is_current() -> None:
     text = drivers_table.README.read_text(encoding="utf-8")
     assert text == drivers_table.current(text), "make docs"
+
+
+@pytest.mark.parametrize("folder", ["module_utils", "module_utils/_engine", "plugin_utils"])
+def test_the_map_shows_each_file_and_folder(folder: str) -> None:
+    """Who adds one says where others find it."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"`([\w/.]+)`", text.partition("## Map of the code")[2].partition("\n## ")[0]))
+    entries = [path for path in (ROOT / "plugins" / folder).iterdir() if not path.name.startswith("__")]
+    inside = folder.partition("/")[2]
+    names = {f"{path.relative_to(path.parents[bool(inside)])}/" if path.is_dir() else path.name for path in entries}
+    assert names and not names - shown

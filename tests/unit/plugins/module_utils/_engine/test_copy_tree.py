@@ -55,7 +55,7 @@ def listed(folder):
 
 def test_what_goes_while_it_is_measured_is_not_counted(source, monkeypatch):
     """The Engine runs meanwhile."""
-    entries = tree._entries
+    entries = _data_root.entries_of
 
     def vanish(folder):
         found = entries(folder)
@@ -65,7 +65,7 @@ def test_what_goes_while_it_is_measured_is_not_counted(source, monkeypatch):
             (source / "deep" / "er").rmdir()
         return found
 
-    monkeypatch.setattr(tree, "_entries", vanish)
+    monkeypatch.setattr(_data_root, "entries_of", vanish)
     assert _data_root.size(str(source))[1] == 5
 
 
