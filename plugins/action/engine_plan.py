@@ -35,6 +35,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._ma
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._options import OPTIONS
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._role_variables import (
     PREFIX,
+    goes_on_alone,
     options_of,
     secrets_of,
 )
@@ -189,7 +190,7 @@ class ActionModule(HostAction):
         )
 
     def _check_turns(self, hooks: dict[str, str], options: dict[str, t.Any]) -> None:
-        alone = _goes_on_alone(self._task) if hooks and options["one_at_a_time"] else ""
+        alone = goes_on_alone(self._task) if hooks and options["one_at_a_time"] else ""
         if alone:
             raise PlanError(
                 f"docker_engine_one_at_a_time is set, and by the play's strategy {alone!r} hosts don't wait for each other: give "
@@ -395,9 +396,3 @@ def _words(given: t.Any) -> list[str]:
         return [word for one in given for word in _words(one)]
     words = [] if given is None else [word.strip() for word in str(given).split(",")]
     return [urllib.parse.urlsplit(word).hostname or "" if "://" in word else word for word in words]
-
-
-def _goes_on_alone(task: t.Any) -> str:
-    """The play's strategy, if its hosts don't wait for each other by it."""
-    strategy = str(task.get_play().strategy)
-    return strategy if strategy.endswith(("free", "host_pinned")) else ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The variables of the role docker_engine, as a task has them: evaluated, and each with its type."""
+"""The variables of the role docker_engine, as a task has them: evaluated, and each with its type; and the strategy of its play."""
 
 from __future__ import annotations
 
@@ -75,3 +75,9 @@ def secrets_said(loader: DataLoader, templar: t.Any, variables: t.Mapping[str, t
 
 def _given(values: dict[str, t.Any]) -> dict[str, t.Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def goes_on_alone(task: t.Any) -> str:
+    """The play's strategy, if its hosts don't wait for each other by it."""
+    strategy = str(task.get_play().strategy)
+    return strategy if strategy.endswith(("free", "host_pinned")) else ""
