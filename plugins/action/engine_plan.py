@@ -22,7 +22,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._record import NO
 from ansible_collections.dockyard.machine.plugins.module_utils._store import VARIABLE
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._store_ca import StoreCA
-from ansible_collections.dockyard.machine.plugins.plugin_utils._engine import _sources as _sources
+from ansible_collections.dockyard.machine.plugins.plugin_utils._engine import _sources
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._look import Visit
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._access import ALL, docker_host
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan._certificate import of_any_host

@@ -14,14 +14,13 @@ import logging
 import re
 import shlex
 import socket
-import subprocess
 import sys
 import time
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from . import _ssh
+from . import _process, _ssh
 from ._errors import MachineError
 
 CONNECT_TIMEOUT = float(_ssh.CONNECT_TIMEOUT)
@@ -181,11 +180,11 @@ def _connected(host: _ssh.Host, where: str) -> t.Iterator[socket.socket]:
     mine, others = socket.socketpair()
     with mine:
         with others:  # what the command says of a failure, ssh has said just before
-            process = subprocess.Popen(
+            process = _process.start(
                 command,
                 stdin=others.fileno(),
                 stdout=others.fileno(),
-                stderr=subprocess.DEVNULL,
+                stderr=_process.DEVNULL,
                 start_new_session=True,
             )
         try:

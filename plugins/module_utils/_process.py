@@ -13,12 +13,18 @@ import subprocess
 import typing as t
 
 STDOUT = subprocess.STDOUT
+DEVNULL = subprocess.DEVNULL
 TimeoutExpired = subprocess.TimeoutExpired
 Result = subprocess.CompletedProcess  # args, returncode, stdout, stderr
 
 
 class _Process(subprocess.Popen):
     """A child that is reaped and, after a time-out, killed."""
+
+
+def start(command: t.Sequence[str], **settings: t.Any) -> _Process:
+    """A program that the caller ends; ``settings`` as for ``run``."""
+    return _Process(command, **settings)
 
 
 def run(command: t.Sequence[str], limit: float | None = None, **settings: t.Any) -> Result[str]:

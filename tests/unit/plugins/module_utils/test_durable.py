@@ -83,7 +83,7 @@ def test_a_file_of_a_host_is_not_written_through_a_link(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who can write to the folder, and guesses the temporary name, chooses no file for root to write to."""
-    monkeypatch.setattr(os, "urandom", lambda length: bytes(length))
+    monkeypatch.setattr(os, "urandom", bytes)
     others = tmp_path / "others"
     others.write_text("theirs")
     (tmp_path / ".dockyard-00000000").symlink_to(others)

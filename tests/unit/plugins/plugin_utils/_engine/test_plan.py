@@ -89,7 +89,8 @@ def done(containers=0):
         "docker.service": unit(
             **up, exec_start=COMMAND, arguments=COMMAND.split(), later_drop_ins=[],
         ) | {"own_drop_in": _unit_files.service_drop_in(COMMAND, True, False)},
-        "docker.socket": unit(**up, listen=["/run/docker.sock"]) | {"own_drop_in": _unit_files.socket_drop_in(2376, [], ["192.0.2.1", "192.0.2.7"], ["192.0.2.1"])},
+        "docker.socket": unit(**up, listen=["/run/docker.sock"])
+        | {"own_drop_in": _unit_files.socket_drop_in(2376, [], ["192.0.2.1", "192.0.2.7"], ["192.0.2.1"])},
     }  # fmt: skip
     public = _public(key)
     info["tls"] = {
