@@ -182,7 +182,7 @@ class VM(driver.Machine):
         image, size = it.request["image"], it.request["disk_size"]
         _images.fetch(image)
         form = _qemu.disk_format(image["disk"])[0]
-        os.makedirs(it.folder, mode=0o700, exist_ok=True)
+        _durable.make_folder(it.folder)
         disk = f"{it.folder}/disk.qcow2"
         _qemu.image_tool("create", "-q", "-f", "qcow2", "-F", form, "-b", image["disk"], f"{disk}.new", f"{size}G")
         _durable.place(f"{disk}.new", disk)

@@ -13,6 +13,16 @@ EC2_TESTS = "unit/plugins/modules/test_amazonec2.py"
 
 MUTANTS = [
     mutant(
+        "folder-not-on-the-disk",
+        "After a power cut the record names a machine of QEMU whose folder is gone, and no run gets further.",
+        "unit/plugins/modules/test_qemu.py::test_the_folder_of_a_machine_is_on_the_disk",
+        (
+            "plugins/modules/qemu.py",
+            "        _durable.make_folder(it.folder)\n",
+            "        os.makedirs(it.folder, mode=0o700, exist_ok=True)\n",
+        ),
+    ),
+    mutant(
         "tag-in-a-second-call",
         "A crash between the two leaves something that nobody can tell to be ours.",
         f"{EC2_TESTS}::test_all_that_is_made_bears_our_tags_from_the_call_that_makes_it",

@@ -207,6 +207,20 @@ def test_after_the_first_boot_no_credentials_are_given(baked: pathlib.Path, tmp_
     assert "-smbios" not in command
 
 
+def test_the_folder_of_a_machine_is_on_the_disk(
+    baked: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut leaves a record of a machine whose folder is gone."""
+    it = thing(tmp_path, on_paper())
+    os.makedirs(it.first_boot)
+    synced: list[tuple[str, bool]] = []
+    monkeypatch.setattr(_durable, "sync", lambda path: synced.append((path, os.path.isdir(it.folder))))
+    monkeypatch.setattr(_qemu, "image_tool", lambda *arguments: pathlib.Path(arguments[-2]).touch())
+    it.request["host_key"], it.request["public_key"] = "", KEY
+    qemu.VM(None, {}).create(it)
+    assert (os.path.dirname(it.folder), True) in synced
+
+
 def test_command_line_forwards(baked: pathlib.Path, tmp_path: pathlib.Path) -> None:
     request = on_paper(accelerator="tcg", listen="127.0.0.1", ports=["5353:53/udp"])
     (net,) = (part for part in qemu.command_line(thing(tmp_path, request)) if part.startswith("user,"))
