@@ -236,7 +236,7 @@ def test_a_newer_image_is_no_change(ec2: Ec2Double, world: World) -> None:
             "is a volume of the image",
         ),
         ({"ipv6": True, "connect_by": "ipv6"}, "open_to", "allows no IPv6 address, but connect_by is ipv6"),
-        ({"ipv6": True, "connect_by": "ipv6", "open_to": ["10.0.0.0/8"]}, "open_to", "nobody with an IPv6 address"),
+        ({"ipv6": True, "connect_by": "ipv6", "open_to": ["10.0.0.0/8"]}, "open_to", "allows no IPv6 address"),
         ({"open_to": ["2001:db8::/32"]}, "open_to", "allows no IPv4 address, but connect_by is public"),
     ],
 )
