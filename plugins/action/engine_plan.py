@@ -115,8 +115,8 @@ class ActionModule(HostAction):
         there = info["tls"]["ca"]
         if there and not said and not os.environ.get(VARIABLE) and not ca.is_of(there):
             raise PlanError(
-                f"The Engine of this host accepts the clients of another CA than that of the store {ca.store.where}, "
-                "which nothing names: they would lose their access. Set docker_engine_store to the store of that CA, or "
+                f"The Engine of this host accepts clients of a CA that is not the CA of the store {ca.store.where}. No "
+                "variable names that CA, so its clients would lose access. Set docker_engine_store to its store, or "
                 "docker_engine_server_ca_cert and docker_engine_client_ca_cert to the CAs. To replace the CA, set "
                 f"docker_engine_store to {ca.store.where}"
             )

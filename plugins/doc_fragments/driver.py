@@ -92,10 +92,11 @@ options:
       - Password of the SSH login user, for a host that does not accept the machine's key yet. It requires C(paramiko).
       - It is used for one login, which adds the machine's key to C(authorized_keys). If the host accepts the key, the
         password is not used. It is never recorded.
-      - It is sent only to a host that presents the pinned host key. Set O(host_key) if you know it.
+      - It is sent only to a host that presents the pinned host key. Set O(host_key) if you know it. Otherwise the key of
+        the first contact is pinned, and a warning shows its fingerprint.
       - Without O(ssh_key), the machine gets a key of its own.
       - Machines that are created with their key do not need it.
-    type: str
+    type: raw
   host_key:
     description:
       - The host's public key, such as V(ssh-ed25519 AAAA...), if it is known before the first contact.

@@ -240,19 +240,29 @@ class Access:
             password.would_install(host)
             return True
 
-        def accepted() -> None:
-            self._pin(host, keys)
-            password.save()  # what is added is known before it is
-
+        known = bool(ssh["host_keys"])
         if ssh["key"] == AGENT:
             ssh["key"] = None
         public_key = ssh.get("given") or (_ssh.read_public_key(ssh["key"]) if ssh["key"] else self.public_key())
-        if not password.install(host, public_key, keys, accepted):
-            return False
+        try:
+            # What is added is recorded before it is. At a first contact, the warning comes before the password is sent.
+            if not password.install(host, public_key, keys, password.save, lambda: self._pin(host, keys)):
+                return False
+        except MachineError as error:
+            if not known and ssh["host_keys"]:
+                shown = ", ".join(map(_ssh.fingerprint, keys))
+                error.remedy = (
+                    f"{error.remedy.rstrip('.')}. The password was sent to a host whose key was not known before: {shown}. "
+                    "If that is not the host's key, change the password, and give host_key"
+                )
+            raise
         try:
             host.log_in()
         except _ssh.Refused:
             raise _password.key_refused(host) from None
+        except MachineError as error:
+            error.left_behind = error.left_behind or [_password.added_key(host)]
+            raise
         return True
 
     def reboot(self, facts: dict[str, t.Any], clock: Clock) -> None:

@@ -13,7 +13,7 @@ import errno
 import os
 import typing as t
 
-# Some file systems can't sync the names in a folder, such as those of shared folders
+# Some file systems can't sync the names in a folder. A host's files may be on one; nothing is kept on one that has to stay.
 _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -25,11 +25,12 @@ def write_file(
     mode: int = 0o600,
     temporary: str = "",
     prepare: t.Callable[[int], None] | None = None,
+    lenient: bool = False,
 ) -> None:
     """Write a file, private by default: under a temporary name first, renamed when it is safe on disk.
 
     ``temporary``: the temporary name, for folders in which others may create files. A file of that name is not opened.
-    ``prepare`` sets owner and mode, of the open file before it has any content.
+    ``lenient``: as for ``sync``. ``prepare`` sets owner and mode, of the open file before it has any content.
     """
     data = text.encode() if isinstance(text, str) else text
     exclusive = bool(temporary) or not replace
@@ -53,7 +54,7 @@ def write_file(
             os.unlink(temporary)
         raise
     if durable:
-        sync(os.path.dirname(path))
+        sync(os.path.dirname(path), lenient)
 
 
 def write_files(folder: str, texts: dict[str, str]) -> bool:
@@ -88,34 +89,34 @@ def _read(path: str) -> bytes | None:
         return None
 
 
-def make_folder(path: str, mode: int = 0o700) -> None:
+def make_folder(path: str, mode: int = 0o700, lenient: bool = False) -> None:
     """Make a folder and those above it, durably, if it isn't there."""
     if os.path.isdir(path or "."):
         return
     parent = os.path.dirname(path)
-    make_folder(parent, mode)  # one by one: each name has to be on the disk, not the first one alone
+    make_folder(parent, mode, lenient)  # one by one: each name has to be on the disk, not the first one alone
     try:
         os.mkdir(path, mode=mode)
     except FileExistsError:
         if not os.path.isdir(path):
             raise
-    sync(parent or ".")
+    sync(parent or ".", lenient)
 
 
-def place(temporary: str, path: str) -> None:
+def place(temporary: str, path: str, lenient: bool = False) -> None:
     """Rename a finished file into place, durably."""
     sync(temporary)
     os.rename(temporary, path)
-    sync(os.path.dirname(path))
+    sync(os.path.dirname(path), lenient)
 
 
-def sync(path: str) -> None:
-    """What a file holds, or the names in a folder, on the disk."""
+def sync(path: str, lenient: bool = False) -> None:
+    """What a file holds, or the names in a folder, on the disk. ``lenient``: also where the file system can't do that."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in _NO_SYNC:
+        if not lenient or error.errno not in _NO_SYNC:
             raise
     finally:
         os.close(descriptor)

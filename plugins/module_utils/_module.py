@@ -42,7 +42,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
     "ssh_user": {"type": "str"},
     "ssh_key": {"type": "path", "no_log": False},
     "ssh_args": {"type": "str"},
-    "ssh_password": {"type": "str", "no_log": True},
+    "ssh_password": {"type": "raw", "no_log": True},
     "host_key": {"type": "str", "no_log": False},
     "keep_options": {"type": "bool"},
     "recreate": {"type": "bool", "default": False},
@@ -192,9 +192,9 @@ def _over_account(module: _Module, driver: type[Driver], store: t.Any) -> dict[s
 def _as_password(value: t.Any) -> str | None:
     if value is None or value == "":
         return None
-    if isinstance(value, (dict, list, bool)):
+    if not isinstance(value, str):  # YAML has made something else of it: 0123 is 83, and yes is true
         raise BadOption("ssh_password", "The value is not a string", "Put it in quotes")
-    return str(value)
+    return value
 
 
 def _wish(module: _Module, driver: type[Driver], name: str) -> Wish:

@@ -27,7 +27,9 @@ CONNECT_TIMEOUT = float(_ssh.CONNECT_TIMEOUT)
 ANSWER_TIMEOUT = 60.0  # seconds for the authentication, which servers delay, and for the command
 LONGEST = 20_000  # bytes of the command's output
 DONE = "dockyard: done"
-EXPIRED = re.compile(r"(new|change|current|expired).{0,60}password|password.{0,60}(expired|change)", re.I | re.S)
+EXPIRED = re.compile(
+    r"\b(new|change|current|expired)\b.{0,60}\bpassword\b|\bpassword\b.{0,60}\b(expired|change)\b", re.I | re.S
+)
 # Runs as the user, whatever the login shell is. It follows a link only if the user or root has made it.
 SCRIPT = """set -eu
 umask 077
@@ -39,7 +41,10 @@ user=$(id -un)
 home=$(getent passwd "$user" 2>/dev/null | cut -d: -f6) || home=
 [ -n "$home" ] || home=$(awk -F: -v user="$user" '$1 == user {{ print $6; exit }}' /etc/passwd)
 [ -n "$home" ] && [ -d "$home" ] || die "$user has no home folder"
-trusted() {{ owner=$(stat $1 -c %u "$2") && {{ [ "$owner" = "$(id -u)" ] || [ "$owner" = 0 ]; }} || die "$2 belongs to another user"; }}
+trusted() {{
+  owner=$(stat $1 -c %u "$2") || die "can't read the owner of $2"
+  [ "$owner" = "$(id -u)" ] || [ "$owner" = 0 ] || die "$2 belongs to another user"
+}}
 check() {{
   [ ! -L "$1" ] || trusted "" "$1"
   [ -e "$1" ] || die "$1 is a link to nothing"
@@ -84,16 +89,31 @@ class PasswordLogin:
         _need_paramiko()
         self.user = _user(host)
 
-    def install(self, host: _ssh.Host, public_key: str, host_keys: list[str], accepted: t.Callable[[], None]) -> bool:
-        """Add the key, once the password was ``accepted``. False if there is no password yet, or it was used already."""
+    def install(
+        self,
+        host: _ssh.Host,
+        public_key: str,
+        host_keys: list[str],
+        accepted: t.Callable[[], None],
+        before: t.Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Add the key. False if there is no password yet, or it was used already.
+
+        ``before`` is called when the host has shown its key, ``accepted`` when it has accepted the password.
+        """
         password = None if self.user else self._ask()
         if not password:
             return False
         paramiko = _need_paramiko()
-        where = f"{_user(host)}@{host.address} port {host.port}"
+        where = _where(host)
         with _transport(paramiko, host, where, host_keys) as transport:
             self.user = _user(host)
-            _authenticate(paramiko, transport, where, self.user, password)
+            before()
+            try:
+                _authenticate(paramiko, transport, where, self.user, password)
+            except MachineError as error:  # it may quote the host
+                error.message = error.message.replace(password, "********")
+                raise
             accepted()
             try:
                 _add_key(transport, public_key, host.record.name)
@@ -317,12 +337,21 @@ def _explain_command(where: str, name: str, said: str) -> MachineError:
     )
 
 
+def _where(host: _ssh.Host) -> str:
+    return f"{_user(host)}@{host.address} port {host.port}"
+
+
+def added_key(host: _ssh.Host) -> str:
+    """What the login has left behind, for people."""
+    return f"the key of {host.record.name} in authorized_keys of {_where(host)}"
+
+
 def key_refused(host: _ssh.Host) -> MachineError:
-    where = f"{_user(host)}@{host.address} port {host.port}"
+    where = _where(host)
     return MachineError(
         f"{where} refuses the login with the key that was just added to its authorized_keys",
         code="ssh_login",
-        left_behind=[f"the key of {host.record.name} in authorized_keys of {where}"],
+        left_behind=[added_key(host)],
         remedy="Check in the host's sshd_config that it accepts keys (PubkeyAuthentication) and reads that file "
         "(AuthorizedKeysFile), and that nobody but the user can write to the home folder. Then run again",
     )
@@ -342,4 +371,4 @@ def _printable(text: t.Any) -> str:
     return "".join(one for one in str(text)[-1000:] if one.isprintable() or one == "\n").strip()
 
 
-__all__ = ["PasswordLogin", "key_refused"]
+__all__ = ["PasswordLogin", "added_key", "key_refused"]

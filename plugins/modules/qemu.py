@@ -131,6 +131,8 @@ from ansible_collections.dockyard.machine.plugins.module_utils import _download,
 GIB = 1 << 30
 PICKED = range(22200, 32000)  # below the ports that systems hand out by themselves
 SECRETS = ("host_key", "user_data")  # go to the first boot's folder, never into the definition
+# What the image takes from the SMBIOS table at its first boot (roles/machine_image)
+CREDENTIALS = ("dockyard.user", "dockyard.hostname", "dockyard.authorized_keys", "dockyard.host_key")
 # What QEMU says of itself -> state
 STATES = {
     "running": driver.RUNNING,
@@ -187,10 +189,9 @@ class VM(driver.Machine):
         _qemu.image_tool("create", "-q", "-f", "qcow2", "-F", form, "-b", image["disk"], f"{disk}.new", f"{size}G")
         _durable.place(f"{disk}.new", disk)
         if image["channel"] == "smbios":
-            told = {"user": it.request["ssh_user"], "authorized_keys": it.request["public_key"] + "\n"}
-            told.update(hostname=it.machine, host_key=it.request["host_key"])
-            for name, value in told.items():
-                _durable.write_file(f"{it.first_boot}/dockyard.{name}", _qemu.credential(f"dockyard.{name}", value))
+            keys = (it.request["public_key"] + "\n", it.request["host_key"])
+            for name, value in zip(CREDENTIALS, (it.request["ssh_user"], it.machine, *keys)):
+                _durable.write_file(f"{it.first_boot}/{name}", _qemu.credential(name, value))
         else:
             meta_data = json.dumps({"instance-id": it.name, "local-hostname": it.machine})
             _durable.write_file(f"{it.first_boot}/seed.iso", _qemu.seed_iso(it.request["user_data"], meta_data))
@@ -260,7 +261,7 @@ def command_line(it):
     for name in names:
         if name == "seed.iso":
             command += ["-drive", f"file={first_boot}/seed.iso,format=raw,if=virtio,readonly=on"]
-        elif name.startswith("dockyard.") and not name.endswith(".new"):
+        elif name in CREDENTIALS:  # not what a killed run has half written
             command += ["-smbios", f"type=11,path={first_boot}/{name}"]
     return command
 

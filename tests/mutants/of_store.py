@@ -73,13 +73,19 @@ MUTANTS = [
         "disk-that-fails-passed-over",
         "A record counts as saved on a disk that has refused to write it.",
         f"{WRITER}::test_only_what_a_file_system_can_not_do_is_passed_over",
-        (DURABLE, "        if error.errno not in _NO_SYNC:\n            raise\n", "        pass\n"),
+        (DURABLE, "        if not lenient or error.errno not in _NO_SYNC:\n            raise\n", "        pass\n"),
     ),
     mutant(
         "shared-folder-refused",
         "Nothing can be written on a file system that can't sync the names in a folder.",
         f"{WRITER}::test_only_what_a_file_system_can_not_do_is_passed_over",
         (DURABLE, "(errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)", "(errno.ENOSYS,)"),
+    ),
+    mutant(
+        "store-passes-over-it",
+        "A record counts as saved on a file system that can't keep its name over a power cut.",
+        f"{WRITER}::test_only_what_a_file_system_can_not_do_is_passed_over",
+        (DURABLE, "        if not lenient or error.errno", "        if error.errno"),
     ),
     mutant(
         "second-writer",

@@ -53,7 +53,7 @@ def check_links(path: str) -> None:
 def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        _durable.make_folder(folder, 0o777)
+        _durable.make_folder(folder, 0o777, lenient=True)
         os.chmod(folder, folder_mode)
 
     def prepare(descriptor: int) -> None:
@@ -65,7 +65,7 @@ def _place(path: str, content: str, mode: int, folder_mode: int) -> None:
 
     # Nobody can guess the name, and _leftovers finds it
     temporary = os.path.join(folder, f".dockyard-{os.urandom(4).hex()}")
-    _durable.write_file(path, content, temporary=temporary, prepare=prepare)
+    _durable.write_file(path, content, temporary=temporary, prepare=prepare, lenient=True)
 
 
 def remove(path: str) -> bool:
@@ -73,5 +73,5 @@ def remove(path: str) -> bool:
         os.unlink(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    _durable.sync(os.path.dirname(path))
+    _durable.sync(os.path.dirname(path), lenient=True)
     return True

@@ -42,7 +42,7 @@ def make_key() -> None:
         else:
             raise HostError("Neither openssl nor ssh-keygen is on the host: one of them is needed to make the key")
         os.chmod(partial, _paths.KEY_MODE)
-        _durable.place(partial, _paths.KEY_PATH)
+        _durable.place(partial, _paths.KEY_PATH, lenient=True)
     finally:
         os.umask(before)
         _files.remove(partial)

@@ -48,15 +48,16 @@ class Planner:
         return record
 
     @contextlib.contextmanager
-    def nothing_left(self) -> t.Iterator[None]:
-        """A plan that comes to nothing leaves no folder behind."""
+    def nothing_left(self, record: Record | None = None) -> t.Iterator[None]:
+        """A plan that comes to nothing leaves no folder behind, unless the record was saved meanwhile."""
         if self.task.lock:
             self.task.store.sweep(self.task.wish.name, self.task.lock)
         fresh = not os.path.exists(self.task.folder)
         try:
             yield
         except (MachineError, OSError) as error:
-            if self.task.lock and fresh and not getattr(error, "left_behind", ()):
+            saved = record is not None and record.revision
+            if self.task.lock and fresh and not saved and not getattr(error, "left_behind", ()):
                 self.task.store.clear(self.task.wish.name, self.task.lock)
             raise
 

@@ -78,7 +78,7 @@ class Presence:
         task, wish = self.task, self.task.wish
         self._check_that_it_can_be_made()
         record = self.planner.new_record(former)
-        with self.planner.nothing_left():
+        with self.planner.nothing_left(record):
             task.begin(record)
             task.password = password_login(task, record)
             access = task.access(record)

@@ -236,7 +236,7 @@ class FileStore(FileCA):
             with self.explained():
                 if not name.startswith("."):
                     self.sweep(name, lock)
-                for folder in ("", "tombstones", PRIVATE):
+                for folder in ("", "tombstones", "client", PRIVATE):
                     sweep(self._path(folder))
             yield lock
         finally:

@@ -166,6 +166,7 @@ def test_a_wrong_one_is_tried_once(controller: Controller, server: Server) -> No
     error = controller.fail(password="wrong")
     assert error.code == "ssh_password" and "refuses ssh_password" in error.message and not error.left_behind
     assert server.passwords() == ["wrong"] and "wrong" not in error.text()
+    assert "SHA256:" in error.remedy and "change the password" in error.remedy, "whoever it was has it now"
     assert controller.record() is None and not pathlib.Path(controller.store.folder("web1")).exists()
 
 
@@ -238,6 +239,40 @@ def test_a_key_that_is_not_let_in_stays_for_the_next_run(controller: Controller,
     server.keys, server.answer = [" ".join(public)], None
     controller.present("wrong")
     assert server.passwords() == ["hunter2"]
+
+
+def test_a_host_that_is_gone_after_the_key_was_added_costs_no_key(
+    controller: Controller, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in = _ssh.Host.log_in
+
+    def gone(host: _ssh.Host) -> list[str]:
+        if not server.keys:
+            return log_in(host)
+        raise _ssh.Unreachable("no answer", code="unreachable", remedy="Wait")
+
+    monkeypatch.setattr(_ssh.Host, "log_in", gone)
+    error = controller.fail()
+    assert error.code == "unreachable" and "authorized_keys" in error.left_behind[0]
+    monkeypatch.undo()
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    controller.present("wrong")
+    assert server.passwords() == ["hunter2"] and len(server.keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expired"),
+    [
+        ("admin@newton's password: ", False),
+        ("Welcome to News Corp. Password: ", False),
+        ("(current) UNIX password: ", True),
+        ("New password: ", True),
+        ("You are required to change your password immediately", True),
+        ("Your password has expired", True),
+    ],
+)
+def test_an_expired_password_is_told_from_a_prompt(text: str, expired: bool) -> None:
+    assert bool(_password.EXPIRED.search(text)) is expired
 
 
 def test_without_paramiko(controller: Controller, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,15 +408,17 @@ def test_a_password_that_is_a_common_word_hides_nothing_in_the_result(
 
 
 def test_a_password_is_a_text(controller: Controller, server: Server, tmp_path: pathlib.Path) -> None:
-    server.password = "123456"
-    assert module(controller, tmp_path, 123456)["changed"], "as YAML takes it without quotes"
-    for value in (["hunter2"], {"a": "hunter2"}, True):
+    """What YAML makes of one without quotes is another password: 0123 is 83, and yes is true."""
+    for value in (["hunter2"], {"a": "hunter2"}, True, 83):
         result = module(controller, tmp_path, value)
         assert (
             result["failed"]
             and "ssh_password: The value is not a string" in result["msg"]
             and "hunter2" not in json.dumps(result)
         )
+    assert not server.passwords()
+    server.password = "123456"
+    assert module(controller, tmp_path, "123456")["changed"]
     assert not module(controller, tmp_path, "")["changed"], "a survey's answer that was left blank"
 
 

@@ -191,7 +191,7 @@ def test_secrets_are_in_no_argument_and_no_definition(baked: pathlib.Path, tmp_p
     it = thing(tmp_path, {**on_paper(accelerator="tcg"), "host_key": "PRIVATE"})
     os.makedirs(it.folder)
     os.makedirs(it.first_boot)
-    for name in ("dockyard.host_key", "dockyard.user", "host_ed25519", "dockyard.user.new"):
+    for name in ("dockyard.host_key", "dockyard.user", "host_ed25519", "dockyard.user.new.4711"):
         pathlib.Path(it.first_boot, name).write_text("SECRET")
     qemu.VM(None, {}).define(it)
     assert "PRIVATE" not in pathlib.Path(it.folder, "vm.json").read_text()
@@ -214,7 +214,7 @@ def test_the_folder_of_a_machine_is_on_the_disk(
     it = thing(tmp_path, on_paper())
     os.makedirs(it.first_boot)
     synced: list[tuple[str, bool]] = []
-    monkeypatch.setattr(_durable, "sync", lambda path: synced.append((path, os.path.isdir(it.folder))))
+    monkeypatch.setattr(_durable, "sync", lambda path, lenient=False: synced.append((path, os.path.isdir(it.folder))))
     monkeypatch.setattr(_qemu, "image_tool", lambda *arguments: pathlib.Path(arguments[-2]).touch())
     it.request["host_key"], it.request["public_key"] = "", KEY
     qemu.VM(None, {}).create(it)

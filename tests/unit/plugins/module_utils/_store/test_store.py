@@ -342,7 +342,9 @@ def test_half_written_files_of_killed_runs_are_swept(store: FileStore) -> None:
         pathlib.Path(store.path, ".store.json.6b1d6a1e-0000-4000-8000-000000000000"),
         pathlib.Path(store.path, "private", ".digest.json.6b1d6a1e-0000-4000-8000-000000000000"),
         pathlib.Path(store.path, "tombstones", "x.json.new.12"),
+        pathlib.Path(store.path, "client", "key.pem.new.12"),
     ]
+    pathlib.Path(store.path, "client").mkdir()
     (folder / "vm").mkdir()
     kept = [folder / "vm" / "disk.newer", folder / "vm" / "a.new.txt", pathlib.Path(store.path, "notes")]
     for path in (*left, *kept):
