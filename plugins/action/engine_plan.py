@@ -20,6 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._engine import _s
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import MachineError
 from ansible_collections.dockyard.machine.plugins.module_utils._record import NO_TLS
 from ansible_collections.dockyard.machine.plugins.module_utils._store import VARIABLE
+from ansible_collections.dockyard.machine.plugins.module_utils._store._ca import none_yet
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca import _authority
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._store_ca import StoreCA
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine import _sources
@@ -39,6 +40,7 @@ from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._role_var
     options_of,
     secrets_of,
 )
+from ansible_collections.dockyard.machine.plugins.plugin_utils._fleet._machines import known_names
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts import _facts
 from ansible_collections.dockyard.machine.plugins.plugin_utils._hosts._action import HostAction, Result
 from ansible_collections.dockyard.machine.plugins.plugin_utils._option_values import (
@@ -103,8 +105,11 @@ class ActionModule(HostAction):
         """The CAs of the store, for a host with TLS that is given no others."""
         if wanted.access != "tls" or wanted.server_ca or wanted.client_ca or _tls.missing_library():
             return None
-        said = options["store"] or self._templar.template(variables.get("machine_store") or "")
-        ca = StoreCA(open_store(str(said)))
+        names = (options["store"], self._templar.template(variables.get("machine_store") or ""))
+        said = next((name for one in names if (name := str(one or "").strip())), "")
+        ca = StoreCA(open_store(said))
+        if wanted.rotate and ca.is_missing:
+            raise none_yet(ca.store.where)
         for option in ("server_ca_key", "server_ca_command"):
             # Of a CA that was given to the store, the store has no key.
             if options[option] and (ca.is_missing or ca.options()["server_ca_key"]):
@@ -113,7 +118,7 @@ class ActionModule(HostAction):
                     f"Or leave it out: then the CAs of the store {ca.store.where} are used"
                 )
         there = info["tls"]["ca"]
-        if there and not said and not os.environ.get(VARIABLE) and not ca.is_of(there):
+        if there and not said and not os.environ.get(VARIABLE, "").strip() and not ca.is_of(there):
             raise PlanError(
                 f"The Engine of this host accepts clients of a CA that is not the CA of the store {ca.store.where}. No "
                 "variable names that CA, so its clients would lose access. Set docker_engine_store to its store, or "
@@ -137,7 +142,7 @@ class ActionModule(HostAction):
             wanted.server_ca, wanted.client_ca = options["server_ca_cert"], options["client_ca_cert"]
             wanted.signed_here = bool(options["server_ca_key"])
         _keep_life(wanted, options["certificate_life"], info["tls"]["certificate"])
-        others = self._name(wanted, names, options["tls_san"], info, variables)
+        others = self._name(wanted, names, options["tls_san"], info, variables, ca)
         plan = make_plan(wanted, info, datetime.datetime.now(datetime.timezone.utc))
         plan.warnings += others
         if plan.certificate:
@@ -198,7 +203,13 @@ class ActionModule(HostAction):
             )
 
     def _name(
-        self, wanted: Wanted, known: list[str], asked: list[str], info: dict[str, t.Any], task_vars: dict[str, t.Any]
+        self,
+        wanted: Wanted,
+        known: list[str],
+        asked: list[str],
+        info: dict[str, t.Any],
+        task_vars: dict[str, t.Any],
+        ca: StoreCA | None = None,
     ) -> list[str]:
         """Fill in the names for the certificate; what is to be said about them.
 
@@ -217,7 +228,7 @@ class ActionModule(HostAction):
         its_own = {*_names([me, *known[:1]], [], wanted.server_ca)[:1]} & {*certified}
         sure = {*own, *(certified if its_own else ())}
         # Only where there is something new: to ask for the variables of all hosts takes its time.
-        owners = {} if sure.issuperset(said) else {**self._in_store(task_vars), **_owners(task_vars, me)}
+        owners = {} if sure.issuperset(said) else {**self._in_store(task_vars, ca), **_owners(task_vars, me)}
         owners.update((name, "the name of many") for name in said if name.startswith("*") and name not in sure)
         kept = sure if wanted.rotate else own
         owners.update((name, "the name of any host") for name in said if of_any_host(name) and name not in kept)
@@ -230,9 +241,11 @@ class ActionModule(HostAction):
             if not of_any_host(name)
         ]
 
-    def _in_store(self, variables: dict[str, t.Any]) -> dict[str, str]:
+    def _in_store(self, variables: dict[str, t.Any], ca: StoreCA | None) -> dict[str, str]:
         """What the store knows as other machines', also those that no inventory of this run has."""
         known = self._templar.template(variables.get(_IN_STORE) or [])
+        if ca and ca.store.exists:
+            known = [*known, *known_names(ca.store, [variables["inventory_hostname"]])]
         return {name: str(one["machine"]) for one in known for name in _spelled([str(one["name"])])}
 
     def _certificates(self, option: str, options: dict[str, t.Any]) -> str:

@@ -44,7 +44,6 @@ _raw:
 """
 
 import typing as t
-import urllib.parse
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
@@ -59,26 +58,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: t.Any = None, **kwargs: t.Any) -> list[dict[str, str]]:
         self.set_options(var_options=variables, direct=kwargs)
         try:
-            machines = _machines.read(open_store(self.get_option("store")))
+            found = _machines.known_names(open_store(self.get_option("store")), terms)
         except MachineError as error:
             raise AnsibleError(error.text()) from None
-        found = [
-            {"name": name, "machine": machine.name}
-            for machine in machines
-            if machine.name not in terms
-            for name in dict.fromkeys(_names(machine))
-        ]
         return t.cast("list[dict[str, str]]", unsafe(found))
-
-
-def _names(machine: _machines.Machine) -> t.Iterator[str]:
-    values = machine.host_vars()
-    yield machine.name
-    if values["machine_id"]:
-        yield values["machine_id"]
-    # What does not exist any more has no address: another machine can have it now.
-    if values["machine_state"] != "absent":
-        if "ansible_host" in values:
-            yield values["ansible_host"]
-        yield from values["machine_tls_san"] or ()
-        yield urllib.parse.urlsplit(values.get("docker_host") or "").hostname or machine.name

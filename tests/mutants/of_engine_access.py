@@ -58,7 +58,7 @@ MUTANTS = [
         "names-not-on-the-disk",
         "After a power cut the port's file can be there without the one of TLS, which was written before.",
         CUT_OFF,
-        (DURABLE, "        raise\n    if durable:\n        sync(os.path.dirname(path))\n", "        raise\n"),
+        (DURABLE, "        raise\n    if durable:\n        sync(os.path.dirname(path), lenient)\n", "        raise\n"),
     ),
     mutant(
         "containers-end-with-their-port",

@@ -97,7 +97,7 @@ MUTANTS = [
         "names-of-the-store-not-asked",
         "With machine_limit and without an inventory, a host has another machine's name and address certified.",
         OF_PLAN + "test_what_the_store_knows_as_another_machine_s_is_left_out_though_no_inventory_has_it",
-        (PLAN, "{**self._in_store(task_vars), **_owners(task_vars, me)}", "_owners(task_vars, me)"),
+        (PLAN, "{**self._in_store(task_vars, ca), **_owners(task_vars, me)}", "_owners(task_vars, me)"),
     ),
     mutant(
         "names-taken-by-facts",

@@ -53,13 +53,17 @@ MUTANTS = [
         "password-shown-by-the-host",
         "An error quotes the host, which quotes the password.",
         TEST + "test_a_command_that_fails",
-        (PASSWORD, '.replace(password, "********")', ""),
+        (
+            PASSWORD,
+            'said = _printable(error.args[0].replace(password, "********"))',
+            "said = _printable(error.args[0])",
+        ),
     ),
     mutant(
         "key-added-before-it-is-known",
         "A run that is killed leaves a key on the host that no record names.",
         TEST + "test_the_record_is_saved_before_the_key_is_added",
-        (ACCESS, "            password.save()  # what is added is known before it is\n", ""),
+        (ACCESS, "keys, password.save, lambda", "keys, lambda: None, lambda"),
     ),
     mutant(
         "added-key-thrown-away",
@@ -67,7 +71,7 @@ MUTANTS = [
         TEST + "test_a_key_that_is_not_let_in_stays_for_the_next_run",
         (
             "plugins/module_utils/_lifecycle/_planning.py",
-            'if self.task.lock and fresh and not getattr(error, "left_behind", ()):',
+            'if self.task.lock and fresh and not saved and not getattr(error, "left_behind", ()):',
             "if self.task.lock and fresh:",
         ),
     ),

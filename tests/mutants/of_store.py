@@ -33,7 +33,7 @@ MUTANTS = [
         "folder-not-synced",
         "After a power cut the record is the former one, which does not know what was made.",
         "cells thing create power-cut",
-        (DURABLE, "        raise\n    if durable:\n        sync(os.path.dirname(path))\n", "        raise\n"),
+        (DURABLE, "        raise\n    if durable:\n        sync(os.path.dirname(path), lenient)\n", "        raise\n"),
     ),
     mutant(
         "renamed-before-it-is-synced",
@@ -109,7 +109,7 @@ MUTANTS = [
         "folders-above-not-synced",
         "After a power cut a whole store is missing, whose machines run.",
         "cells thing create power-cut",
-        (DURABLE, '            raise\n    sync(parent or ".")\n', "            raise\n"),
+        (DURABLE, '            raise\n    sync(parent or ".", lenient)\n', "            raise\n"),
     ),
     mutant(
         "record-written-in-place",

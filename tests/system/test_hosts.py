@@ -105,7 +105,7 @@ def test_what_is_said_of_the_engine_keeps_clients_and_hosts_together(
     )
 
     foreign = ansible.playbook("create_hosts", {**extra, **authority.variables()}).failed()
-    assert "Give machine_server_ca_cert, machine_server_ca_key, machine_client_ca_cert" in foreign.messages
+    assert "Set machine_server_ca_cert, machine_server_ca_key, machine_client_ca_cert" in foreign.messages
     assert not store.exists()
 
     apart = ansible.playbook("create_hosts", extra, inventory=groups.parent).failed()

@@ -29,7 +29,7 @@ class StoreCA:
         self.store = store
         self.changed = False
         self.warnings: list[str] = []
-        self.files = self._read()
+        self.files = self._checked(self._read())
         self.is_missing = not self.files
 
     def options(self) -> dict[str, str]:
@@ -47,7 +47,7 @@ class StoreCA:
 
     def would_change(self) -> bool:
         """Whether ``create`` would change anything."""
-        return self._is_due() or self._client_differs()
+        return self._is_due() or (not self.store.shared and self._client_differs())
 
     def create(self) -> None:
         """Create the CAs and the client's folder where they are missing; renew the client's certificate in time."""
@@ -60,7 +60,7 @@ class StoreCA:
         self.store.create()
         made = self.store.make_ca()
         self.store.fill_ca()
-        self.files = self._read()
+        self.files = self._checked(self._read())
         return made
 
     def _change(self, change: t.Callable[[], bool]) -> None:
@@ -110,6 +110,16 @@ class StoreCA:
             self.store.fill_ca()
             return _texts(self.store.ca)
         return _ca.in_use(self.store.ca_files())
+
+    def _checked(self, files: _ca.Files) -> _ca.Files:
+        missing = sorted({CLIENT_CA, *PAIR.values()} - {*files}) if files else []
+        if missing:
+            raise MachineError(
+                f"The CA of the store {self.store.where} is not complete: {', '.join(missing)} is missing",
+                code="damaged_store",
+                remedy="Restore the folder ca of the store from a backup",
+            )
+        return files
 
     @functools.cached_property
     def _planned(self) -> _ca.Files:

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import datetime
 import typing as t
+import urllib.parse
 
 from ansible_collections.dockyard.machine.plugins.module_utils import _host_vars, _pin, _record
 from ansible_collections.dockyard.machine.plugins.module_utils._errors import BadOption, MachineError
@@ -179,3 +180,26 @@ class Filter:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+def known_names(store: Store, others_than: t.Container[str]) -> list[dict[str, str]]:
+    """Names and addresses of a store's machines, each with the machine's name."""
+    return [
+        {"name": name, "machine": machine.name}
+        for machine in read(store)
+        if machine.name not in others_than
+        for name in dict.fromkeys(_names(machine))
+    ]
+
+
+def _names(machine: Machine) -> t.Iterator[str]:
+    values = machine.host_vars()
+    yield machine.name
+    if values["machine_id"]:
+        yield values["machine_id"]
+    # What does not exist any more has no address: another machine can have it now.
+    if values["machine_state"] != "absent":
+        if "ansible_host" in values:
+            yield values["ansible_host"]
+        yield from values["machine_tls_san"] or ()
+        yield urllib.parse.urlsplit(values.get("docker_host") or "").hostname or machine.name
