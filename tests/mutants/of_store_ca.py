@@ -14,6 +14,18 @@ OF_CA = "unit/plugins/plugin_utils/_ca/test_store_ca.py"
 
 MUTANTS = [
     mutant(
+        "names-of-the-role-s-store-not-asked",
+        "The role alone has the store's CA sign the name of another machine for a host that says it is that one.",
+        f"{OF_PLAN}::test_no_name_of_another_machine_of_the_store_is_certified",
+        (PLAN, "        if ca and ca.store.exists:\n", "        if not known and not ca:\n"),
+    ),
+    mutant(
+        "check-of-a-shared-store-always-changed",
+        "Each dry run over a store on S3 reports a change that no run makes.",
+        f"{OF_CA}::test_a_check_in_another_run_is_as_quiet_as_the_run",
+        (CA, "(not self.store.shared and self._client_differs())", "self._client_differs()"),
+    ),
+    mutant(
         "ca-made-in-a-check",
         "A check of the role creates the store and its CAs.",
         f"{OF_PLAN}::test_check_mode_makes_nothing",

@@ -15,6 +15,7 @@ from ansible.template import Templar
 
 from ansible_collections.dockyard.machine.plugins.action import engine_plan
 from ansible_collections.dockyard.machine.plugins.module_utils import _tls
+from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from ansible_collections.dockyard.machine.plugins.plugin_utils._ca._store_ca import StoreCA
 from ansible_collections.dockyard.machine.plugins.plugin_utils._engine._plan import _access
@@ -34,10 +35,15 @@ def home(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
 
 
 def planned(
-    monkeypatch: pytest.MonkeyPatch, seen: dict[str, t.Any] | None = None, check: bool = False, **variables: t.Any
+    monkeypatch: pytest.MonkeyPatch,
+    seen: dict[str, t.Any] | None = None,
+    check: bool = False,
+    host: dict[str, t.Any] | None = None,
+    **variables: t.Any,
 ) -> dict[str, t.Any]:
     """What the action says of a host that looks so."""
     info = fresh()
+    info["host"].update(host or {})
     info["tls"].update(seen or {})
     info["waited"] = []
     monkeypatch.setattr(
@@ -48,9 +54,9 @@ def planned(
     action._task = types.SimpleNamespace(check_mode=check, args={})
     action._connection = types.SimpleNamespace(transport="ssh")
     action.validate_argument_spec = lambda *_: (None, {"wanted": None})
-    host = {"inventory_hostname": "web1", "ansible_host": "192.0.2.7", "hostvars": {"web1": {}}}
-    action._templar = Templar(DataLoader(), variables={**host, **variables})
-    return action.perform({**host, **variables})
+    known = {"inventory_hostname": "web1", "ansible_host": "192.0.2.7", "hostvars": {"web1": {}}, **variables}
+    action._templar = Templar(DataLoader(), variables=known)
+    return action.perform(known)
 
 
 def test_no_variable_is_needed(monkeypatch: pytest.MonkeyPatch, home: pathlib.Path) -> None:
@@ -136,6 +142,44 @@ def test_clients_of_another_ca_are_not_locked_out_by_a_store_that_nothing_names(
     monkeypatch.setenv("DOCKYARD_STORE", str(tmp_path / "c"))
     assert planned(monkeypatch, {"ca": CERT})["client"]["store"] == str(tmp_path / "c")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("blank", [{"machine_store": " "}, {"docker_engine_store": "\n"}])
+def test_a_blank_text_names_no_store(
+    monkeypatch: pytest.MonkeyPatch, home: pathlib.Path, blank: dict[str, str]
+) -> None:
+    monkeypatch.setenv("DOCKYARD_STORE", " ")
+    plan = planned(monkeypatch, {"ca": CERT}, **blank)
+    assert plan["failed"] and "accepts clients of a CA that is not" in plan["msg"] and not home.exists()
+
+
+def test_a_blank_option_hides_no_store(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    plan = planned(monkeypatch, docker_engine_store=" ", machine_store=str(tmp_path / "a"))
+    assert plan["client"]["store"] == str(tmp_path / "a")
+
+
+def test_a_rotation_makes_no_ca(monkeypatch: pytest.MonkeyPatch, home: pathlib.Path) -> None:
+    plan = planned(monkeypatch, docker_engine_rotate="certificates")
+    assert plan["failed"] and "has no CA yet" in plan["msg"] and not home.exists()
+
+
+def test_no_name_of_another_machine_of_the_store_is_certified(
+    monkeypatch: pytest.MonkeyPatch, home: pathlib.Path
+) -> None:
+    """The clients of that machine trust this CA, and no inventory of the run has it."""
+    store = FileStore(str(home))
+    store.create()
+    record = Record("0" * 12, "db1", "dockyard.machine.none", status=MADE)
+    with store.lock("db1") as lock:
+        store.save(record, lock)
+    store.save_observed("db1", {"state": "running", "address": "203.0.113.10"})
+    info = fresh()
+    info["host"].update(hostname="db1", addresses=["203.0.113.10", "192.0.2.7"])
+    plan = planned(monkeypatch, host=info["host"])
+    assert not plan.get("failed"), plan
+    names = plan["certificate"]["names"]
+    assert "192.0.2.7" in names and not {"db1", "203.0.113.10"} & {*names}
+    assert any("which is" in warning and "db1" in warning for warning in plan["warnings"])
 
 
 def test_a_job_of_awx_names_its_store(

@@ -96,6 +96,26 @@ def test_a_shared_store_is_asked_once_a_run(tmp_path: pathlib.Path) -> None:
     assert not again.changed and again.client_folder
 
 
+def test_a_check_in_another_run_is_as_quiet_as_the_run(tmp_path: pathlib.Path) -> None:
+    """The folders of a shared store's run are empty at its start."""
+    clock = Clock()
+    memory = Memory(clock)
+    StoreCA(ObjectStore(memory, str(tmp_path / "run"), clock, background=False)).create()
+    another = StoreCA(ObjectStore(memory, str(tmp_path / "another"), clock, background=False))
+    assert not another.would_change()
+    another.create()
+    assert not another.changed
+
+
+def test_a_ca_that_is_not_complete_is_named(tmp_path: pathlib.Path) -> None:
+    store = FileStore(str(tmp_path / "store"))
+    StoreCA(store).create()
+    (tmp_path / "store" / "ca" / "server-ca.pem").unlink()
+    with pytest.raises(MachineError, match=r"server-ca\.pem is missing") as caught:
+        StoreCA(FileStore(store.path))
+    assert caught.value.code == "damaged_store" and store.path in caught.value.message
+
+
 def test_the_message_can_be_pasted_into_a_shell(tmp_path: pathlib.Path) -> None:
     store = FileStore(str(tmp_path / "a store"))
     ca = StoreCA(store)
