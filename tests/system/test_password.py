@@ -229,13 +229,13 @@ def test_what_others_have_made_is_not_followed(controller: Controller, host: Hos
 @pytest.mark.long
 def test_killed_at_any_moment_and_run_again(controller: Controller, host: Host) -> None:
     """Also when the key is added and the machine is not recorded as made: the next run needs no password then."""
-    store = controller.store
+    folder = controller.store / "machines" / "web1"
     moments: list[t.Callable[[], t.Any]] = [
-        lambda: (store / "machines" / "web1" / "id_ed25519").exists(),
+        (folder / "id_ed25519").exists,
         lambda: attempts(host)[before:],
-        lambda: (store / "machines" / "web1" / "machine.json").exists(),
+        (folder / "machine.json").exists,
         lambda: host.ssh(f"test -s {FILE}", check=False).returncode == 0,
-        lambda: (store / "machines" / "web1" / "cert.pem").exists(),
+        (folder / "cert.pem").exists,
     ]
     for moment in moments:
         host.ssh(f"rm -rf {HOME}/.ssh")
