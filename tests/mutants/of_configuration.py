@@ -189,7 +189,7 @@ MUTANTS = [
         "Containers end, since the Engine did not let them outlive it in time.",
         "unit/plugins/modules/test_engine_apply.py::"
         "test_an_engine_that_does_not_take_over_live_restore_is_not_restarted",
-        (APPLY, 'self.acted = "reload"', "self.acted = action"),
+        (APPLY, 'self.acted = "reload"', 'self.acted = "cycle"'),
     ),
     mutant(
         "coming-up-is-down",

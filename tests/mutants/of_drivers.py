@@ -106,7 +106,7 @@ MUTANTS = [
         (
             FILE,
             '        me = json.dumps({"pid"',
-            "        import threading\n\n"
+            "        import threading\n        import time\n\n"
             "        def with_playbook() -> None:\n"
             "            above, pid = [], os.getppid()\n"
             "            while pid > 1:\n"
