@@ -75,5 +75,5 @@ def test_the_role_line_alone_ends_with_a_client_that_reaches_the_engine(
     # Somebody else's store is another CA, by which the first one's clients would be locked out.
     other = {"HOME": str(tmp_path)}
     refused = play(env=other).failed()
-    assert "accepts the clients of another CA" in refused.messages and not (tmp_path / ".dockyard").exists()
+    assert "accepts clients of a CA that is not" in refused.messages and not (tmp_path / ".dockyard").exists()
     assert version(messages(second)[hosts[0].name][-1])
