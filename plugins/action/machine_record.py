@@ -76,7 +76,7 @@ class ActionModule(ControllerAction):
 
     def _note(self, store: Store, args: dict[str, t.Any], lock: t.Any, task_vars: dict[str, t.Any]) -> None:
         name = args["name"]
-        record = self._read(store, name)  # anew, now that nobody else works on it
+        record = self._read(store, name)  # again, now that nobody else works on it
         before, after = self._compare(store, args, record)
         if before["reached"] != after["reached"]:
             record.ssh["reached"] = True

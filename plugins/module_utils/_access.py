@@ -113,7 +113,7 @@ class Access:
         return _ssh.make_key(self._host_key, self.record.id)
 
     def renew_host_key(self) -> None:
-        """For a machine that is made anew: the former key may have gone with its first boot."""
+        """For a machine that is recreated: the former key may have gone with its first boot."""
         ssh = self.record.ssh
         ssh.pop("reached", None)
         if ssh["policy"] in (INJECTED, USER_DATA):
@@ -124,7 +124,7 @@ class Access:
 
     @property
     def pins_what_is_shown(self) -> bool:
-        """Whether a contact is still to tell the host key: after an adoption, or since it was made anew."""
+        """Whether a contact is still to tell the host key: after an adoption, or since it was recreated."""
         ssh = self.record.ssh
         return bool(ssh) and not ssh["host_keys"] and ssh["policy"] in (PROVIDER, FIRST_CONTACT)
 
@@ -286,7 +286,7 @@ class Access:
 
 @functools.lru_cache(maxsize=1)
 def _joined(*texts: str) -> str:
-    """One text for cloud-init; kept, since each look at a machine asks for its request anew."""
+    """One text for cloud-init; kept, since each look at a machine asks for its request again."""
     parts = email.mime.multipart.MIMEMultipart(boundary="==dockyard==")
     for text in texts:
         parts.attach(_part(text))

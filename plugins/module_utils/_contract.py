@@ -112,7 +112,7 @@ class Driver:
     verdicts: dict[str, str] = {}  # pattern of code(error) -> verdict; what matches none is UNSURE
     local = False  # whether its machines live in files of this controller (It.folder): none in a shared store then
     call_limit = 60.0  # seconds that one call may take at most
-    ssh_user: t.Optional[str] = "root"  # who logs in, unless the option ssh_user says; None: nobody does
+    ssh_user: t.Optional[str] = "root"  # SSH login user, unless the option ssh_user is given; None: no logins
 
     def __init__(self, options: dict[str, t.Any]) -> None:
         self.options = options
@@ -123,7 +123,7 @@ class Driver:
         return None
 
     def account(self) -> str:
-        """Who we are to the provider, read anew at each call."""
+        """The credentials for the provider, read at each call."""
         return ""
 
     def code(self, error: Exception) -> str:

@@ -173,7 +173,9 @@ class Changes:
 
     adjust: dict[str, Request] = dataclasses.field(default_factory=dict)  # key -> the part of the request that changes
     existing: dict[str, Want] = dataclasses.field(default_factory=dict)  # another thing of the user's is meant
-    anew: dict[str, Want] = dataclasses.field(default_factory=dict)  # was never made, and is asked for otherwise now
+    replanned: dict[str, Want] = dataclasses.field(
+        default_factory=dict
+    )  # was never made, and is asked for otherwise now
     new: list[Want] = dataclasses.field(default_factory=list)
     order: list[str] = dataclasses.field(default_factory=list)  # keys of the new plan
     surplus: list[str] = dataclasses.field(default_factory=list)
@@ -183,7 +185,9 @@ class Changes:
     )  # key -> fields that can't be changed in place
 
     def __bool__(self) -> bool:
-        return bool(self.adjust or self.existing or self.anew or self.new or self.surplus or self.again or self.drift)
+        return bool(
+            self.adjust or self.existing or self.replanned or self.new or self.surplus or self.again or self.drift
+        )
 
 
 def compare(

@@ -195,7 +195,7 @@ class PlanRunner:
                 outcome += rootless.make_way_back(self.plan["rootless"], self.limit)
             if begun and self.was_active:
                 begun.start_again(0)
-            # An Engine that was not started anew still owes what a run that was cut off has left to it.
+            # An Engine that was not restarted still owes what a run that was cut off has left to it.
             pending = owed if acted in (None, "reload") else None
             with contextlib.suppress(HostError):
                 _state.remember({**before, "live-restore": True} if kept else before, pending)

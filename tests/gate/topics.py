@@ -10,7 +10,7 @@ import re
 import typing as t
 
 # What names don't tell: a word of a path -> topics. A word stays when a file moves to another folder.
-BESIDES = {
+RELATED = {
     "access": ("generic", "pin"),
     "archive": ("engine_sources",),
     "authority": ("signers", "certificates"),
@@ -61,7 +61,7 @@ def _concerns(path: str, test_file: str) -> bool:
     if path.startswith(_NOT_BEHAVIOUR) or path.endswith(".md") or _IS_TEST.match(path):
         return False
     about, words = topic(test_file), _words(path)
-    return set(about.split("_")) <= words or any(about in BESIDES[word] for word in words & set(BESIDES))
+    return set(about.split("_")) <= words or any(about in RELATED[word] for word in words & set(RELATED))
 
 
 def _words(path: str) -> set[str]:

@@ -57,7 +57,7 @@ MUTANTS = [
         MOVE + "test_cut_off_anywhere_it_is_finished",
         (
             HOST + "_data_move.py",
-            "# The Engine may have run on the old data since, as after a boot: the copy is compared anew.\n"
+            "# The Engine may have run on the old data since, as after a boot: the copy is compared again.\n"
             "                self.back()",
             "pass",
         ),

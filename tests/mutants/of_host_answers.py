@@ -46,7 +46,7 @@ MUTANTS = [
     mutant(
         "answers-of-any-size",
         "A host's answer of any size is parsed, registered and shown.",
-        HOSTILE + "test_a_malformed_answer_is_an_error_that_names_the_host",
+        HOSTILE + "test_an_answer_that_is_too_long_is_not_parsed",
         (ANSWER, "    if len(out) > MOST:\n", "    if not isinstance(out, str):\n"),
     ),
     mutant(

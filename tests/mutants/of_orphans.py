@@ -48,13 +48,13 @@ MUTANTS = [
         "prune-judges-before-the-lock-alone",
         "A life that was prolonged a second ago ends all the same.",
         f"{TESTS}::test_whether_it_is_due_is_judged_under_its_lock",
-        (PRUNE, "return anew.id == record.id and bool(why_due(anew, now))", "return True"),
+        (PRUNE, "return current.id == record.id and bool(why_due(current, now))", "return True"),
     ),
     mutant(
         "prune-judges-a-thing-before-the-lock-alone",
         "What was adopted meanwhile is removed.",
         f"{TESTS}::test_what_was_adopted_meanwhile_is_not_removed",
-        (PRUNE, "if books.judge_anew(thing)[0] != verdict:", "if not books.judge(thing):"),
+        (PRUNE, "if books.judge_again(thing)[0] != verdict:", "if not books.judge(thing):"),
     ),
     mutant(
         "prune-takes-look-alikes",

@@ -158,7 +158,7 @@ class Demo:
         print(f"Processes that use the store: {len(left)}")
         print(f"Records and folders of machines: {len(folders)}")
         print("Files in the store: " + ", ".join(files))
-        ours = ("store.json", "ca/", "locks/", "tombstones/")
+        ours = ("store.json", "ca/", "locks/", "tombstones/", "private/digest.json")
         unexpected = [path for path in files if not path.startswith(ours)]
         if left or folders or unexpected or not any(path.startswith("tombstones/") for path in files):
             raise Failure(f"something is left: processes {left}, files {unexpected}, machines {folders}")
@@ -196,7 +196,7 @@ def left_from_before() -> bool:
 def clean_up_hint(environment: dict[str, str]) -> str:
     collections = environment.get("ANSIBLE_COLLECTIONS_PATH", "")
     return (
-        "To clean up: make demo removes what an earlier one left and starts anew. By hand:\n"
+        "To clean up: make demo removes what an earlier one left and starts again. By hand:\n"
         f"  ANSIBLE_COLLECTIONS_PATH={collections} .venv/bin/ansible-playbook dockyard.machine.remove_hosts "
         f"-e machine_names={NAME} -e machine_store={STORE} && rm -r {STORE}"
     )

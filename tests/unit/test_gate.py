@@ -146,4 +146,4 @@ def test_whom_a_change_concerns(path: str, about: set[str]) -> None:
 
 def test_topics_are_files() -> None:
     known = {topics.topic(file) for file in FILES}
-    assert {topic for those in topics.BESIDES.values() for topic in those} <= known
+    assert {topic for those in topics.RELATED.values() for topic in those} <= known

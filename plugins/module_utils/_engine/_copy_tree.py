@@ -84,7 +84,7 @@ def _copy_entry(here: str, there: str, status: os.stat_result, links: dict[tuple
     elif stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(here), there)
     elif stat.S_ISSOCK(status.st_mode):
-        return  # whoever listens makes it anew
+        return  # the listener creates it again
     else:
         os.mknod(there, status.st_mode, status.st_rdev)
     _copy_properties(here, there, status)

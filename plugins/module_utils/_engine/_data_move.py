@@ -62,7 +62,7 @@ class Move:
                     "there since was not moved, and stays"
                 )
             elif not self.state.get("rename") and not self.abandoned:
-                # The Engine may have run on the old data since, as after a boot: the copy is compared anew.
+                # The Engine may have run on the old data since, as after a boot: the copy is compared again.
                 self.back()
             running = _api.ask("/containers/json", limit=30) if active else None
             if running is not None:

@@ -98,7 +98,7 @@ def holds_data(root: str) -> bool:
 
 
 def settle_paths(root: str, old: str, new: str) -> None:
-    """Containers have noted where their volumes and files are, and not all versions of the Engine look anew."""
+    """Containers have noted where their volumes and files are, and not all versions of the Engine read that again."""
     for base in roots(root):
         for path in _folders(os.path.join(base, "containers")):
             file = os.path.join(path, "config.v2.json")

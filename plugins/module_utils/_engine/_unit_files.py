@@ -42,7 +42,7 @@ def directives(text: str) -> t.Iterator[tuple[str, str, str]]:
 
 
 def placed(files: t.Iterable[tuple[str, str]], section: str, name: str) -> list[tuple[str, str]]:
-    """A list setting's values over a unit and its drop-ins (path, text), each with its path: an empty one starts anew."""
+    """A list setting's values over a unit and its drop-ins (path, text), each with its path: an empty one clears the list."""
     values: list[tuple[str, str]] = []
     for path, text in files:
         for where, what, value in directives(text):

@@ -146,7 +146,7 @@ class Adoption:
     def _note_end(self, record: Record, things: list[Thing]) -> str | None:
         """The end that it is given, else the one that its tags say; returned, not taken over: one to be asked about.
 
-        What is over did not end the machine, and what can't be written anew may have been put off since.
+        What is over did not end the machine, and what can't be rewritten may have been put off since.
         """
         tagged = [thing for thing in things if thing.kind.tagged]
         # Cut off in the middle, a run leaves two ends: the later one takes nothing from anybody.

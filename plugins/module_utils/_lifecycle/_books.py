@@ -106,7 +106,7 @@ class Books:
             return UNRECORDED, f"the {what} of {entries[0].name} does not know it"
         return UNRECORDED, "no record knows it" if thing.store else "its name does not show which store it belongs to"
 
-    def judge_anew(self, thing: Thing) -> tuple[str, str]:
+    def judge_again(self, thing: Thing) -> tuple[str, str]:
         """The same, under the machine's lock: its record may have changed since."""
         self.entries = {key: one for key, one in self.entries.items() if not one.record or one.name != thing.machine}
         if self.own:

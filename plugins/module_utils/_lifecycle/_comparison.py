@@ -65,7 +65,7 @@ class Comparison:
             if key in {**changes.adjust, **changes.drift} and wanted[key].existing is None:
                 changes.adjust.pop(key, None)
                 changes.drift.pop(key, None)
-                changes.anew[key] = wanted[key]
+                changes.replanned[key] = wanted[key]
         for key, part in changes.adjust.items():
             one = record.resource(key)
             less = [
@@ -132,7 +132,7 @@ class Comparison:
                 **{key: want.existing for key, want in changes.existing.items()},
                 **{one.key: one.id for one in record.resources if one.key in changes.again},
             },
-            "create": {want.key: want.requests[0] for want in [*changes.new, *changes.anew.values()]},
+            "create": {want.key: want.requests[0] for want in [*changes.new, *changes.replanned.values()]},
             "remove": changes.surplus,
             "replace": changes.drift,
         }

@@ -178,7 +178,7 @@ class Presence:
         if record.ssh != login:
             updater.try_login(record)
         if any(record.resource(want.key) for want in changes.new) or self.comparison.unresolved(record, changes):
-            # What is wanted anew is still to go, or what changes to be found, since a run that did not come to its end
+            # What is wanted again is still to be removed, or what changes to be found, since a run that did not come to its end
             updater.settle(record)
         if changes:
             updater.stop_for(record, needs_stop)

@@ -89,9 +89,9 @@ class Pruner:
         said = {"kind": None, "id": None, "name": None, "machine": record.name, "machine_id": record.id}
         said.update(store=None, created=record.created, why=why_due(record, now))
 
-        def due(anew: Record) -> bool:
+        def due(current: Record) -> bool:
             # Under its lock: its life may have been prolonged since, or another machine may have its name.
-            return anew.id == record.id and bool(why_due(anew, now))
+            return current.id == record.id and bool(why_due(current, now))
 
         there = [f"{one.kind} {one.id or one.status}" for one in record.resources if not one.existing]
         self._try(lambda: removal.run(due).changed, said, there)
@@ -127,7 +127,7 @@ class Pruner:
             return True
         task = self.survey.at(thing)
         with task.locked():
-            if books.judge_anew(thing)[0] != verdict:
+            if books.judge_again(thing)[0] != verdict:
                 return False
             resource = task.resources.record.resources[0]
             seen = task.resources.get(resource)

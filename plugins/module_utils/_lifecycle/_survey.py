@@ -21,7 +21,7 @@ from ._things import Thing, name_owners, recognise
 
 
 class Survey:
-    """A look at all that is of our form in one place and account, over one connection."""
+    """A look at all that follows the naming scheme in one place and account, over one connection."""
 
     def __init__(self, driver: type[Driver], store: Store, wish: Wish, clock: Clock | None = None) -> None:
         self.driver_class, self.store, self.wish = driver, store, wish

@@ -201,7 +201,7 @@ class Task:
         return driver
 
     def _dead(self, resource: Resource) -> None:
-        """A machine that is made anew shows a host key of its own, and has no Engine yet."""
+        """A recreated machine shows a host key of its own, and has no Engine yet."""
         record = self.resources.record
         self.before_create(resource)  # while the record still names what is gone
         if resource.key == record.machine:

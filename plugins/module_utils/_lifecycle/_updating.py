@@ -35,7 +35,7 @@ class Updater:
             there = [one for one in record.resources if one.key in changes.surplus and not one.unmade]
             unsure = self.comparison.unresolved(record, changes)
             bound = changes.drift or changes.existing or there or unsure or self.comparison.needs_stop(changes)
-            if (changes.anew or changes.surplus) and not bound:
+            if (changes.replanned or changes.surplus) and not bound:
                 self.task.resources.check_account()
                 self.apply(record, changes)
             self.task.stop_picking()
@@ -71,7 +71,7 @@ class Updater:
             if resource:
                 for request in resource.requests:
                     request.update(part)
-        for key, want in changes.anew.items():
+        for key, want in changes.replanned.items():
             resource = record.resource(key)
             if resource:
                 resource.requests, resource.choice = want.requests, 0

@@ -155,7 +155,7 @@ class Calls:
         return self.seen.get(resource.key) or self.get(resource)
 
     def forget(self) -> None:
-        """Look anew next time: what is there, or what is wanted of it, may have changed."""
+        """Read again next time: what is there, or what is wanted of it, may have changed."""
         self.seen.clear()
 
     def note(self, resource: Resource, seen: Seen | None) -> Seen | None:

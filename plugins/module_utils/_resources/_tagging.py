@@ -33,5 +33,5 @@ class Tagger:
             self.calls.attempt(resource, "tag")
             now = self.finder.confirm(resource)
             if now is None or not self.is_stale(resource, now):
-                return  # what is gone is made anew, with these tags, by the next run
+                return  # what is gone is recreated, with these tags, by the next run
         raise self.calls.timed_out(f"{resource.kind} {resource.id} still has another expiry", self.calls.timeout)

@@ -284,7 +284,7 @@ class Store(Digests):
 
     @abc.abstractmethod
     def replace_meta(self, meta: dict[str, t.Any]) -> None:
-        """Write store.json anew; for who moves the store."""
+        """Replace store.json, when the store is moved."""
 
     def _new_meta(self) -> dict[str, t.Any]:
         return {"schema": META_SCHEMA, "id": str(uuid.uuid4()), "created": now()}

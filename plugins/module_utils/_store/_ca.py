@@ -147,7 +147,7 @@ def _new() -> Files:
 
 
 def _renewed(files: Files) -> Files:
-    """The client's certificate anew; its key stays."""
+    """A new client certificate for the same key."""
     from .. import _tls
 
     certificate = _tls.issue_client(files["client-ca.pem"], files["client-ca-key.pem"], "dockyard", files[CLIENT_KEY])

@@ -348,7 +348,7 @@ class ObjectStore(ObjectBase):
         self._scratch.replace(name, texts)
         kept = self._kept.get(name)
         if kept:
-            self._kept[name] = kept._replace(keys=None, files=[])  # so that the next put() writes them anew
+            self._kept[name] = kept._replace(keys=None, files=[])  # so that the next put() writes them again
 
     def has_first_boot(self, name: str) -> bool:
         kept = self._known(name)

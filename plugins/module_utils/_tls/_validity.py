@@ -74,7 +74,7 @@ def needs_renewal(
     now: datetime.datetime | None = None,
     life: datetime.timedelta | None = None,
 ) -> str | None:
-    """Why this certificate has to be issued anew, or None while it will do.
+    """Why this certificate has to be reissued, or None while it will do.
 
     It is renewed when a third of its life is left, when it is to live shorter, when one of these names is missing, or
     when it is not yet valid. A name too many is no reason: it goes with the next certificate, and a restart is not made

@@ -100,7 +100,7 @@ class GivenCA:
         return after != files or ("client" in self.sides and bool(self._why_renew(after)))
 
     def renewed(self, files: Files) -> Files | None:
-        """The client's certificate anew, by who signs here; None, if that is the store's own CA."""
+        """A new client certificate, by the signer of this store; None, if that is the store's own CA."""
         return self._signed(files) if "client" in self.sides else None
 
     def _why_renew(self, files: Files) -> str | None:

@@ -20,6 +20,7 @@ from ansible_collections.dockyard.machine.plugins.module_utils._store._base impo
 from ansible_collections.dockyard.machine.plugins.plugin_utils._store._open import open_store
 
 SERVER_CA, SERVER_KEY, CLIENT_CA = "server-ca.pem", "server-ca-key.pem", "client-ca.pem"
+NEEDED = {CLIENT_CA, *PAIR.values()}
 
 
 class StoreCA:
@@ -101,7 +102,7 @@ class StoreCA:
 
     def _read(self) -> _ca.Files:
         """The CA's files; none, if there is no CA. Of a shared store, they are fetched once a run."""
-        if self.store.shared and (fetched := _texts(self.store.ca)).keys() >= {CLIENT_CA, *PAIR.values()}:
+        if self.store.shared and (fetched := _texts(self.store.ca)).keys() >= NEEDED:
             return fetched
         if not self.store.exists:
             return {}
@@ -112,7 +113,7 @@ class StoreCA:
         return _ca.in_use(self.store.ca_files())
 
     def _checked(self, files: _ca.Files) -> _ca.Files:
-        missing = sorted({CLIENT_CA, *PAIR.values()} - {*files}) if files else []
+        missing = sorted(NEEDED - files.keys()) if files else []
         if missing:
             raise MachineError(
                 f"The CA of the store {self.store.where} is not complete: {', '.join(missing)} is missing",

@@ -141,6 +141,12 @@ def test_a_malformed_answer_is_an_error_that_names_the_host(
         assert not [said for said in printed.texts if "\x1b" in said]
 
 
+def test_an_answer_that_is_too_long_is_not_parsed(monkeypatch: pytest.MonkeyPatch, printed: liar.Printed) -> None:
+    cls, arguments = action_for("dockyard.machine.engine_info")
+    result = liar.run(cls, json.dumps({"a": "x" * 9_000_000}), monkeypatch, **arguments)
+    assert "it has 9000009 characters" in result["msg"]
+
+
 VALUES = (
     *(
         None,
