@@ -10,6 +10,8 @@ import json
 import pathlib
 import typing as t
 
+from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record
+from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests.beds._base import run
 from tests.beds.hosts import Host
 from tests.system._harness import ROOT, Ansible, Run
@@ -71,6 +73,16 @@ def test_the_role_line_alone_ends_with_a_client_that_reaches_the_engine(
     assert second.changed == 0 and messages(second) == messages(first)
     (tmp_path / "key").rename(store / "ca" / "server-ca-key.pem")
     assert {path: path.read_text() for path in sorted(store.glob("c*/*"))} == files
+
+    # Clients of another machine in this store trust the same CA: no host that says it is that one gets its name.
+    record = Record("0" * 12, "db1", "dockyard.machine.none", status=MADE)
+    machines = FileStore(str(store))
+    with machines.lock("db1") as lock:
+        machines.save(record, lock)
+    hosts[1].ssh("hostname db1")
+    third = play().ok()
+    assert third.changed == 0 and "says that it is db1, which is" in third.stdout + third.stderr, third
+    assert "db1" not in hosts[1].out("openssl x509 -noout -ext subjectAltName -in /etc/docker/tls/cert.pem")
 
     # Somebody else's store is another CA, by which the first one's clients would be locked out.
     other = {"HOME": str(tmp_path)}
