@@ -43,25 +43,31 @@ def choose(
     budget: float,
     seed: int,
     first: t.Sequence[t.Callable[[str], bool]] = (),
+    together: t.Container[str] = (),
 ) -> set[str]:
     """As many as the budget allows: those of each group in ``first``, group by group, then by lot of all that are left.
 
     The same seed chooses the same tests. A test that no longer fits is left out, and a shorter one may still fit.
+    ``together``: files of which all tests are chosen, or none, since they build on each other.
     """
     order = random.Random(seed)
-    rest, chosen, opened, spent = sorted(tests), set[str](), set[str](), 0.0
+    units: dict[str, list[str]] = {}
+    for test in sorted(tests):
+        file = file_of(test)
+        units.setdefault(file if file in together else test, []).append(test)
+    rest, chosen, opened, spent = list(units), set[str](), set[str](), 0.0
     for belongs in (*first, None):
-        group = [test for test in rest if belongs is None or belongs(test)]
+        group = [unit for unit in rest if belongs is None or any(map(belongs, units[unit]))]
         most = budget if belongs is None else budget * (1 - BY_LOT)
         order.shuffle(group)
-        for test in group:
-            file = file_of(test)
-            seconds = durations.of(test) + (0.0 if file in opened else durations.opening(file))
+        for unit in group:
+            file = file_of(unit)
+            seconds = sum(map(durations.of, units[unit])) + (0.0 if file in opened else durations.opening(file))
             if spent + seconds <= most:
-                chosen.add(test)
+                chosen.update(units[unit])
                 opened.add(file)
                 spent += seconds
-        rest = [test for test in rest if test not in chosen]
+        rest = [unit for unit in rest if chosen.isdisjoint(units[unit])]
     return chosen
 
 

@@ -67,7 +67,9 @@ class Gate:
             lambda test: choice.file_of(test) in edited or not self.durations.knows(test),
             lambda test: choice.file_of(test) in concerned,
         )
-        chosen = choice.choose(tests, self.durations, budget, seed, first)
+        # Tests with a fixture for their whole file find there what those before them have done.
+        together = {choice.file_of(item.nodeid) for item in items if _shares(item)}
+        chosen = choice.choose(tests, self.durations, budget, seed, first, together)
         left = sorted(files - {choice.file_of(test) for test in chosen})
         self.said = "\n".join(
             [
@@ -100,3 +102,9 @@ class Gate:
         if self.said:
             terminalreporter.section("tests by budget")
             terminalreporter.line(self.said)
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Whether it has a fixture that other tests of its file have as well."""
+    used = t.cast(t.Any, item)._fixtureinfo.name2fixturedefs.values()
+    return any(definitions[-1].scope in ("module", "class") for definitions in used)

@@ -13,6 +13,16 @@ TESTS = "faults/test_changes.py"
 
 MUTANTS = [
     mutant(
+        "file-split-by-the-budget",
+        "Of tests that build on each other, the gate runs one without those before it, which fails.",
+        f"{GATE}::test_a_file_whose_tests_build_on_each_other_is_run_whole_or_not",
+        (
+            CHOICE,
+            "units.setdefault(file if file in together else test, [])",
+            "units.setdefault(test, [])",
+        ),
+    ),
+    mutant(
         "renames-reach-the-disk-in-order",
         "A sync that is missing between two renames shows only where the second one came first.",
         "faults/test_filesystem.py::test_all_orders_of_renames_are_looked_at_however_much_is_pending",

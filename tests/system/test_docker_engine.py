@@ -77,7 +77,6 @@ def served_names(host, authority, client):
 # -- the first run and the second
 
 
-@pytest.mark.always
 def test_first_run_second_run_and_check_mode(new_host, play, client, authority):
     host = new_host()
     planned = play(host, arguments=["--check", "--diff"])

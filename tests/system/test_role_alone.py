@@ -10,6 +10,8 @@ import json
 import pathlib
 import typing as t
 
+import pytest
+
 from ansible_collections.dockyard.machine.plugins.module_utils._record import MADE, Record
 from ansible_collections.dockyard.machine.plugins.module_utils._store import FileStore
 from tests.beds._base import run
@@ -29,6 +31,7 @@ def version(line: str) -> str:
     return run("sh", "-c", f"{line}; docker version -f '{{{{.Server.Version}}}}'").stdout.strip()
 
 
+@pytest.mark.always
 def test_the_role_line_alone_ends_with_a_client_that_reaches_the_engine(
     ansible: Ansible, new_host: t.Callable[..., Host], tmp_path: pathlib.Path
 ) -> None:

@@ -78,15 +78,28 @@ def test_groups_come_in_their_order(seed: int) -> None:
     assert always < chosen and 10 <= len(chosen & changed) < 15, "the rest of the budget is for all others"
 
 
+def test_a_file_whose_tests_build_on_each_other_is_run_whole_or_not() -> None:
+    tests, file = names(10), "tests/system/test_a.py"
+    others = names(10, "tests/system/test_b.py")
+    durations = of(10, *tests, *others)
+    for seed in range(20):
+        chosen = choice.choose([*tests, *others], durations, 150, seed, together={file})
+        assert chosen & {*tests} in (set(), {*tests}) and chosen & {*others}
+    assert choice.choose(tests, durations, 90, 1, together={file}) == set()
+    first = [{tests[3]}.__contains__]
+    assert choice.choose([*tests, *others], durations, 150, 1, first, {file}) > set(tests)
+
+
 def test_a_test_that_is_not_recorded_yet_counts() -> None:
     assert len(choice.choose(names(100), of(10), BUDGET, 1)) == BUDGET / choice.UNKNOWN
     assert not of(10).knows(names(1)[0])
 
 
 def test_within_some_dozen_commits_all_are_run() -> None:
+    """Also if no file could be parted."""
     durations, seen = choice.Durations(RECORDED), set[str]()
     for seed in range(36):
-        seen |= choice.choose(TESTS, durations, GATE, seed, [always().__contains__])
+        seen |= choice.choose(TESTS, durations, GATE, seed, [always().__contains__], FILES if seed % 2 else ())
     assert seen == set(TESTS)
 
 
